@@ -1,0 +1,156 @@
+"""An event as it is stored: its envelope, what it spent in columns of its own, and its body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from events.blobs import Text
+from events.log import AppendRefused, Entry, NewEvent
+from events.types.any import KINDS, AnyEvent, decode_body, encode_body, kind_of
+from events.types.base import Unknown
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A stored event with its names in full. What is hashed is this, so every stored column is covered."""
+
+    position: int
+    id: bytes
+    at: int
+    kind: str
+    topic: str
+    previous: int  # position of the topic's event before it; 0 = it is the first
+    project: str
+    session: int
+    task: str
+    step: int
+    attempt: int
+    cause: int
+    role: str
+    agent: str
+    model: str
+    tier: str
+    reservation: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_nanos: int
+    body: str
+
+
+class PackRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The texts of one append; they enter the chain by digest, so that one can be dropped and the chain stays whole."""
+
+    place: int
+    digests: tuple[str, ...]
+
+
+class Payer(NamedTuple):
+    """Whom a sum belongs to."""
+
+    role: str = ""
+    agent: str = ""
+    model: str = ""
+    tier: str = ""
+
+
+class Spent(NamedTuple):
+    """What the columns hold of an event that moves tokens or money, so that sums need no body."""
+
+    role: str = ""
+    agent: str = ""
+    model: str = ""
+    tier: str = ""
+    reservation: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost_nanos: int = 0
+
+    @property
+    def payer(self) -> Payer:
+        return Payer(*self[:4])
+
+
+_NOTHING = Spent()
+_spenders = frozenset(
+    struct for struct in KINDS.values() if any(field in struct.__struct_fields__ for field in Spent._fields)
+)
+
+
+def spent_by(event: AnyEvent | Unknown) -> Spent:
+    if type(event) not in _spenders:
+        return _NOTHING
+    return Spent._make(getattr(event, field, default) for field, default in zip(Spent._fields, _NOTHING, strict=True))
+
+
+def new_row(
+    new: NewEvent, body: str, *, position: int, at: int, previous: int, cause: int, spent: Spent, payer: Payer
+) -> Row:
+    return Row(
+        position,
+        new.id,
+        at,
+        kind_of(new.event),
+        new.topic,
+        previous,
+        new.project,
+        new.session,
+        new.task,
+        new.step,
+        new.attempt,
+        cause,
+        *payer,
+        spent.reservation,
+        spent.input_tokens,
+        spent.cached_tokens,
+        spent.output_tokens,
+        spent.cost_nanos,
+        body,
+    )
+
+
+def entry_of(row: Row, event: AnyEvent | Unknown) -> Entry:
+    return Entry(
+        position=row.position,
+        id=row.id,
+        at=row.at,
+        topic=row.topic,
+        project=row.project,
+        session=row.session,
+        task=row.task,
+        step=row.step,
+        attempt=row.attempt,
+        cause=row.cause,
+        event=event,
+    )
+
+
+ONE_ID_EACH = "give every new event an id of its own"
+
+
+def encode_append(events: Sequence[NewEvent], texts: Sequence[Text], *, url: str) -> list[str]:
+    """Return the stored bodies. Raises AppendRefused for what no log can store, before anything is touched."""
+    if texts and not events:
+        raise AppendRefused(url=url, reason="its texts have no event to stand with", remedy="append them with one")
+    if len(events) > 1 and len({new.id for new in events}) < len(events):
+        raise AppendRefused(url=url, reason="two of its events have the same id", remedy=ONE_ID_EACH)
+    try:
+        return [_encode(new) for new in events]
+    except (ValueError, OverflowError, msgspec.MsgspecError) as error:
+        remedy = "take what is no Unicode text, or no JSON, out of its events"
+        raise AppendRefused(url=url, reason=str(error), remedy=remedy) from error
+
+
+def _encode(new: NewEvent) -> str:
+    for name in (new.topic, new.project, new.task):
+        if not name.isascii():
+            name.encode()  # a name with a lone surrogate cannot be stored
+    body = encode_body(new.event).decode()
+    if isinstance(new.event, Unknown):
+        new.event.kind.encode()
+        decode_body(new.event.kind, body)
+        msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    return body

@@ -1,0 +1,189 @@
+"""SqliteLog: the writer thread, the reader and the ring put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+from events.blobs import Text
+from events.bus import RING_ENTRIES, Ring
+from events.log import Ack, Clock, Entry, Head, LogUnusable, NewEvent, system_clock
+from events.rows import encode_append
+from events.sqlite import schema
+from events.sqlite.reader import Reader
+from events.sqlite.writer import LOCK_TIMEOUT_S, Append, Committed, Turn, Writer
+from events.turn import own_turn
+from events.types.base import TextRef
+
+RECENT_BYTES = 4 << 20  # of texts that this process stored lately: the next role reads what the last one wrote
+QUEUE_EVENTS = 10_000  # appends wait for room behind this many events
+
+
+class SqliteLog:
+    """The embedded log. See `EventLog` for what its methods promise."""
+
+    def __init__(self, path: Path, *, read_only: bool, clock: Clock, lock_timeout_s: float, ring: int) -> None:
+        self.url = str(path)
+        self._loop = asyncio.get_running_loop()
+        self._ring = Ring(capacity=ring)
+        self._reader = Reader(path)
+        self._writer: Writer | None = None
+        if not read_only:
+            self._writer = Writer(path, clock=clock, publish=self._publish, lock_timeout_s=lock_timeout_s)
+        self._closing = False
+        self._recent: OrderedDict[str, str] = OrderedDict()
+        self._recent_bytes = 0
+        self._queued = 0
+        self._room = asyncio.Event()
+        self._turn = asyncio.Lock()
+
+    async def append(
+        self,
+        events: Sequence[NewEvent],
+        *,
+        expect: Mapping[str, int] | None = None,
+        durable: bool = False,
+        cause: int = 0,
+        texts: Sequence[Text] = (),
+    ) -> Ack:
+        bodies = encode_append(events, texts, url=self.url)
+        while self._queued and self._queued + len(events) > QUEUE_EVENTS:
+            self._room.clear()
+            await self._room.wait()
+        size = sum(map(len, bodies)) + sum(len(text.text) for text in texts)
+        append = Append(
+            events=events,
+            bodies=bodies,
+            expect=expect or {},
+            durable=durable,
+            cause=cause,
+            texts=texts,
+            size=size,
+            future=self._loop.create_future(),
+        )
+        self._put(append)
+        self._queued += len(events)
+        ack: Ack = await append.future
+        return ack
+
+    async def read(
+        self, *, after: int = 0, limit: int = 500, topic: str | None = None, session: int | None = None
+    ) -> list[Entry]:
+        return await self._reader.entries(after=after, limit=limit, topic=topic, session=session)
+
+    async def last(self, topic: str) -> Entry | None:
+        return await self._reader.last(topic)
+
+    async def text(self, ref: TextRef, *, at: int) -> str:
+        recent = self._recent.get(ref.digest)
+        return recent if recent is not None else await self._reader.text(ref, at)
+
+    async def head(self) -> Head:
+        return await self._reader.head()
+
+    def since(self, after: int) -> list[Entry] | None:
+        return self._ring.since(after)
+
+    async def wait(self, after: int, *, timeout: float) -> bool:
+        if await self._ring.wait(after, timeout):
+            return True
+        head = await self._reader.position()
+        if head > self._ring.last:
+            self._ring.forget()  # another process wrote: the ring is no unbroken stretch any more
+        return head > after
+
+    @asynccontextmanager
+    async def turn(self, *, timeout: float) -> AsyncGenerator[None]:
+        async with own_turn(self._turn, timeout, self.url) as left:
+            begin = Turn(begin=True, timeout=left, future=self._loop.create_future())
+            writer = self._put(begin)
+            try:
+                await begin.future
+                yield
+            finally:  # behind the beginning in the queue: what a cancelled caller still takes is let go at once
+                writer.put(Turn(begin=False, timeout=0, future=self._loop.create_future()))
+
+    async def start(self) -> None:
+        if self._writer is not None:
+            self._writer.start()
+        await self._reader.open()
+
+    async def close(self) -> None:
+        self._closing = True
+        await self._reader.close()
+        if self._writer is not None and self._writer.ident is not None:
+            self._writer.put(None)
+            await asyncio.to_thread(self._writer.join)
+
+    def _put(self, item: Append | Turn) -> Writer:
+        if self._writer is None:
+            raise LogUnusable(url=self.url, reason="it was opened for reading only", remedy="open it for writing")
+        if self._closing or not self._writer.is_alive():
+            raise LogUnusable(url=self.url, reason="it was closed", remedy="open it again")
+        self._writer.put(item)
+        return self._writer
+
+    def _publish(self, done: Committed | Turn) -> None:
+        """Called in the writer's thread: one hop back to the loop, whatever the size of the batch."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            if isinstance(done, Committed):
+                self._loop.call_soon_threadsafe(self._committed, done)
+            else:
+                self._loop.call_soon_threadsafe(self._turned, done)
+
+    def _committed(self, done: Committed) -> None:
+        self._ring.publish(done.previous, done.entries)
+        for append in done.appends:
+            self._queued -= len(append.events)
+            outcome = append.outcome
+            if isinstance(outcome, Ack):
+                self._remember(append.texts)
+            if append.future.done():
+                continue
+            if isinstance(outcome, Ack):
+                append.future.set_result(outcome)
+            else:
+                append.future.set_exception(outcome)
+        self._room.set()
+
+    @staticmethod
+    def _turned(done: Turn) -> None:
+        if not done.future.done():
+            if done.outcome is None:
+                done.future.set_result(None)
+            else:
+                done.future.set_exception(done.outcome)
+
+    def _remember(self, texts: Sequence[Text]) -> None:
+        for text in texts:
+            if text.digest not in self._recent:
+                self._recent[text.digest] = text.text
+                self._recent_bytes += len(text.text)
+        while self._recent_bytes > RECENT_BYTES:
+            self._recent_bytes -= len(self._recent.popitem(last=False)[1])
+
+
+@asynccontextmanager
+async def open_sqlite(
+    path: Path,
+    *,
+    read_only: bool = False,
+    clock: Clock = system_clock,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    ring: int = RING_ENTRIES,
+) -> AsyncGenerator[SqliteLog]:
+    """Open the file; see `events.log.open_log`. A write waits `lock_timeout_s` for other processes; `ring` entries stay in memory."""
+    path = schema.prepare_file(path, read_only=read_only)
+    log = SqliteLog(path, read_only=read_only, clock=clock, lock_timeout_s=lock_timeout_s, ring=ring)
+    try:
+        await log.start()
+        yield log
+    finally:
+        with anyio.CancelScope(shield=True):
+            await log.close()

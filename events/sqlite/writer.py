@@ -1,0 +1,367 @@
+"""The one thread that writes: it gathers what waits, and commits it as one batch.
+
+The thread owns a plain `sqlite3` connection and one hop leads there and back; an `aiosqlite` call for each statement costs
+nine times the statement (notes/events.md, section 1). A commit with nothing durable in it lingers a little while several
+appends come at once, and never when one comes alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from events.blobs import Text, encode_pack
+from events.chain import GENESIS, batch_hash
+from events.log import Ack, AppendRefused, Clock, Conflict, Entry, LogCorrupt, LogError, LogUnusable, NewEvent
+from events.rows import ONE_ID_EACH, PackRow, Payer, Row, entry_of, new_row, spent_by
+from events.sqlite import schema
+from events.sqlite.lock import FileLock
+from events.types.call import CallReserved
+
+BATCH_EVENTS = 1000
+BATCH_BYTES = 1 << 20
+LINGER_S = 0.002
+LOCK_TIMEOUT_S = 30.0
+PAGE = 4096
+COMMIT_PAGES = 6  # what a commit writes at least: the last page of each table and index
+CHECKPOINT_PAGES = 1024  # 4 MiB of WAL
+
+
+class Append(msgspec.Struct, kw_only=True, gc=False):
+    """One append on its way: what it holds, and where its outcome goes."""
+
+    events: Sequence[NewEvent]
+    bodies: Sequence[str]
+    expect: Mapping[str, int]
+    durable: bool
+    cause: int
+    texts: Sequence[Text]
+    size: int
+    future: Any
+    outcome: Ack | LogError | None = None
+
+
+class Turn(msgspec.Struct, kw_only=True, gc=False):
+    """Take the lock and keep it (`begin`), or let it go."""
+
+    begin: bool
+    timeout: float
+    future: Any
+    outcome: LogError | None = None
+
+
+class Committed(msgspec.Struct, kw_only=True, gc=False):
+    """What the loop is told of after a batch: outcomes for those who wait, entries for those who follow."""
+
+    previous: int
+    entries: Sequence[Entry]
+    appends: Sequence[Append]
+
+
+Publish = Callable[[Committed | Turn], None]
+
+
+class Writer(threading.Thread):
+    """Commits batches until it is closed. `publish` is called from the thread, once a batch."""
+
+    def __init__(self, path: Path, *, clock: Clock, publish: Publish, lock_timeout_s: float) -> None:
+        super().__init__(name=f"log {path.name}", daemon=True)
+        self._url, self._clock, self._publish, self._lock_timeout_s = str(path), clock, publish, lock_timeout_s
+        self._queue: queue.SimpleQueue[Append | Turn | None] = queue.SimpleQueue()
+        schema.look(path)  # before anything is made beside a file of somebody else
+        self._lock = FileLock(path.with_name(path.name + ".lock"))
+        try:
+            self._connection = schema.connect_writer(path, self._lock, timeout=lock_timeout_s)
+        except BaseException:
+            self._lock.close()
+            raise
+        self._turns = 0
+        self._wal_pages = 0
+        self._synchronous = "NORMAL"
+        self._crowded = False  # the last batch held more than one append
+        self._head, self._hash = -1, GENESIS  # -1: nothing is known of the file yet
+        self._topics: dict[str, int] = {}
+        self._names = schema.NameNumbers()
+        self._payers: dict[int, Payer] = {}  # reservation -> role, agent, model, tier
+
+    def put(self, item: Append | Turn | None) -> None:
+        self._queue.put(item)
+
+    def run(self) -> None:
+        try:
+            while (item := self._queue.get()) is not None:
+                if isinstance(item, Turn):
+                    self._take_turn(item)
+                    continue
+                batch, after = self._gather(item)
+                self._write(batch)
+                if isinstance(after, Turn):
+                    self._take_turn(after)
+                elif after is _CLOSE:
+                    break
+        finally:
+            self._finish()
+
+    def _gather(self, first: Append) -> tuple[list[Append], Turn | object | None]:
+        """Collect what waits behind `first`; a turn or the end stops the gathering and comes back beside the batch."""
+        batch, count, size = [first], len(first.events), first.size
+        durable = first.durable
+        linger_until = time.monotonic() + LINGER_S
+        while count < BATCH_EVENTS and size < BATCH_BYTES:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                patience = linger_until - time.monotonic()
+                if durable or not self._crowded or patience <= 0:
+                    break
+                try:
+                    item = self._queue.get(timeout=patience)
+                except queue.Empty:
+                    break
+            if not isinstance(item, Append):
+                return batch, _CLOSE if item is None else item
+            batch.append(item)
+            count, size, durable = count + len(item.events), size + item.size, durable or item.durable
+        self._crowded = len(batch) > 1
+        return batch, None
+
+    def _write(self, batch: list[Append], *, careful: bool = False) -> None:
+        """Commit the batch and tell of it; what only one append is to blame for fails that append alone.
+
+        `careful` looks for repeated ids before it inserts: nearly no append has any, so that is done at the second try only.
+        """
+        try:
+            self._publish(self._commit(batch, careful))
+        except Exception as error:
+            if isinstance(error, sqlite3.IntegrityError) and not careful:
+                self._write(batch, careful=True)
+            elif len(batch) == 1 or isinstance(error, _FOR_ALL) or type(error) is sqlite3.DatabaseError:
+                for append in batch:
+                    append.outcome = self._translated(error)
+                self._publish(Committed(previous=self._head, entries=(), appends=batch))
+            else:
+                for append in batch:
+                    self._write([append], careful=careful)
+
+    def _translated(self, error: Exception) -> LogError:
+        match error:
+            case LogError():
+                return error
+            case sqlite3.Error() | UnicodeDecodeError():
+                return schema.translate(error, self._url)
+            case OSError():
+                reason = error.strerror or str(error)
+                return LogUnusable(url=self._url, reason=reason, remedy="see its disk and its folder")
+            case _:  # a number that the file has no room for, or a clock that fails: the thread goes on for the others
+                return AppendRefused(url=self._url, reason=repr(error), remedy="see what the append holds")
+
+    def _repeated(self, append: Append, fresh: Mapping[bytes, int]) -> Ack | AppendRefused | None:
+        """The acknowledgement that the same ids got before, in the file or earlier in this batch; None: they are new."""
+        query = "SELECT position FROM event WHERE id=?"
+        found: list[int] = []
+        for event in append.events:
+            row = self._connection.execute(query, (event.id,)).fetchone()
+            position = row[0] if row else fresh.get(event.id)
+            if position is not None:
+                found.append(position)
+        if not found:
+            return None
+        if len(found) < len(append.events):
+            return AppendRefused(url=self._url, reason="some of its ids stand in the log already", remedy=ONE_ID_EACH)
+        return Ack(positions=tuple(found), place=found[0], durability="process", duplicate=True)
+
+    def _commit(self, batch: list[Append], careful: bool) -> Committed:
+        with self._lock.held_for(self._lock_timeout_s, self._url):
+            try:
+                done = self._transaction(batch, careful)
+            except BaseException:
+                self._forget()
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._checkpoint_when_long(2 * sum(append.size for append in batch))
+        return done
+
+    def _transaction(self, batch: list[Append], careful: bool) -> Committed:
+        durable = any(append.durable for append in batch)
+        self._set_synchronous("FULL" if durable else "NORMAL")
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._refresh()
+        previous = self._head
+        rows, packs, entries = self._build(batch, careful)
+        if rows:
+            self._insert(rows, packs)
+        self._connection.execute("COMMIT")
+        if durable:
+            if not rows:
+                self._sync()  # what a repeat speaks of may have been committed without
+            for append in batch:
+                if isinstance(append.outcome, Ack):
+                    append.outcome = msgspec.structs.replace(append.outcome, durability="disk")
+        return Committed(previous=previous, entries=entries, appends=batch)
+
+    def _sync(self) -> None:
+        """Bring the WAL to the disk as a commit with synchronous=FULL does."""
+        with contextlib.suppress(FileNotFoundError):  # no WAL: all of it is in the file, synced
+            file = os.open(self._url + "-wal", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
+
+    def _set_synchronous(self, level: str) -> None:
+        if level != self._synchronous:
+            self._connection.execute(f"PRAGMA synchronous={level}")
+            self._synchronous = level
+
+    def _refresh(self) -> None:
+        """Read again what another process may have moved on: head, names, topics."""
+        found = self._connection.execute("SELECT position, hash FROM batch ORDER BY position DESC LIMIT 1").fetchone()
+        head: int = found[0] if found else 0
+        chain: object = found[1] if found else GENESIS
+        if not isinstance(chain, bytes):
+            raise LogCorrupt(url=self._url, position=head, reason="its hash is no hash")
+        if head == self._head and chain == self._hash:
+            return
+        self._head, self._hash = head, chain
+        self._topics.clear()
+        for number, text in self._connection.execute(
+            "SELECT id, text FROM name WHERE id > ? ORDER BY id", (self._names.last,)
+        ):
+            self._names.learn(number, text)
+
+    def _forget(self) -> None:
+        """After a rollback nothing in memory may speak of what was not committed."""
+        self._head, self._hash = -1, GENESIS
+        self._topics.clear()
+        self._names = schema.NameNumbers()
+        self._payers.clear()
+
+    def _topic_head(self, topic: str) -> int:
+        known = self._topics.get(topic)
+        if known is not None:
+            return known
+        number = self._names.get(topic)
+        found = None
+        if number is not None:
+            query = "SELECT position FROM event WHERE topic=? ORDER BY previous DESC LIMIT 1"
+            found = self._connection.execute(query, (number,)).fetchone()
+        head: int = found[0] if found else 0
+        self._topics[topic] = head
+        return head
+
+    def _build(
+        self, batch: list[Append], careful: bool
+    ) -> tuple[list[Row], list[tuple[PackRow, Sequence[Text]]], list[Entry]]:
+        rows: list[Row] = []
+        packs: list[tuple[PackRow, Sequence[Text]]] = []
+        entries: list[Entry] = []
+        fresh: dict[bytes, int] = {}
+        now = self._clock()
+        for append in batch:
+            refusal: Ack | LogError | None = self._conflict(append.expect)
+            if refusal is not None or careful:  # a repeat is one also where its first time moved the topic on
+                refusal = self._repeated(append, fresh) or refusal
+            if refusal is not None:
+                append.outcome = refusal
+                continue
+            place = self._head + 1
+            for new, body in zip(append.events, append.bodies, strict=True):
+                row = self._row(new, body, append.cause, now)
+                fresh[new.id] = row.position
+                rows.append(row)
+                entries.append(entry_of(row, new.event))
+            if append.texts:
+                packs.append((PackRow(place, tuple(text.digest for text in append.texts)), append.texts))
+            append.outcome = Ack(positions=tuple(range(place, self._head + 1)), place=place, durability="process")
+        return rows, packs, entries
+
+    def _conflict(self, expect: Mapping[str, int]) -> Conflict | None:
+        for topic, position in expect.items():
+            head = self._topic_head(topic)
+            if head != position:
+                return Conflict(topic=topic, expected=position, found=head)
+        return None
+
+    def _row(self, new: NewEvent, body: str, cause: int, now: int) -> Row:
+        previous = self._topic_head(new.topic)
+        self._head += 1
+        self._topics[new.topic] = self._head
+        spent = spent_by(new.event)
+        payer = spent.payer
+        if spent.reservation:
+            payer = self._payer(spent.reservation)
+        elif isinstance(new.event, CallReserved):
+            self._payers[self._head] = payer
+        return new_row(new, body, position=self._head, at=now, previous=previous, cause=cause, spent=spent, payer=payer)
+
+    def _payer(self, reservation: int) -> Payer:
+        """Who pays for what settles a reservation: those whom the reservation names."""
+        known = self._payers.pop(reservation, None)
+        if known is not None:
+            return known
+        query = (
+            "SELECT coalesce(r.text, ''), coalesce(a.text, ''), coalesce(m.text, ''), coalesce(t.text, '') FROM event e"
+            " LEFT JOIN name r ON r.id = e.role LEFT JOIN name a ON a.id = e.agent"
+            " LEFT JOIN name m ON m.id = e.model LEFT JOIN name t ON t.id = e.tier WHERE e.position=?"
+        )
+        found = self._connection.execute(query, (reservation,)).fetchone()
+        return Payer._make(found) if found else Payer()
+
+    def _insert(self, rows: list[Row], packs: list[tuple[PackRow, Sequence[Text]]]) -> None:
+        values = [schema.values_of(row, self._names) for row in rows]
+        self._connection.executemany("INSERT INTO name VALUES (?, ?)", self._names.fresh)
+        self._names.fresh.clear()
+        self._connection.executemany(schema.INSERT, values)
+        for pack, texts in packs:
+            self._connection.execute(
+                "INSERT INTO pack VALUES (?, ?, ?, ?, ?)", (pack.place, " ".join(pack.digests), *encode_pack(texts))
+            )
+        self._hash = batch_hash(self._hash, rows, [pack for pack, _ in packs])
+        bounds = (rows[-1].position, rows[0].position, self._hash)
+        self._connection.execute("INSERT INTO batch VALUES (?, ?, ?)", bounds)
+
+    def _checkpoint_when_long(self, size: int) -> None:
+        """Move the WAL into the file when it has grown; it is reused then, never cut (a grown WAL commits faster)."""
+        self._wal_pages += COMMIT_PAGES + size // PAGE
+        if self._wal_pages >= CHECKPOINT_PAGES:
+            self._wal_pages = 0
+            with contextlib.suppress(sqlite3.Error):  # the batch is committed; a disk that is full tells the next one
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _take_turn(self, turn: Turn) -> None:
+        try:
+            if turn.begin:
+                if not self._turns:
+                    self._lock.take(turn.timeout, self._url)
+                self._turns += 1
+            elif self._turns:  # a turn that could not begin has nothing to end
+                self._turns -= 1
+                if not self._turns:
+                    self._lock.release()
+        except LogError as error:
+            turn.outcome = error
+        self._publish(turn)
+
+    def _finish(self) -> None:
+        with contextlib.suppress(sqlite3.Error, LogError):
+            if not self._lock.held:
+                self._lock.take(1.0, self._url)
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._connection.close()
+        self._lock.close()
+
+
+_CLOSE = object()
+
+_FOR_ALL = (LogError, sqlite3.OperationalError, OSError)
+"""Errors that would come again for each append of the batch."""

@@ -1,0 +1,82 @@
+"""The union of all events, and the table from a kind to its struct."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, get_args
+
+import msgspec
+
+from events.types.base import Unknown
+from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.choice import ChoiceMade
+from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
+from events.types.task import (
+    AttemptAbandoned,
+    StepAccepted,
+    StepDrafted,
+    StepPlanned,
+    StepRejected,
+    TaskAccepted,
+    TaskCancelled,
+    TaskFailed,
+    TaskHalted,
+    TaskReopened,
+    TaskSubmitted,
+)
+
+AnyEvent: TypeAlias = (
+    SessionOpened
+    | SessionClaimed
+    | SessionRenewed
+    | SessionClosed
+    | FileTrusted
+    | TaskSubmitted
+    | StepPlanned
+    | StepDrafted
+    | StepAccepted
+    | StepRejected
+    | AttemptAbandoned
+    | TaskAccepted
+    | TaskFailed
+    | TaskHalted
+    | TaskReopened
+    | TaskCancelled
+    | ChoiceMade
+    | CallReserved
+    | CallSettled
+    | CallFailed
+    | CallReleased
+    | CallUnknown
+    | CallOverran
+)
+
+KINDS: dict[str, type[AnyEvent]] = {struct.__struct_config__.tag: struct for struct in get_args(AnyEvent)}
+_decoders: dict[str, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(KINDS[kind]) for kind in KINDS}
+_encoder = msgspec.json.Encoder()
+_kind_of: dict[type, str] = {struct: kind for kind, struct in KINDS.items()}
+_tag_length: dict[type, int] = {struct: len(f'{{"kind":"{kind}"') for kind, struct in KINDS.items()}
+
+
+def kind_of(event: AnyEvent | Unknown) -> str:
+    return event.kind if isinstance(event, Unknown) else _kind_of[type(event)]
+
+
+def encode_body(event: AnyEvent | Unknown) -> bytes:
+    """The stored form: a JSON object without the kind, which the envelope holds."""
+    if isinstance(event, Unknown):
+        return event.raw
+    tagged = _encoder.encode(event)
+    rest = tagged[_tag_length[type(event)] :]
+    return b"{" + rest[1:] if rest[:1] == b"," else b"{}"
+
+
+def decode_body(kind: str, body: bytes | str) -> AnyEvent | Unknown:
+    """The event again; `Unknown` for a kind that this program does not know.
+
+    Raises msgspec.DecodeError where a known kind does not hold what it must.
+    """
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        return Unknown(kind, body.encode() if isinstance(body, str) else body)
+    event: AnyEvent = decoder.decode(body)
+    return event

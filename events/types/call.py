@@ -1,0 +1,76 @@
+"""Calls of a model: money reserved before, settled after. Amounts are nano-dollars, sizes are tokens."""
+
+from __future__ import annotations
+
+from events.types.base import Captured, Event, Said, TextRef
+
+
+class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
+    """The intent to call, and the most that it can cost in every scope that it counts in. Stands on `ledger`."""
+
+    role: str
+    agent: str
+    model: str
+    tier: str
+    messages: tuple[Said, ...]
+    max_output_tokens: int
+    tokens: int  # reserved against token caps: counted input with its margin + the most output
+    cost_nanos: int  # reserved against money caps
+    price: str  # id of the price row
+    scopes: tuple[str, ...]  # every scope that it counts in, the widest first
+    ordinal: int  # number of the call within its attempt and branch, from 1
+    branch: str = ""
+    nth: int = 1  # number of the try of this call
+    answer_schema: TextRef | None = None
+    temperature: float = 0.0
+    why: str = ""  # the rule by which a judge was taken
+    captured: tuple[Captured, ...] = ()
+
+
+class CallSettled(Event, frozen=True, kw_only=True, tag="call.settled"):
+    reservation: int  # position of the call.reserved that it settles
+    answer: TextRef
+    finish: str  # "stop", "length", "refusal", "tools" or "other"
+    input_tokens: int  # as the provider counts: cached tokens and cache writes included
+    output_tokens: int  # reasoning included
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    tokens: int  # what counts against token caps: uncached input + cache writes + output
+    cost_nanos: int  # at the price then; 0 on a free tier
+    price: str
+    basis: str = "provider"  # "reservation" where the provider did not say what it counted
+    answered_by: str = ""  # the name under which the provider answered, where it differs
+    duration_ms: int = 0
+
+
+class CallFailed(Event, frozen=True, kw_only=True, tag="call.failed"):
+    """The try came to nothing and the provider bills nothing for it."""
+
+    reservation: int
+    failure: str  # "wait", "stop" or "switch"
+    reason: str
+    status: int = 0  # HTTP status; 0 = none was received
+
+
+class CallReleased(Event, frozen=True, kw_only=True, tag="call.released"):
+    """The reservation was given back before anything was sent."""
+
+    reservation: int
+    reason: str
+
+
+class CallUnknown(Event, frozen=True, kw_only=True, tag="call.unknown"):
+    """Nobody knows whether it was answered and billed: maybe paid. It stays charged at its reservation."""
+
+    reservation: int
+    reason: str
+
+
+class CallOverran(Event, frozen=True, kw_only=True, tag="call.overran"):
+    """The provider counted more than was reserved. Stands on `ledger`; the amounts are the excess."""
+
+    reservation: int
+    scopes: tuple[str, ...]  # those of the reservation
+    tokens: int
+    cost_nanos: int

@@ -1,0 +1,50 @@
+"""Sessions: opened, claimed by an owner, closed; and the task files that a person has confirmed."""
+
+from __future__ import annotations
+
+from events.types.base import Event, TextRef
+
+
+class SessionOpened(Event, frozen=True, kw_only=True, tag="session.opened"):
+    """Stands on the topic `sessions`; its number is the envelope's session."""
+
+    type: str  # "file", "direct", "cron" or "sub-agent"
+    title: str
+    directory: str  # the project folder in which it runs
+    version: str  # of the program
+    settings: TextRef  # the effective settings as JSON, without secrets: what a resume runs with
+    source: TextRef | None = None  # the task file as it was read
+
+
+class SessionClaimed(Event, frozen=True, kw_only=True, tag="session.claimed"):
+    """Stands on `claim/<session>`; every append of the owner expects it to be the last there."""
+
+    owner: str  # for people: user@host, pid 4711
+    host: str
+    boot: str  # id of the machine's boot: a pid means nothing across two of them
+    pid: int
+    started: int  # start time of the process in the system's own unit: a pid is used again
+    epoch: int  # 1 for the first owner, one more for each that follows
+    valid_until: int  # microseconds since 1970: where the owner cannot be looked at, it counts as living until then
+
+
+class SessionRenewed(Event, frozen=True, kw_only=True, tag="session.renewed"):
+    """The owner lives on. Stands on the session's own topic, so that it takes nothing from the claim."""
+
+    valid_until: int
+
+
+class SessionClosed(Event, frozen=True, kw_only=True, tag="session.closed"):
+    """The owner lets go; stands on `claim/<session>`. `finished` is False where work is left for `swarm resume`."""
+
+    finished: bool
+    exit_code: int
+    reason: str = ""
+
+
+class FileTrusted(Event, frozen=True, kw_only=True, tag="file.trusted"):
+    """A person confirmed the commands of a task file. Stands on the topic `trust`."""
+
+    digest: str  # SHA-256 of the file's commands
+    path: str
+    commands: tuple[str, ...]

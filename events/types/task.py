@@ -1,0 +1,117 @@
+"""Tasks and their steps: submitted, planned, drafted, judged, ended."""
+
+from __future__ import annotations
+
+import msgspec
+
+from events.types.base import Captured, Event, TextRef
+
+
+class OutputFile(msgspec.Struct, frozen=True, gc=False):
+    """A file of the user's tree: its path relative to the project folder, and the digest of its text ("": it is absent)."""
+
+    path: str
+    digest: str
+
+
+class TaskSubmitted(Event, frozen=True, kw_only=True, tag="task.submitted"):
+    spec: TextRef  # the Task as JSON
+    title: str
+    decisions: int  # version of the rules by which `next_step` decides
+    type: str  # task type, the context of its trails
+    complexity: str  # "simple", "moderate" or "complex"
+    factors: tuple[str, ...] = ()  # what made it so
+    explore: bool = False  # an explorer plans it
+    needs: tuple[str, ...] = ()
+    attempts: int = 3  # the most drafts a step may have
+    outputs: tuple[OutputFile, ...] = ()  # where accepted work is delivered, as it is before
+
+
+class StepPlanned(Event, frozen=True, kw_only=True, tag="step.planned"):
+    """The envelope's step is its number, from 1."""
+
+    title: str
+    total: int  # steps of the plan
+    instruction: TextRef | None = None  # None: the task's own prompt
+    approach: TextRef | None = None  # what the explorer decided
+    captured: tuple[Captured, ...] = ()
+
+
+class StepDrafted(Event, frozen=True, kw_only=True, tag="step.drafted"):
+    draft: TextRef
+    agent: str
+    model: str
+    tier: str
+    finish: str = "stop"  # how the answer ended; "length": it was cut
+    captured: tuple[Captured, ...] = ()
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """How one deterministic check of the task went."""
+
+    name: str
+    passed: bool
+    detail: str = ""  # one line; what was found where it did not pass
+    required: bool = True
+
+
+class StepAccepted(Event, frozen=True, kw_only=True, tag="step.accepted"):
+    draft: TextRef  # what was accepted
+    checks: tuple[CheckResult, ...] = ()
+    judge: str = ""  # agent@model that judged; empty: the checks alone, or a person
+    why_judge: str = ""  # the rule by which that judge was taken
+    score: float | None = None
+    reason: str = ""
+    unjudged: bool = False  # nobody could judge it: only its form was looked at
+    captured: tuple[Captured, ...] = ()
+
+
+class StepRejected(Event, frozen=True, kw_only=True, tag="step.rejected"):
+    reason: str  # one line
+    feedback: TextRef  # what the next attempt is told
+    checks: tuple[CheckResult, ...] = ()
+    judge: str = ""
+    why_judge: str = ""
+    score: float | None = None
+    captured: tuple[Captured, ...] = ()
+
+
+class AttemptAbandoned(Event, frozen=True, kw_only=True, tag="attempt.abandoned"):
+    """An attempt ended without a result that can be judged. It is no verdict: trails do not move."""
+
+    role: str
+    reason: str
+
+
+class TaskAccepted(Event, frozen=True, kw_only=True, tag="task.accepted"):
+    result: TextRef
+    unjudged: bool = False
+    outputs: tuple[OutputFile, ...] = ()  # as they were written
+
+
+class TaskFailed(Event, frozen=True, kw_only=True, tag="task.failed"):
+    reason: str
+    cause: str  # "rejected", "no draft", "no verdict", "no model", "input", "output" or "time"
+
+
+class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
+    """A cap stopped it, or a question that nobody answered. `swarm resume` goes on where that has changed."""
+
+    reason: str
+    cause: str = "budget"  # or "confirmation"
+    scope: str = ""
+    unit: str = ""  # "tokens" or "nanos"
+    used: int = 0
+    reserved: int = 0
+    cap: int = 0
+    needed: int = 0
+
+
+class TaskReopened(Event, frozen=True, kw_only=True, tag="task.reopened"):
+    """A resume takes a halted task, or one that no model could take, up again."""
+
+    reason: str
+
+
+class TaskCancelled(Event, frozen=True, kw_only=True, tag="task.cancelled"):
+    reason: str

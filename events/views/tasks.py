@@ -1,0 +1,242 @@
+"""Tasks and their steps: where each stands, who works on it, what it has cost."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from events.log import Entry
+from events.types.base import TextRef
+from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.choice import ChoiceMade
+from events.types.task import (
+    AttemptAbandoned,
+    OutputFile,
+    StepAccepted,
+    StepDrafted,
+    StepPlanned,
+    StepRejected,
+    TaskAccepted,
+    TaskCancelled,
+    TaskFailed,
+    TaskHalted,
+    TaskReopened,
+    TaskSubmitted,
+)
+
+Status = Literal["open", "accepted", "failed", "halted", "cancelled"]
+Stage = Literal["planned", "drafted", "rejected", "accepted"]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A text and the position of the event that refers to it: what is needed to read it."""
+
+    ref: TextRef
+    at: int
+
+    @property
+    def lasting(self) -> TextRef:
+        """The reference as an event of a later append writes it."""
+        return TextRef(self.ref.digest, self.ref.place or self.at)
+
+
+class StepState(msgspec.Struct, kw_only=True):
+    number: int
+    title: str
+    stage: Stage = "planned"
+    instruction: Place | None = None  # None: the task's own prompt
+    approach: Place | None = None
+    attempt: int = 1  # the attempt that is under way, or was the last
+    draft: Place | None = None
+    finish: str = ""
+    agent: str = ""  # whose draft it is
+    model: str = ""
+    tier: str = ""
+    feedback: Place | None = None  # of the last rejection
+    fails: dict[str, int] = {}  # agent@model -> drafts of it that were rejected
+    unjudged: bool = False
+
+
+class TaskState(msgspec.Struct, kw_only=True):
+    session: int
+    name: str
+    title: str
+    spec: Place
+    type: str
+    complexity: str
+    explore: bool
+    needs: tuple[str, ...]
+    attempts: int
+    outputs: tuple[OutputFile, ...]
+    decisions: int
+    submitted_at: int
+    status: Status = "open"
+    total: int = 0  # steps of its plan; 0 = not planned yet
+    steps: list[StepState] = []
+    explorations: int = 0  # attempts to plan it that were abandoned
+    abandoned: str = ""  # why the last attempt at its present work ended without a result
+    abandoned_role: str = ""
+    role: str = ""  # what is under way, or was the last
+    model: str = ""
+    tier: str = ""
+    calls: int = 0  # sent, failed ones included
+    open_calls: int = 0
+    maybe_paid: int = 0  # calls of which nobody knows whether they were billed
+    tokens: int = 0  # as counted against token caps
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_nanos: int = 0  # settled, and the reservations of what may have been paid
+    ended_at: int = 0
+    result: Place | None = None
+    unjudged: bool = False
+    reason: str = ""
+    cause: str = ""
+
+    @property
+    def step(self) -> StepState | None:
+        """The step that is to be worked on: the first that is not accepted."""
+        return next((step for step in self.steps if step.stage != "accepted"), None)
+
+
+class _Reserved(msgspec.Struct):
+    session: int
+    task: str
+    tokens: int
+    cost_nanos: int
+
+
+class TasksView(msgspec.Struct):
+    """All tasks by session and name, in the order in which they were submitted."""
+
+    tasks: dict[int, dict[str, TaskState]] = {}
+    _reserved: dict[int, _Reserved] = {}  # open calls by their reservation's position
+    _unknown: dict[int, _Reserved] = {}
+
+    def of(self, session: int) -> dict[str, TaskState]:
+        return self.tasks.get(session, {})
+
+    def apply(self, entry: Entry) -> None:
+        if isinstance(entry.event, TaskSubmitted):
+            self.tasks.setdefault(entry.session, {})[entry.task] = _submitted(entry, entry.event)
+            return
+        task = self.of(entry.session).get(entry.task)
+        if task is None:
+            return
+        match entry.event:
+            case CallReserved() | CallSettled() | CallFailed() | CallReleased() | CallUnknown():
+                self._count(task, entry)
+            case ChoiceMade(role=role, model=model, tier=tier):
+                task.role, task.model, task.tier = role, model, tier
+            case _:
+                advance(task, entry)
+
+    def _count(self, task: TaskState, entry: Entry) -> None:
+        match entry.event:
+            case CallReserved(role=role, model=model, tier=tier, tokens=tokens, cost_nanos=cost):
+                task.role, task.model, task.tier = role, model, tier
+                task.calls += 1
+                task.open_calls += 1
+                self._reserved[entry.position] = _Reserved(entry.session, entry.task, tokens, cost)
+            case CallSettled() as call if self._end(task, call.reservation):
+                task.tokens += call.tokens
+                task.input_tokens += call.input_tokens
+                task.output_tokens += call.output_tokens
+                task.cost_nanos += call.cost_nanos
+            case CallFailed(reservation=reservation) | CallReleased(reservation=reservation):
+                self._end(task, reservation)
+            case CallUnknown(reservation=reservation) if reservation in self._reserved:
+                held = self._unknown[reservation] = self._reserved.pop(reservation)
+                task.open_calls -= 1
+                task.maybe_paid += 1
+                task.tokens += held.tokens
+                task.cost_nanos += held.cost_nanos
+            case _:
+                pass
+
+    def _end(self, task: TaskState, reservation: int) -> bool:
+        """End a call, and correct one that nobody knew about. False where it had ended before."""
+        if self._reserved.pop(reservation, None) is not None:
+            task.open_calls -= 1
+            return True
+        doubtful = self._unknown.pop(reservation, None)
+        if doubtful is None:
+            return False
+        task.maybe_paid -= 1
+        task.tokens -= doubtful.tokens
+        task.cost_nanos -= doubtful.cost_nanos
+        return True
+
+
+def advance(task: TaskState, entry: Entry) -> None:
+    """Fold one of the task's own events into its state. What is not about its progress is passed over."""
+    match entry.event:
+        case StepPlanned() as plan:
+            _planned(task, entry, plan)
+        case StepDrafted() as drafted:
+            step = task.steps[entry.step - 1]
+            step.stage, step.attempt, step.finish = "drafted", entry.attempt, drafted.finish
+            step.draft = Place(drafted.draft, entry.position)
+            step.agent, step.model, step.tier = drafted.agent, drafted.model, drafted.tier
+            task.abandoned = ""
+            task.role = "validator"
+        case StepAccepted(unjudged=unjudged):
+            step = task.steps[entry.step - 1]
+            step.stage, step.unjudged = "accepted", unjudged
+            task.abandoned = ""
+        case StepRejected(feedback=feedback):
+            step = task.steps[entry.step - 1]
+            step.stage, step.feedback = "rejected", Place(feedback, entry.position)
+            arm = f"{step.agent}@{step.model}"
+            step.fails[arm] = step.fails.get(arm, 0) + 1
+            step.attempt = entry.attempt + 1
+            task.abandoned = ""
+        case AttemptAbandoned(role=role, reason=reason):
+            task.abandoned, task.abandoned_role = reason, role
+            if role == "explorer":
+                task.explorations += 1
+        case TaskReopened():
+            task.status, task.reason, task.cause, task.ended_at, task.abandoned = "open", "", "", 0, ""
+        case _:
+            _ended(task, entry)
+
+
+def _planned(task: TaskState, entry: Entry, plan: StepPlanned) -> None:
+    task.total = plan.total
+    task.abandoned = ""
+    instruction = Place(plan.instruction, entry.position) if plan.instruction else None
+    approach = Place(plan.approach, entry.position) if plan.approach else None
+    task.steps.append(StepState(number=entry.step, title=plan.title, instruction=instruction, approach=approach))
+    task.role = "worker"
+
+
+def _ended(task: TaskState, entry: Entry) -> None:
+    match entry.event:
+        case TaskAccepted(result=result, unjudged=unjudged):
+            task.status, task.result, task.unjudged = "accepted", Place(result, entry.position), unjudged
+        case TaskFailed(reason=reason, cause=cause):
+            task.status, task.reason, task.cause = "failed", reason, cause
+        case TaskHalted(reason=reason, cause=cause):
+            task.status, task.reason, task.cause = "halted", reason, cause
+        case TaskCancelled(reason=reason):
+            task.status, task.reason = "cancelled", reason
+        case _:
+            return
+    task.ended_at = entry.at
+
+
+def _submitted(entry: Entry, event: TaskSubmitted) -> TaskState:
+    return TaskState(
+        session=entry.session,
+        name=entry.task,
+        title=event.title,
+        spec=Place(event.spec, entry.position),
+        type=event.type,
+        complexity=event.complexity,
+        explore=event.explore,
+        needs=event.needs,
+        attempts=event.attempts,
+        outputs=event.outputs,
+        decisions=event.decisions,
+        submitted_at=entry.at,
+    )

@@ -1,0 +1,74 @@
+"""Trails: how work of each agent@model was judged, fading with use and with time.
+
+Deposits come from verdicts alone: 1 for accepted work, 0 for rejected work. Provider errors never touch a trail.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from events.log import Entry
+from events.types.choice import ChoiceMade
+from events.types.task import StepAccepted, StepRejected, TaskAccepted, TaskFailed
+
+USE = 0.998  # what a trail keeps at each deposit: a memory of 500 uses (notes/routing.md, section 4)
+HALF_LIFE_S = 7 * 24 * 3600.0
+EVERYWHERE = "*"  # the context that holds a model's trail over all contexts
+
+
+class Trail(msgspec.Struct):
+    """Accepted and rejected work as it stood at `at` (microseconds since 1970)."""
+
+    accepted: float = 0.0
+    rejected: float = 0.0
+    at: int = 0
+
+    def faded(self, now: int) -> Trail:
+        """The trail as it is at `now`: evaporation by time is reckoned when it is read."""
+        keep = 0.5 ** (max(0, now - self.at) / 1e6 / HALF_LIFE_S)
+        return Trail(self.accepted * keep, self.rejected * keep, now)
+
+    def deposit(self, accepted: bool, now: int) -> Trail:
+        faded = self.faded(now)
+        return Trail(faded.accepted * USE + accepted, faded.rejected * USE + (not accepted), now)
+
+
+class TrailsView(msgspec.Struct):
+    """Trails by context and agent@model."""
+
+    trails: dict[tuple[str, str], Trail] = {}
+    _chosen: dict[tuple[int, str, int, int], ChoiceMade] = {}
+    _explorers: dict[tuple[int, str], ChoiceMade] = {}
+
+    def apply(self, entry: Entry) -> None:
+        match entry.event:
+            case ChoiceMade(role="explorer") as choice:
+                self._explorers[entry.session, entry.task] = choice
+            case ChoiceMade(role="worker") as choice:
+                self._chosen[entry.session, entry.task, entry.step, entry.attempt] = choice
+            case StepAccepted(unjudged=unjudged):
+                self._deposit(self._taken(entry), not unjudged, True, entry.at)
+            case StepRejected():
+                self._deposit(self._taken(entry), True, False, entry.at)
+            case TaskAccepted(unjudged=unjudged):
+                self._deposit(self._explorers.pop((entry.session, entry.task), None), not unjudged, True, entry.at)
+            case TaskFailed(cause=cause):
+                self._deposit(
+                    self._explorers.pop((entry.session, entry.task), None), cause == "rejected", False, entry.at
+                )
+            case _:
+                pass
+
+    def trail(self, context: str, arm: str, now: int) -> Trail:
+        """The trail of agent@model in a context as it is at `now`; an empty one where nothing was judged yet."""
+        return self.trails.get((context, arm), Trail()).faded(now)
+
+    def _taken(self, entry: Entry) -> ChoiceMade | None:
+        return self._chosen.pop((entry.session, entry.task, entry.step, entry.attempt), None)
+
+    def _deposit(self, choice: ChoiceMade | None, judged: bool, accepted: bool, now: int) -> None:
+        if choice is None or not judged:
+            return
+        arm = f"{choice.agent}@{choice.model}"
+        for context in (choice.context, EVERYWHERE):
+            self.trails[context, arm] = self.trails.get((context, arm), Trail()).deposit(accepted, now)

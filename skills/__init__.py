@@ -1,0 +1,1 @@
+"""The skill library and the shipped skills. Knows nothing of the other packages."""
