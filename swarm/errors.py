@@ -1,0 +1,152 @@
+"""Every error that a user can meet: the class makes the sentence, the exit code stands on it.
+
+SwarmError
+├── UsageError               2   a file, a setting or an option is wrong; nothing was spent
+├── BudgetExceeded           3   a call was refused because it would pass a cap
+├── NoModelAvailable         4   no allowed model can take the call
+├── ConfirmationNeeded       5   a person has to say yes and nobody can be asked
+├── ProviderError            1   one try of one call failed, with its cause (never leaves calls.py)
+├── OwnerLost                1   another process took the session over
+└── SessionBusy              2   the session has a living owner
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SwarmError(Exception):
+    """The root of everything that is the user's to know. `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class UsageError(SwarmError):
+    """A file, a setting or an option is wrong. Nothing was called or spent."""
+
+    exit_code = 2
+
+
+class BudgetExceeded(SwarmError):
+    """A call was refused because it would pass a cap. Nothing was sent or spent.
+
+    `unit` is "tokens" or "nanos" (billionths of a US dollar); the four amounts are in that unit.
+    """
+
+    exit_code = 3
+
+    def __init__(self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int) -> None:
+        self.scope, self.unit, self.used, self.reserved, self.cap, self.needed = (
+            scope,
+            unit,
+            used,
+            reserved,
+            cap,
+            needed,
+        )
+        left = max(0, cap - used - reserved)
+        super().__init__(
+            f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)} left and the next call needs "
+            f"{amount(needed, unit)}; raise the cap and go on with `swarm resume`, or split the task"
+        )
+
+
+class NoModelAvailable(SwarmError):
+    """No allowed model can take the call. `reasons` says of each model why."""
+
+    exit_code = 4
+
+    def __init__(self, *, role: str, reasons: dict[str, str]) -> None:
+        self.role, self.reasons = role, reasons
+        said = "; ".join(f"{model}: {why}" for model, why in reasons.items()) or "no model is configured"
+        super().__init__(
+            f"no model can take the {role}'s call ({said}); set a key such as OPENROUTER_API_KEY, name a server with "
+            "`--endpoint URL`, or run on the embedded model with `--local`"
+        )
+
+
+class ConfirmationNeeded(SwarmError):
+    """A person has to say yes, and there is no terminal to ask on. `remedy` is what to type instead."""
+
+    exit_code = 5
+
+    def __init__(self, question: str, *, remedy: str) -> None:
+        self.question, self.remedy = question, remedy
+        super().__init__(f"{question} Nobody can be asked here; {remedy}")
+
+
+class OwnerLost(SwarmError):
+    """Another process took the session over; this one has written nothing since."""
+
+    def __init__(self, *, session: str, owner: str) -> None:
+        self.session, self.owner = session, owner
+        super().__init__(
+            f"session {session} was taken over by {owner}; this process has stopped and wrote nothing more"
+        )
+
+
+class SessionBusy(SwarmError):
+    """The session has an owner that lives."""
+
+    exit_code = 2
+
+    def __init__(self, *, session: str, owner: str) -> None:
+        self.session, self.owner = session, owner
+        super().__init__(
+            f"session {session} is being run by {owner}; look at it with `swarm watch {session}`, or take it over "
+            f"with `swarm resume {session} --take-over`"
+        )
+
+
+class Failure(StrEnum):
+    """What a failed try means for the next one."""
+
+    WAIT = "wait"  # the same model may answer later: 429, 5xx, time-out, a broken connection
+    STOP = "stop"  # the same model will not answer this: key, quota, bad request, refusal
+    SWITCH = "switch"  # the model is out for a while: ask another
+
+
+class ProviderError(SwarmError):
+    """One try of one call failed.
+
+    `sent` is False only where nothing can have reached the provider (the name did not resolve, the connection was refused),
+    `charged` is False where the provider surely bills nothing (nothing sent, or refused before an answer began).
+    `retry_after_s` is the provider's own wish in seconds, None where it had none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        failure: Failure,
+        sent: bool,
+        charged: bool,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.failure, self.sent, self.charged = failure, sent, charged
+        self.status, self.retry_after_s = status, retry_after_s
+        super().__init__(message)
+
+
+def amount(value: int, unit: str) -> str:
+    """Write an amount for people: nano-dollars as dollars, tokens with separators."""
+    if unit == "nanos":
+        return dollars(value)
+    return f"{value:,} tokens"
+
+
+def dollars(nanos: int) -> str:
+    """Write nano-dollars as US dollars: two places from a cent up, else as many as the amount has.
+
+    >>> dollars(500_000_000), dollars(1_250_000), dollars(0)
+    ('$0.50', '$0.00125', '$0')
+    """
+    if nanos == 0:
+        return "$0"
+    sign, nanos = ("-", -nanos) if nanos < 0 else ("", nanos)
+    whole, part = divmod(nanos, 1_000_000_000)
+    digits = f"{part:09d}".rstrip("0").ljust(2, "0")
+    if whole or part >= 10_000_000:
+        digits = f"{part:09d}"[:4].rstrip("0").ljust(2, "0")
+    return f"{sign}${whole:,}.{digits}"
