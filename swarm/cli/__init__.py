@@ -1,0 +1,1 @@
+"""The command line: the frame in main.py, one module a command, imported when it is called."""

@@ -1,0 +1,143 @@
+"""The command `swarm`: finds the command that is meant, imports it alone, and turns errors into sentences and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from swarm.errors import UsageError
+
+COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+    "Run": {
+        "run": ("swarm.cli.run", "run a task file, or a prompt given as text"),
+        "resume": ("swarm.cli.resume", "go on with a session that ended early, from the log"),
+        "validate": ("swarm.cli.validate", "check task files without running them"),
+        "trust": ("swarm.cli.trust", "confirm the shell commands of a task file"),
+    },
+    "Look": {
+        "watch": ("swarm.cli.watch", "watch a running session in the terminal"),
+        "replay": ("swarm.cli.replay", "play a recorded session again"),
+        "ps": ("swarm.cli.ps", "list sessions and their tasks"),
+        "show": ("swarm.cli.show", "show a session, a task or a step"),
+        "log": ("swarm.cli.log", "print the events of the log"),
+        "cost": ("swarm.cli.cost", "say what was spent, on what"),
+        "verify": ("swarm.cli.verify", "check that the log is whole and unchanged"),
+    },
+    "Set up": {
+        "config": ("swarm.cli.config", "show the settings and where each comes from"),
+        "local": ("swarm.cli.local", "list, fetch and remove local models"),
+    },
+}
+_MODULES = {name: entry for group in COMMANDS.values() for name, entry in group.items()}
+_BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell sees of any program whose reader has gone
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code. This is the console script `swarm`."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    _never_fail_on_a_character()
+    # known before anything is parsed: they decide how a wrong option is told
+    debug, as_json = "--debug" in given, "--json" in given
+    try:
+        code = _dispatch(given)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return 130
+    except Exception as error:
+        from swarm.cli.failure import tell
+
+        try:
+            if not isinstance(error, BrokenPipeError) or not _reader_is_gone():
+                return tell(error, debug=debug, as_json=as_json)
+        except BrokenPipeError:
+            _reader_is_gone()
+        return _BROKEN_PIPE
+
+
+def top_help(color: bool = False) -> str:
+    """Return the text of `swarm --help`."""
+    bold, plain = ("\x1b[1m", "\x1b[0m") if color else ("", "")
+    lines = ["Runs a task with a team of language-model agents on the cheapest model whose work is accepted.", ""]
+    lines += [f"{bold}usage:{plain} swarm COMMAND [OPTIONS]", '       swarm run "What does this project do?"', ""]
+    for group, commands in COMMANDS.items():
+        lines.append(f"{bold}{group}{plain}")
+        lines += [f"  {name:<10}{help_}" for name, (_, help_) in commands.items()]
+        lines.append("")
+    lines += ["swarm COMMAND --help says more of a command; swarm --version says which version this is."]
+    return "\n".join(lines)
+
+
+def _dispatch(given: list[str]) -> int:
+    before, name, rest = _split(given)
+    if name == "help" and rest and rest[0] in _MODULES:
+        name, rest = rest[0], ["--help"]
+    if name is None or name == "help":
+        if "--version" in before:
+            sys.stdout.write(f"swarm {_version()}\n")
+            return 0
+        if wrong := [option for option in before if option not in ("-h", "--help")]:
+            raise UsageError(f"{wrong[0]} needs a command; see `swarm --help`")
+        sys.stdout.write(top_help(color=sys.stdout.isatty() and not os.environ.get("NO_COLOR")) + "\n")
+        return 0
+    if name not in _MODULES:
+        raise UsageError(_unknown(name))
+    from swarm.cli.options import run_command  # argparse, which the help of all commands does without
+
+    module, help_ = _MODULES[name]
+    return run_command(name, module, help_, [*before, *rest])
+
+
+def _split(given: list[str]) -> tuple[list[str], str | None, list[str]]:
+    """Divide the words into the options before the command, the command, and what follows it."""
+    at = 0
+    while at < len(given) and given[at].startswith("-") and given[at] != "-":
+        at += 2 if given[at] in ("-C", "--log", "--color") else 1
+    return given[:at], given[at] if at < len(given) else None, given[at + 1 :]
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches  # only an error needs it
+
+    if " " in name:
+        return 'a prompt needs the command run: `swarm run "..."`'
+    if name.endswith((".yaml", ".yml")):
+        return f"a task file needs a command: `swarm run {name}`, or `swarm validate {name}`"
+    near = get_close_matches(name, _MODULES, n=1)
+    guess = f"did you mean `swarm {near[0]}`?" if near else "see `swarm --help`"
+    return f"there is no command '{name}'; {guess}"
+
+
+def _reader_is_gone() -> bool:
+    """Say whether stdout is what broke; if so nothing more goes there, not even at the end of the interpreter."""
+    import select
+
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # an error and a hang-up are reported unasked
+    if not poll.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
+
+
+def _never_fail_on_a_character() -> None:
+    """Write what a terminal's encoding lacks as an escape instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # 15 ms, for one option
+
+    try:
+        return version("pheroswarm")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,260 @@
+"""The settings: one frozen value from defaults, files, the task file, the environment and flags, with the origin of each.
+
+    defaults and presets < user file < project file < task file < environment < flags
+
+The user file is `$XDG_CONFIG_HOME/swarm/config.toml`; the project file `swarm.toml`, or `[tool.swarm]` in pyproject.toml,
+in the nearest folder from the start up to the repository's root or the home folder. A project file and a task file come
+with a repository and may be hostile: what could spend the user's money or send a key elsewhere is refused in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from swarm.errors import UsageError
+from swarm.messages import FREE, TIERS, Price, Tier
+from swarm.providers import is_local, preset_values
+from swarm.settings_keys import KEYS
+from swarm.settings_layers import Layers, Origin, misspelt, project_file, variables
+from swarm.tomlfile import KeyPath, read_toml
+
+BUILT_IN = "built in"
+"""The place of a default."""
+
+CHEAP_OUTPUT_NANOS = 2_000_000_000
+"""Up to this price per million output tokens a model is of the cheap tier, unless settings name its tier."""
+
+
+class SessionTokens(msgspec.Struct, frozen=True, kw_only=True):
+    """The token cap of a session that has none of its own."""
+
+    direct: int  # a prompt on the command line
+    cron: int  # a scheduled run
+
+
+class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be spent where nothing else is said."""
+
+    day_nanos: int  # nano-dollars a day, over the whole log
+    session_tokens: SessionTokens
+
+
+class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model is called."""
+
+    timeout_s: float  # from the moment the request is sent, never in a queue
+    tries: int  # HTTP requests for one call, the first included
+
+
+class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that speaks the OpenAI-compatible chat format."""
+
+    name: str
+    base_url: str  # without a slash at the end
+    key_env: str = ""  # the variable that holds the key; "" = it needs none
+    concurrency: int = 8
+    requests_per_minute: int | None = None  # None = as many as come
+    tokens_per_minute: int | None = None
+
+
+class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One model of one provider."""
+
+    name: str  # as settings, choice and log name it; unique
+    provider: str
+    model: str  # as the provider names it
+    tier: Tier
+    price: Price | None = None  # None = unknown, which is not free
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    judge: bool = True  # may judge the work of others
+    schema: bool = False  # the provider keeps an answer to a JSON Schema
+    reasoning_effort: str = ""  # sent as it stands; "" = not sent
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set. The rest of the program takes the part it needs as an argument."""
+
+    log: str  # absolute path, or a URL
+    time_zone: str  # IANA name; "" = the machine's
+    on_unknown: Literal["repeat", "ask", "fail"]
+    judge: Literal["free", "paid"]
+    transport: Literal["aiohttp", "httpx"]
+    budget: BudgetSettings
+    calls: CallSettings
+    models: dict[str, ModelConfig]
+    providers: dict[str, ProviderConfig]
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """The settings, and for each key, such as ("budget", "day_usd"), where its value came from."""
+
+    settings: Settings
+    origins: dict[KeyPath, Origin]
+
+
+class SettingsInvalid(UsageError):
+    """One or more settings are wrong; `problems` says of each where it stands, what is wrong and what to write."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        said = problems[0] if len(problems) == 1 else "\n  ".join([f"{len(problems)} settings are wrong:", *problems])
+        super().__init__(said)
+
+
+def load_settings(
+    start: Path,
+    *,
+    environ: Mapping[str, str],
+    task_file: Mapping[str, Any] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Loaded:
+    """Read and join all layers. `task_file` is nested like a settings file, `flags` maps dotted keys to values.
+
+    Raises SettingsInvalid with all problems at once, UsageError where a file cannot be read.
+    """
+    home, user_file = _home(environ), config_dir(environ) / "config.toml"
+    layers = Layers(start=start, home=home, user_file=user_file)
+    _add_built_in(layers, environ)
+    try:
+        if user_file.is_file():
+            layers.add_file("user file", read_toml(user_file))
+        if project := project_file(start, home=home):
+            layers.add_file("project file", project[0], below=project[1])
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read ({error.strerror}); correct its permissions") from error
+    layers.add_table("task file", task_file or {}, place=lambda key: "task file")
+    for key, variable in variables().items():
+        if value := environ.get(variable):
+            layers.add("environment", key, value, place=variable)
+    layers.problems += misspelt(environ)
+    for name, value in (flags or {}).items():
+        layers.add("flag", tuple(name.split(".")), value, place="--" + name.replace(".", "-").replace("_", "-"))
+    settings = _build(layers)
+    if layers.problems:
+        raise SettingsInvalid(layers.problems)
+    return Loaded(settings, layers.origins)
+
+
+def available_models(settings: Settings, environ: Mapping[str, str]) -> list[tuple[ModelConfig, ProviderConfig]]:
+    """Return the models whose provider needs no key or has one in the environment, by tier, price and name."""
+    pairs = [(model, settings.providers[model.provider]) for model in settings.models.values()]
+    usable = [pair for pair in pairs if not pair[1].key_env or environ.get(pair[1].key_env)]
+    return sorted(usable, key=lambda pair: _rank(pair[0]))
+
+
+def config_dir(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the user's settings file."""
+    return _xdg(environ, "XDG_CONFIG_HOME", ".config") / "swarm"
+
+
+def data_dir(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the log and of the local models."""
+    return _xdg(environ, "XDG_DATA_HOME", ".local/share") / "swarm"
+
+
+def _xdg(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
+    named = environ.get(variable, "")
+    # the XDG base directory specification: a relative path is to be ignored
+    return Path(named) if named.startswith("/") else _home(environ) / below_home
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    if home := environ.get("HOME"):
+        return Path(home)
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise UsageError("the home folder cannot be found; set HOME, or XDG_CONFIG_HOME and XDG_DATA_HOME") from error
+
+
+def _add_built_in(layers: Layers, environ: Mapping[str, str]) -> None:
+    layers.add("default", ("log",), str(data_dir(environ) / "log.db"), place=BUILT_IN)
+    for key, known in KEYS.items():
+        if known.default is not None:
+            layers.add("default", key, known.default, place=BUILT_IN)
+    for key, value in preset_values():
+        layers.add("preset", key, value, place=BUILT_IN)
+
+
+def _build(layers: Layers) -> Settings:
+    value = layers.values
+    providers = _providers(layers)
+    return Settings(
+        log=value["log",],
+        time_zone=value["time_zone",],
+        on_unknown=value["on_unknown",],
+        judge=value["judge",],
+        transport=value["transport",],
+        budget=BudgetSettings(
+            day_nanos=value["budget", "day_usd"],
+            session_tokens=SessionTokens(
+                direct=value["budget", "session_tokens", "direct"], cron=value["budget", "session_tokens", "cron"]
+            ),
+        ),
+        calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
+        models=_models(layers, providers),
+        providers=providers,
+    )
+
+
+def _providers(layers: Layers) -> dict[str, ProviderConfig]:
+    found: dict[str, ProviderConfig] = {}
+    for name, table in layers.tables("providers").items():
+        if "base_url" in table:
+            found[name] = ProviderConfig(name=name, **table)
+        elif ("providers", name, "base_url") not in layers.refused:
+            layers.problems.append(
+                f"{layers.place_of('providers', name)}: provider '{name}' has no base_url; "
+                'add one such as base_url = "https://api.example.com/v1"'
+            )
+    return found
+
+
+def _models(layers: Layers, providers: Mapping[str, ProviderConfig]) -> dict[str, ModelConfig]:
+    found: dict[str, ModelConfig] = {}
+    for name, table in layers.tables("models").items():
+        if any(key[:2] in (("models", name), ("providers", table.get("provider"))) for key in layers.refused):
+            continue
+        try:
+            found[name] = _model(name, table, providers)
+        except ValueError as error:
+            layers.problems.append(f"{layers.place_of('models', name)}: model '{name}' {error}")
+    return found
+
+
+def _model(name: str, table: dict[str, Any], providers: Mapping[str, ProviderConfig]) -> ModelConfig:
+    if missing := [key for key in ("provider", "model") if key not in table]:
+        raise ValueError(
+            f"has no {' and no '.join(missing)}; a model names its provider and what the provider calls it"
+        )
+    wanted: str = table["provider"]
+    if wanted not in providers:
+        near = get_close_matches(wanted, list(providers), n=1)
+        guess = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(providers))}"
+        raise ValueError(f"names the provider '{wanted}', which is not known; {guess}")
+    local = is_local(providers[wanted].base_url)
+    price: Price | None = table.get("price")
+    if price is None and (local or table.get("tier") in ("local", "free")):
+        price = FREE
+    tier: Tier = table.get("tier") or _tier(price, local=local)
+    if tier == "free" and price and not price.is_free:
+        raise ValueError('is of the tier free and has a price; write price = "free" or another tier')
+    values: dict[str, Any] = {**table, "price": price, "tier": tier}
+    return ModelConfig(name=name, **values)
+
+
+def _tier(price: Price | None, *, local: bool) -> Tier:
+    if price is not None and price.is_free:
+        return "local" if local else "free"
+    return "cheap" if price is not None and price.output_nanos <= CHEAP_OUTPUT_NANOS else "paid"
+
+
+def _rank(model: ModelConfig) -> tuple[int, int, str]:
+    # a model without a known price comes behind those of its tier that have one
+    return TIERS.index(model.tier), model.price.output_nanos if model.price else 1 << 62, model.name

@@ -1,0 +1,246 @@
+"""Every key that settings know: how its value is read, what it is by default, and whether only the user may set it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from swarm.messages import FREE, TIERS, Price
+from swarm.providers import is_local
+from swarm.tomlfile import KeyPath
+from swarm.units import parse_seconds, parse_tokens, parse_usd, shortened
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where a value that is being read comes from."""
+
+    base: Path  # the folder against which a relative path is meant
+    home: Path
+    prices: str  # what a price row's id begins with
+
+
+class Key(msgspec.Struct, frozen=True):
+    """One setting. `parse` raises ValueError with a sentence; `only_user` is why no project and no task file may set it."""
+
+    parse: Callable[[Any, Source], Any]
+    default: Any = None  # as a file would have it; None = there is none
+    only_user: str = ""
+
+
+def _one_of(*words: str) -> Callable[[Any, Source], str]:
+    def parse(value: object, source: Source) -> str:
+        if value not in words or not isinstance(value, str):
+            shown = f'"{value}"' if isinstance(value, str) else kind_of(value)
+            raise ValueError(f"one of {', '.join(words)} is expected, not {shown}")
+        return value
+
+    return parse
+
+
+def _count(least: int, most: int) -> Callable[[Any, Source], int]:
+    def parse(value: object, source: Source) -> int:
+        number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise ValueError(f"a whole number from {least} to {most:,} is expected, not {kind_of(value)}")
+        if not least <= number <= most:
+            raise ValueError(f"a whole number from {least} to {most:,} is expected, not {number}")
+        return number
+
+    return parse
+
+
+def _text(value: object, source: Source) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a text is expected, not {kind_of(value)}")
+    if not value.strip() or not value.isprintable():
+        raise ValueError("a text on one line is expected, not an empty one")
+    return value.strip()
+
+
+def _word(value: object, source: Source) -> str:
+    return "" if value == "" else _text(value, source)
+
+
+def _switch(value: object, source: Source) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"true or false is expected, not {kind_of(value)}")
+    return value
+
+
+def _place(value: object, source: Source) -> str:
+    """A path becomes absolute, from the folder of the file that names it; a URL such as memory: stays."""
+    text = _text(value, source)
+    if re.match(r"[a-z][a-z0-9+.-]+:", text):
+        return text
+    if text.startswith("~/"):
+        return str(source.home / text[2:])
+    return str((source.base / text).absolute())
+
+
+def _time_zone(value: object, source: Source) -> str:
+    if value == "":
+        return ""
+    name = _text(value, source)
+    import zoneinfo  # only where a zone is named
+
+    try:
+        return zoneinfo.ZoneInfo(name).key
+    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
+        raise ValueError(f'"{name}" is no time zone known here; write an IANA name such as Europe/Berlin') from None
+
+
+def _variable(value: object, source: Source) -> str:
+    if value == "":
+        return ""
+    if isinstance(value, str) and re.fullmatch(r"[A-Z_][A-Z0-9_]{0,99}", value):
+        return value
+    # the value is not shown: somebody may have put the key itself here
+    raise ValueError(
+        "the name of an environment variable is expected, in capitals such as OPENAI_API_KEY; never the key itself"
+    )
+
+
+def _base_url(value: object, source: Source) -> str:
+    text = _text(value, source).rstrip("/")
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+        _ = parts.port  # raises where it is no number
+    except ValueError as error:
+        raise ValueError(f"this is no URL ({error}); write one such as https://api.example.com/v1") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError(f'"{text}" is no http or https URL; write one such as https://api.example.com/v1')
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("a base URL holds no user, password, query or fragment; the key comes from key_env")
+    if parts.scheme == "http" and not is_local(text) and not _is_inside(host):
+        raise ValueError(f"{text} would send prompts and the key unencrypted over the internet; write https")
+    return text
+
+
+def _is_inside(host: str) -> bool:
+    """Say whether a name is one of a local network, where http is usual."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".lan", ".home", ".internal", ".home.arpa"))
+    return False
+
+
+def _price(value: object, source: Source) -> Price:
+    return parse_price(value, source=source.prices)
+
+
+def _usd(value: object, source: Source) -> int:
+    return parse_usd(_written(value, "an amount in US dollars such as $0.05"))
+
+
+def _tokens(value: object, source: Source) -> int:
+    return parse_tokens(_written(value, "a number of tokens such as 20k"))
+
+
+def _seconds(value: object, source: Source) -> float:
+    return parse_seconds(_written(value, "a time such as 90s"))
+
+
+def parse_price(value: object, *, source: str = "settings") -> Price:
+    """Return the price row of "free" or "0.15/0.60": US dollars per million input and output tokens.
+
+    A third and a fourth part are the prices of cached input and of input written to the cache.
+    The row's id is the source and the price as written. Raises ValueError with the sentence to show.
+    """
+    form = '"0.15/0.60" (US dollars per million tokens: input/output[/cached input[/cache write]]) or "free"'
+    if not isinstance(value, str):
+        raise ValueError(f"a price is a text such as {form}, not {kind_of(value)}")
+    written = value.replace(" ", "")
+    if written == "free":
+        return FREE
+    parts = written.split("/")
+    if not 2 <= len(parts) <= 4:
+        raise ValueError(f"{shortened(value)} is not a price; write it as {form}")
+    amounts = [parse_usd(part) for part in parts]
+    return Price(
+        row=f"{source}:{written}",
+        input_nanos=amounts[0],
+        output_nanos=amounts[1],
+        cached_nanos=amounts[2] if len(amounts) > 2 else None,
+        cache_write_nanos=amounts[3] if len(amounts) > 3 else None,
+    )
+
+
+def _written(value: object, what: str) -> str:
+    """Return a number as the text that it was written as: a float stands for its shortest digits, none is computed with."""
+    match value:
+        case str():
+            return value
+        case int() | float() | Decimal() if not isinstance(value, bool):
+            number = Decimal(str(value))
+            return format(number, "f") if number.is_finite() and abs(number.adjusted()) < 30 else str(value)
+        case _:
+            raise ValueError(f"{what} is expected, not {kind_of(value)}")
+
+
+def kind_of(value: object) -> str:
+    """Name the kind of a value in the words of a settings file."""
+    match value:
+        case bool():
+            return "true or false"
+        case str():
+            return "a text"
+        case int() | float() | Decimal():
+            return "a number"
+        case Mapping():
+            return "a table"
+        case list() | tuple():
+            return "a list"
+        case None:
+            return "nothing"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+_PRICES = "since with it a repository could make paid calls look free"
+_SERVERS = "since with it a repository could have your prompts and keys sent to a server of its own"
+_MODELS = "since with it a repository could choose what your money is spent on"
+
+KEYS: Mapping[KeyPath, Key] = {
+    ("log",): Key(_place, only_user="since the caps hold within one log and a repository could bring an empty one"),
+    ("time_zone",): Key(
+        _time_zone, "", "since a day's cap holds for the day in one zone and another zone has a new day"
+    ),
+    ("on_unknown",): Key(_one_of("repeat", "ask", "fail"), "repeat"),
+    ("judge",): Key(_one_of("free", "paid"), "free"),
+    ("transport",): Key(_one_of("aiohttp", "httpx"), "aiohttp"),
+    ("budget", "day_usd"): Key(_usd, "0.50"),
+    ("budget", "session_tokens", "direct"): Key(_tokens, "10k"),
+    ("budget", "session_tokens", "cron"): Key(_tokens, "20k"),
+    ("calls", "timeout_s"): Key(_seconds, 120),
+    ("calls", "tries"): Key(_count(1, 20), 4),
+    ("models", "*", "provider"): Key(_text, only_user=_SERVERS),
+    ("models", "*", "model"): Key(_text, only_user=_MODELS),
+    ("models", "*", "tier"): Key(_one_of(*TIERS), only_user=_PRICES),
+    ("models", "*", "price"): Key(_price, only_user=_PRICES),
+    ("models", "*", "context_tokens"): Key(_tokens, only_user=_MODELS),
+    ("models", "*", "max_output_tokens"): Key(_tokens, only_user=_MODELS),
+    ("models", "*", "judge"): Key(_switch, only_user=_MODELS),
+    ("models", "*", "schema"): Key(_switch, only_user=_MODELS),
+    ("models", "*", "reasoning_effort"): Key(_word, only_user=_MODELS),
+    ("providers", "*", "base_url"): Key(_base_url, only_user=_SERVERS),
+    ("providers", "*", "key_env"): Key(_variable, only_user=_SERVERS),
+    ("providers", "*", "concurrency"): Key(_count(1, 1000)),
+    ("providers", "*", "requests_per_minute"): Key(_count(1, 1_000_000)),
+    ("providers", "*", "tokens_per_minute"): Key(_tokens),
+}
+
+
+def pattern_of(key: KeyPath) -> KeyPath:
+    """Return a key with the name of a model or provider as "*", as KEYS has it."""
+    if len(key) > 1 and key[0] in ("models", "providers"):
+        return (key[0], "*", *key[2:])
+    return key

@@ -1,0 +1,392 @@
+"""Settings: the layers, their origins, what a repository may not set, and the sentences for what is wrong."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swarm.errors import UsageError
+from swarm.messages import FREE, TIERS
+from swarm.providers import PRESETS, is_local
+from swarm.settings import Loaded, SettingsInvalid, available_models, config_dir, data_dir, load_settings
+from swarm.settings_keys import KEYS, parse_price
+from swarm.tomlfile import dotted, read_toml
+
+
+class Place:
+    """A home folder with a settings file, and a repository below it with a project file."""
+
+    def __init__(self, root: Path) -> None:
+        self.home, self.repository = root / "home", root / "home" / "repository"
+        self.user_file = self.home / ".config" / "swarm" / "config.toml"
+        self.project_file = self.repository / "swarm.toml"
+        self.user_file.parent.mkdir(parents=True)
+        (self.repository / ".git").mkdir(parents=True)
+
+    def load(self, user: str = "", project: str = "", environ: dict[str, str] | None = None, **more: Any) -> Loaded:
+        self.user_file.write_text(user, encoding="utf-8")
+        self.project_file.write_text(project, encoding="utf-8")
+        return load_settings(self.repository, environ={"HOME": str(self.home), **(environ or {})}, **more)
+
+    def problems(
+        self, user: str = "", project: str = "", environ: dict[str, str] | None = None, **more: Any
+    ) -> list[str]:
+        with pytest.raises(SettingsInvalid) as raised:
+            self.load(user, project, environ, **more)
+        return raised.value.problems
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_without_any_file_the_defaults_of_the_design_hold(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, environ={"HOME": str(tmp_path)}).settings
+    assert settings.budget.day_nanos == 500_000_000
+    assert (settings.budget.session_tokens.direct, settings.budget.session_tokens.cron) == (10_000, 20_000)
+    assert (settings.on_unknown, settings.judge, settings.transport) == ("repeat", "free", "aiohttp")
+    assert settings.log == str(tmp_path / ".local/share/swarm/log.db")
+
+
+def test_each_layer_covers_the_one_before_it(place: Place) -> None:
+    layers: dict[str, Any] = {"user": "calls.tries = 2"}
+    assert place.load(**layers).settings.calls.tries == 2
+    layers["project"] = "[calls]\ntries = 3"
+    assert place.load(**layers).settings.calls.tries == 3
+    layers["task_file"] = {"calls": {"tries": 5}}
+    assert place.load(**layers).settings.calls.tries == 5
+    layers["environ"] = {"SWARM_CALLS_TRIES": "6"}
+    assert place.load(**layers).settings.calls.tries == 6
+    layers["flags"] = {"calls.tries": 7}
+    assert place.load(**layers).settings.calls.tries == 7
+
+
+def test_every_value_knows_its_file_and_line_its_variable_or_its_flag(place: Place) -> None:
+    loaded = place.load(
+        user='# mine\n[budget]\nday_usd = "0.25"\n',
+        project='judge = "paid"\n\n[calls]\n# more patience\ntimeout_s = "3m"\n',
+        environ={"SWARM_TRANSPORT": "httpx"},
+        flags={"log": "other.db"},
+    )
+    origin = loaded.origins
+    assert (origin["budget", "day_usd"].kind, origin["budget", "day_usd"].place) == (
+        "user file",
+        f"{place.user_file}:3",
+    )
+    assert (origin["judge",].kind, origin["judge",].place) == ("project file", f"{place.project_file}:1")
+    assert origin["calls", "timeout_s"].place == f"{place.project_file}:5"
+    assert (origin["transport",].kind, origin["transport",].place) == ("environment", "SWARM_TRANSPORT")
+    assert (origin["log",].kind, origin["log",].place, origin["log",].value) == ("flag", "--log", "other.db")
+    assert origin["on_unknown",].kind == "default"
+    assert loaded.settings.calls.timeout_s == 180
+
+
+@pytest.mark.parametrize(
+    ("written", "nanos"), [('"0.10"', 100_000_000), ("0.1", 100_000_000), ("0", 0), ("'$0.3'", 3 * 10**8)]
+)
+def test_money_is_read_as_it_is_written_without_a_float(place: Place, written: str, nanos: int) -> None:
+    assert place.load(user=f"budget.day_usd = {written}").settings.budget.day_nanos == nanos
+
+
+@given(st.integers(min_value=0, max_value=10**12))
+def test_every_amount_of_nano_dollars_survives_being_written_as_a_price(nanos: int) -> None:
+    usd = format(Decimal(nanos) / 10**9, "f")
+    price = parse_price(f"{usd}/{usd}")
+    assert (price.input_nanos, price.output_nanos, price.row) == (nanos, nanos, f"settings:{usd}/{usd}")
+
+
+def test_a_price_names_input_output_cached_input_and_cache_writes() -> None:
+    price = parse_price("0.10 / 0.50 / 0.01 / 0.125")
+    assert (price.input_nanos, price.output_nanos) == (100_000_000, 500_000_000)
+    assert (price.cached_nanos, price.cache_write_nanos) == (10_000_000, 125_000_000)
+    assert parse_price("0.15/0.60").cached_nanos is None
+    assert parse_price("free") is FREE
+
+
+@pytest.mark.parametrize("written", ["0.15", "1/2/3/4/5", "a/b", "-1/2", "0.1/", "1e3/2", "nan/nan", 0.15, True, None])
+def test_what_is_no_price_is_refused_with_a_sentence(written: object) -> None:
+    with pytest.raises(ValueError, match=r"0\.15/0\.60|US dollars"):
+        parse_price(written)
+
+
+def test_all_problems_are_told_at_once_each_with_its_line(place: Place) -> None:
+    problems = place.problems(
+        user='judgee = "paid"\n[budget]\nday_usd = "a lot"\n[calls]\ntries = 0\ntimeout_s = false\n',
+        project='transport = "carrier"\n',
+    )
+    assert len(problems) == 5
+    assert problems[0] == f"{place.user_file}:1: judgee: unknown key; did you mean 'judge'?"
+    assert problems[1].startswith(f"{place.user_file}:3: budget.day_usd: 'a lot' is not an amount in US dollars")
+    assert problems[2] == f"{place.user_file}:5: calls.tries: a whole number from 1 to 20 is expected, not 0"
+    assert problems[3] == f"{place.user_file}:6: calls.timeout_s: a time such as 90s is expected, not true or false"
+    assert problems[4] == f'{place.project_file}:1: transport: one of aiohttp, httpx is expected, not "carrier"'
+
+
+@pytest.mark.parametrize(
+    ("toml", "line", "said"),
+    [
+        ("[budgett]\nday_usd = 1", 1, "did you mean 'budget'?"),
+        ("[budget]\nday_uds = 1", 2, "did you mean 'day_usd'?"),
+        ("[budget.session_tokens]\ndirekt = 1", 2, "did you mean 'direct'?"),
+        ("budget = 3", 1, "write [budget] and its keys below it"),
+        ("[log]\npath = 'x'", 1, "a text is expected, not a table"),
+        ("[judge]", 1, "one of free, paid is expected, not a table"),
+        ("models = []", 1, "this is a table of settings, not a list"),
+        ("[models.x]\nmodell = 'm'\nprovider = 'openai'", 2, "did you mean 'model'?"),
+        ('[models."a@b"]\nmodel = "m"', 2, "without @"),
+        ("[providers.x]\napi_key = 'sk-123456'", 2, "a key is never written into a file"),
+        ("[providers.x]\nkey_env = 'sk-123456'", 2, "never the key itself"),
+        ("[providers.x]\nbase_url = 'ftp://host/v1'", 2, "no http or https URL"),
+        ("[providers.x]\nbase_url = 'http://api.example.com/v1'", 2, "unencrypted"),
+        ("[providers.x]\nbase_url = 'https://me:pass@api.example.com'", 2, "no user, password"),
+        ("[providers.x]\nbase_url = 'https://host:99999/'", 2, "this is no URL"),
+        ("[providers.x]\nconcurrency = 2", 2, "has no base_url"),
+        ("[models.x]\nprovider = 'openai'", 2, "has no model"),
+        ("[models.x]\nprovider = 'opnai'\nmodel = 'm'", 2, "did you mean 'openai'?"),
+        ("[models.x]\nprovider = 'openai'\nmodel = 'm'\nprice = '1/2'\ntier = 'free'", 2, 'write price = "free"'),
+        ("time_zone = 'Europe/Berlni'", 1, "no time zone known here"),
+        ("time_zone = '../../etc/passwd'", 1, "no time zone known here"),
+        ("on_unknown = ''", 1, "one of repeat, ask, fail"),
+        ("log = ''", 1, "a text on one line"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_line_and_what_to_write(
+    place: Place, toml: str, line: int, said: str
+) -> None:
+    (problem,) = place.problems(user=toml)
+    assert problem.startswith(f"{place.user_file}:{line}: ")
+    assert said in problem
+
+
+def test_a_key_that_stands_in_the_wrong_place_is_not_repeated_in_the_error(place: Place) -> None:
+    (problem,) = place.problems(user="[providers.x]\nbase_url = 'https://api.example.com'\nkey_env = 'sk-123456'")
+    assert "sk-123456" not in problem
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        'log = "mine.db"',
+        'time_zone = "Pacific/Kiritimati"',
+        '[providers.openai]\nbase_url = "https://evil.example/v1"',
+        '[providers.x]\nkey_env = "GITHUB_TOKEN"',
+        '[models."openai/gpt-6-luna"]\nprice = "free"',
+        '[models."openai/gpt-6-luna"]\nprovider = "groq"',
+        '[models."openai/gpt-6-luna"]\nmodel = "the-dearest"',
+        '[budget]\nday_usd = "0.51"',
+    ],
+)
+def test_a_repository_can_neither_redirect_keys_nor_raise_the_users_spending(place: Place, toml: str) -> None:
+    if "key_env" not in toml:  # not complete as a provider of the user's own
+        place.load(user=toml)  # the same lines are the user's to write
+    (problem,) = place.problems(project=toml)
+    assert problem.startswith(str(place.project_file))
+    assert str(place.user_file) in problem
+
+
+def test_each_key_of_a_server_a_model_the_log_and_the_day_is_the_users_alone() -> None:
+    harmless = {"concurrency", "requests_per_minute", "tokens_per_minute"}
+    for key, known in KEYS.items():
+        users = key[0] in ("models", "providers", "log", "time_zone") and key[-1] not in harmless
+        assert bool(known.only_user) is users, dotted(key)
+
+
+def test_a_task_file_is_trusted_no_more_than_a_project_file(place: Place) -> None:
+    (problem,) = place.problems(task_file={"budget": {"day_usd": 100}})
+    assert problem.startswith(
+        "task file: budget.day_usd: a task file can lower the day's cap of $0.50 but not raise it"
+    )
+    assert place.load(task_file={"budget": {"day_usd": 0.2}}).settings.budget.day_nanos == 200_000_000
+
+
+def test_a_project_may_lower_the_cap_and_choose_what_is_harmless(place: Place) -> None:
+    settings = place.load(project='judge = "paid"\nbudget.day_usd = 0.1\nproviders.groq.concurrency = 1\n').settings
+    assert (settings.judge, settings.budget.day_nanos, settings.providers["groq"].concurrency) == ("paid", 10**8, 1)
+
+
+def test_the_nearest_project_file_is_found_up_to_the_root_of_the_repository(place: Place) -> None:
+    environ = {"HOME": str(place.home)}
+    deep = place.repository / "a" / "b"
+    deep.mkdir(parents=True)
+    (place.home / "swarm.toml").write_text("calls.tries = 9")
+    assert load_settings(deep, environ=environ).settings.calls.tries == 4  # the home folder lies beyond the repository
+    place.project_file.write_text("calls.tries = 2")
+    assert load_settings(deep, environ=environ).settings.calls.tries == 2
+    (place.repository / "a" / "pyproject.toml").write_text('[project]\nname = "swarm-tools"\n')
+    assert load_settings(deep, environ=environ).settings.calls.tries == 2
+    (place.repository / "a" / "pyproject.toml").write_text("[tool.ruff]\n[tool.swarm.calls]\ntries = 3\n")
+    loaded = load_settings(deep, environ=environ)
+    assert loaded.settings.calls.tries == 3
+    assert loaded.origins["calls", "tries"].place == f"{place.repository / 'a' / 'pyproject.toml'}:3"
+
+
+def test_outside_of_any_repository_and_home_only_the_folder_itself_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "swarm.toml").write_text("calls.tries = 9")
+    (tmp_path / "below").mkdir()
+    elsewhere = {"HOME": str(tmp_path / "nobody")}
+    assert load_settings(tmp_path / "below", environ=elsewhere).settings.calls.tries == 4
+    assert load_settings(tmp_path, environ=elsewhere).settings.calls.tries == 9
+
+
+def test_a_pyproject_that_is_not_for_us_is_not_complained_about(place: Place) -> None:
+    place.project_file.unlink(missing_ok=True)
+    (place.repository / "pyproject.toml").write_text("this is [ no TOML")
+    load_settings(place.repository, environ={"HOME": str(place.home)})
+    (place.repository / "pyproject.toml").write_text('[tool]\nswarm = "yes"\n')
+    with pytest.raises(SettingsInvalid, match=r"pyproject\.toml:2: the settings are a table, not a text"):
+        load_settings(place.repository, environ={"HOME": str(place.home)})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a = 1\nb = = 2\n", r"config\.toml:2:5: this is not TOML"),
+        (b"a = 1\na = 2\n", r"config\.toml:2:\d+: this is not TOML"),
+        (b"# fine\nlog = '\xff'\n", r"config\.toml:2: this is not UTF-8"),
+        (b"a = [" * 5000, r"config\.toml.*this is not TOML"),
+        (b"#" * (1 << 20) + b"\n#", "is no settings file"),
+        (b"day = 9999-99-99", r"config\.toml.*this is not TOML"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_the_place(place: Place, content: bytes, said: str) -> None:
+    place.user_file.write_bytes(content)
+    with pytest.raises(UsageError, match=said):
+        load_settings(place.repository, environ={"HOME": str(place.home)})
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=12),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+            lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+            max_leaves=6,
+        ),
+        max_size=4,
+    )
+)
+def test_no_mapping_whatever_gives_anything_but_settings_or_a_list_of_problems(mapping: dict[str, Any]) -> None:
+    known = {f"{name}": mapping for name in ("budget", "models", "providers", "calls")}
+    for task_file in (mapping, known):
+        try:
+            load_settings(Path("/"), environ={"HOME": "/nonexistent"}, task_file=task_file)
+        except SettingsInvalid as error:
+            assert error.problems
+
+
+def test_a_misspelt_variable_is_an_error_and_a_foreign_one_is_not(place: Place) -> None:
+    (problem,) = place.problems(environ={"SWARM_BUDGET_DAY_UDS": "0.1"})
+    assert problem == "SWARM_BUDGET_DAY_UDS: this variable is not known; did you mean SWARM_BUDGET_DAY_USD?"
+    place.load(environ={"SWARM_OUTPUT": "out.txt", "SWARM_LEADER": "10.0.0.1", "SWARM_JUDGE": ""})
+
+
+def test_a_path_of_the_log_is_meant_from_where_it_is_written(place: Place) -> None:
+    beside = place.load(user='log = "logs/all.db"').settings.log
+    assert beside == str(place.user_file.parent / "logs/all.db")
+    assert place.load(flags={"log": "here.db"}).settings.log == str(place.repository / "here.db")
+    assert place.load(environ={"SWARM_LOG": "~/x.db"}).settings.log == str(place.home / "x.db")
+    assert place.load(environ={"SWARM_LOG": "nats://host/x"}).settings.log == "nats://host/x"
+
+
+def test_folders_follow_xdg_and_home_is_enough() -> None:
+    assert data_dir({"HOME": "/h"}) == Path("/h/.local/share/swarm")
+    assert config_dir({"HOME": "/h"}) == Path("/h/.config/swarm")
+    assert data_dir({"HOME": "/h", "XDG_DATA_HOME": "/d"}) == Path("/d/swarm")
+    assert config_dir({"HOME": "/h", "XDG_CONFIG_HOME": "relative"}) == Path("/h/.config/swarm")
+
+
+def test_a_preset_takes_part_only_when_its_key_is_in_the_environment(place: Place) -> None:
+    settings = place.load().settings
+    assert available_models(settings, {}) == []
+    names = [model.name for model, _ in available_models(settings, {"GROQ_API_KEY": "k"})]
+    assert names == ["groq/gpt-oss-20b", "groq/gpt-oss-120b"]
+    everything = available_models(settings, {str(preset["key_env"]): "k" for preset in PRESETS.values()})
+    order = [TIERS.index(model.tier) for model, _ in everything]
+    assert order == sorted(order)
+    assert everything[0][0].tier == "free"
+    assert {model.name for model, _ in everything} == set(settings.models)
+
+
+def test_every_preset_has_a_dated_price_and_a_window_and_an_https_server(place: Place) -> None:
+    settings = place.load().settings
+    for model in settings.models.values():
+        assert model.price is not None
+        assert model.price is FREE or model.price.row.startswith("preset@2026-")
+        assert model.context_tokens and model.context_tokens >= 32_000
+    assert all(provider.base_url.startswith("https://") for provider in settings.providers.values())
+    assert not settings.models["openrouter/free"].judge  # it is another model each time
+
+
+def test_the_well_known_variable_moves_the_openai_preset_to_another_server(place: Place) -> None:
+    loaded = place.load(environ={"OPENAI_BASE_URL": "http://127.0.0.1:8080/v1/"})
+    assert loaded.settings.providers["openai"].base_url == "http://127.0.0.1:8080/v1"
+    assert loaded.origins["providers", "openai", "base_url"].place == "OPENAI_BASE_URL"
+
+
+SERVER = '[providers.mine]\nbase_url = "{url}"\n[models.m]\nprovider = "mine"\nmodel = "m"\n{more}'
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "tier", "free"),
+    [
+        ("http://127.0.0.1:8080/v1", "", "local", True),
+        ("http://192.168.1.7/v1", "", "local", True),
+        ("http://[::1]:1234/v1", "", "local", True),
+        ("http://localhost:1234/v1", "price = '1/1'", "cheap", False),
+        ("http://localhost:1234/v1", "tier = 'local'\nprice = '1/1'", "local", False),
+        ("https://api.example.com/v1", "", "paid", None),
+        ("https://api.example.com/v1", "price = 'free'", "free", True),
+        ("https://api.example.com/v1", "tier = 'free'", "free", True),
+        ("https://api.example.com/v1", "price = '1/2'", "cheap", False),
+        ("https://api.example.com/v1", "price = '0/2.01'", "paid", False),
+        ("https://api.example.com/v1", "price = '9/9'\ntier = 'cheap'", "cheap", False),
+        ("http://gpu-box:8000/v1", "", "paid", None),
+    ],
+)
+def test_a_tier_follows_from_place_and_price_and_an_unknown_price_is_not_free(
+    place: Place, url: str, more: str, tier: str, free: bool | None
+) -> None:
+    ((model, provider),) = available_models(place.load(user=SERVER.format(url=url, more=more)).settings, {})
+    assert (model.tier, model.price and model.price.is_free) == (tier, free)
+    assert (provider.name, provider.key_env, provider.concurrency) == ("mine", "", 8)
+
+
+def test_a_single_value_of_a_preset_can_be_overridden(place: Place) -> None:
+    settings = place.load(
+        user='[models."groq/gpt-oss-20b"]\nprice = "free"\n[providers.groq]\ntokens_per_minute = "8k"\n'
+    ).settings
+    assert (settings.models["groq/gpt-oss-20b"].tier, settings.models["groq/gpt-oss-20b"].context_tokens) == (
+        "free",
+        131_072,
+    )
+    assert settings.providers["groq"].tokens_per_minute == 8_000
+    assert settings.providers["groq"].requests_per_minute == 30
+
+
+def test_only_addresses_that_are_private_count_as_local() -> None:
+    assert all(
+        map(
+            is_local,
+            ["http://localhost", "http://a.localhost", "http://127.1.2.3", "http://10.0.0.1", "http://[fd00::1]"],
+        )
+    )
+    assert not any(
+        map(is_local, ["https://api.openai.com", "http://8.8.8.8", "https://localhost.example.com", "http://gpu-box"])
+    )
+
+
+def test_the_line_of_a_key_is_found_however_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text('a.b = 1\n\n["t t"] # here\n  "c" . d = 2\n[[list]]\ne = { f = 3 }\n')
+    file = read_toml(path)
+    assert file.line_of(("a", "b")) == 1
+    assert file.line_of(("t t",)) == 3
+    assert file.line_of(("t t", "c", "d")) == 4
+    assert file.line_of(("list", "e", "f")) == 6
+    assert file.line_of(("nowhere",)) == 1
