@@ -1,0 +1,222 @@
+"""What an OpenAI-compatible server answers, read into a Reply: pure, and patient with what such servers leave out."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+
+from swarm.errors import ProviderError
+from swarm.messages import Finish, Reply, Usage
+from swarm.models.failures import Source, broken_off, classify, said_in
+from swarm.models.stream import ServerEvent
+
+MAX_TOKENS_OF_A_CALL = 1_000_000_000
+"""A count beyond this is taken for a mistake, and so as not given."""
+
+_FINISHES: dict[str, Finish] = {
+    "stop": "stop",
+    "end_turn": "stop",
+    "eos": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "content_filter": "refusal",
+    "refusal": "refusal",
+    "tool_calls": "tools",
+    "function_call": "tools",
+}
+
+
+class _Part(msgspec.Struct, gc=False):
+    text: str | None = None
+
+
+class _Said(msgspec.Struct, gc=False):
+    """A delta of a stream or a message of a document; `reasoning_content` and its kin are passed over."""
+
+    content: str | list[_Part] | None = None
+    refusal: str | None = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    delta: _Said | None = None
+    message: _Said | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    model: str | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"null")  # read apart: a wrong count must not cost the answer
+    error: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+_NOTHING = frozenset({b"null", b"{}", b'""', b"false"})
+
+_CODES = {
+    "insufficient_quota": 429,
+    "rate_limit_exceeded": 429,
+    "invalid_api_key": 401,
+    "model_not_found": 404,
+    "context_length_exceeded": 400,
+    "content_filter": 400,
+}
+"""The status that a named error would have had, were it not inside an answer with status 200."""
+
+
+class OpenAIAnswer:
+    """Collects one answer. See `exchange.Collector`."""
+
+    def __init__(self, *, source: Source, model: str) -> None:
+        self.whole = False
+        self.ended = False
+        self._source, self._model = source, model
+        self._texts: list[str] = []
+        self._refusals: list[str] = []
+        self._finish: str | None = None
+        self._usage: bytes | None = None
+        self._began = False  # something came that may be billed
+        self._chosen = False  # an answer came, be it an empty one
+
+    def take_event(self, event: ServerEvent) -> None:
+        if event.data.strip() == b"[DONE]":
+            self._end()
+            return
+        self._take(event.data, ended=self._finish is not None)
+        self.whole = self._finish is not None
+
+    def take_document(self, body: bytes) -> None:
+        self._take(body, ended=False)
+        self._end()
+
+    def reply(self) -> Reply:
+        """Return what was collected, once `whole`."""
+        finish = _FINISHES.get(self._finish or "", "other")
+        if self._refusals and not self._texts:
+            finish = "refusal"
+        return Reply(
+            text="".join(self._texts or self._refusals), finish=finish, usage=_usage(self._usage), model=self._model
+        )
+
+    def _end(self) -> None:
+        if not self._chosen:
+            raise broken_off(self._source, "what it sent holds no answer")
+        self.whole = self.ended = True
+
+    def _take(self, data: bytes, *, ended: bool) -> None:
+        try:
+            chunk = _decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if ended:
+                return  # the answer is there already, and what came after it is not part of it
+            raise broken_off(self._source, f"a part of the answer cannot be read ({error})") from None
+        if bytes(chunk.error) not in _NOTHING:
+            raise self._failed(chunk.error)
+        self._began = True
+        usage = bytes(chunk.usage)
+        if usage != b"null":
+            self._usage = usage
+        if chunk.model:
+            self._model = chunk.model
+        if chunk.choices:
+            self._take_choice(chunk.choices[0])
+
+    def _take_choice(self, choice: _Choice) -> None:
+        self._chosen = True
+        said = choice.delta or choice.message
+        if said is not None:
+            if isinstance(said.content, str):
+                if said.content:
+                    self._texts.append(said.content)
+            elif said.content:
+                self._texts += [part.text for part in said.content if part.text]
+            if said.refusal:
+                self._refusals.append(said.refusal)
+        if choice.finish_reason == "error":
+            raise broken_off(self._source, "the provider broke its answer off with an error")
+        self._finish = choice.finish_reason or self._finish
+
+    def _failed(self, raw: msgspec.Raw) -> ProviderError:
+        """An error inside an answer with status 200: its own code says which, and only a 4xx before any answer is free."""
+        error: Any = msgspec.json.decode(raw)
+        status = _status_of(error)
+        if status is None:
+            return broken_off(self._source, f"it answered with an error: {' '.join(said_in({'error': error}))}")
+        body = msgspec.json.encode({"error": error})
+        return classify(status, {}, body, source=self._source, now=0.0, began=self._began or status >= 500)
+
+
+def _status_of(error: object) -> int | None:
+    if not isinstance(error, dict):
+        return None
+    fields = cast(dict[str, object], error)
+    for key in ("code", "status", "type"):
+        said = str(fields.get(key) or "")
+        if len(said) == 3 and said.isascii() and said.isdigit() and 400 <= int(said) < 600:
+            return int(said)
+        if said in _CODES:
+            return _CODES[said]
+    return None
+
+
+def _usage(raw: bytes | None) -> Usage | None:
+    try:
+        return None if raw is None else usage_in(msgspec.json.decode(raw))
+    except msgspec.DecodeError:  # a number that no integer holds
+        return None
+
+
+def usage_in(said: object) -> Usage | None:
+    """Return the tokens of an answer, None where they are missing or cannot be.
+
+    Here prompt_tokens includes what was read from the cache and completion_tokens includes reasoning. Providers that count
+    reasoning apart are told by their own total, or by more reasoning than output. A part larger than its whole is dropped,
+    so that it is paid at the dearer class.
+    """
+    if not isinstance(said, dict):
+        return None
+    fields = cast(dict[str, object], said)
+    prompt, output = _count(fields.get("prompt_tokens")), _count(fields.get("completion_tokens"))
+    if prompt is None or output is None:
+        return None
+    of_input, of_output = _section(fields, "prompt_tokens_details"), _section(fields, "completion_tokens_details")
+    reasoning = _count(of_output.get("reasoning_tokens")) or 0
+    if reasoning > output or (reasoning and _count(fields.get("total_tokens")) == prompt + output + reasoning):
+        output += reasoning
+    named = (of_input.get("cached_tokens"), fields.get("prompt_cache_hit_tokens"), fields.get("cached_tokens"))
+    cached = next((count for each in named if (count := _count(each))), 0)
+    written = _count(of_input.get("cache_write_tokens")) or 0
+    if cached + written > prompt:
+        cached = written = 0
+    return Usage(
+        input_tokens=prompt,
+        output_tokens=output,
+        cached_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=reasoning,
+    )
+
+
+def _section(fields: dict[str, object], name: str) -> dict[str, object]:
+    section = fields.get(name)
+    return cast(dict[str, object], section) if isinstance(section, dict) else {}
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_TOKENS_OF_A_CALL:
+        return None
+    return value
+
+
+class _Listed(msgspec.Struct, gc=False):
+    id: str
+
+
+class _Listing(msgspec.Struct, gc=False):
+    data: list[_Listed]
+
+
+def model_ids(body: bytes) -> list[str]:
+    """Return the ids of a /models document in its own order. Raises msgspec.DecodeError."""
+    return [each.id for each in msgspec.json.decode(body, type=_Listing).data]

@@ -1,0 +1,280 @@
+"""A provider's limits: never passed, first come first served, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from swarm.models.limits import MAX_PAUSE_S, WINDOW_S, Allowance, Gate, Limits
+
+
+class Clock:
+    """Time that passes only when everybody waits."""
+
+    def __init__(self) -> None:
+        self.time = 1_000.0
+        self._sleepers: list[tuple[float, int, asyncio.Event]] = []
+        self._count = 0
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        event = asyncio.Event()
+        self._count += 1
+        heapq.heappush(self._sleepers, (self.time + seconds, self._count, event))
+        await event.wait()
+
+    async def run(self) -> None:
+        """Wake the sleepers in order until the task group that this runs in is cancelled."""
+        while True:
+            for _ in range(20):  # longer than any chain of wake-ups here
+                await checkpoint()
+            if not self._sleepers:
+                continue
+            at, _, event = heapq.heappop(self._sleepers)
+            self.time = max(self.time, at)
+            event.set()
+
+
+def limits_of(clock: Clock, **allowed: int) -> Limits:
+    return Limits(Allowance(**allowed), now=clock.now, sleep=clock.sleep)
+
+
+async def test_no_more_calls_are_let_in_than_may_run_at_once_and_in_the_order_they_came() -> None:
+    limits, inside, order, most = Limits(Allowance(at_once=2)), 0, list[int](), 0
+
+    async def call(number: int) -> None:
+        nonlocal inside, most
+        async with limits.slot():
+            order.append(number)
+            inside += 1
+            most = max(most, inside)
+            await checkpoint()
+            inside -= 1
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(call, number)
+    assert (order, most, inside) == (list(range(20)), 2, 0)
+
+
+async def test_a_slot_is_given_back_and_taken_again_at_the_end_of_the_line() -> None:
+    limits, order = Limits(Allowance(at_once=1)), list[str]()
+
+    async def other() -> None:
+        async with limits.slot():
+            order.append("other")
+
+    slot = limits.slot()
+    async with anyio.create_task_group() as tasks:
+        async with slot:
+            tasks.start_soon(other)
+            await anyio.wait_all_tasks_blocked()
+            order.append("first")
+        async with slot:
+            order.append("again")
+    assert order == ["first", "other", "again"]
+
+
+async def test_a_slot_cannot_be_taken_twice_at_once() -> None:
+    async with Limits(Allowance()).slot() as slot:
+        with pytest.raises(RuntimeError, match="one slot for each call"):
+            async with slot:
+                pass
+
+
+async def test_who_is_cancelled_in_the_line_or_inside_leaves_no_trace() -> None:
+    limits = Limits(Allowance(at_once=1))
+
+    async def hold() -> None:
+        async with limits.slot():
+            await anyio.sleep_forever()
+
+    for _ in range(3):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(hold)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+    with anyio.fail_after(5):
+        async with limits.slot():
+            pass
+
+
+async def test_a_failure_inside_gives_the_slot_back() -> None:
+    limits = Limits(Allowance(at_once=1))
+    for _ in range(3):
+        with pytest.raises(ValueError, match="inside"):
+            async with limits.slot():
+                raise ValueError("inside")
+
+
+async def test_when_the_first_of_the_line_gives_up_the_next_one_goes_on() -> None:
+    limits, passed = Limits(Allowance(at_once=1)), anyio.Event()
+
+    async def wait(scope: anyio.CancelScope) -> None:
+        with scope:
+            async with limits.slot():
+                passed.set()
+
+    async with anyio.create_task_group() as tasks:
+        first, second = anyio.CancelScope(), anyio.CancelScope()
+        async with limits.slot():
+            tasks.start_soon(wait, first)
+            tasks.start_soon(wait, second)
+            await anyio.wait_all_tasks_blocked()
+            first.cancel()
+            await anyio.wait_all_tasks_blocked()
+            assert not passed.is_set()
+        with anyio.fail_after(5):
+            await passed.wait()
+
+
+async def test_a_pause_holds_everybody_back_until_its_end_and_a_shorter_one_does_not_end_it() -> None:
+    clock = Clock()
+    limits = limits_of(clock)
+    limits.pause(clock.time + 30)
+    limits.pause(clock.time + 5)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.run)
+        async with limits.slot():
+            assert clock.time == 1_030
+        limits.pause(math.inf)
+        async with limits.slot():
+            assert clock.time == 1_030 + MAX_PAUSE_S
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_call_that_was_not_sent_or_used_less_makes_room_for_the_next() -> None:
+    clock = Clock()
+    limits = limits_of(clock, requests_a_minute=2, tokens_a_minute=100)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.run)
+        async with limits.slot(tokens=100) as slot:
+            slot.used(40)
+        async with limits.slot(tokens=60) as slot:
+            slot.unused()
+        async with limits.slot(tokens=60):
+            assert clock.time == 1_000
+        async with limits.slot(tokens=1):
+            assert clock.time == 1_060
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_call_larger_than_a_whole_minute_passes_alone() -> None:
+    clock = Clock()
+    limits = limits_of(clock, tokens_a_minute=10)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.run)
+        async with limits.slot(tokens=10_000):
+            assert clock.time == 1_000
+        async with limits.slot(tokens=10_000):
+            assert clock.time == 1_060
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("name", ["at_once", "requests_a_minute", "tokens_a_minute"])
+def test_an_allowance_of_nothing_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is 0"):
+        Allowance(**{name: 0})
+
+
+@given(
+    at_once=st.integers(1, 3),
+    requests=st.integers(1, 5),
+    tokens=st.integers(1, 100),
+    calls=st.lists(st.tuples(st.floats(0, 40), st.integers(0, 150)), min_size=1, max_size=30),
+)
+def test_the_gate_names_a_time_at_which_the_call_may_pass_and_keeps_every_minute(
+    at_once: int, requests: int, tokens: int, calls: list[tuple[float, int]]
+) -> None:
+    gate = Gate(Allowance(at_once=at_once, requests_a_minute=requests, tokens_a_minute=tokens))
+    now, passed = 0.0, list[tuple[float, int]]()
+    for step, size in calls:
+        now += step
+        wait = gate.wait_s(now, size)
+        assert wait <= WINDOW_S + 1e-6
+        now += wait + 1e-6
+        assert gate.wait_s(now, size) == 0
+        gate.take(now, size)
+        gate.leave()
+        passed.append((now, size))
+        minute = [each for at, each in passed if at > now - WINDOW_S]
+        assert len(minute) <= requests
+        assert sum(minute) <= tokens or minute == [size] or sum(minute) == size
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    at_once=st.integers(1, 4),
+    requests=st.none() | st.integers(1, 6),
+    tokens=st.none() | st.integers(1, 100),
+    calls=st.lists(
+        st.tuples(st.floats(0, 90), st.integers(0, 150), st.floats(0, 20), st.booleans(), st.integers(0, 2)),
+        min_size=1,
+        max_size=14,
+    ),
+    pauses=st.lists(st.floats(0, 100), max_size=3),
+)
+def test_under_any_load_the_limits_hold_and_everybody_comes_through(
+    at_once: int,
+    requests: int | None,
+    tokens: int | None,
+    calls: list[tuple[float, int, float, bool, int]],
+    pauses: list[float],
+) -> None:
+    clock = Clock()
+    limits = Limits(
+        Allowance(at_once=at_once, requests_a_minute=requests, tokens_a_minute=tokens), now=clock.now, sleep=clock.sleep
+    )
+    inside, entered, finished = 0, list[float](), 0
+
+    async def call(start: float, size: int, takes: float, gives_up: bool, ends: int) -> None:
+        nonlocal inside, finished
+        await clock.sleep(start)
+        async with anyio.create_task_group() as tasks:
+            if gives_up:
+                tasks.start_soon(give_up, tasks.cancel_scope, takes)
+            async with limits.slot(tokens=size) as slot:
+                inside += 1
+                assert inside <= at_once
+                entered.append(clock.time)
+                try:
+                    await clock.sleep(takes)
+                    if ends == 1:
+                        slot.used(size // 2)
+                finally:
+                    inside -= 1
+            tasks.cancel_scope.cancel()
+        finished += 1
+
+    async def give_up(scope: anyio.CancelScope, after: float) -> None:
+        await clock.sleep(after)
+        scope.cancel()
+
+    async def simulate() -> None:
+        async with anyio.create_task_group() as driving:
+            driving.start_soon(clock.run)
+            with anyio.fail_after(30):
+                async with anyio.create_task_group() as waiting:
+                    for each in calls:
+                        waiting.start_soon(call, *each)
+                    for pause in pauses:
+                        limits.pause(clock.time + pause)
+            driving.cancel_scope.cancel()
+
+    asyncio.run(simulate())
+    assert (finished, inside) == (len(calls), 0)
+    if requests is not None:
+        for at in entered:
+            assert sum(at <= other < at + WINDOW_S - 1e-6 for other in entered) <= requests
+    if pauses and entered:
+        assert min(entered) >= 1_000 + max(pauses) - 1e-6
