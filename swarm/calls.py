@@ -1,0 +1,401 @@
+"""The one place where a model is called: journal, ledger, limits, model, record.
+
+A call is given back where its answer is recorded. Else it is made: slot, then money, then the request; its answer and the
+settlement are one append, made before anything acts on the answer. Each try has a reservation of its own.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import anyio
+import msgspec
+
+from events.blobs import Pack
+from events.log import NewEvent
+from events.types.base import Said, TextRef
+from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.choice import ChoiceMade
+from swarm.errors import ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
+from swarm.journal import Attempt, Try
+from swarm.messages import Arm, Finish, Message, Price, Reply, Request, Usage
+from swarm.models.base import Model
+from swarm.models.limits import Limits
+from swarm.money import ledger as money
+from swarm.money.caps import Cap, Grant, Need, Wait
+from swarm.money.prices import cost_nanos, counted_tokens
+from swarm.text.tokens import most_tokens
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+LEAST_USEFUL = 2  # an answer clamped to less than 1/2 of what was asked for is of no use
+
+
+class Stopped(SwarmError):
+    """The session is coming to its end: no new call is started."""
+
+    def __init__(self) -> None:
+        super().__init__("the run was interrupted; no new call is started")
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """A model that can be asked, with the limits of its provider."""
+
+    model: Model
+    limits: Limits
+    max_output_tokens: int | None = None  # the most that the model can give; None = unknown
+    price: Price | None = None
+
+
+class Pick(msgspec.Struct, frozen=True):
+    """Who takes a call: by a draw, which is an event of its own, or by a rule, which is said in the call's."""
+
+    arm: Arm
+    choice: ChoiceMade | None = None
+    why: str = ""
+
+
+class Picker(Protocol):
+    def __call__(self, excluded: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
+        """Pick an arm whose model is not in `excluded` (model -> why); None where there is none."""
+        ...
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """What a role wants of a model."""
+
+    messages: tuple[Message, ...]
+    output_tokens: int
+    answer_schema: Mapping[str, Any] | None = None
+    temperature: float = 0.0
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back, secrets taken out, and who gave it."""
+
+    text: str
+    finish: Finish
+    agent: str
+    model: str
+    tier: str
+    why: str = ""
+
+    @property
+    def arm(self) -> str:
+        return f"{self.agent}@{self.model}"
+
+
+class Call(Protocol):
+    async def __call__(self, ask: Ask, *, pick: Picker) -> Answer:
+        """Raises BudgetExceeded, NoModelAvailable, ConfirmationNeeded, Stopped."""
+        ...
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """In which scopes a task's calls count, under which caps. Asked for at each call: the day changes."""
+
+    scopes: tuple[str, ...]
+    caps: tuple[Cap, ...]
+
+
+class _Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One call as it is made, try for try."""
+
+    attempt: Attempt
+    ask: Ask
+    ordinal: int
+    terms: Callable[[], Terms]
+
+
+class Calls:
+    """Makes the calls of one session."""
+
+    def __init__(
+        self,
+        *,
+        ledger: money.Ledger,
+        models: Mapping[str, Connected],
+        redact: Callable[[str], str],
+        tries: int,
+        on_unknown: Literal["repeat", "ask", "fail"],
+        confirm: Callable[[Arm], Awaitable[None]],
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._ledger, self._models, self._redact = ledger, models, redact
+        self._tries, self._on_unknown, self._confirm, self._sleep = tries, on_unknown, confirm, sleep
+        self._out: dict[str, str] = {}  # models that will not answer in this session, and why
+        self.stopping = False
+
+    def for_attempt(self, attempt: Attempt, terms: Callable[[], Terms], *, turns: int | None = None) -> Call:
+        """The call as a role gets it."""
+
+        async def call(ask: Ask, *, pick: Picker) -> Answer:
+            await attempt.flush()
+            ordinal, recorded = attempt.next_call()
+            given = await self._given_back(attempt, recorded)
+            if given is not None:
+                return given
+            if turns is not None and ordinal > turns:
+                raise SwarmError(f"the attempt has used its {turns} turns")
+            return await self._live(_Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms), pick, recorded)
+
+        return call
+
+    async def _given_back(self, attempt: Attempt, recorded: Sequence[Try]) -> Answer | None:
+        for each in recorded:
+            if isinstance(each.outcome, CallSettled):
+                text = await attempt.log.text(each.outcome.answer, at=each.outcome_at)
+                return _answer(text, each.outcome.finish, each.reserved)
+        return None
+
+    async def _live(self, order: _Order, pick: Picker, recorded: Sequence[Try]) -> Answer:
+        excluded = dict(self._out)
+        nth = len(recorded)
+        picked = await self._pick_of_record(order, recorded)
+        if picked is not None:
+            order, first = picked
+        else:
+            first = _pick(pick, excluded, nth + 1, order)
+        current: Pick | None = first
+        while current is not None:
+            for _ in range(self._tries):
+                nth += 1
+                outcome = await self._try(order, current, nth)
+                if isinstance(outcome, Answer):
+                    return outcome
+                if outcome.failure is not Failure.WAIT:
+                    break
+                await self._pause(current.arm, outcome, nth)
+            excluded[current.arm.model] = str(outcome)
+            if outcome.status in (401, 402, 403) or outcome.failure is Failure.SWITCH:
+                self._out[current.arm.model] = str(outcome)
+            current = _pick(pick, excluded, nth + 1, order)
+        raise NoModelAvailable(role=order.attempt.role, reasons=excluded)
+
+    async def _pick_of_record(self, order: _Order, recorded: Sequence[Try]) -> tuple[_Order, Pick] | None:
+        """The request and the arm of the last recorded try: a resume takes a recorded request, it never builds it again."""
+        if not recorded:
+            return None
+        last = recorded[-1]
+        model = last.reserved.model
+        if model not in self._models or model in self._out or self._models[model].price is None:
+            return None
+        if isinstance(last.outcome, CallUnknown) and self._on_unknown != "repeat":
+            raise ConfirmationNeeded(
+                f"A call of {model} for {order.attempt.key} may have been paid and has no answer.",
+                remedy='say `on_unknown = "repeat"` in the settings and resume, to ask it again',
+            )
+        if isinstance(last.outcome, CallFailed) and last.outcome.failure != Failure.WAIT:
+            return None
+        texts = [await order.attempt.log.text(said.text, at=last.position) for said in last.reserved.messages]
+        messages = tuple(
+            Message(said.speaker, text)  # type: ignore[arg-type]  # the log holds what a Message held
+            for said, text in zip(last.reserved.messages, texts, strict=True)
+        )
+        asked = msgspec.structs.replace(order.ask, messages=messages)
+        call = last.reserved
+        arm = Arm(agent=call.agent, model=model, tier=call.tier, price=self._models[model].price)  # type: ignore[arg-type]
+        return msgspec.structs.replace(order, ask=asked), Pick(
+            arm, None, call.why or "asked again after an interruption"
+        )
+
+    async def _try(self, order: _Order, pick: Pick, nth: int) -> Answer | ProviderError:
+        connected = self._models[pick.arm.model]
+        if self.stopping:
+            raise Stopped
+        if pick.arm.price is None or not pick.arm.price.is_free:
+            await self._confirm(pick.arm)
+        need = self._need(order, pick.arm, connected)
+        ticket = self._ledger.ticket()
+        slot = connected.limits.slot(tokens=need.input_tokens + need.output_tokens)
+        try:
+            while True:
+                async with slot:
+                    if self.stopping:
+                        raise Stopped
+                    reserved = await self._reserve(order, pick, need, nth, ticket)
+                    if isinstance(reserved, money.Reserved):
+                        return await self._send(order, pick, connected, need, reserved)
+                await self._ledger.room(ticket=ticket)
+                need = msgspec.structs.replace(need, **_terms(order.terms()))
+        finally:
+            self._ledger.give_up(ticket)
+
+    def _need(self, order: _Order, arm: Arm, connected: Connected) -> Need:
+        assert arm.price is not None, "an arm without a price is never allowed"
+        schema = len(msgspec.json.encode(order.ask.answer_schema)) if order.ask.answer_schema else 0
+        asked = min(order.ask.output_tokens, connected.max_output_tokens or order.ask.output_tokens)
+        return Need(
+            **_terms(order.terms()),
+            price=arm.price,
+            input_tokens=most_tokens(order.ask.messages) + schema,
+            output_tokens=asked,
+            least_output_tokens=max(1, asked // LEAST_USEFUL),
+        )
+
+    async def _reserve(self, order: _Order, pick: Pick, need: Need, nth: int, ticket: int) -> money.Reserved | Wait:
+        attempt = order.attempt
+
+        def intent(grant: Grant) -> money.Intent:
+            pack = Pack(attempt.owner.known)
+            call = _reservation(order, pick, need, grant, nth, pack)
+            events: list[NewEvent] = [attempt.new(pick.choice)] if pick.choice is not None else []
+            events.append(attempt.new(call, topic=money.TOPIC))
+            return money.Intent(
+                events=events, reserved=len(events) - 1, texts=pack.texts, durable=not need.price.is_free
+            )
+
+        try:
+            reserved = await self._ledger.reserve(need, intent, ticket=ticket, claim=attempt.owner.claim)
+        except money.Conflict as conflict:
+            raise await attempt.owner.lost() from conflict
+        if isinstance(reserved, money.Reserved):
+            attempt.owner.known.learn(reserved.intent.texts, reserved.ack.place)
+            attempt.captures_are_stored()
+        return reserved
+
+    async def _send(
+        self, order: _Order, pick: Pick, connected: Connected, need: Need, reserved: money.Reserved
+    ) -> Answer | ProviderError:
+        request = Request(
+            messages=order.ask.messages,
+            max_output_tokens=reserved.grant.output_tokens,
+            temperature=order.ask.temperature,
+            answer_schema=order.ask.answer_schema,
+        )
+        began = time.monotonic()
+        sent = False
+        try:
+            await anyio.lowlevel.checkpoint()  # the last moment at which nothing was sent
+            sent = True
+            reply = await connected.model.ask(request)
+        except ProviderError as error:
+            return await self._failed(order, reserved, error)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._interrupted(order, reserved, sent)
+            raise
+        milliseconds = int((time.monotonic() - began) * 1000)
+        return self._settled(order, pick, need, reserved, reply, milliseconds)
+
+    def _settled(
+        self, order: _Order, pick: Pick, need: Need, reserved: money.Reserved, reply: Reply, milliseconds: int
+    ) -> Answer:
+        attempt, text = order.attempt, self._redact(reply.text)
+        usage = reply.usage or Usage(input_tokens=need.input_tokens, output_tokens=reserved.grant.output_tokens)
+        tokens = counted_tokens(usage) if reply.usage else reserved.grant.tokens
+        cost = cost_nanos(need.price, usage) if reply.usage else reserved.grant.nanos
+
+        def events(pack: Pack) -> Sequence[NewEvent]:
+            settled = CallSettled(
+                reservation=reserved.position,
+                answer=pack.put(text),
+                finish=reply.finish,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                cached_tokens=usage.cached_tokens,
+                cache_write_tokens=usage.cache_write_tokens,
+                reasoning_tokens=usage.reasoning_tokens,
+                tokens=tokens,
+                cost_nanos=cost,
+                price=need.price.row,
+                basis="provider" if reply.usage else "reservation",
+                answered_by="" if reply.model == pick.arm.model else self._redact(reply.model),
+                duration_ms=milliseconds,
+            )
+            over_tokens, over_nanos = tokens - reserved.grant.tokens, cost - reserved.grant.nanos
+            if over_tokens <= 0 and over_nanos <= 0:
+                return [attempt.new(settled)]
+            overran = CallOverran(
+                reservation=reserved.position,
+                scopes=need.scopes,
+                tokens=max(0, over_tokens),
+                cost_nanos=max(0, over_nanos),
+            )
+            return [attempt.new(settled), attempt.new(overran, topic=money.TOPIC)]
+
+        attempt.settle(events, durable=not need.price.is_free)
+        return Answer(
+            text=text,
+            finish=reply.finish,
+            agent=pick.arm.agent,
+            model=pick.arm.model,
+            tier=pick.arm.tier,
+            why=pick.why,
+        )
+
+    async def _failed(self, order: _Order, reserved: money.Reserved, error: ProviderError) -> ProviderError:
+        attempt, reason = order.attempt, self._redact(str(error))
+        event: CallFailed | CallUnknown
+        if error.charged:
+            event = CallUnknown(reservation=reserved.position, reason=reason)
+        else:
+            event = CallFailed(
+                reservation=reserved.position, failure=error.failure, reason=reason, status=error.status or 0
+            )
+        await attempt.owner.append([attempt.new(event)], cause=reserved.position)
+        return error
+
+    async def _interrupted(self, order: _Order, reserved: money.Reserved, sent: bool) -> None:
+        """A call was cut off by our own end: it stays charged where it was sent."""
+        attempt, position = order.attempt, reserved.position
+        event = (
+            CallUnknown(reservation=position, reason="interrupted while the answer was awaited")
+            if sent
+            else CallReleased(reservation=position, reason="interrupted before anything was sent")
+        )
+        await attempt.owner.append([attempt.new(event)], cause=position)
+
+    async def _pause(self, arm: Arm, error: ProviderError, nth: int) -> None:
+        """Wait as the provider asks, else with doubling, jittered pauses."""
+        if error.retry_after_s is not None:
+            limits = self._models[arm.model].limits
+            limits.pause(limits.now() + error.retry_after_s)
+            return
+        pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (nth - 1))
+        await self._sleep(pause * (0.5 + random.random() / 2))
+
+
+def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: _Order) -> Pick | None:
+    return pick(excluded, nth, most_tokens(order.ask.messages))
+
+
+def _terms(terms: Terms) -> dict[str, Any]:
+    return {"scopes": terms.scopes, "caps": terms.caps}
+
+
+def _reservation(order: _Order, pick: Pick, need: Need, grant: Grant, nth: int, pack: Pack) -> CallReserved:
+    schema: TextRef | None = None
+    if order.ask.answer_schema is not None:
+        schema = pack.put(msgspec.json.encode(order.ask.answer_schema).decode())
+    return CallReserved(
+        role=order.attempt.role,
+        agent=pick.arm.agent,
+        model=pick.arm.model,
+        tier=pick.arm.tier,
+        messages=tuple(Said(message.speaker, pack.put(message.text)) for message in order.ask.messages),
+        max_output_tokens=grant.output_tokens,
+        tokens=grant.tokens,
+        cost_nanos=grant.nanos,
+        price=need.price.row,
+        scopes=need.scopes,
+        ordinal=order.ordinal,
+        nth=nth,
+        answer_schema=schema,
+        temperature=order.ask.temperature,
+        why=pick.why,
+        captured=order.attempt.captures(pack),
+    )
+
+
+def _answer(text: str, finish: str, call: CallReserved) -> Answer:
+    return Answer(
+        text=text,
+        finish=finish,  # type: ignore[arg-type]  # the log holds what a Reply held
+        agent=call.agent,
+        model=call.model,
+        tier=call.tier,
+        why=call.why,
+    )

@@ -1,0 +1,1 @@
+"""Which agent@model takes an attempt: pure functions of arms, trails and a seed."""

@@ -1,0 +1,150 @@
+"""The first chooser: the cheapest tier that is allowed goes first, and inside it a draw weighted by the trails.
+
+A pure function of arms, trails, context and seed. What it was made from stands in the event; a replay reads it there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from events.types.choice import Candidate, ChoiceMade, Excluded
+from events.views.trails import EVERYWHERE, TrailsView
+from swarm.messages import TIERS, Arm
+
+POLICY = "roulette"
+ALPHA, BETA = 2.0, 0.25  # weight = mean ^ ALPHA / (1 + cost) ^ BETA within a tier: quality first, price between equals
+PRIOR = {
+    "local": 0.55,
+    "free": 0.55,
+    "cheap": 0.7,
+    "paid": 0.85,
+}  # expected acceptance by tier (notes/routing.md, section 4)
+PRIOR_WEIGHT, CONTEXT_WEIGHT = 4.0, 8.0
+LOWEST, HIGHEST = 0.02, 0.98
+USABLE = 0.2  # a free arm with a lower mean is passed over for the next tier (DESIGN section 5, free first)
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be chosen for."""
+
+    role: str
+    context: str  # role and task type
+    seed: str
+    now: int  # microseconds since 1970
+    input_tokens: int
+    output_tokens: int
+    stay_on: str = ""  # agent@model that gets another try
+    without: tuple[str, ...] = ()  # agent@model that were rejected
+
+
+def choose(
+    question: Question, arms: Sequence[Arm], trails: TrailsView, excluded: Mapping[str, str]
+) -> ChoiceMade | None:
+    """Choose an arm, or None where none is allowed.
+
+    `excluded` says of models by name why they cannot take part. Arms in `question.without` are left out while there is
+    another. Same arguments, same choice.
+    """
+    ruled_out = [Excluded(arm.model, excluded[arm.model]) for arm in arms if arm.model in excluded]
+    allowed = [arm for arm in arms if arm.model not in excluded]
+    stayed = [arm for arm in allowed if arm.name == question.stay_on]
+    if not stayed:
+        fresh = [arm for arm in allowed if arm.name not in question.without]
+        if fresh:
+            ruled_out += [Excluded(arm.model, "its drafts were rejected") for arm in allowed if arm not in fresh]
+            allowed = fresh
+    if not allowed:
+        return None
+    candidates = [_candidate(arm, question, trails) for arm in sorted(allowed, key=lambda arm: arm.name)]
+    why = ""
+    if stayed:
+        why, taken = "another try with feedback", {stayed[0].model}
+    else:
+        taken = _first_tier(candidates)
+    weighed = [_weighed(candidate, candidate.model in taken) for candidate in candidates]
+    chosen = _draw(weighed, question.seed)
+    return ChoiceMade(
+        role=question.role,
+        context=question.context,
+        agent=chosen.agent,
+        model=chosen.model,
+        tier=chosen.tier,
+        policy=POLICY,
+        seed=question.seed,
+        candidates=tuple(weighed),
+        excluded=tuple(ruled_out),
+        why=why,
+    )
+
+
+def probability(choice: ChoiceMade) -> float:
+    """With what probability the chosen arm was drawn: a pure function of the event."""
+    total = sum(candidate.weight for candidate in choice.candidates)
+    taken = sum(
+        candidate.weight
+        for candidate in choice.candidates
+        if (candidate.agent, candidate.model) == (choice.agent, choice.model)
+    )
+    return taken / total if total else 0.0
+
+
+def expected_acceptance(arm: Arm, context: str, trails: TrailsView, now: int) -> tuple[float, float, float]:
+    """Mean, and the trail's accepted and rejected work: prior by tier -> the model everywhere -> this context."""
+    everywhere, here = trails.trail(EVERYWHERE, arm.name, now), trails.trail(context, arm.name, now)
+    prior = PRIOR[arm.tier]
+    general = (everywhere.accepted + PRIOR_WEIGHT * prior) / (everywhere.accepted + everywhere.rejected + PRIOR_WEIGHT)
+    mean = (here.accepted + CONTEXT_WEIGHT * general) / (here.accepted + here.rejected + CONTEXT_WEIGHT)
+    return min(HIGHEST, max(LOWEST, mean)), here.accepted, here.rejected
+
+
+def _candidate(arm: Arm, question: Question, trails: TrailsView) -> Candidate:
+    mean, accepted, rejected = expected_acceptance(arm, question.context, trails, question.now)
+    cost = 0
+    if arm.price is not None:
+        cost = (
+            question.input_tokens * arm.price.input_nanos + question.output_tokens * arm.price.output_nanos
+        ) // 1_000_000
+    return Candidate(
+        agent=arm.agent,
+        model=arm.model,
+        tier=arm.tier,
+        accepted=round(accepted, 6),
+        rejected=round(rejected, 6),
+        mean=round(mean, 6),
+        cost_nanos=cost,
+        weight=0.0,
+    )
+
+
+def _first_tier(candidates: Sequence[Candidate]) -> set[str]:
+    """The models of the first tier that is worth a try; of the last one where none is."""
+    taken: set[str] = set()
+    for tier in TIERS:
+        here = {candidate.model for candidate in candidates if candidate.tier == tier}
+        if here:
+            taken = here
+        if any(candidate.mean >= USABLE for candidate in candidates if candidate.tier == tier):
+            break
+    return taken
+
+
+def _weighed(candidate: Candidate, taken: bool) -> Candidate:
+    if not taken:
+        return candidate
+    weight = candidate.mean**ALPHA / (1.0 + candidate.cost_nanos / 1_000_000) ** BETA
+    return msgspec.structs.replace(candidate, weight=round(weight, 9))
+
+
+def _draw(candidates: Sequence[Candidate], seed: str) -> Candidate:
+    """The seed's point on the wheel, which has a sector of its weight for each candidate."""
+    point = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:7], "big") / 2**56
+    point *= sum(candidate.weight for candidate in candidates)
+    drawable = [candidate for candidate in candidates if candidate.weight]
+    for candidate in drawable:
+        point -= candidate.weight
+        if point < 0:
+            return candidate
+    return drawable[-1]

@@ -1,0 +1,214 @@
+"""The models of a run, made ready to be asked: one pool of connections and one set of limits a provider."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import anyio
+import msgspec
+
+from swarm.calls import Connected
+from swarm.errors import Failure, ProviderError, SwarmError, UsageError
+from swarm.messages import FREE, Arm, Reply, Request, Tier
+from swarm.models.base import Model
+from swarm.models.limits import Allowance, Limits
+from swarm.providers import PRESETS, is_local
+from swarm.settings import ModelConfig, ProviderConfig
+from swarm.settings_keys import parse_price
+
+EMBEDDED = "embedded"
+"""The provider of the model that runs as a child of this process."""
+
+
+class Roster(msgspec.Struct, frozen=True, kw_only=True):
+    """The models of a run, as they are recorded: whoever resumes connects to the same ones."""
+
+    models: tuple[ModelConfig, ...]
+    providers: tuple[ProviderConfig, ...]
+    embedded: str = ""  # path of the embedded model's file
+    transport: Literal["aiohttp", "httpx"] = "aiohttp"
+    timeout_s: float = 180.0
+
+    def arms(self, agent: str) -> list[Arm]:
+        """An agent on each model."""
+        return [
+            Arm(
+                agent=agent,
+                model=model.name,
+                tier=model.tier,
+                price=model.price,
+                may_judge=model.judge,
+                context_tokens=model.context_tokens,
+            )
+            for model in self.models
+        ]
+
+
+def embedded_model(
+    name: str, path: Path, *, context_tokens: int, may_judge: bool
+) -> tuple[ModelConfig, ProviderConfig]:
+    """The embedded model as a row of settings."""
+    model = ModelConfig(
+        name=name,
+        provider=EMBEDDED,
+        model=name,
+        tier="local",
+        price=FREE,
+        context_tokens=context_tokens,
+        judge=may_judge,
+        schema=True,
+    )
+    return model, ProviderConfig(name=EMBEDDED, base_url="", concurrency=1)
+
+
+@asynccontextmanager
+async def open_models(roster: Roster, environ: Mapping[str, str]) -> AsyncGenerator[Mapping[str, Connected]]:
+    """Connect to every model of the roster. Nothing is sent, and no embedded model started, before the first call."""
+    from swarm.models.transport import open_transport
+
+    async with AsyncExitStack() as stack:
+        connected: dict[str, Connected] = {}
+        for provider in roster.providers:
+            transport = await stack.enter_async_context(open_transport(roster.transport, environ=environ))
+            limits = Limits(
+                Allowance(
+                    at_once=provider.concurrency,
+                    requests_a_minute=provider.requests_per_minute,
+                    tokens_a_minute=provider.tokens_per_minute,
+                )
+            )
+            for config in roster.models:
+                if config.provider != provider.name:
+                    continue
+                model: Model
+                if provider.name == EMBEDDED:
+                    model = Embedded(config, Path(roster.embedded), transport=transport, timeout_s=roster.timeout_s)
+                else:
+                    model = _chat(config, provider, transport, environ, roster.timeout_s)
+                await stack.enter_async_context(model)
+                connected[config.name] = Connected(model, limits, config.max_output_tokens, config.price)
+        yield connected
+
+
+def _chat(
+    config: ModelConfig, provider: ProviderConfig, transport: object, environ: Mapping[str, str], timeout_s: float
+) -> Model:
+    from swarm.models.exchange import Deadlines
+    from swarm.models.openai_chat import OpenAIChat, dialect_of
+
+    dialect = msgspec.structs.replace(dialect_of(provider.base_url), takes_schema=config.schema)
+    if config.reasoning_effort:
+        dialect = msgspec.structs.replace(
+            dialect, takes_temperature=False, extra={"reasoning_effort": config.reasoning_effort}
+        )
+    return OpenAIChat(
+        config.name,
+        base_url=provider.base_url,
+        wire_model=config.model,
+        transport=transport,  # type: ignore[arg-type]  # httpx is imported where it is used
+        key=environ.get(provider.key_env) or None if provider.key_env else None,
+        key_hint=provider.key_env or None,
+        dialect=dialect,
+        deadlines=Deadlines(first_byte_s=timeout_s),
+    )
+
+
+class Embedded:
+    """The embedded model: its server is started by the first call and ended with the run."""
+
+    def __init__(self, config: ModelConfig, path: Path, *, transport: object, timeout_s: float) -> None:
+        self._config, self._path, self._transport, self._timeout_s = config, path, transport, timeout_s
+        self._stack = AsyncExitStack()
+        self._starting = anyio.Lock()
+        self._chat: Model | None = None
+
+    @property
+    def name(self) -> str:
+        return self._config.name
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def ask(self, request: Request) -> Reply:
+        async with self._starting:
+            if self._chat is None:
+                try:
+                    self._chat = await self._start()
+                except SwarmError as error:
+                    raise ProviderError(str(error), failure=Failure.SWITCH, sent=False, charged=False) from error
+        return await self._chat.ask(request)
+
+    async def _start(self) -> Model:
+        from swarm.models.exchange import Deadlines
+        from swarm.models.local import open_local
+        from swarm.models.openai_chat import Dialect, OpenAIChat
+
+        context = self._config.context_tokens or 4096
+        server = await self._stack.enter_async_context(
+            open_local(self._path, name=self._config.model, context_tokens=context)
+        )
+        return OpenAIChat(
+            self._config.name,
+            base_url=server.base_url,
+            wire_model=server.model,
+            transport=self._transport,  # type: ignore[arg-type]
+            key=server.key,
+            dialect=Dialect(takes_schema=True),
+            deadlines=Deadlines(first_byte_s=self._timeout_s),
+        )
+
+
+async def endpoint(
+    url: str,
+    *,
+    model: str | None,
+    price: str | None,
+    environ: Mapping[str, str],
+    transport: Literal["aiohttp", "httpx"],
+) -> tuple[ModelConfig, ProviderConfig]:
+    """A server named on the command line, as the only tier of a run; without `model` the first that it lists.
+
+    A server on loopback or a private address is free unless it is priced. Raises UsageError, and ProviderError where the
+    server does not say what it has.
+    """
+    from swarm.models.openai_chat import OpenAIChat, server_address
+    from swarm.models.transport import open_transport
+
+    base_url = server_address(url).geturl()
+    provider = ProviderConfig(name="endpoint", base_url=base_url, key_env=_key_for(base_url, environ))
+    if model is None:
+        async with open_transport(transport, environ=environ) as pool:
+            key = environ.get(provider.key_env) if provider.key_env else None
+            server = OpenAIChat("endpoint", base_url=base_url, wire_model="", transport=pool, key=key)
+            listed = await server.list_models()
+        if not listed:
+            raise UsageError(f"{base_url} lists no model; name one with `--model NAME`")
+        model = listed[0]
+    row = FREE if is_local(base_url) else None
+    if price is not None:
+        try:
+            row = parse_price(price)
+        except ValueError as error:
+            raise UsageError(f"--price {price}: {error}") from error
+    tier: Tier = "paid" if row is None or not row.is_free else "local" if is_local(base_url) else "free"
+    return ModelConfig(name=model, provider=provider.name, model=model, tier=tier, price=row), provider
+
+
+def _key_for(base_url: str, environ: Mapping[str, str]) -> str:
+    """The variable with the key for a server that is named by its address; a key is sent to nobody else."""
+    for preset in PRESETS.values():
+        if base_url.startswith(preset["base_url"]) and environ.get(preset["key_env"]):
+            return str(preset["key_env"])
+    named = environ.get("OPENAI_BASE_URL", "").rstrip("/")
+    if named and base_url.rstrip("/") == named and environ.get("OPENAI_API_KEY"):
+        return "OPENAI_API_KEY"
+    return "SWARM_ENDPOINT_KEY" if environ.get("SWARM_ENDPOINT_KEY") else ""

@@ -1,0 +1,210 @@
+"""What an attempt already did, given back instead of done again.
+
+Key: session's task, step, attempt, role, ordinal. The first effect without a record is done live; a capture costs no event
+of its own, it travels with the next intent or outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+
+from events.blobs import Pack
+from events.log import Ack, Entry, EventLog, NewEvent
+from events.types.any import AnyEvent
+from events.types.base import Captured, TextRef
+from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.choice import ChoiceMade
+from events.types.task import (
+    AttemptAbandoned,
+    StepAccepted,
+    StepDrafted,
+    StepPlanned,
+    StepRejected,
+    TaskAccepted,
+)
+from events.views.tasks import Place, TaskState
+from swarm.cycle import Placed, consequences
+from swarm.owner import Owner
+
+Outcome = CallSettled | CallFailed | CallReleased | CallUnknown
+
+
+class Try(msgspec.Struct, kw_only=True):
+    """One recorded try of a call, and what became of it; None = nobody knows yet."""
+
+    position: int
+    reserved: CallReserved
+    choice: ChoiceMade | None
+    outcome: Outcome | None = None
+    outcome_at: int = 0
+
+
+class Recorded(msgspec.Struct):
+    """What is recorded of one role's attempt."""
+
+    captures: dict[str, Place] = {}
+    calls: dict[int, list[Try]] = {}
+    outcome: list[Entry] = []
+
+
+Key = tuple[str, int, int, str]
+"""Task, step, attempt, role."""
+
+
+class Journal(msgspec.Struct):
+    """A fold of one session into what each attempt took from the world and did."""
+
+    attempts: dict[Key, Recorded] = {}
+    open: dict[int, Entry] = {}  # reservations of which nobody knows yet what became
+    _tries: dict[int, Try] = {}
+    _choice: ChoiceMade | None = None
+
+    def apply(self, entry: Entry) -> None:
+        match entry.event:
+            case ChoiceMade() as choice:
+                self._choice = choice  # its reservation follows in the same append
+            case CallReserved() as call:
+                recorded = self._recorded(entry, call.role)
+                attempt = Try(position=entry.position, reserved=call, choice=self._choice)
+                recorded.calls.setdefault(call.ordinal, []).append(attempt)
+                self._tries[entry.position] = attempt
+                self.open[entry.position] = entry
+                self._choice = None
+                _keep(recorded, call.captured, entry.position)
+            case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
+                known = self._tries.pop(entry.event.reservation, None)
+                self.open.pop(entry.event.reservation, None)
+                if known is not None:
+                    known.outcome, known.outcome_at = entry.event, entry.position
+            case StepPlanned() | StepDrafted() | StepAccepted() | StepRejected():
+                recorded = self._recorded(entry, _role_of(entry))
+                _keep(recorded, entry.event.captured, entry.position)
+                recorded.outcome.append(entry)
+            case AttemptAbandoned(role=role):
+                self._recorded(entry, role).outcome.append(entry)
+            case _:
+                pass
+
+    def of(self, task: str, step: int, attempt: int, role: str) -> Recorded:
+        return self.attempts.get((task, step, attempt, role)) or Recorded()
+
+    def _recorded(self, entry: Entry, role: str) -> Recorded:
+        step = 0 if role == "explorer" else entry.step
+        return self.attempts.setdefault((entry.task, step, entry.attempt, role), Recorded())
+
+
+def _role_of(entry: Entry) -> str:
+    match entry.event:
+        case StepPlanned():
+            return "explorer"
+        case StepDrafted():
+            return "worker"
+        case _:
+            return "validator"
+
+
+def _keep(recorded: Recorded, captured: Sequence[Captured], at: int) -> None:
+    for each in captured:
+        recorded.captures.setdefault(each.name, Place(each.text, at))
+
+
+class Attempt:
+    """One role's try at one step of one task: what it takes from the world, and what it says in the end."""
+
+    def __init__(
+        self, owner: Owner, state: TaskState, *, step: int, attempt: int, role: str, recorded: Recorded
+    ) -> None:
+        self.owner, self.state, self.role = owner, state, role
+        self.step, self.number = step, attempt
+        self.recorded = recorded
+        self._captured: dict[str, str] = {}  # taken since the last append
+        self._settlement: Callable[[Pack], Sequence[NewEvent]] | None = None
+        self._settlement_durable = False
+        self._pack = Pack(owner.known)
+        self._ordinal = 0
+
+    @property
+    def log(self) -> EventLog:
+        return self.owner.log
+
+    @property
+    def key(self) -> str:
+        """The attempt's name in seeds: the same at every replay."""
+        return f"{self.owner.name}/{self.state.name}/{self.step}/{self.number}/{self.role}"
+
+    async def text(self, place: Place) -> str:
+        return await self.log.text(place.ref, at=place.at)
+
+    async def capture(self, name: str, make: Callable[[], Awaitable[str]]) -> str:
+        """Take something from the world once: recorded with the next append, and read from the record ever after."""
+        place = self.recorded.captures.get(name)
+        if place is not None:
+            return await self.text(place)
+        await self.flush()
+        text = await make()
+        self._captured[name] = text
+        return text
+
+    def put(self, text: str) -> TextRef:
+        """Refer to a text from the outcome that the role returns."""
+        return self._pack.put(text)
+
+    def next_call(self) -> tuple[int, list[Try]]:
+        """The ordinal of the call that is now issued, and what is recorded of it."""
+        self._ordinal += 1
+        return self._ordinal, self.recorded.calls.get(self._ordinal, [])
+
+    def captures(self, pack: Pack) -> tuple[Captured, ...]:
+        """What was taken since the last append, for the event that is now appended with `pack`."""
+        return tuple(Captured(name, pack.put(text)) for name, text in self._captured.items())
+
+    def captures_are_stored(self) -> None:
+        self._captured.clear()
+
+    def new(self, event: AnyEvent, *, topic: str = "") -> NewEvent:
+        return self.owner.new(event, task=self.state.name, step=self.step, attempt=self.number, topic=topic)
+
+    def settle(self, events: Callable[[Pack], Sequence[NewEvent]], *, durable: bool) -> None:
+        """Hold an answer's settlement for the append that follows: the outcome's, where the role returns at once.
+
+        Nothing acts on the answer before: whatever the role does next begins with `flush`.
+        """
+        self._settlement, self._settlement_durable = events, durable
+
+    async def flush(self) -> None:
+        """Append the settlement that is held."""
+        if self._settlement is None:
+            return
+        make, self._settlement = self._settlement, None
+        pack = Pack(self.owner.known)
+        events = make(pack)
+        await self.owner.append(events, texts=pack.texts, durable=self._settlement_durable)
+
+    async def finish(self, outcome: Sequence[Placed], others: Mapping[str, TaskState]) -> Ack:
+        """Append the settlement that is held, the outcome, and what the cycle says follows from it, all in one."""
+        placed = self.with_captures(outcome)
+        following = consequences(self.state, others, placed)
+        make, self._settlement = self._settlement, None
+        events = list(make(self._pack)) if make is not None else []
+        events += [
+            self.owner.new(each.event, task=self.state.name, step=each.step, attempt=each.attempt)
+            for each in (*placed, *following)
+        ]
+        durable = any(isinstance(each.event, TaskAccepted) for each in (*placed, *following))
+        durable = durable or (make is not None and self._settlement_durable)
+        texts = self._pack.texts
+        ack = await self.owner.append(events, texts=texts, durable=durable)
+        self._captured.clear()
+        return ack
+
+    def with_captures(self, outcome: Sequence[Placed]) -> list[Placed]:
+        """The outcome, its first event carrying what was captured since the last append."""
+        placed = list(outcome)
+        for index, each in enumerate(placed):
+            if self._captured and isinstance(each.event, StepPlanned | StepDrafted | StepAccepted | StepRejected):
+                event = msgspec.structs.replace(each.event, captured=self.captures(self._pack))
+                placed[index] = Placed(event, each.step, each.attempt)
+                break
+        return placed

@@ -1,0 +1,1 @@
+"""What a call may cost, and the ledger that holds it."""

@@ -1,0 +1,121 @@
+"""Scopes and their caps: what a call counts in, and whether it may be made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from events.views.money import Amount, MoneyView
+from swarm.errors import BudgetExceeded
+from swarm.messages import Price
+from swarm.money.prices import affordable_output, most_nanos
+
+
+class Cap(msgspec.Struct, frozen=True, kw_only=True):
+    """The most that may be spent and reserved in a scope. None is no cap of that kind."""
+
+    scope: str
+    tokens: int | None = None
+    nanos: int | None = None
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call asks the ledger for."""
+
+    scopes: tuple[str, ...]  # the widest first
+    caps: tuple[Cap, ...]
+    price: Price
+    input_tokens: int  # the most that the input can be counted as
+    output_tokens: int  # the output that is asked for
+    least_output_tokens: int  # the least that is of use
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """A call may be made now, with so much output at the most; what it takes in every scope."""
+
+    output_tokens: int
+    tokens: int
+    nanos: int
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """There is no room beside the open reservations; there would be if they cost nothing."""
+
+    scope: str
+
+
+def admit(need: Need, money: MoneyView, settling: dict[str, Amount]) -> Grant | Wait | BudgetExceeded:
+    """Decide a call from what is spent and reserved.
+
+    `settling` is what of each scope's reservations can still become less: calls in flight under a living owner. It is sent
+    at once where the least useful output fits beside them all, waits as long as it would fit were they all to cost nothing,
+    else it is refused by the first scope that has no room.
+    """
+    output: int = need.output_tokens
+    waits: Wait | None = None
+    for cap in need.caps:
+        room = _room(cap, money, Amount(), need)
+        if room is not None and room < need.least_output_tokens:
+            later = _room(cap, money, settling.get(cap.scope, Amount()), need)
+            if later is not None and later < need.least_output_tokens:
+                return _refusal(cap, money, need)
+            waits = waits or Wait(cap.scope)
+        if room is not None:
+            output = min(output, room)
+    if waits is not None:
+        return waits
+    return Grant(output, need.input_tokens + output, most_nanos(need.price, need.input_tokens, output))
+
+
+def _room(cap: Cap, money: MoneyView, settling: Amount, need: Need) -> int | None:
+    """Output tokens that fit under a cap if `settling` were to cost nothing; None = any number."""
+    state = money.scopes.get(cap.scope)
+    tokens = state.spent.tokens + state.reserved.tokens - settling.tokens if state else 0
+    nanos = state.spent.nanos + state.reserved.nanos - settling.nanos if state else 0
+    rooms: list[int] = []
+    if cap.tokens is not None:
+        rooms.append(cap.tokens - tokens - need.input_tokens)
+    if cap.nanos is not None and not need.price.is_free:
+        affordable = affordable_output(need.price, need.input_tokens, cap.nanos - nanos)
+        if affordable is not None:
+            rooms.append(affordable)
+    return min(rooms) if rooms else None
+
+
+def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
+    state = money.scope(cap.scope)
+    needed = need.input_tokens + need.least_output_tokens
+    if cap.tokens is not None and cap.tokens - state.spent.tokens - state.reserved.tokens < needed:
+        used, reserved = state.spent.tokens, state.reserved.tokens
+        return BudgetExceeded(
+            scope=cap.scope, unit="tokens", used=used, reserved=reserved, cap=cap.tokens, needed=needed
+        )
+    assert cap.nanos is not None, "a cap without tokens that refuses has money"
+    cost = most_nanos(need.price, need.input_tokens, need.least_output_tokens)
+    used, reserved = state.spent.nanos, state.reserved.nanos
+    return BudgetExceeded(scope=cap.scope, unit="nanos", used=used, reserved=reserved, cap=cap.nanos, needed=cost)
+
+
+def day_scope(now: int, zone: str) -> str:
+    """The name of the day at `now` (microseconds since 1970) in an IANA zone, or the machine's own where it is empty.
+
+    >>> day_scope(1_795_251_108_000_000, "Europe/Berlin")
+    'day:2026-11-21@Europe/Berlin'
+    """
+    moment = datetime.fromtimestamp(now / 1e6, ZoneInfo(zone) if zone else None)
+    return f"day:{moment.date().isoformat()}@{zone or 'local'}"
+
+
+def session_scope(session: int) -> str:
+    return f"s{session}"
+
+
+def task_scope(session: int, task: str) -> str:
+    return f"s{session}/{task}"
+
+
+def has_money_cap(caps: Sequence[Cap]) -> bool:
+    return any(cap.nanos is not None for cap in caps)

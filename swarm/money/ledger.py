@@ -1,0 +1,244 @@
+"""The ledger: money is taken in every scope of a call, or the call is not made.
+
+One append takes the reservations of all who wait while a commit is under way, decided in their order. Exactness across
+processes is the log's: the append expects the topic `ledger` where this fold has it, and decides again after a conflict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import anyio
+import msgspec
+
+from events.blobs import Text
+from events.bus import read_all
+from events.log import Ack, Conflict, Entry, EventLog, NewEvent
+from events.views.money import Amount, MoneyView
+from events.views.sessions import Claim, SessionsView
+from swarm.errors import BudgetExceeded
+from swarm.money.caps import Grant, Need, Wait, admit
+
+TOPIC = "ledger"
+CONFLICTS_BEFORE_TURN = 3
+TURN_TIMEOUT_S = 10.0
+LOOK_S = 0.1  # how often one that waits looks for what other processes settled
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """What is appended when a call is granted: `events[reserved]` is its call.reserved."""
+
+    events: Sequence[NewEvent]
+    reserved: int
+    texts: Sequence[Text]
+    durable: bool
+    cause: int = 0
+
+
+class Reserved(msgspec.Struct, frozen=True, kw_only=True):
+    """A reservation that stands in the log."""
+
+    position: int
+    grant: Grant
+    ack: Ack
+    intent: Intent
+
+
+class _Request(msgspec.Struct, kw_only=True):
+    need: Need
+    make: Callable[[Grant], Intent]
+    ticket: int
+    claim: Mapping[str, int]
+    future: asyncio.Future[Reserved | Wait]
+
+
+class Ledger:
+    """Reserves for the calls of this process on one log."""
+
+    def __init__(self, log: EventLog, *, lives: Callable[[Claim], bool]) -> None:
+        self._log, self._lives = log, lives
+        self.money = MoneyView()
+        self._sessions = SessionsView()
+        self._position = 0  # everything up to here is folded
+        self._head = 0  # last position on the ledger's topic
+        self._line: list[_Request] = []
+        self._committing = False
+        self._tickets = 0
+        self._waiting: dict[int, str] = {}  # ticket -> the scope that has no room for it
+
+    def ticket(self) -> int:
+        """A place in the line of those who may have to wait; kept until the call is granted or given up."""
+        self._tickets += 1
+        return self._tickets
+
+    async def reserve(
+        self, need: Need, make: Callable[[Grant], Intent], *, ticket: int, claim: Mapping[str, int]
+    ) -> Reserved | Wait:
+        """Take what the call needs in all its scopes and append the intent, or say that it has to wait.
+
+        `claim` is what the append expects of the session's claim: who lost it reserves nothing.
+
+        Whoever is told to wait gives its slot back, waits for `room` and asks again with the same ticket.
+        Raises BudgetExceeded where waiting cannot help, Conflict where the session's claim is lost.
+        """
+        # a reservation that may be in the log must not be forgotten by a cancelled caller: it is taken, then released
+        with anyio.CancelScope(shield=True):
+            future: asyncio.Future[Reserved | Wait] = asyncio.get_running_loop().create_future()
+            request = _Request(need=need, make=make, ticket=ticket, claim=claim, future=future)
+            self._line.append(request)
+            if not self._committing:
+                await self._commit_line()
+            outcome = await request.future
+        if isinstance(outcome, Wait):
+            self._waiting[ticket] = outcome.scope
+        else:
+            self._waiting.pop(ticket, None)
+        return outcome
+
+    async def room(self, *, ticket: int) -> None:
+        """Return when something happened that may have made room."""
+        seen = self._position
+        try:
+            while not await self._log.wait(seen, timeout=LOOK_S):
+                if self._first(ticket):
+                    return  # an owner may have died since: that is no event, the decision finds it
+        except BaseException:
+            self._waiting.pop(ticket, None)
+            raise
+
+    def give_up(self, ticket: int) -> None:
+        """Leave the line."""
+        self._waiting.pop(ticket, None)
+
+    def _first(self, ticket: int) -> bool:
+        scope = self._waiting.get(ticket)
+        return all(other >= ticket for other, theirs in self._waiting.items() if theirs == scope)
+
+    async def _commit_line(self) -> None:
+        self._committing = True
+        try:
+            while self._line:
+                batch, self._line = self._line, []
+                try:
+                    await self._commit(batch)
+                except Exception as error:
+                    for request in batch:
+                        if not request.future.done():
+                            request.future.set_exception(error)
+        finally:
+            self._committing = False
+
+    async def _commit(self, batch: list[_Request]) -> None:
+        conflicts = 0
+        while batch:
+            try:
+                if conflicts < CONFLICTS_BEFORE_TURN:
+                    await self._decide_and_append(batch)
+                else:
+                    async with self._log.turn(timeout=TURN_TIMEOUT_S):
+                        await self._catch_up(force=True)
+                        await self._decide_and_append(batch)
+                return
+            except Conflict as conflict:
+                conflicts += 1
+                if conflict.topic == TOPIC:
+                    await self._catch_up(force=True)
+                else:
+                    batch = _without_lost(batch, conflict)
+
+    async def _decide_and_append(self, batch: list[_Request]) -> None:
+        await self._catch_up()
+        granted: list[tuple[_Request, Grant, Intent]] = []
+        try:
+            for request in batch:
+                if request.future.done():
+                    continue
+                decision = self._decide(request)
+                if isinstance(decision, Grant):
+                    granted.append((request, decision, request.make(decision)))
+                    self._take(request.need, decision, 1)
+                elif isinstance(decision, Wait):
+                    request.future.set_result(decision)
+                else:
+                    request.future.set_exception(decision)
+        finally:
+            for request, grant, _ in granted:  # the fold takes them again when they come back from the log
+                self._take(request.need, grant, -1)
+        if granted:
+            await self._append(granted)
+
+    def _decide(self, request: _Request) -> Grant | Wait | BudgetExceeded:
+        settling = self._settling()
+        decision = admit(request.need, self.money, settling)
+        if isinstance(decision, Grant):
+            capped = {cap.scope for cap in request.need.caps}
+            ahead = [scope for ticket, scope in self._waiting.items() if ticket < request.ticket and scope in capped]
+            if ahead:
+                return Wait(ahead[0])
+        return decision
+
+    def _settling(self) -> dict[str, Amount]:
+        """What of each scope's reservations may still become less: those of living owners."""
+        living: dict[int, bool] = {}
+        settling: dict[str, Amount] = {}
+        for held in self.money.open.values():
+            if held.session not in living:
+                state = self._sessions.sessions.get(held.session)
+                living[held.session] = state is not None and state.claim is not None and self._lives(state.claim)
+            if living[held.session]:
+                for scope in held.scopes:
+                    settling.setdefault(scope, Amount()).add(held.tokens, held.nanos)
+        return settling
+
+    def _take(self, need: Need, grant: Grant, sign: int) -> None:
+        for scope in need.scopes:
+            self.money.scope(scope).reserved.add(sign * grant.tokens, sign * grant.nanos)
+
+    async def _append(self, granted: list[tuple[_Request, Grant, Intent]]) -> None:
+        events: list[NewEvent] = []
+        texts: dict[str, Text] = {}
+        expect = {TOPIC: self._head}
+        for request, _, intent in granted:
+            events += intent.events
+            expect.update(request.claim)
+            texts.update((text.digest, text) for text in intent.texts)
+        cause = granted[0][2].cause if len(granted) == 1 else 0
+        durable = any(intent.durable for _, _, intent in granted)
+        ack = await self._log.append(events, expect=expect, durable=durable, cause=cause, texts=tuple(texts.values()))
+        first = 0
+        for request, grant, intent in granted:
+            position = ack.positions[first + intent.reserved]
+            first += len(intent.events)
+            request.future.set_result(Reserved(position=position, grant=grant, ack=ack, intent=intent))
+
+    async def _catch_up(self, *, force: bool = False) -> None:
+        """Fold what was committed since. `force` reads the log itself, for what other processes wrote."""
+        known = None if force else self._log.since(self._position)
+        if known is not None:
+            self.fold(known)
+            return
+        async for entries in read_all(self._log, after=self._position):
+            self.fold(entries)
+
+    def fold(self, entries: Sequence[Entry]) -> None:
+        """Take in what the log holds, in its order; from the start, before the first reservation."""
+        for entry in entries:
+            self.money.apply(entry)
+            self._sessions.apply(entry)
+            if entry.topic == TOPIC:
+                self._head = entry.position
+            self._position = entry.position
+
+
+def _without_lost(batch: list[_Request], conflict: Conflict) -> list[_Request]:
+    """Fail those whose session was taken over, and keep the others."""
+    kept: list[_Request] = []
+    for request in batch:
+        if request.future.done():
+            continue
+        if conflict.topic in request.claim:
+            request.future.set_exception(conflict)
+        else:
+            kept.append(request)
+    return kept

@@ -1,0 +1,172 @@
+"""One owner a session: the claim that every append names, taken, renewed and let go."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import msgspec
+
+from events import processes
+from events.blobs import Known, Text
+from events.log import Ack, Clock, Conflict, EventLog, NewEvent, session_name
+from events.types.any import AnyEvent
+from events.types.session import SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
+from events.views.base import fold
+from events.views.sessions import Claim, SessionState, SessionsView
+from swarm.errors import OwnerLost, SessionBusy
+
+SESSIONS = "sessions"
+VALID_S, RENEW_S = 90, 30
+
+
+def claim_topic(session: int) -> str:
+    return f"claim/{session_name(session)}"
+
+
+class Owner(msgspec.Struct, kw_only=True):
+    """The right to write for a session. Lost when another process claims it: then no append goes through."""
+
+    log: EventLog
+    session: int
+    project: str
+    position: int  # of our claim, expected by every append
+    epoch: int
+    known: Known
+
+    @property
+    def name(self) -> str:
+        return session_name(self.session)
+
+    @property
+    def claim(self) -> dict[str, int]:
+        return {claim_topic(self.session): self.position}
+
+    def new(self, event: AnyEvent, *, task: str = "", step: int = 0, attempt: int = 0, topic: str = "") -> NewEvent:
+        """The event as one of this session, on the session's own topic unless another is named."""
+        return NewEvent(
+            event=event,
+            topic=topic or self.name,
+            project=self.project,
+            session=self.session,
+            task=task,
+            step=step,
+            attempt=attempt,
+        )
+
+    async def append(
+        self, events: Sequence[NewEvent], *, texts: Sequence[Text] = (), durable: bool = False, cause: int = 0
+    ) -> Ack:
+        """Append under the claim. Raises OwnerLost where another process has it now."""
+        try:
+            ack = await self.log.append(events, expect=self.claim, durable=durable, cause=cause, texts=texts)
+        except Conflict as conflict:
+            raise await self.lost() from conflict
+        self.known.learn(texts, ack.place)
+        return ack
+
+    async def lost(self) -> OwnerLost:
+        """The error of one whose claim is no longer the last."""
+        last = await self.log.last(claim_topic(self.session))
+        by = last.event.owner if last is not None and isinstance(last.event, SessionClaimed) else "another process"
+        return OwnerLost(session=self.name, owner=by)
+
+    async def renew(self, now: int) -> None:
+        await self.append([self.new(SessionRenewed(valid_until=now + VALID_S * 1_000_000))])
+
+    async def close(self, *, finished: bool, exit_code: int, reason: str = "") -> Ack:
+        """Let the session go, durably: the log's head is then one to keep."""
+        event = SessionClosed(finished=finished, exit_code=exit_code, reason=reason)
+        return await self.append([self.new(event, topic=claim_topic(self.session))], durable=True)
+
+
+async def open_session(
+    log: EventLog, opened: Callable[[int], SessionOpened], *, project: str, clock: Clock, texts: Sequence[Text]
+) -> Owner:
+    """Give a new session the next number of the log and claim it, in one append."""
+    while True:
+        last = await log.last(SESSIONS)
+        number = last.session + 1 if last else 1
+        events = [
+            NewEvent(event=opened(number), topic=SESSIONS, project=project, session=number),
+            NewEvent(event=_claimed(1, clock()), topic=claim_topic(number), project=project, session=number),
+        ]
+        expect = {SESSIONS: last.position if last else 0, claim_topic(number): 0}
+        try:
+            ack = await log.append(events, expect=expect, texts=texts)
+        except Conflict:
+            continue  # another process took the number
+        known = Known()
+        known.learn(texts, ack.place)
+        return Owner(log=log, session=number, project=project, position=ack.positions[1], epoch=1, known=known)
+
+
+async def take_session(log: EventLog, state: SessionState, *, project: str, clock: Clock, take_over: bool) -> Owner:
+    """Claim a session that was opened before.
+
+    Raises SessionBusy where its owner lives and `take_over` is not set, or where another process takes it at this moment.
+    """
+    if state.claim is not None and not take_over and exists(state.claim, clock()):
+        raise SessionBusy(session=session_name(state.number), owner=owner_of(state.claim))
+    epoch = state.epoch + 1
+    topic = claim_topic(state.number)
+    event = NewEvent(event=_claimed(epoch, clock()), topic=topic, project=project, session=state.number)
+    try:
+        ack = await log.append([event], expect={topic: state.claim_head})
+    except Conflict as conflict:
+        view = await fold(log, SessionsView(), after=state.opened - 1, session=state.number)
+        claim = view.sessions[state.number].claim
+        raise SessionBusy(
+            session=session_name(state.number), owner=owner_of(claim) if claim else "another process"
+        ) from conflict
+    return Owner(log=log, session=state.number, project=project, position=ack.positions[0], epoch=epoch, known=Known())
+
+
+def owner_of(claim: Claim) -> str:
+    """The owner in the words of an error."""
+    if _is_here(claim):
+        return processes.describe(claim.pid)
+    return claim.owner
+
+
+def exists(claim: Claim, now: int) -> bool:
+    """Whether the owner's process is still there, be it stopped. One that cannot be looked at is until its claim ends."""
+    if not _is_here(claim):
+        return now <= claim.valid_until
+    return (
+        claim.boot == boot_id() and not processes.is_dead(claim.pid) and processes.started(claim.pid) == claim.started
+    )
+
+
+def lives(claim: Claim, now: int) -> bool:
+    """Whether the owner can be waited for: its process is there and it renews its claim."""
+    return now <= claim.valid_until and exists(claim, now)
+
+
+def _is_here(claim: Claim) -> bool:
+    return claim.host == socket.gethostname()
+
+
+@cache
+def boot_id() -> str:
+    return processes.boot_id()
+
+
+def _claimed(epoch: int, now: int) -> SessionClaimed:
+    pid, host = os.getpid(), socket.gethostname()
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container without a user name for its uid
+        user = str(os.getuid())
+    return SessionClaimed(
+        owner=f"{user}@{host}, process {pid}",
+        host=host,
+        boot=boot_id(),
+        pid=pid,
+        started=processes.started(pid),
+        epoch=epoch,
+        valid_until=now + VALID_S * 1_000_000,
+    )

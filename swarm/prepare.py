@@ -1,0 +1,56 @@
+"""What is read and decided of a task file before anything is opened or called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from events.types.task import OutputFile
+from swarm.choice.complexity import Complexity
+from swarm.context.inputs import read_inputs
+from swarm.errors import UsageError
+from swarm.plan import Plan, allowed_arms, classified, default_tokens
+from swarm.task import Task, TaskFile
+from swarm.tools.deliver import fingerprint
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A task with what was read of it before anything was called."""
+
+    task: Task
+    complexity: Complexity
+    input_bytes: int
+    before: tuple[OutputFile, ...]
+
+
+def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan) -> tuple[list[Prepared], Plan]:
+    """Read the inputs, classify the tasks, give the plan its default cap. Raises UsageError; nothing was called.
+
+    Refused is also what nobody could judge: a task with `accept` and no model that may.
+    """
+    prepared: list[Prepared] = []
+    for task in file.tasks:
+        readable = tuple(source for source in task.inputs if source.from_task is None)
+        size = sum(len(each.text.encode("utf-8", "replace")) for each in read_inputs(readable, root, redact, {}))
+        paths = [task.output.path] if task.output else []
+        before = tuple(OutputFile(path, digest or "") for path, digest in fingerprint(root, paths).items())
+        prepared.append(Prepared(task=task, complexity=classified(task, size), input_bytes=size, before=before))
+        _refuse_unjudgeable(task, plan)
+    budget = file.budget
+    if budget is None and all(each.task.budget is None for each in prepared):
+        tokens = default_tokens([(each.task, each.complexity, each.input_bytes) for each in prepared])
+        return prepared, msgspec.structs.replace(plan, session_tokens=tokens)
+    if budget is not None:
+        plan = msgspec.structs.replace(plan, session_tokens=budget.tokens, session_nanos=budget.usd_nanos)
+    return prepared, plan
+
+
+def _refuse_unjudgeable(task: Task, plan: Plan) -> None:
+    arms, excluded = allowed_arms(plan, task, "validator")
+    if task.accept and arms and all(arm.model in excluded for arm in arms):
+        raise UsageError(
+            f"task {task.id!r} says in words when it is accepted, and no model here may judge that "
+            f"({'; '.join(sorted(set(excluded.values())))}); say it so that a program can, for example `check: {{contains: ...}}`"
+        )

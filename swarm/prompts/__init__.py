@@ -1,0 +1,1 @@
+"""Prompts, built from modules that live beside the code as Markdown."""

@@ -1,0 +1,190 @@
+"""Messages for each role, from the modules beside this file and what is known of the task. Pure, and in a fixed order.
+
+The stable part comes first (system, task, material), what changes between attempts last, so that a provider's prompt cache
+has as much as possible in common with the request before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import msgspec
+
+from swarm.messages import Message
+from swarm.task import Check, Task
+
+AGENTS = {"explorer": "scout", "worker": "generalist", "validator": "critic"}
+"""The shipped agent profile that fills each role."""
+
+VERDICT_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "verdict": {"type": "string", "enum": ["pass", "fail"]},
+        "score": {"type": "number"},
+        "reason": {"type": "string"},
+    },
+    "required": ["verdict", "score", "reason"],
+    "additionalProperties": False,
+}
+
+PLAN_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "options": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {key: {"type": "string"} for key in ("option", "pros", "cons")},
+                "required": ["option", "pros", "cons"],
+                "additionalProperties": False,
+            },
+        },
+        "approach": {"type": "string"},
+        "steps": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {key: {"type": "string"} for key in ("title", "instruction")},
+                "required": ["title", "instruction"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["options", "approach", "steps"],
+    "additionalProperties": False,
+}
+
+
+class Material(msgspec.Struct, frozen=True):
+    """A named text that a role is given to read."""
+
+    name: str
+    text: str
+
+
+class StepBrief(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step adds to its task."""
+
+    number: int
+    total: int
+    title: str
+    instruction: str  # empty: the task's own prompt
+    approach: str
+    earlier: Sequence[Material] = ()  # drafts of the steps before it
+    feedback: str = ""  # why the last draft was rejected
+
+
+@cache
+def module(name: str) -> str:
+    """The text of a prompt module."""
+    return resources.files("swarm.prompts").joinpath(f"{name}.md").read_text("utf-8").strip()
+
+
+def explorer_brief(task: Task, material: Sequence[Material]) -> str:
+    return _join(_section("Task", task.prompt), _materials(material), _demands(task))
+
+
+def explorer_messages(task: Task, brief: str) -> tuple[Message, ...]:
+    return (Message("system", _system("explorer", task)), Message("user", brief))
+
+
+def worker_brief(task: Task, step: StepBrief, material: Sequence[Material]) -> str:
+    """What the worker is told. A task that is nothing but its prompt is told in its own words."""
+    parts = [_materials([*material, *step.earlier]), _demands(task)]
+    if step.approach:
+        parts.append(_section("Approach", step.approach))
+    if step.instruction:
+        parts.append(_section(f"Your step, {step.number} of {step.total}: {step.title}", step.instruction))
+    if step.feedback:
+        parts.append(_section("Your last draft was not accepted", step.feedback))
+    if not any(parts):
+        return task.prompt
+    return _join(_section("Task", task.prompt), *parts)
+
+
+def worker_messages(task: Task, brief: str) -> tuple[Message, ...]:
+    system = _system("worker", task)
+    if "<<<" in brief:
+        system = f"{system}\n\n{module('worker_material')}"
+    return (Message("system", system), Message("user", brief))
+
+
+def validator_brief(task: Task, step: StepBrief, draft: str, notes: Sequence[str]) -> str:
+    """What the judge is told: what was asked, and the draft. `notes` are optional checks that did not pass."""
+    asked = step.instruction or task.prompt
+    parts = [_section("What was asked", asked)]
+    if step.instruction:
+        parts.append(_section("The task that this is a step of", task.prompt))
+    if step.number == step.total and task.accept:
+        parts.append(_section("It is accepted when", _list(task.accept)))
+    if notes:
+        parts.append(_section("What the checks found", _list(notes)))
+    return _join(*parts, _section("Draft", _fence(draft)))
+
+
+def validator_messages(task: Task, brief: str) -> tuple[Message, ...]:
+    return (Message("system", _system("validator", task)), Message("user", brief))
+
+
+def repair_messages(asked: Sequence[Message], answer: str) -> tuple[Message, ...]:
+    """The same conversation once more, after an answer that was no verdict."""
+    return (*asked, Message("assistant", answer), Message("user", module("validator_repair")))
+
+
+def _system(role: str, task: Task) -> str:
+    config = task.roles.get(role)  # type: ignore[call-overload]  # roles are named by a Literal
+    return _join(module(role), config.prompt if config and config.prompt else "")
+
+
+def _demands(task: Task) -> str:
+    """What can be told of how the result will be looked at."""
+    demands = [*task.accept]
+    for check in task.checks:
+        told = _told(check)
+        if told:
+            demands.append(told)
+    if task.output is not None and task.output.format == "json":
+        demands.append("It is one JSON value and nothing else.")
+    return _section("It is accepted when", _list(demands)) if demands else ""
+
+
+def _told(check: Check) -> str:
+    case = " (upper or lower case)" if check.ignore_case else ""
+    if check.contains is not None:
+        return f"it contains “{check.contains}”{case}"
+    if check.not_contains is not None:
+        return f"it does not contain “{check.not_contains}”{case}"
+    if check.regex is not None:
+        return f"it matches the regular expression {check.regex}{case}"
+    if isinstance(check.schema, Mapping):
+        return f"it is JSON of the schema {msgspec.json.encode(check.schema).decode()}"
+    if check.run is not None:
+        return f"`{check.run}` succeeds"
+    return ""
+
+
+def _materials(material: Sequence[Material]) -> str:
+    return "\n\n".join(f"{each.name}:\n{_fence(each.text)}" for each in material)
+
+
+def _fence(text: str) -> str:
+    # the marks are lengthened until the text does not hold them: it cannot close its own fence
+    width = 3
+    while "<" * width in text or ">" * width in text:
+        width += 1
+    return f"{'<' * width}\n{text}\n{'>' * width}"
+
+
+def _section(title: str, text: str) -> str:
+    return f"# {title}\n{text.strip()}"
+
+
+def _list(items: Sequence[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _join(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)

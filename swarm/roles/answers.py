@@ -1,0 +1,54 @@
+"""Reading a model's answer: the JSON object in it, and the result itself. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, TypeVar
+
+import msgspec
+
+_FENCE = re.compile(r"\A\s*```[^\n`]*\n(.*?)\n?```\s*\Z", re.DOTALL)
+T = TypeVar("T")
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    verdict: Literal["pass", "fail"]
+    score: float = 0.0
+    reason: str = ""
+
+
+class PlanStep(msgspec.Struct, frozen=True):
+    instruction: str
+    title: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    steps: list[PlanStep]
+    approach: str = ""
+
+
+def read_object(text: str, form: type[T]) -> T | None:
+    """The JSON object of that form in an answer: alone, in a code fence, or after other words; None where there is none."""
+    fenced = _FENCE.match(text)
+    candidates = [fenced.group(1) if fenced else text]
+    first, last = text.find("{"), text.rfind("}")
+    if 0 <= first < last:
+        candidates.append(text[first : last + 1])
+    for candidate in candidates:
+        try:
+            return msgspec.json.decode(candidate, type=form, strict=False)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            continue
+    return None
+
+
+def unfenced(text: str) -> str:
+    """The answer without one code fence around all of it."""
+    fenced = _FENCE.match(text)
+    return fenced.group(1) if fenced else text
+
+
+def one_line(text: str, most: int = 200) -> str:
+    """A text in one line of at most `most` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"

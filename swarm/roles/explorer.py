@@ -1,0 +1,59 @@
+"""The explorer: looks at a complex task, weighs ways to do it, and plans the steps."""
+
+from __future__ import annotations
+
+import msgspec
+
+from events.types.task import AttemptAbandoned, StepPlanned
+from swarm.calls import Ask, Call
+from swarm.cycle import Placed
+from swarm.journal import Attempt
+from swarm.prompts.build import PLAN_SCHEMA, explorer_brief, explorer_messages
+from swarm.roles.answers import Plan, PlanStep, one_line, read_object
+from swarm.roles.job import PLAN_TOKENS, Job
+
+MOST_STEPS = 6
+
+
+async def explore(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
+    """Plan the task: one step.planned for each step, or attempt.abandoned where the answer is no plan."""
+
+    async def brief() -> str:
+        return explorer_brief(job.task, await job.world.material(job.task))
+
+    messages = explorer_messages(job.task, await attempt.capture("brief", brief))
+    answer = await call(Ask(messages=messages, output_tokens=PLAN_TOKENS, answer_schema=PLAN_SCHEMA), pick=job.pick)
+    plan = read_object(answer.text, Plan)
+    if plan is None or not any(step.instruction.strip() for step in plan.steps):
+        return [Placed(AttemptAbandoned(role="explorer", reason="its answer was no plan"), 0, job.open.attempt)]
+    return _planned(job, attempt, plan)
+
+
+def _planned(job: Job, attempt: Attempt, plan: Plan) -> list[Placed]:
+    steps = [step for step in plan.steps if step.instruction.strip()]
+    if len(steps) > MOST_STEPS:
+        rest = "\n".join(step.instruction for step in steps[MOST_STEPS - 1 :])
+        steps = [*steps[: MOST_STEPS - 1], PlanStep(instruction=rest, title=steps[-1].title)]
+    approach = attempt.put(plan.approach) if plan.approach.strip() else None
+    # a plan of one step says how, not what: the task's own words stay what is asked for
+    alone = len(steps) == 1
+    if alone and approach is None:
+        approach = attempt.put(steps[0].instruction)
+    return [
+        Placed(
+            StepPlanned(
+                title=one_line(step.title or step.instruction, 60),
+                total=len(steps),
+                instruction=None if alone else attempt.put(step.instruction),
+                approach=approach,
+            ),
+            number,
+            job.open.attempt,
+        )
+        for number, step in enumerate(steps, 1)
+    ]
+
+
+def plan_of(text: str) -> Plan | None:
+    """The plan in an explorer's answer, for those who show it."""
+    return msgspec.convert(plan, Plan) if (plan := read_object(text, Plan)) else None

@@ -1,0 +1,63 @@
+"""What a role is handed: the task, the step, and the world as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+
+from events.types.task import CheckResult
+from events.views.tasks import StepState, TaskState
+from swarm.calls import Picker
+from swarm.cycle import Open
+from swarm.journal import Attempt
+from swarm.prompts.build import Material, StepBrief
+from swarm.task import Task
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """What a role may take from outside, each through `attempt.capture`."""
+
+    material: Callable[[Task], Awaitable[Sequence[Material]]]  # inputs, and results of the tasks that it needs
+    checks: Callable[[Task, str], Awaitable[tuple[CheckResult, ...]]]  # the task's deterministic checks on a draft
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of open work."""
+
+    open: Open
+    task: Task
+    state: TaskState
+    world: World
+    pick: Picker
+    judges: bool  # somebody may judge
+    redact: Callable[[str], str]
+
+    @property
+    def step(self) -> StepState:
+        return self.state.steps[self.open.step - 1]
+
+
+OUTPUT_TOKENS: Mapping[str, int] = {"simple": 1024, "moderate": 2048, "complex": 4096}
+"""The most that a draft may take, by the task's level."""
+
+PLAN_TOKENS, VERDICT_TOKENS = 1024, 400
+
+
+async def brief_of(job: Job, attempt: Attempt) -> StepBrief:
+    """What the step adds to the task, read from the log: instruction, approach, earlier drafts, feedback."""
+    step = job.step
+    earlier = [
+        Material(f"Step {before.number}, {before.title}", await attempt.text(before.draft))
+        for before in job.state.steps[: step.number - 1]
+        if before.draft is not None
+    ]
+    return StepBrief(
+        number=step.number,
+        total=job.state.total,
+        title=step.title,
+        instruction=await attempt.text(step.instruction) if step.instruction else "",
+        approach=await attempt.text(step.approach) if step.approach else "",
+        earlier=earlier,
+        feedback=await attempt.text(step.feedback) if step.feedback else "",
+    )

@@ -1,0 +1,320 @@
+"""A session: everything that it needs is opened here, and closed here.
+
+`run` and `resume` are what the command line calls, and what a Python program may call as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from events.blobs import Known, Pack
+from events.bus import read_all
+from events.log import Clock, Entry, EventLog, Head, NewEvent, system_clock
+from events.types.call import CallUnknown
+from events.types.session import SessionOpened
+from events.types.task import TaskReopened, TaskSubmitted
+from events.views.sessions import Claim, SessionState
+from events.views.tasks import TaskState, TasksView
+from events.views.trails import TrailsView
+from swarm.connect import open_models
+from swarm.cycle import DECISIONS, consequences
+from swarm.dispatch import Dispatcher, Faces
+from swarm.errors import OwnerLost, SwarmError
+from swarm.journal import Journal
+from swarm.money.ledger import Ledger
+from swarm.owner import Owner, lives, open_session, take_session
+from swarm.plan import Plan, explores
+from swarm.prepare import Prepared, prepare
+from swarm.redact import Secrets
+from swarm.task import TaskFile
+from swarm.world import open_surroundings
+
+EXIT_CODES = {"budget": 3, "no model": 4, "confirmation": 5}
+"""By the cause of a task's end; any other that is not accepted is 1. The first of 130, 3, 4, 5, 1 counts."""
+
+TAKEN_UP = ("budget", "no model", "confirmation")
+"""Causes of an end that a resume takes up again: what stopped the task may have changed."""
+
+
+class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    title: str
+    status: str  # "accepted", "failed", "halted", "cancelled" or "open" (interrupted)
+    text: str | None = None  # what was accepted
+    unjudged: bool = False
+    reason: str = ""
+    cause: str = ""
+    outputs: tuple[str, ...] = ()
+    tokens: int = 0
+    cost_nanos: int = 0
+    maybe_paid: int = 0
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """How a session ended. `head` is the log's end, to be kept and given to `swarm verify`."""
+
+    session: str
+    exit_code: int
+    tasks: tuple[TaskResult, ...]
+    tokens: int
+    cost_nanos: int
+    head: Head
+    interrupted: bool = False
+
+
+async def run_file(
+    log: EventLog,
+    file: TaskFile,
+    plan: Plan,
+    *,
+    root: Path,
+    environ: Mapping[str, str],
+    faces: Faces,
+    secrets: Secrets,
+    source: str = "",
+    type_: str = "file",
+    version: str = "",
+    clock: Clock = system_clock,
+) -> Result:
+    """Run the tasks of a file in a new session. Raises UsageError before anything is opened, OwnerLost, LogError."""
+    prepared, plan = prepare(file, root, secrets.redact, plan)
+    known = Known()
+    pack = Pack(known)
+    settings = pack.put(msgspec.json.encode(plan).decode())
+    text = pack.put(secrets.redact(source)) if source else None
+
+    def opened(number: int) -> SessionOpened:
+        return SessionOpened(
+            type=type_, title=file.name, directory=str(root), version=version, settings=settings, source=text
+        )
+
+    owner = await open_session(log, opened, project=root.name, clock=clock, texts=pack.texts)
+    return await _run_owned(
+        owner, plan, prepared, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock
+    )
+
+
+async def resume_session(
+    log: EventLog,
+    state: SessionState,
+    plan: Plan,
+    *,
+    environ: Mapping[str, str],
+    faces: Faces,
+    secrets: Secrets,
+    take_over: bool = False,
+    clock: Clock = system_clock,
+) -> Result:
+    """Go on with a session from its log. Raises SessionBusy where its owner lives."""
+    root = Path(state.directory)
+    owner = await take_session(log, state, project=root.name, clock=clock, take_over=take_over)
+    return await _run_owned(owner, plan, (), root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
+
+
+async def recorded_plan(log: EventLog, state: SessionState) -> Plan:
+    """The plan that a session was opened with."""
+    return msgspec.json.decode(await log.text(state.settings, at=state.opened), type=Plan)
+
+
+async def _run_owned(
+    owner: Owner,
+    plan: Plan,
+    prepared: Sequence[Prepared],
+    *,
+    root: Path,
+    environ: Mapping[str, str],
+    faces: Faces,
+    secrets: Secrets,
+    clock: Clock,
+) -> Result:
+    journal = Journal()
+    try:
+        async with _open(
+            owner, plan, journal, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock
+        ) as opened:
+            if prepared:
+                await _submit(owner, prepared, secrets)
+            else:
+                await _take_up(owner, opened.tasks, journal)
+            await opened.catch_up()
+            await opened.run()
+            await opened.catch_up()
+            return await _close(owner, opened)
+    except BaseExceptionGroup as group:
+        raise _gravest(group) from group
+
+
+@asynccontextmanager
+async def _open(
+    owner: Owner,
+    plan: Plan,
+    journal: Journal,
+    *,
+    root: Path,
+    environ: Mapping[str, str],
+    faces: Faces,
+    secrets: Secrets,
+    clock: Clock,
+) -> AsyncGenerator[Dispatcher]:
+    """Everything with a lifetime: models, work copies. The log is read once, for money, trails and the session's own state."""
+    log = owner.log
+    tasks, trails = TasksView(), TrailsView()
+
+    def lives_now(claim: Claim) -> bool:
+        return lives(claim, clock())
+
+    def tasks_now() -> Mapping[str, TaskState]:
+        return tasks.of(owner.session)
+
+    ledger = Ledger(log, lives=lives_now)
+    position = 0
+    async for entries in read_all(log):
+        ledger.fold(entries)
+        for entry in entries:
+            trails.apply(entry)
+            if entry.session == owner.session:
+                tasks.apply(entry)
+                journal.apply(entry)
+        position = entries[-1].position
+    async with (
+        open_models(plan.roster, environ) as models,
+        open_surroundings(root, log, tasks_now, secrets.redact) as surroundings,
+    ):
+        yield Dispatcher(
+            owner,
+            plan,
+            ledger=ledger,
+            trails=trails,
+            models=models,
+            surroundings=surroundings,
+            tasks=tasks,
+            journal=journal,
+            redact=secrets.redact,
+            faces=faces,
+            clock=clock,
+            position=position,
+        )
+
+
+async def _submit(owner: Owner, prepared: Sequence[Prepared], secrets: Secrets) -> None:
+    """Append the tasks, and the first step of those that need no plan and no other task, all in one."""
+    pack = Pack(owner.known)
+    events = [owner.new(_submission(each, pack, secrets), task=each.task.id) for each in prepared]
+    states = TasksView()
+    for new in events:
+        states.apply(_unplaced(new))
+    tasks = states.of(owner.session)
+    for name, state in tasks.items():
+        following = consequences(state, tasks, ())
+        events += [owner.new(each.event, task=name, step=each.step, attempt=each.attempt) for each in following]
+    await owner.append(events, texts=pack.texts)
+
+
+def _submission(each: Prepared, pack: Pack, secrets: Secrets) -> TaskSubmitted:
+    task = each.task
+    spec = secrets.redact(msgspec.json.encode(task).decode())
+    return TaskSubmitted(
+        spec=pack.put(spec),
+        title=secrets.redact(task.title or task.id),
+        decisions=DECISIONS,
+        type=each.complexity.type,
+        complexity=each.complexity.level,
+        factors=each.complexity.factors,
+        explore=explores(task, each.complexity),
+        needs=task.needs,
+        attempts=task.limits.attempts,
+        outputs=each.before,
+    )
+
+
+def _unplaced(new: NewEvent) -> Entry:
+    return Entry(
+        position=0,
+        id=new.id,
+        at=0,
+        topic=new.topic,
+        project=new.project,
+        session=new.session,
+        task=new.task,
+        step=new.step,
+        attempt=new.attempt,
+        cause=0,
+        event=new.event,
+    )
+
+
+async def _take_up(owner: Owner, tasks: Mapping[str, TaskState], journal: Journal) -> None:
+    """What a resume finds: calls that nobody answered for are charged, tasks that something outside stopped are reopened."""
+    events = [
+        owner.new(
+            CallUnknown(reservation=entry.position, reason="the process ended while the answer was awaited"),
+            task=entry.task,
+            step=entry.step,
+            attempt=entry.attempt,
+        )
+        for entry in journal.open.values()
+    ]
+    reopened = [name for name, task in tasks.items() if task.status in ("halted", "failed") and task.cause in TAKEN_UP]
+    for name, task in tasks.items():  # in the order of the file, so that chains of needs are found in one pass
+        if task.status == "cancelled" and any(need in reopened for need in task.needs):
+            reopened.append(name)
+    events += [owner.new(TaskReopened(reason="resumed"), task=name) for name in reopened]
+    if events:
+        await owner.append(events)
+
+
+async def _close(owner: Owner, dispatcher: Dispatcher) -> Result:
+    states = list(dispatcher.tasks.values())
+    open_ended = any(task.status == "open" or task.cause in TAKEN_UP for task in states)
+    codes = [EXIT_CODES.get(task.cause, 1) for task in states if task.status not in ("accepted", "open")]
+    code = 130 if dispatcher.interrupted else next((code for code in (3, 4, 5, 1) if code in codes), 0)
+    await owner.close(finished=not open_ended, exit_code=code, reason="interrupted" if dispatcher.interrupted else "")
+    return Result(
+        session=owner.name,
+        exit_code=code,
+        tasks=tuple([await _task_result(owner.log, task) for task in states]),
+        tokens=sum(task.tokens for task in states),
+        cost_nanos=sum(task.cost_nanos for task in states),
+        head=await owner.log.head(),
+        interrupted=dispatcher.interrupted,
+    )
+
+
+async def _task_result(log: EventLog, task: TaskState) -> TaskResult:
+    text = await log.text(task.result.ref, at=task.result.at) if task.result else None
+    return TaskResult(
+        name=task.name,
+        title=task.title,
+        status=task.status,
+        text=text,
+        unjudged=task.unjudged,
+        reason=task.reason,
+        cause=task.cause,
+        outputs=tuple(output.path for output in task.outputs) if task.status == "accepted" else (),
+        tokens=task.tokens,
+        cost_nanos=task.cost_nanos,
+        maybe_paid=task.maybe_paid,
+    )
+
+
+def _gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error of a task group that says most: the loss of the session, then what we know, then anything."""
+    leaves: list[BaseException] = []
+
+    def gather(error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            for inner in error.exceptions:
+                gather(inner)
+        else:
+            leaves.append(error)
+
+    gather(group)
+    for kind in (OwnerLost, SwarmError, Exception):
+        for leaf in leaves:
+            if isinstance(leaf, kind):
+                return leaf
+    return leaves[0]

@@ -1,0 +1,94 @@
+"""What the roles of a session take from outside: inputs, earlier results, checks in a work copy; and the delivery of results."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from events.log import EventLog
+from events.types.task import CheckResult, OutputFile
+from events.views.tasks import TaskState
+from swarm.context.inputs import read_inputs
+from swarm.prompts.build import Material
+from swarm.task import Task
+from swarm.tools.deliver import deliver
+
+if TYPE_CHECKING:
+    from swarm.tools.workcopy import WorkCopy
+
+
+class Surroundings:
+    """The project folder, the log's results, and a work copy for each task that needs one."""
+
+    def __init__(
+        self, root: Path, log: EventLog, tasks: Callable[[], Mapping[str, TaskState]], redact: Callable[[str], str]
+    ) -> None:
+        self.root = root
+        self._log, self._tasks, self._redact = log, tasks, redact
+        self._copies: dict[str, WorkCopy] = {}
+        self._copying = anyio.Lock()
+        self._stack = AsyncExitStack()
+
+    async def material(self, task: Task) -> Sequence[Material]:
+        """The task's inputs, and the results of the tasks that it needs, secrets taken out."""
+        results = {need: await self._result(need) for need in task.needs}
+        loaded = await asyncio.to_thread(read_inputs, task.inputs, self.root, self._redact, results)
+        used = {source.from_task for source in task.inputs}
+        given = [Material(f"Result of {need}", text) for need, text in results.items() if need not in used]
+        return [*given, *(Material(each.name, each.text) for each in loaded)]
+
+    async def checks(self, task: Task, draft: str) -> tuple[CheckResult, ...]:
+        """Run the task's deterministic checks on a draft."""
+        from swarm.roles.checks import run_checks
+
+        async def copy() -> WorkCopy:
+            return await self._work_copy(task.id)
+
+        return await run_checks(
+            task.checks,
+            draft=draft,
+            copy=copy,
+            output=task.output.path if task.output else None,
+            env=task.env,
+            redact=self._redact,
+        )
+
+    async def deliver(self, task: Task, text: str, before: Sequence[OutputFile]) -> tuple[OutputFile, ...]:
+        """Write the accepted result to the user's tree. Raises OutputConflict where a file changed meanwhile."""
+        outputs = {task.output.path: text} if task.output else {}
+        known = {output.path: output.digest or None for output in before}
+        return await asyncio.to_thread(deliver, self.root, outputs, known)
+
+    async def _result(self, name: str) -> str:
+        state = self._tasks()[name]
+        assert state.result is not None, "a task starts when what it needs is accepted"
+        return await self._log.text(state.result.ref, at=state.result.at)
+
+    async def _work_copy(self, task: str) -> WorkCopy:
+        from swarm.tools.workcopy import open_work_copy
+
+        async with self._copying:
+            if task not in self._copies:
+                self._copies[task] = await self._stack.enter_async_context(open_work_copy(self.root))
+            return self._copies[task]
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+
+@asynccontextmanager
+async def open_surroundings(
+    root: Path, log: EventLog, tasks: Callable[[], Mapping[str, TaskState]], redact: Callable[[str], str]
+) -> AsyncGenerator[Surroundings]:
+    """The work copies made in it are removed at the end."""
+    surroundings = Surroundings(root, log, tasks, redact)
+    try:
+        yield surroundings
+    finally:
+        with anyio.CancelScope(shield=True):
+            await surroundings.close()
