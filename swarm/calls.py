@@ -15,7 +15,7 @@ import anyio
 import msgspec
 
 from events.blobs import Pack
-from events.log import NewEvent
+from events.log import Conflict, NewEvent
 from events.types.base import Said, TextRef
 from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
@@ -30,6 +30,7 @@ from swarm.money.prices import cost_nanos, counted_tokens
 from swarm.text.tokens import most_tokens
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+KEY_REFUSED = (401, 402, 403)  # no call of this session will be answered
 LEAST_USEFUL = 2  # an answer clamped to less than 1/2 of what was asked for is of no use
 
 
@@ -58,7 +59,7 @@ class Pick(msgspec.Struct, frozen=True):
 
 
 class Picker(Protocol):
-    def __call__(self, excluded: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
+    def __call__(self, excluded: Mapping[str, str], nth: int, input_tokens: int, /) -> Pick | None:
         """Pick an arm whose model is not in `excluded` (model -> why); None where there is none."""
         ...
 
@@ -154,25 +155,31 @@ class Calls:
         excluded = dict(self._out)
         nth = len(recorded)
         picked = await self._pick_of_record(order, recorded)
+        current: Pick | None
         if picked is not None:
-            order, first = picked
+            order, current = picked
         else:
-            first = _pick(pick, excluded, nth + 1, order)
-        current: Pick | None = first
+            current = _pick(pick, excluded, nth + 1, order)
         while current is not None:
-            for _ in range(self._tries):
-                nth += 1
-                outcome = await self._try(order, current, nth)
-                if isinstance(outcome, Answer):
-                    return outcome
-                if outcome.failure is not Failure.WAIT:
-                    break
-                await self._pause(current.arm, outcome, nth)
-            excluded[current.arm.model] = str(outcome)
-            if outcome.status in (401, 402, 403) or outcome.failure is Failure.SWITCH:
-                self._out[current.arm.model] = str(outcome)
+            outcome, nth = await self._tries_of(order, current, nth)
+            if isinstance(outcome, Answer):
+                return outcome
+            excluded[current.arm.model] = reason = self._redact(str(outcome))
+            if outcome.status in KEY_REFUSED or outcome.failure is Failure.SWITCH:
+                self._out[current.arm.model] = reason
             current = _pick(pick, excluded, nth + 1, order)
         raise NoModelAvailable(role=order.attempt.role, reasons=excluded)
+
+    async def _tries_of(self, order: _Order, pick: Pick, nth: int) -> tuple[Answer | ProviderError, int]:
+        """Try one arm as often as its failures are worth waiting for; return what came of it and the number of the last try."""
+        last = nth + self._tries
+        while True:
+            nth += 1
+            outcome = await self._try(order, pick, nth)
+            if isinstance(outcome, Answer) or outcome.failure is not Failure.WAIT or nth == last:
+                return outcome, nth
+            pick = msgspec.structs.replace(pick, choice=None)  # it was made once, and stands before the first try
+            await self._pause(pick.arm, outcome, nth)
 
     async def _pick_of_record(self, order: _Order, recorded: Sequence[Try]) -> tuple[_Order, Pick] | None:
         """The request and the arm of the last recorded try: a resume takes a recorded request, it never builds it again."""
@@ -249,7 +256,7 @@ class Calls:
 
         try:
             reserved = await self._ledger.reserve(need, intent, ticket=ticket, claim=attempt.owner.claim)
-        except money.Conflict as conflict:
+        except Conflict as conflict:
             raise await attempt.owner.lost() from conflict
         if isinstance(reserved, money.Reserved):
             attempt.owner.known.learn(reserved.intent.texts, reserved.ack.place)

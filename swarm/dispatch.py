@@ -29,13 +29,13 @@ from swarm.roles.explorer import explore
 from swarm.roles.job import Job, World
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
-from swarm.task import Task
+from swarm.task import Role, Task
 from swarm.tools.deliver import OutputConflict
 from swarm.world import Surroundings
 
 GRACE_S = 10.0  # what calls in flight get after the first Ctrl-C; one of a local model gets nothing
 
-ROLES: Mapping[Work, tuple[str, Callable[..., Awaitable[list[Placed]]]]] = {
+ROLES: Mapping[Work, tuple[Role, Callable[..., Awaitable[list[Placed]]]]] = {
     Work.EXPLORE: ("explorer", explore),
     Work.DRAFT: ("worker", work),
     Work.JUDGE: ("validator", validate),
@@ -204,7 +204,7 @@ class Dispatcher:
         except SwarmError as error:
             return [Placed(_ending(error, self._redact(str(error))))]
 
-    def _job(self, open_: Open, state: TaskState, task: Task, role: str) -> Job:
+    def _job(self, open_: Open, state: TaskState, task: Task, role: Role) -> Job:
         arms, excluded = allowed_arms(self._plan, task, role)
         if role == "validator":
             step = state.steps[open_.step - 1]

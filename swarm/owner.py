@@ -11,7 +11,7 @@ from functools import cache
 import msgspec
 
 from events import processes
-from events.blobs import Known, Text
+from events.blobs import Known, Pack, Text
 from events.log import Ack, Clock, Conflict, EventLog, NewEvent, session_name
 from events.types.any import AnyEvent
 from events.types.session import SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
@@ -104,8 +104,10 @@ async def open_session(
         return Owner(log=log, session=number, project=project, position=ack.positions[1], epoch=1, known=known)
 
 
-async def take_session(log: EventLog, state: SessionState, *, project: str, clock: Clock, take_over: bool) -> Owner:
-    """Claim a session that was opened before.
+async def take_session(
+    log: EventLog, state: SessionState, *, settings: str, project: str, clock: Clock, take_over: bool
+) -> Owner:
+    """Claim a session that was opened before, to run with `settings` (JSON).
 
     Raises SessionBusy where its owner lives and `take_over` is not set, or where another process takes it at this moment.
     """
@@ -113,16 +115,21 @@ async def take_session(log: EventLog, state: SessionState, *, project: str, cloc
         raise SessionBusy(session=session_name(state.number), owner=owner_of(state.claim))
     epoch = state.epoch + 1
     topic = claim_topic(state.number)
-    event = NewEvent(event=_claimed(epoch, clock()), topic=topic, project=project, session=state.number)
+    known = Known()
+    known.see(state.settings, state.settings_at)
+    pack = Pack(known)
+    claimed = msgspec.structs.replace(_claimed(epoch, clock()), settings=pack.put(settings))
+    event = NewEvent(event=claimed, topic=topic, project=project, session=state.number)
     try:
-        ack = await log.append([event], expect={topic: state.claim_head})
+        ack = await log.append([event], expect={topic: state.claim_head}, texts=pack.texts)
     except Conflict as conflict:
         view = await fold(log, SessionsView(), after=state.opened - 1, session=state.number)
         claim = view.sessions[state.number].claim
         raise SessionBusy(
             session=session_name(state.number), owner=owner_of(claim) if claim else "another process"
         ) from conflict
-    return Owner(log=log, session=state.number, project=project, position=ack.positions[0], epoch=epoch, known=Known())
+    known.learn(pack.texts, ack.place)
+    return Owner(log=log, session=state.number, project=project, position=ack.positions[0], epoch=epoch, known=known)
 
 
 def owner_of(claim: Claim) -> str:

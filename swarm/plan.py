@@ -13,7 +13,7 @@ from swarm.messages import Arm
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.prompts.build import AGENTS, module
 from swarm.roles.job import OUTPUT_TOKENS, PLAN_TOKENS, VERDICT_TOKENS
-from swarm.task import Budget, RoleConfig, Task
+from swarm.task import Budget, Role, RoleConfig, Task
 from swarm.text.tokens import MESSAGE_TOKENS, REQUEST_TOKENS
 
 FRAMING_TOKENS = 1024  # what a role's own words, section titles and an answer schema add to the task's, at the most
@@ -79,9 +79,9 @@ def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
 MOST_PLANNED = 3  # steps that the cap of an explored task allows for; a longer plan may need a budget of its own
 
 
-def allowed_arms(plan: Plan, task: Task, role: str) -> tuple[list[Arm], dict[str, str]]:
+def allowed_arms(plan: Plan, task: Task, role: Role) -> tuple[list[Arm], dict[str, str]]:
     """The arms of a role's agent, and of models that may not take part why: tier, name, price."""
-    config = task.roles.get(role, RoleConfig())  # type: ignore[call-overload]  # roles are named by a Literal
+    config = task.roles.get(role, RoleConfig())
     tiers = config.tiers or task.tiers
     arms = plan.roster.arms(AGENTS[role])
     excluded: dict[str, str] = {}

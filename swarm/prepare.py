@@ -12,6 +12,7 @@ from swarm.choice.complexity import Complexity
 from swarm.context.inputs import read_inputs
 from swarm.errors import UsageError
 from swarm.plan import Plan, allowed_arms, classified, default_tokens
+from swarm.roles.checks import require
 from swarm.task import Task, TaskFile
 from swarm.tools.deliver import fingerprint
 
@@ -38,6 +39,7 @@ def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan
         before = tuple(OutputFile(path, digest or "") for path, digest in fingerprint(root, paths).items())
         prepared.append(Prepared(task=task, complexity=classified(task, size), input_bytes=size, before=before))
         _refuse_unjudgeable(task, plan)
+        require(task.checks, root)
     budget = file.budget
     if budget is None and all(each.task.budget is None for each in prepared):
         tokens = default_tokens([(each.task, each.complexity, each.input_bytes) for each in prepared])

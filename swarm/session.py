@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -77,11 +79,13 @@ async def run_file(
     secrets: Secrets,
     source: str = "",
     type_: str = "file",
-    version: str = "",
+    say: Callable[[str], None] = lambda _: None,
     clock: Clock = system_clock,
 ) -> Result:
     """Run the tasks of a file in a new session. Raises UsageError before anything is opened, OwnerLost, LogError."""
     prepared, plan = prepare(file, root, secrets.redact, plan)
+    if file.budget is None and plan.session_tokens is not None:
+        say(f"budget of this run: {plan.session_tokens:,} tokens, from its inputs and levels (name one with `budget:`)")
     known = Known()
     pack = Pack(known)
     settings = pack.put(msgspec.json.encode(plan).decode())
@@ -89,7 +93,7 @@ async def run_file(
 
     def opened(number: int) -> SessionOpened:
         return SessionOpened(
-            type=type_, title=file.name, directory=str(root), version=version, settings=settings, source=text
+            type=type_, title=file.name, directory=str(root), version=program_version(), settings=settings, source=text
         )
 
     owner = await open_session(log, opened, project=root.name, clock=clock, texts=pack.texts)
@@ -111,13 +115,21 @@ async def resume_session(
 ) -> Result:
     """Go on with a session from its log. Raises SessionBusy where its owner lives."""
     root = Path(state.directory)
-    owner = await take_session(log, state, project=root.name, clock=clock, take_over=take_over)
+    settings = msgspec.json.encode(plan).decode()
+    owner = await take_session(log, state, settings=settings, project=root.name, clock=clock, take_over=take_over)
     return await _run_owned(owner, plan, (), root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
 
 
+def program_version() -> str:
+    try:
+        return version("pheroswarm")
+    except PackageNotFoundError:
+        return ""
+
+
 async def recorded_plan(log: EventLog, state: SessionState) -> Plan:
-    """The plan that a session was opened with."""
-    return msgspec.json.decode(await log.text(state.settings, at=state.opened), type=Plan)
+    """The plan that a session's last owner ran with."""
+    return msgspec.json.decode(await log.text(state.settings, at=state.settings_at), type=Plan)
 
 
 async def _run_owned(
@@ -307,7 +319,7 @@ def _gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
     def gather(error: BaseException) -> None:
         if isinstance(error, BaseExceptionGroup):
-            for inner in error.exceptions:
+            for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
                 gather(inner)
         else:
             leaves.append(error)

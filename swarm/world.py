@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 from events.log import EventLog
-from events.types.task import CheckResult, OutputFile
+from events.types.task import OutputFile
 from events.views.tasks import TaskState
 from swarm.context.inputs import read_inputs
 from swarm.prompts.build import Material
+from swarm.roles.checks import Checked, run_checks
 from swarm.task import Task
 from swarm.tools.deliver import deliver
 
@@ -42,9 +43,8 @@ class Surroundings:
         given = [Material(f"Result of {need}", text) for need, text in results.items() if need not in used]
         return [*given, *(Material(each.name, each.text) for each in loaded)]
 
-    async def checks(self, task: Task, draft: str) -> tuple[CheckResult, ...]:
+    async def checks(self, task: Task, draft: str) -> tuple[Checked, ...]:
         """Run the task's deterministic checks on a draft."""
-        from swarm.roles.checks import run_checks
 
         async def copy() -> WorkCopy:
             return await self._work_copy(task.id)
@@ -53,6 +53,7 @@ class Surroundings:
             task.checks,
             draft=draft,
             copy=copy,
+            root=self.root,
             output=task.output.path if task.output else None,
             env=task.env,
             redact=self._redact,

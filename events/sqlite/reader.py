@@ -90,7 +90,7 @@ class Reader:
         connection = None
         try:
             connection = await aiosqlite.connect(
-                schema.read_only_uri(self._path), uri=True, isolation_level=None, timeout=5.0
+                schema.read_only_uri(self._path), uri=True, isolation_level=None, timeout=schema.BUSY_S
             )
             for pragma in schema.READER_PRAGMAS:
                 await connection.execute(pragma)

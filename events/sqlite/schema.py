@@ -17,6 +17,7 @@ from events.rows import Row, entry_of
 from events.sqlite.lock import FileLock
 from events.types.any import decode_body
 
+BUSY_S = 5.0  # how long SQLite waits for a program that does not know our lock
 APPLICATION_ID = 0x53574152  # "SWAR"
 SCHEMA = 1
 
@@ -80,6 +81,11 @@ def prepare_file(path: Path, *, read_only: bool) -> Path:
         raise LogUnusable(url=url, reason="it is not a regular file", remedy="name a file with `--log`")
     if not read_only and mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise LogUnusable(url=url, reason="others may write to it", remedy=f"take that from them: `chmod go-w {path}`")
+    if not read_only and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        # SQLite would open it for reading and say so at the first append only
+        raise LogUnusable(
+            url=url, reason="Permission denied", remedy=f"see its permissions: `ls -l {path}`, or use `--log`"
+        )
     return path
 
 
@@ -107,7 +113,7 @@ def look(path: Path) -> bool:
     if path.stat().st_size == 0:
         return False
     try:
-        with contextlib.closing(sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)) as connection:
+        with contextlib.closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=BUSY_S)) as connection:
             return check_form([connection.execute(query).fetchone()[0] for query in FORM], str(path))
     except UNREADABLE as error:
         raise translate(error, str(path)) from error
@@ -120,7 +126,9 @@ def connect_writer(path: Path, lock: FileLock, *, timeout: float) -> sqlite3.Con
     """
     with contextlib.ExitStack() as stack:
         try:
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+            connection = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=BUSY_S, cached_statements=64
+            )
             stack.callback(connection.close)
             if look(path):
                 _set_up(connection, path)

@@ -24,9 +24,7 @@ def verify_file(path: Path, kept: Head | None) -> Report:
 
     Raises LogForeign, LogNewer, LogUnusable where the file cannot be looked at.
     """
-    path = path.expanduser()
-    if not path.exists():
-        raise LogUnusable(url=str(path), reason="there is no such file", remedy="name the log with `--log`")
+    path = schema.prepare_file(path, read_only=True)
     connection = None
     try:
         connection = sqlite3.connect(schema.read_only_uri(path), uri=True, isolation_level=None)

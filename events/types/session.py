@@ -26,6 +26,7 @@ class SessionClaimed(Event, frozen=True, kw_only=True, tag="session.claimed"):
     started: int  # start time of the process in the system's own unit: a pid is used again
     epoch: int  # 1 for the first owner, one more for each that follows
     valid_until: int  # microseconds since 1970: where the owner cannot be looked at, it counts as living until then
+    settings: TextRef | None = None  # with what this owner runs, where it is not what the session was opened with
 
 
 class SessionRenewed(Event, frozen=True, kw_only=True, tag="session.renewed"):

@@ -27,7 +27,8 @@ class SessionState(msgspec.Struct, kw_only=True):
     type: str
     title: str
     directory: str
-    settings: TextRef
+    settings: TextRef  # what its last owner ran with
+    settings_at: int  # position of the event that refers to them
     source: TextRef | None
     opened: int  # position of session.opened
     opened_at: int
@@ -73,6 +74,7 @@ def _opened(entry: Entry, event: SessionOpened) -> SessionState:
         title=event.title,
         directory=event.directory,
         settings=event.settings,
+        settings_at=entry.position,
         source=event.source,
         opened=entry.position,
         opened_at=entry.at,

@@ -29,9 +29,9 @@ def tell(error: Exception, *, debug: bool, as_json: bool) -> int:
         code = min((leaf.exit_code for leaf in known), key=lambda code: _FIRST.index(code) if code in _FIRST else 99)
         sentences = list(dict.fromkeys(str(leaf) for leaf in known))
     else:
-        code = 1
+        code, strange = 1, next(leaf for leaf in leaves if leaf not in known)
         sentences = [
-            f"{type(error).__name__}: {error}. This is a fault of swarm, not of yours; nothing that the log holds is lost. "
+            f"{type(strange).__name__}: {strange}. This is a fault of swarm, not of yours; nothing that the log holds is lost. "
             "Run it again with --debug and report what it prints"
         ]
     if debug:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
@@ -26,6 +27,16 @@ class Output:
     ) -> None:
         self.json, self.quiet, self.verbose, self.no_input = json, quiet, verbose, no_input
         self._out_color, self._err_color = _has_color(sys.stdout, color), _has_color(sys.stderr, color)
+
+    @property
+    def in_ci(self) -> bool:
+        """Whether a CI runs us: its terminal, where it has one, is read later and not looked at."""
+        return bool(os.environ.get("CI"))
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal that stderr is."""
+        return shutil.get_terminal_size().columns
 
     def line(self, text: str = "", style: str = "") -> None:
         """Write a line of the result. On a terminal nothing in the text is acted upon; in a pipe it stays as it is."""

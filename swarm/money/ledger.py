@@ -78,11 +78,11 @@ class Ledger:
         """Take what the call needs in all its scopes and append the intent, or say that it has to wait.
 
         `claim` is what the append expects of the session's claim: who lost it reserves nothing.
-
         Whoever is told to wait gives its slot back, waits for `room` and asks again with the same ticket.
         Raises BudgetExceeded where waiting cannot help, Conflict where the session's claim is lost.
         """
         # a reservation that may be in the log must not be forgotten by a cancelled caller: it is taken, then released
+        outcome: Reserved | Wait | None = None
         with anyio.CancelScope(shield=True):
             future: asyncio.Future[Reserved | Wait] = asyncio.get_running_loop().create_future()
             request = _Request(need=need, make=make, ticket=ticket, claim=claim, future=future)
@@ -90,6 +90,7 @@ class Ledger:
             if not self._committing:
                 await self._commit_line()
             outcome = await request.future
+        assert outcome is not None, "a request is granted, told to wait, or refused"
         if isinstance(outcome, Wait):
             self._waiting[ticket] = outcome.scope
         else:

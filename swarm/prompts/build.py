@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from swarm.messages import Message
-from swarm.task import Check, Task
+from swarm.task import Check, Role, Task
 
-AGENTS = {"explorer": "scout", "worker": "generalist", "validator": "critic"}
+AGENTS: Mapping[Role, str] = {"explorer": "scout", "worker": "generalist", "validator": "critic"}
 """The shipped agent profile that fills each role."""
 
 VERDICT_SCHEMA: Mapping[str, Any] = {
@@ -134,8 +134,8 @@ def repair_messages(asked: Sequence[Message], answer: str) -> tuple[Message, ...
     return (*asked, Message("assistant", answer), Message("user", module("validator_repair")))
 
 
-def _system(role: str, task: Task) -> str:
-    config = task.roles.get(role)  # type: ignore[call-overload]  # roles are named by a Literal
+def _system(role: Role, task: Task) -> str:
+    config = task.roles.get(role)
     return _join(module(role), config.prompt if config and config.prompt else "")
 
 

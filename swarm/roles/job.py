@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from events.types.task import CheckResult
 from events.views.tasks import StepState, TaskState
 from swarm.calls import Picker
 from swarm.cycle import Open
 from swarm.journal import Attempt
 from swarm.prompts.build import Material, StepBrief
+from swarm.roles.checks import Checked
 from swarm.task import Task
 
 
@@ -19,7 +19,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     """What a role may take from outside, each through `attempt.capture`."""
 
     material: Callable[[Task], Awaitable[Sequence[Material]]]  # inputs, and results of the tasks that it needs
-    checks: Callable[[Task, str], Awaitable[tuple[CheckResult, ...]]]  # the task's deterministic checks on a draft
+    checks: Callable[[Task, str], Awaitable[tuple[Checked, ...]]]  # the task's deterministic checks on a draft
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from events.types.base import TextRef
@@ -12,12 +14,12 @@ from swarm.errors import NoModelAvailable
 from swarm.journal import Attempt
 from swarm.prompts.build import VERDICT_SCHEMA, repair_messages, validator_brief, validator_messages
 from swarm.roles.answers import Verdict, one_line, read_object
-from swarm.roles.checks import feedback_of, form_check
+from swarm.roles.checks import Checked, feedback_of, form_check
 from swarm.roles.job import OUTPUT_TOKENS, VERDICT_TOKENS, Job, brief_of
 
 REPAIRS = 1
 
-_results = msgspec.json.Decoder(tuple[CheckResult, ...])
+_results = msgspec.json.Decoder(tuple[Checked, ...])
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -32,9 +34,10 @@ async def validate(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     place = job.step.draft
     assert place is not None, "only a drafted step is judged"
     draft = await attempt.text(place)
-    checks = await _checked(job, attempt, draft)
-    if any(check.required and not check.passed for check in checks):
-        return [_rejected_by_checks(job, attempt, checks)]
+    found = await _checked(job, attempt, draft)
+    if any(check.required and not check.passed for check in found):
+        return [_rejected_by_checks(job, attempt, found)]
+    checks = _recorded(found)
     if not _wants_judge(job):
         return [_accepted(job, place.lasting, checks, unjudged=False)]
     if not job.judges:
@@ -46,7 +49,7 @@ async def validate(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     return [_by_verdict(job, attempt, place.lasting, checks, judged, judged.verdict)]
 
 
-async def _checked(job: Job, attempt: Attempt, draft: str) -> tuple[CheckResult, ...]:
+async def _checked(job: Job, attempt: Attempt, draft: str) -> Sequence[CheckResult]:
     form = form_check(draft, job.step.finish, OUTPUT_TOKENS[job.state.complexity])
     if not form.passed or job.open.step < job.state.total or not job.task.checks:
         return (form,)
@@ -55,6 +58,11 @@ async def _checked(job: Job, attempt: Attempt, draft: str) -> tuple[CheckResult,
         return msgspec.json.encode(await job.world.checks(job.task, draft)).decode()
 
     return (form, *_results.decode(await attempt.capture("checks", run)))
+
+
+def _recorded(checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
+    """The part of the results that stands in events."""
+    return tuple(check.result if isinstance(check, Checked) else check for check in checks)
 
 
 def _wants_judge(job: Job) -> bool:
@@ -104,11 +112,11 @@ def _by_verdict(
     return Placed(event, job.open.step, job.open.attempt)
 
 
-def _rejected_by_checks(job: Job, attempt: Attempt, checks: tuple[CheckResult, ...]) -> Placed:
+def _rejected_by_checks(job: Job, attempt: Attempt, checks: Sequence[CheckResult]) -> Placed:
     failed = [check for check in checks if check.required and not check.passed]
     reason = one_line("; ".join(f"{check.name}: {check.detail}" for check in failed))
     feedback = job.redact(feedback_of(checks, job.task.checks))
-    event = StepRejected(reason=reason, feedback=attempt.put(feedback), checks=checks)
+    event = StepRejected(reason=reason, feedback=attempt.put(feedback), checks=_recorded(checks))
     return Placed(event, job.open.step, job.open.attempt)
 
 

@@ -1,0 +1,239 @@
+"""What a person sees of a run while it runs: a small block on a terminal, plain lines elsewhere. Always on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import anyio
+
+from events.log import Entry
+from events.types.any import kind_of
+from events.types.call import CallFailed, CallReserved, CallUnknown
+from events.types.task import StepAccepted, StepDrafted, StepPlanned, StepRejected, TaskAccepted
+from events.views.tasks import TaskState, TasksView
+from swarm.cli.output import Output
+from swarm.errors import dollars
+
+Mode = Literal["auto", "live", "plain", "json", "none"]
+MODES: tuple[Mode, ...] = ("auto", "live", "plain", "json", "none")
+HEARTBEAT_S = 30.0
+FRAME_S = 0.125
+MOST_LINES = 6
+GLYPHS = {"open": "●", "accepted": "✔", "failed": "✘", "halted": "‖", "cancelled": "⊘"}
+STYLES = {"accepted": "green", "failed": "red", "halted": "yellow", "cancelled": "dim"}
+
+
+class Progress(Protocol):
+    """Shows a session's entries as they come; `run` paints until it is cancelled, `close` leaves the screen whole."""
+
+    def observe(self, entries: Sequence[Entry]) -> None: ...
+
+    async def run(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def progress_of(mode: Mode, output: Output) -> Progress:
+    """The display that fits: a block where somebody looks at a terminal, plain lines in a pipe or in CI."""
+    if mode == "auto":
+        mode = "none" if output.quiet else "live" if sys.stderr.isatty() and not output.in_ci else "plain"
+    match mode:
+        case "live":
+            return Live(output)
+        case "plain":
+            return Plain(output)
+        case "json":
+            return JsonLines(output)
+        case _:
+            return Silent()
+
+
+class Silent:
+    def observe(self, entries: Sequence[Entry]) -> None:
+        pass
+
+    async def run(self) -> None:
+        await anyio.sleep_forever()
+
+    def close(self) -> None:
+        pass
+
+
+class Plain:
+    """One line for each change of a task, and a sign of life where nothing changes for long."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._view = TasksView()
+        self._said = time.monotonic()
+
+    def observe(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._view.apply(entry)
+            line = change_of(entry)
+            if line:
+                self._output.note(line)
+                self._said = time.monotonic()
+
+    async def run(self) -> None:
+        while True:
+            await anyio.sleep(HEARTBEAT_S)
+            if time.monotonic() - self._said >= HEARTBEAT_S:
+                tasks = [task for session in self._view.tasks.values() for task in session.values()]
+                self._output.note(f"… {counts(tasks)}")
+
+    def close(self) -> None:
+        pass
+
+
+class JsonLines:
+    """The same changes for programs: one JSON object a line, the kind of event and its essential fields."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def observe(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.task:
+                line = {
+                    "position": entry.position,
+                    "kind": kind_of(entry.event),
+                    "session": f"s{entry.session}",
+                    "task": entry.task,
+                    "step": entry.step,
+                    "attempt": entry.attempt,
+                }
+                self._output.problem(json.dumps(line))
+
+    async def run(self) -> None:
+        await anyio.sleep_forever()
+
+    def close(self) -> None:
+        pass
+
+
+class Live:
+    """A block of a few lines, painted over at a fixed rate and only when something changed; what it leaves scrolls."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._view = TasksView()
+        self._lines = 0
+        self._dirty = False
+
+    def observe(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._view.apply(entry)
+            if isinstance(entry.event, StepRejected):
+                self._above(change_of(entry))
+        self._dirty = True
+
+    async def run(self) -> None:
+        while True:
+            await anyio.sleep(FRAME_S)
+            if self._dirty:
+                self._dirty = False
+                self._paint()
+
+    def close(self) -> None:
+        self._erase()
+        for task in self._tasks():
+            self._output.note(f"{GLYPHS[task.status]} {described(task)}", STYLES.get(task.status, ""))
+
+    def _tasks(self) -> list[TaskState]:
+        return [task for session in self._view.tasks.values() for task in session.values()]
+
+    def _paint(self) -> None:
+        tasks = self._tasks()
+        running = [task for task in tasks if task.status == "open" and task.role]
+        shown = running[: MOST_LINES - 1]
+        self._erase()
+        for task in shown:
+            self._write(f"{GLYPHS[task.status]} {described(task)}")
+        more = f", {len(running) - len(shown)} more at work" if len(running) > len(shown) else ""
+        self._write(f"  {counts(tasks)}{more}", "dim")
+
+    def _above(self, line: str) -> None:
+        self._erase()
+        self._output.note(line, "yellow")
+
+    def _write(self, text: str, style: str = "") -> None:
+        self._output.note(text[: self._output.width - 1], style)
+        self._lines += 1
+
+    def _erase(self) -> None:
+        if self._lines:
+            sys.stderr.write(f"\x1b[{self._lines}A\x1b[J")
+            sys.stderr.flush()
+        self._lines = 0
+
+
+def change_of(entry: Entry) -> str:
+    """An entry in one line where it is a change that a person wants to know of; else empty."""
+    name = entry.task if not entry.step else f"{entry.task}/{entry.step}"
+    match entry.event:
+        case StepPlanned(title=title, total=total) if total > 1:
+            return f"● {name}  planned, step {entry.step} of {total}: {title}"
+        case CallReserved(role=role, model=model, nth=nth):
+            return f"● {name}  {role} on {model}{', another try' if nth > 1 else ''}"
+        case CallFailed(reason=reason):
+            return f"↻ {name}  {reason}"
+        case CallUnknown(reason=reason):
+            return f"! {name}  maybe paid: {reason}"
+        case StepDrafted(model=model):
+            return f"● {name}  drafted by {model}, attempt {entry.attempt}"
+        case StepRejected(reason=reason):
+            return f"↻ {name}  attempt {entry.attempt} rejected: {reason}"
+        case StepAccepted(unjudged=unjudged, judge=judge):
+            return f"✔ {name}  {'unjudged: only its form was looked at' if unjudged else f'accepted {_by(judge)}'}"
+        case TaskAccepted(outputs=outputs) if outputs:
+            return f"✔ {entry.task}  wrote {', '.join(output.path for output in outputs)}"
+        case _:
+            return _ended(entry)
+
+
+def _ended(entry: Entry) -> str:
+    kind = kind_of(entry.event)
+    if kind in ("task.failed", "task.halted", "task.cancelled"):
+        status = kind.removeprefix("task.")
+        return f"{GLYPHS[status]} {entry.task}  {status}: {getattr(entry.event, 'reason', '')}"
+    return ""
+
+
+def _by(judge: str) -> str:
+    return f"by {judge}" if judge else "by its checks"
+
+
+def described(task: TaskState) -> str:
+    """A task in one line: who works on it, which attempt, what it has cost."""
+    step = task.step
+    parts = [task.name]
+    if task.status == "open":
+        parts.append(f"{task.role or 'waiting'}{f' on {task.model}' if task.model and task.open_calls else ''}")
+        if step is not None and step.attempt > 1:
+            parts.append(f"attempt {step.attempt}")
+    else:
+        parts.append(task.status + (" (unjudged)" if task.unjudged else ""))
+    if task.tokens:
+        parts.append(f"{task.tokens:,} tokens")
+    if task.cost_nanos:
+        parts.append(dollars(task.cost_nanos))
+    if task.maybe_paid:
+        parts.append(f"{task.maybe_paid} maybe paid")
+    if task.reason:
+        parts.append(task.reason)
+    return "  ".join(parts)
+
+
+def counts(tasks: Sequence[TaskState]) -> str:
+    """How far a run is, in one line."""
+    ended = {status: sum(task.status == status for task in tasks) for status in GLYPHS}
+    said = [f"{ended['accepted']} of {len(tasks)} accepted"]
+    said += [f"{ended[status]} {status}" for status in ("failed", "halted", "cancelled") if ended[status]]
+    said.append(f"{sum(task.tokens for task in tasks):,} tokens")
+    said.append(dollars(sum(task.cost_nanos for task in tasks)))
+    return ", ".join(said)

@@ -1,0 +1,101 @@
+"""`swarm resume [SESSION]`: goes on with a session from the log, after a crash, an interruption, or a cap."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import msgspec
+
+from events.log import EventLog, open_log, session_name
+from events.views.base import fold
+from events.views.sessions import SessionState, SessionsView
+from swarm.cli.names import find
+from swarm.cli.output import Output
+from swarm.cli.recorded import log_errors, require_log
+from swarm.cli.run import budget_of
+from swarm.cli.running import add_model_arguments, carry_out, roster_of, secrets_of, tell, tell_small
+from swarm.owner import exists
+from swarm.session import Result, recorded_plan, resume_session
+from swarm.settings import Loaded, load_settings
+
+if TYPE_CHECKING:
+    from swarm.dispatch import Faces
+    from swarm.plan import Plan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "session", nargs="?", metavar="SESSION", help="s412; default: the last one that is not finished"
+    )
+    parser.add_argument(
+        "--take-over", action="store_true", help="take it from an owner that lives, for example a stopped one"
+    )
+    add_model_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    return anyio.run(_resume, args)
+
+
+async def _resume(args: argparse.Namespace) -> int:
+    output: Output = args.output
+    loaded = load_settings(Path.cwd(), environ=os.environ, flags={"log": args.log} if args.log else {})
+    require_log(loaded.settings.log)
+    with log_errors():
+        async with open_log(loaded.settings.log) as log:
+            state = await _session(log, args.session)
+            if state is None or state.finished:
+                said = (
+                    "nothing is unfinished in this log"
+                    if state is None
+                    else f"{session_name(state.number)} is finished"
+                )
+                output.note(f"{said}; there is nothing to resume")
+                return 0
+            plan = await _plan(args, log, state, loaded, output)
+            secrets = secrets_of(loaded.settings)
+
+            async def session(faces: Faces) -> Result:
+                return await resume_session(
+                    log,
+                    state,
+                    plan,
+                    environ=os.environ,
+                    faces=faces,
+                    secrets=secrets,
+                    take_over=args.take_over,
+                )
+
+            result, code = await carry_out(args, output, session)
+    tell(result, output, code)
+    return code
+
+
+async def _session(log: EventLog, name: str | None) -> SessionState | None:
+    """The session that is named; else the last that is not finished, one without a living owner first."""
+    sessions = (await fold(log, SessionsView())).sessions
+    if name is not None:
+        return sessions[(await find(log, name)).session]
+    unfinished = [state for state in sessions.values() if not state.finished]
+    now = time.time_ns() // 1000
+    free = [state for state in unfinished if state.claim is None or not exists(state.claim, now)]
+    return max(free or unfinished, key=lambda state: state.number, default=None)
+
+
+async def _plan(args: argparse.Namespace, log: EventLog, state: SessionState, loaded: Loaded, output: Output) -> Plan:
+    """The recorded plan, with what the command line says instead."""
+    plan = await recorded_plan(log, state)
+    if args.endpoint:
+        plan = msgspec.structs.replace(plan, roster=await roster_of(args, loaded, output))
+    if args.budget is not None:
+        budget = budget_of(args.budget)
+        plan = msgspec.structs.replace(plan, session_tokens=budget.tokens, session_nanos=budget.usd_nanos)
+    if args.yes:
+        plan = msgspec.structs.replace(plan, paid_confirmed=True)
+    tell_small(plan.roster, output)
+    return plan

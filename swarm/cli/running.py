@@ -1,0 +1,235 @@
+"""What `run` and `resume` share: the models that take part, the display, Ctrl-C, and how the result is told."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
+from typing import Any
+
+import anyio
+import msgspec
+
+from swarm.cli.output import Output
+from swarm.cli.progress import MODES, progress_of
+from swarm.cli.recorded import decimal_usd
+from swarm.connect import EMBEDDED, Roster, embedded_model, endpoint
+from swarm.dispatch import Faces
+from swarm.errors import ConfirmationNeeded, NoModelAvailable, UsageError, dollars
+from swarm.redact import Secrets
+from swarm.session import Result, TaskResult
+from swarm.settings import Loaded, ModelConfig, ProviderConfig, Settings, available_models, data_dir
+
+CONFIRM_PAID = "set a budget in the task file (`budget: $0.10`), or say `--yes`"
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    models = parser.add_argument_group("models")
+    models.add_argument("--endpoint", metavar="URL", help="use nothing but this OpenAI-compatible server")
+    models.add_argument("--model", metavar="NAME", help="with --endpoint: its model (default: the first that it lists)")
+    models.add_argument(
+        "--price", metavar="IN/OUT", help="with --endpoint: US dollars per million tokens (default: free on loopback)"
+    )
+    parser.add_argument("--budget", metavar="AMOUNT", help="cap this run: $0.10 or 20k tokens")
+    parser.add_argument("--yes", action="store_true", help="say yes to downloads and to paid calls, never to commands")
+    parser.add_argument("--progress", choices=MODES, default="auto", help="default: a block on a terminal, else lines")
+
+
+def secrets_of(settings: Settings) -> Secrets:
+    named = {provider.key_env for provider in settings.providers.values() if provider.key_env}
+    return Secrets.from_environ(os.environ, extra_names=named)
+
+
+async def roster_of(args: argparse.Namespace, loaded: Loaded, output: Output, *, local: bool = False) -> Roster:
+    """The models that take part: the embedded one alone, one endpoint alone, or all that are found.
+
+    Raises NoModelAvailable where there is none, UsageError for options that do not go together.
+    """
+    settings = loaded.settings
+    if (args.model or args.price) and not args.endpoint:
+        raise UsageError("--model and --price go with --endpoint URL; models of your own stand in the settings")
+    if local and args.endpoint:
+        raise UsageError("--local and --endpoint exclude each other; name one of them")
+    embedded = ""
+    pairs: list[tuple[ModelConfig, ProviderConfig]]
+    if args.endpoint:
+        pairs = [
+            await endpoint(
+                args.endpoint, model=args.model, price=args.price, environ=os.environ, transport=settings.transport
+            )
+        ]
+    elif local:
+        embedded, pair = await _embedded(args, output)
+        pairs = [pair]
+    else:
+        pairs = available_models(settings, os.environ)
+        found = _pulled()
+        if found is not None:
+            embedded, pair = found
+            pairs.append(pair)
+    if not pairs:
+        raise NoModelAvailable(role="first", reasons={})
+    providers = {provider.name: provider for _, provider in pairs}
+    return Roster(
+        models=tuple(model for model, _ in pairs),
+        providers=tuple(providers.values()),
+        embedded=embedded,
+        transport=settings.transport,
+        timeout_s=settings.calls.timeout_s,
+    )
+
+
+async def _embedded(args: argparse.Namespace, output: Output) -> tuple[str, tuple[ModelConfig, ProviderConfig]]:
+    from swarm.cli.local import models_dir, progress_line
+    from swarm.models.pull import ensure_model
+
+    model = await ensure_model(
+        args.local_model,
+        models_dir(),
+        yes=args.yes,
+        ask=output.confirm,
+        say=output.note,
+        progress=progress_line(output),
+    )
+    row = embedded_model(model.name, model.path, context_tokens=model.context_tokens, may_judge=model.may_judge)
+    return str(model.path), row
+
+
+def _pulled() -> tuple[str, tuple[ModelConfig, ProviderConfig]] | None:
+    """The largest embedded model that was pulled before, where it can be run."""
+    folder = data_dir(os.environ) / "models"
+    if not folder.is_dir() or find_spec("xllamacpp") is None:
+        return None
+    from swarm.models.catalogue import CATALOGUE, pulled_path
+
+    for model in sorted(CATALOGUE, key=lambda model: -model.size_bytes):
+        path = pulled_path(model, folder)
+        if path is not None:
+            row = embedded_model(model.name, path, context_tokens=model.context_tokens, may_judge=model.may_judge)
+            return str(path), row
+    return None
+
+
+def tell_small(roster: Roster, output: Output) -> None:
+    """Say what can be expected where nothing but the embedded model works."""
+    small = [model.name for model in roster.models if model.provider == EMBEDDED]
+    if small and len(small) == len(roster.models):
+        output.note(
+            f"{small[0]} is a small model on this machine: it judges nobody, so its work is accepted by the task's own "
+            "checks alone, and what no check covers may be wrong"
+        )
+
+
+async def carry_out(
+    args: argparse.Namespace, output: Output, session: Callable[[Faces], Awaitable[Result]]
+) -> tuple[Result, int]:
+    """Run a session under a display and under Ctrl-C; return its result and the exit code."""
+    progress = progress_of(args.progress, output)
+    faces = Faces(
+        observe=progress.observe, confirm=_confirmation(args, output), stop=anyio.Event(), abort=anyio.Event()
+    )
+    received: list[int] = []
+    result: Result | None = None
+    try:
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(_obey_signals, faces, output, received)
+            beside.start_soon(progress.run)
+            result = await session(faces)
+            beside.cancel_scope.cancel()
+    finally:
+        progress.close()
+    assert result is not None, "the block is left with a result or with an error"
+    code = result.exit_code
+    if result.interrupted and received and received[0] == signal.SIGTERM:
+        code = 143
+    return result, code
+
+
+async def _obey_signals(faces: Faces, output: Output, received: list[int]) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            received.append(number)
+            if faces.stop.is_set():
+                faces.abort.set()
+                output.note("\nending now")
+            else:
+                faces.stop.set()
+                output.note("\nstopping: no new call; calls in flight get 10 s (once more ends them now)")
+
+
+def _confirmation(args: argparse.Namespace, output: Output) -> Callable[[str], Awaitable[bool]]:
+    async def confirm(question: str) -> bool:
+        if args.yes:
+            return True
+        return await anyio.to_thread.run_sync(lambda: output.confirm(question, remedy=CONFIRM_PAID))
+
+    return confirm
+
+
+def tell(result: Result, output: Output, code: int) -> None:
+    """Write the result: texts on stdout, what they cost and how to go on on stderr."""
+    if output.json:
+        output.document("swarm.run/1", _document(result, code))
+    else:
+        _texts(result, output)
+    for task in result.tasks:
+        if task.unjudged:
+            output.note(
+                f"{task.name}: accepted but unjudged: no model here may judge, only the form was looked at", "yellow"
+            )
+    accepted = sum(task.status == "accepted" for task in result.tasks)
+    maybe = sum(task.maybe_paid for task in result.tasks)
+    unsure = f", {maybe} calls maybe paid" if maybe else ""
+    output.note(
+        f"{result.session}: {accepted} of {len(result.tasks)} accepted, {result.tokens:,} tokens, "
+        f"{dollars(result.cost_nanos)}{unsure}"
+    )
+    output.detail(f"head {result.head} (keep it for `swarm verify --head`)")
+    if any(task.status == "open" or task.cause in ("budget", "no model", "confirmation") for task in result.tasks):
+        output.note(f"go on with: swarm resume {result.session}")
+
+
+def _texts(result: Result, output: Output) -> None:
+    shown = [task for task in result.tasks if task.text is not None and not task.outputs]
+    for task in shown:
+        if len(result.tasks) > 1:
+            output.line(f"## {task.name}", "bold")
+        output.line(task.text or "")
+
+
+def _document(result: Result, code: int) -> dict[str, Any]:
+    return {
+        "session": result.session,
+        "exit_code": code,
+        "interrupted": result.interrupted,
+        "tokens": result.tokens,
+        "total_nanos": result.cost_nanos,
+        "total_usd": decimal_usd(result.cost_nanos),
+        "head": str(result.head),
+        "tasks": [_task(task) for task in result.tasks],
+    }
+
+
+def _task(task: TaskResult) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(task), "outputs": list(task.outputs)}
+
+
+def refuse_paid(roster: Roster, own_cap: bool, other_log: bool, output: Output) -> Roster:
+    """A cap holds within one log: on another one only what has a cap of its own may be paid."""
+    if not other_log:
+        return roster
+    paid = [model for model in roster.models if model.price is None or not model.price.is_free]
+    if not paid or own_cap:
+        return roster
+    output.note(
+        "this is not the log of your settings: its caps are its own, so nothing paid takes part without a budget",
+        "yellow",
+    )
+    free = tuple(model for model in roster.models if model not in paid)
+    if not free:
+        raise ConfirmationNeeded(
+            "Every model is paid, and the caps of your own log do not hold on another one.", remedy=CONFIRM_PAID
+        )
+    return msgspec.structs.replace(roster, models=free)

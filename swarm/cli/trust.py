@@ -1,0 +1,99 @@
+"""`swarm trust FILE`: shows the shell commands of a task file and records that a person confirmed them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from events.log import EventLog, NewEvent, open_log
+from events.types.session import FileTrusted
+from swarm.cli.output import Output
+from swarm.cli.recorded import log_errors, settings_of
+from swarm.errors import ConfirmationNeeded
+
+if TYPE_CHECKING:
+    from swarm.task import TaskFile
+
+TOPIC = "trust"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a task file")
+    parser.add_argument("--yes", action="store_true", help="confirm without being asked")
+
+
+def run(args: argparse.Namespace) -> int:
+    return anyio.run(_trust, args)
+
+
+async def _trust(args: argparse.Namespace) -> int:
+    from swarm.taskfile import load_task_file
+
+    output: Output = args.output
+    file = load_task_file(args.file)
+    if not file.commands:
+        output.line(f"{file.path} runs no command; there is nothing to confirm")
+        return 0
+    with log_errors():
+        async with open_log(settings_of(args).log) as log:
+            if await is_trusted(log, file):
+                output.line(f"{file.path} is trusted already")
+                return 0
+            show_commands(file, output)
+            if not args.yes and not output.confirm(
+                "Confirm these commands?", remedy=f"say `swarm trust --yes {file.path}`"
+            ):
+                output.note("nothing was confirmed")
+                return 1
+            await record_trust(log, file)
+    output.line(f"trusted: the {len(file.commands)} commands of {file.path}, until one of them changes")
+    return 0
+
+
+def show_commands(file: TaskFile, output: Output) -> None:
+    """Show what the file runs, with the variables that it sets."""
+    output.note(f"{file.path} runs these commands in a copy of {Path.cwd()}:")
+    for task in file.tasks:
+        for check in task.checks:
+            if check.run is not None:
+                env = "".join(f"{name}={value} " for name, value in task.env.items())
+                output.note(f"  {task.id}: {env}{check.run}")
+
+
+async def require_trust(log: EventLog, file: TaskFile, *, trusted: bool, output: Output) -> None:
+    """See that a person confirmed the file's commands; ask where one can be asked.
+
+    Raises ConfirmationNeeded. `trusted` says that the command line confirms them.
+    """
+    if not file.commands or await is_trusted(log, file):
+        return
+    if not trusted:
+        show_commands(file, output)
+        question = f"The commands of {file.path} were not confirmed before. Run them?"
+        remedy = f"look at them and say `swarm trust {file.path}`, or run it with `--trust`"
+        if not output.confirm(question, remedy=remedy):
+            raise ConfirmationNeeded("The commands were not confirmed.", remedy=remedy)
+    await record_trust(log, file)
+
+
+async def is_trusted(log: EventLog, file: TaskFile) -> bool:
+    """Whether these commands, wherever the file lies, were confirmed before."""
+    position = 0
+    while entries := await log.read(after=position, topic=TOPIC):
+        position = entries[-1].position
+        if any(
+            isinstance(entry.event, FileTrusted) and entry.event.digest == file.commands_digest for entry in entries
+        ):
+            return True
+    return False
+
+
+async def record_trust(log: EventLog, file: TaskFile) -> None:
+    await log.append([NewEvent(event=_trusted(file), topic=TOPIC)])
+
+
+def _trusted(file: TaskFile) -> FileTrusted:
+    return FileTrusted(digest=file.commands_digest, path=str(Path.cwd() / file.path), commands=file.commands)
