@@ -25,6 +25,9 @@ PRIOR = {
 PRIOR_WEIGHT, CONTEXT_WEIGHT = 4.0, 8.0
 LOWEST, HIGHEST = 0.02, 0.98
 USABLE = 0.2  # a free arm with a lower mean is passed over for the next tier (DESIGN section 5, free first)
+STAYED = "another try with feedback"  # why no draw was made
+
+STAYED = "another try with feedback"  # why no draw was made
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +64,7 @@ def choose(
     candidates = [_candidate(arm, question, trails) for arm in sorted(allowed, key=lambda arm: arm.name)]
     why = ""
     if stayed:
-        why, taken = "another try with feedback", {stayed[0].model}
+        why, taken = STAYED, {stayed[0].model}
     else:
         taken = _first_tier(candidates)
     weighed = [_weighed(candidate, candidate.model in taken) for candidate in candidates]
@@ -77,6 +80,17 @@ def choose(
         candidates=tuple(weighed),
         excluded=tuple(ruled_out),
         why=why,
+    )
+
+
+def decided_again(choice: ChoiceMade) -> ChoiceMade:
+    """The choice as it follows from what the event says that it was made from: a replay compares the two."""
+    bare = [msgspec.structs.replace(candidate, weight=0.0) for candidate in choice.candidates]
+    taken = {choice.model} if choice.why == STAYED else _first_tier(bare)
+    weighed = [_weighed(candidate, candidate.model in taken) for candidate in bare]
+    drawn = _draw(weighed, choice.seed)
+    return msgspec.structs.replace(
+        choice, agent=drawn.agent, model=drawn.model, tier=drawn.tier, candidates=tuple(weighed)
     )
 
 

@@ -1,0 +1,77 @@
+"""`swarm replay [SESSION]`: plays a session again from its log, calls nothing, and reports the first divergence."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import anyio
+import msgspec
+
+from swarm.cli.names import find
+from swarm.cli.output import Output
+from swarm.cli.recorded import log_errors, recorded, settings_of
+from swarm.errors import dollars
+from swarm.replay import Replayed, replay
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", nargs="?", metavar="SESSION", help="s412; default: the last session")
+    parser.add_argument("--until", type=int, metavar="POSITION", help="stop behind this position of the log")
+
+
+def run(args: argparse.Namespace) -> int:
+    return anyio.run(_replay, args)
+
+
+async def _replay(args: argparse.Namespace) -> int:
+    output: Output = args.output
+    async with recorded(settings_of(args).log) as log:
+        name = await find(log, args.session)
+        with log_errors():
+            result = await replay(log, name.session, until=args.until)
+    if output.json:
+        output.document("swarm.replay/1", _document(result))
+    else:
+        _tell(result, output)
+    return 0 if result.divergence is None else 1
+
+
+def _tell(result: Replayed, output: Output) -> None:
+    output.line(f"{result.session}: {result.events} events up to position {result.until}, no model was called")
+    for task in result.tasks.of(int(result.session[1:])).values():
+        unjudged = " (unjudged)" if task.unjudged else ""
+        output.line(f"  {task.name}  {task.status}{unjudged}  {task.tokens:,} tokens  {dollars(task.cost_nanos)}")
+    if result.skipped:
+        output.line(f"decisions were not compared: {result.skipped}", "yellow")
+    compared = (
+        f"{result.attempts} attempts, {result.requests} requests, {result.choices} draws, {result.decisions} decisions"
+    )
+    if result.divergence is None:
+        output.line(f"the same again: {compared}", "green")
+        return
+    found = result.divergence
+    output.line(f"first divergence at position {found.position}: {found.what}", "red")
+    output.line(f"  recorded  {found.recorded}")
+    output.line(f"  replayed  {found.replayed}")
+
+
+def _document(result: Replayed) -> dict[str, Any]:
+    session = int(result.session[1:])
+    return {
+        "session": result.session,
+        "until": result.until,
+        "events": result.events,
+        "attempts": result.attempts,
+        "requests": result.requests,
+        "choices": result.choices,
+        "decisions": result.decisions,
+        "skipped": result.skipped,
+        "divergence": msgspec.to_builtins(result.divergence),
+        "tasks": {name: msgspec.to_builtins(task) for name, task in result.tasks.of(session).items()},
+        "scopes": {name: msgspec.to_builtins(scope) for name, scope in result.money.scopes.items()},
+        "trails": [
+            {"context": context, "arm": arm, **msgspec.to_builtins(trail)}
+            for (context, arm), trail in result.trails.trails.items()
+        ],
+    }

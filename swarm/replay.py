@@ -1,0 +1,317 @@
+"""A session played again from its log: every attempt is done once more from what it took, and nothing is called.
+
+Texts that an attempt took are read from the record, its requests and its outcome are built anew and compared with what
+stands in the log; so are the draws, from what their events say that they were made from, and what the cycle decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Never, cast
+
+import msgspec
+
+from events.blobs import Known, digest_of
+from events.bus import read_all
+from events.log import Entry, EventLog
+from events.types.any import AnyEvent, kind_of
+from events.types.base import TextRef
+from events.types.call import CallReserved, CallSettled
+from events.types.choice import ChoiceMade
+from events.types.session import SessionClaimed, SessionOpened
+from events.types.task import (
+    AttemptAbandoned,
+    StepAccepted,
+    StepDrafted,
+    StepPlanned,
+    StepRejected,
+    TaskAccepted,
+    TaskCancelled,
+    TaskFailed,
+    TaskSubmitted,
+)
+from events.views.cost import CostView
+from events.views.money import MoneyView
+from events.views.tasks import TaskState, TasksView
+from events.views.trails import TrailsView
+from swarm.calls import Answer, Ask, Call, Picker
+from swarm.choice.choose import decided_again
+from swarm.cycle import DECISIONS, Open, Placed, accepted, consequences
+from swarm.dispatch import ROLES
+from swarm.journal import Attempt, Journal, Try
+from swarm.messages import Message
+from swarm.owner import Owner
+from swarm.plan import Plan, allowed_arms
+from swarm.roles.job import Job, World
+from swarm.task import Role, Task
+
+OUTSIDE = ("no model", "input", "output", "time", "no draft")  # ends that the world made, and not the cycle
+
+
+class Divergence(msgspec.Struct, frozen=True, kw_only=True):
+    """The first place where the replay is not what was recorded."""
+
+    position: int
+    what: str
+    recorded: str
+    replayed: str
+
+
+class Replayed(msgspec.Struct, kw_only=True):
+    """What a replay came to: what was compared, the first divergence, and the views at its end."""
+
+    session: str
+    until: int = 0
+    events: int = 0
+    attempts: int = 0
+    requests: int = 0
+    choices: int = 0
+    decisions: int = 0
+    skipped: str = ""  # why decisions were not compared
+    divergence: Divergence | None = None
+    tasks: TasksView = msgspec.field(default_factory=TasksView)
+    money: MoneyView = msgspec.field(default_factory=MoneyView)
+    trails: TrailsView = msgspec.field(default_factory=TrailsView)
+    cost: CostView = msgspec.field(default_factory=CostView)
+
+
+class _Diverged(Exception):
+    def __init__(self, divergence: Divergence) -> None:
+        self.divergence = divergence
+
+
+class _RecordEnds(Exception):
+    """The attempt went further than its record: it was interrupted there."""
+
+
+async def replay(log: EventLog, session: int, *, until: int | None = None) -> Replayed:
+    """Play a session again, up to position `until`. Reads the log and nothing else. Raises LogError where it cannot be read."""
+    entries: list[Entry] = []
+    async for page in read_all(log, until=until, session=session):
+        entries += page
+    player = _Player(log, session)
+    try:
+        await player.play(entries)
+    except _Diverged as diverged:
+        player.result.divergence = diverged.divergence
+        for entry in entries:  # the views are of the record, whatever the replay found
+            if entry.position > player.result.until:
+                player.fold(entry)
+    return player.result
+
+
+class _Player:
+    def __init__(self, log: EventLog, session: int) -> None:
+        self._log, self._session = log, session
+        self._owner = Owner(log=log, session=session, project="", position=0, epoch=0, known=Known())
+        self._journal = Journal()
+        self._plan: Plan | None = None
+        self._specs: dict[str, Task] = {}
+        self._foreseen: list[tuple[str, Placed]] = []  # what the cycle says comes next
+        self.result = Replayed(session=self._owner.name)
+
+    async def play(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._journal.apply(entry)
+        for entry in entries:
+            await self._check(entry)
+            self.fold(entry)
+
+    def fold(self, entry: Entry) -> None:
+        result = self.result
+        for view in (result.tasks, result.money, result.trails, result.cost):
+            view.apply(entry)
+        result.events += 1
+        result.until = entry.position
+
+    @property
+    def _tasks(self) -> Mapping[str, TaskState]:
+        return self.result.tasks.of(self._session)
+
+    async def _check(self, entry: Entry) -> None:
+        match entry.event:
+            case SessionOpened(settings=settings):
+                self._plan = msgspec.json.decode(await self._log.text(settings, at=entry.position), type=Plan)
+            case SessionClaimed(settings=settings) if settings is not None:
+                self._plan = msgspec.json.decode(await self._log.text(settings, at=entry.position), type=Plan)
+            case TaskSubmitted(spec=spec, decisions=decisions):
+                self._specs[entry.task] = msgspec.json.decode(await self._log.text(spec, at=entry.position), type=Task)
+                if decisions != DECISIONS:
+                    self.result.skipped = (
+                        f"the log was decided by version {decisions} of the rules, this is {DECISIONS}"
+                    )
+            case ChoiceMade() as choice:
+                self._check_choice(entry, choice)
+            case CallSettled(answer=answer):
+                await self._check_text(entry, answer.digest)
+            case _:
+                await self._check_progress(entry)
+
+    def _check_choice(self, entry: Entry, choice: ChoiceMade) -> None:
+        if self.result.skipped:
+            return
+        self.result.choices += 1
+        again = decided_again(choice)
+        if again != choice:
+            self._diverge(entry, "the draw", f"{choice.agent}@{choice.model}", f"{again.agent}@{again.model}")
+
+    async def _check_text(self, entry: Entry, digest: str) -> None:
+        assert isinstance(entry.event, CallSettled)
+        found = digest_of(await self._log.text(entry.event.answer, at=entry.position))
+        if found != digest:
+            self._diverge(entry, "the answer's text", digest, found)
+
+    async def _check_progress(self, entry: Entry) -> None:
+        """An outcome is worked out again by its role; what the cycle decided has to be what it decides now."""
+        if self.result.skipped or entry.task not in self._tasks:
+            return
+        task = self._tasks[entry.task]
+        if self._foreseen:
+            name, placed = self._foreseen.pop(0)
+            self._compare(entry, f"what follows for {name}", entry.event, placed.event)
+            self.result.decisions += 1
+            return
+        role = _role_of(entry)
+        if role is not None:
+            outcome = await self._again(entry, task, role)
+            if outcome is not None:
+                self._compare_outcome(entry, task, outcome)
+        elif isinstance(entry.event, StepPlanned | TaskCancelled):
+            self._foresee(entry, task, ())
+        elif isinstance(entry.event, TaskAccepted):
+            self._compare(entry, "the end", entry.event, accepted(task))
+            self.result.decisions += 1
+        elif isinstance(entry.event, TaskFailed) and entry.event.cause not in OUTSIDE:
+            self._foresee(entry, task, ())
+
+    def _foresee(self, entry: Entry, task: TaskState, outcome: Sequence[Placed]) -> None:
+        """Compare the entry with the first thing that the cycle says now, and remember the rest for what follows."""
+        said = [*outcome, *consequences(task, self._tasks, outcome)]
+        self._foreseen = [(task.name, placed) for placed in said]
+        if not said:
+            self._diverge(entry, "the cycle", kind_of(entry.event), "nothing follows")
+        _, first = self._foreseen.pop(0)
+        self._compare(entry, "the outcome" if outcome else "the cycle", entry.event, first.event)
+        self.result.decisions += 1
+
+    def _compare_outcome(self, entry: Entry, task: TaskState, outcome: list[Placed]) -> None:
+        self.result.attempts += 1
+        self._foresee(entry, task, outcome)
+
+    async def _again(self, entry: Entry, task: TaskState, role: Role) -> list[Placed] | None:
+        """The outcome of the attempt, worked out from its record; None where the record does not reach that far."""
+        work = next(work for work, (name, _) in ROLES.items() if name == role)
+        step = 0 if role == "explorer" else entry.step
+        recorded = self._journal.of(entry.task, step, entry.attempt, role)
+        attempt = Attempt(self._owner, task, step=step, attempt=entry.attempt, role=role, recorded=recorded)
+        job = self._job(Open(work=work, task=entry.task, step=step, attempt=entry.attempt), task, role)
+        try:
+            return await ROLES[work][1](job, attempt=attempt, call=self._recorded_call(entry, attempt))
+        except _RecordEnds:
+            if isinstance(entry.event, AttemptAbandoned):
+                return None
+            return self._diverge(
+                entry, f"the {role}'s attempt", kind_of(entry.event), "it wants more than was recorded"
+            )
+
+    def _job(self, open_: Open, task: TaskState, role: Role) -> Job:
+        assert self._plan is not None, "a session is opened before its tasks are worked on"
+        arms, barred = allowed_arms(self._plan, self._specs[task.name], "validator")
+        return Job(
+            open=open_,
+            task=self._specs[task.name],
+            state=task,
+            world=World(material=_not_recorded, checks=_not_recorded),
+            pick=cast("Picker", _not_recorded),
+            judges=any(arm.model not in barred for arm in arms),
+            redact=lambda text: text,
+        )
+
+    def _recorded_call(self, entry: Entry, attempt: Attempt) -> Call:
+        async def call(ask: Ask, *, pick: Picker) -> Answer:
+            _, tries = attempt.next_call()
+            if not tries:
+                raise _RecordEnds
+            for each in tries:
+                self._check_request(entry, each, ask.messages)
+            for each in tries:
+                if isinstance(each.outcome, CallSettled):
+                    return await self._answer(each, each.outcome)
+            raise _RecordEnds
+
+        return call
+
+    def _check_request(self, entry: Entry, recorded: Try, messages: Sequence[Message]) -> None:
+        self.result.requests += 1
+        said = [(said.speaker, said.text.digest) for said in recorded.reserved.messages]
+        built = [(message.speaker, digest_of(message.text)) for message in messages]
+        if said != built:
+            index = next((i for i, pair in enumerate(zip(said, built, strict=False)) if pair[0] != pair[1]), len(said))
+            self._diverge_at(recorded.position, f"message {index + 1} of the request", str(said), str(built))
+
+    async def _answer(self, recorded: Try, settled: CallSettled) -> Answer:
+        call: CallReserved = recorded.reserved
+        return Answer(
+            text=await self._log.text(settled.answer, at=recorded.outcome_at),
+            finish=settled.finish,  # type: ignore[arg-type]  # the log holds what a Reply held
+            agent=call.agent,
+            model=call.model,
+            tier=call.tier,
+            why=call.why,
+        )
+
+    def _compare(self, entry: Entry, what: str, recorded: object, replayed: AnyEvent) -> None:
+        left, right = _plain(recorded), _plain(replayed)
+        if left != right:
+            names = [name for name in {**left, **right} if left.get(name) != right.get(name)]
+            self._diverge(
+                entry,
+                f"{what} ({', '.join(names)})",
+                str({name: left.get(name) for name in names}),
+                str({name: right.get(name) for name in names}),
+            )
+
+    def _diverge(self, entry: Entry, what: str, recorded: str, replayed: str) -> Never:
+        self._diverge_at(entry.position, what, recorded, replayed)
+
+    def _diverge_at(self, position: int, what: str, recorded: str, replayed: str) -> Never:
+        raise _Diverged(Divergence(position=position, what=what, recorded=recorded, replayed=replayed))
+
+
+async def _not_recorded(*_: object, **__: object) -> Never:
+    raise _RecordEnds
+
+
+def _role_of(entry: Entry) -> Role | None:
+    """Whose outcome an entry is; a step that the cycle planned by itself has no attempt."""
+    match entry.event:
+        case StepPlanned() if entry.attempt:
+            return "explorer"
+        case StepDrafted():
+            return "worker"
+        case StepAccepted() | StepRejected():
+            return "validator"
+        case AttemptAbandoned(role=role):
+            return cast("Role", role)
+        case _:
+            return None
+
+
+def _plain(event: object) -> dict[str, Any]:
+    """An event for comparison: texts by digest wherever they are kept, and without what only the first run took or did."""
+    built = {"kind": type(event).__name__, **cast("dict[str, Any]", _without_places(event))}
+    for name in ("captured", "outputs"):
+        built.pop(name, None)
+    return built
+
+
+def _without_places(value: object) -> Any:
+    match value:
+        case TextRef(digest=digest):
+            return digest
+        case msgspec.Struct():
+            return {name: _without_places(getattr(value, name)) for name in value.__struct_fields__}
+        case tuple():
+            return [_without_places(each) for each in cast("tuple[object, ...]", value)]
+        case _:
+            return value
