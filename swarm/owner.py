@@ -14,7 +14,7 @@ from events import processes
 from events.blobs import Known, Pack, Text
 from events.log import Ack, Clock, Conflict, EventLog, NewEvent, session_name
 from events.types.any import AnyEvent
-from events.types.session import SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
+from events.types.session import SessionClaimed, SessionClosed, SessionRenewed
 from events.views.base import fold
 from events.views.sessions import Claim, SessionState, SessionsView
 from swarm.errors import OwnerLost, SessionBusy
@@ -25,6 +25,21 @@ VALID_S, RENEW_S = 90, 30
 
 def claim_topic(session: int) -> str:
     return f"claim/{session_name(session)}"
+
+
+def new_event(
+    event: AnyEvent, session: int, project: str, *, task: str = "", step: int = 0, attempt: int = 0, topic: str = ""
+) -> NewEvent:
+    """The event as one of a session, on the session's own topic unless another is named."""
+    return NewEvent(
+        event=event,
+        topic=topic or session_name(session),
+        project=project,
+        session=session,
+        task=task,
+        step=step,
+        attempt=attempt,
+    )
 
 
 class Owner(msgspec.Struct, kw_only=True):
@@ -47,15 +62,7 @@ class Owner(msgspec.Struct, kw_only=True):
 
     def new(self, event: AnyEvent, *, task: str = "", step: int = 0, attempt: int = 0, topic: str = "") -> NewEvent:
         """The event as one of this session, on the session's own topic unless another is named."""
-        return NewEvent(
-            event=event,
-            topic=topic or self.name,
-            project=self.project,
-            session=self.session,
-            task=task,
-            step=step,
-            attempt=attempt,
-        )
+        return new_event(event, self.session, self.project, task=task, step=step, attempt=attempt, topic=topic)
 
     async def append(
         self, events: Sequence[NewEvent], *, texts: Sequence[Text] = (), durable: bool = False, cause: int = 0
@@ -84,24 +91,24 @@ class Owner(msgspec.Struct, kw_only=True):
 
 
 async def open_session(
-    log: EventLog, opened: Callable[[int], SessionOpened], *, project: str, clock: Clock, texts: Sequence[Text]
+    log: EventLog, opening: Callable[[int], Sequence[NewEvent]], *, project: str, clock: Clock, texts: Sequence[Text]
 ) -> Owner:
-    """Give a new session the next number of the log and claim it, in one append."""
+    """Give a new session the next number of the log and claim it, in one append with its `opening` (number -> events).
+
+    The first event of the opening is its session.opened; the tasks come with it, so that no session is ever without them.
+    """
     while True:
         last = await log.last(SESSIONS)
         number = last.session + 1 if last else 1
-        events = [
-            NewEvent(event=opened(number), topic=SESSIONS, project=project, session=number),
-            NewEvent(event=_claimed(1, clock()), topic=claim_topic(number), project=project, session=number),
-        ]
+        claim = new_event(_claimed(1, clock()), number, project, topic=claim_topic(number))
         expect = {SESSIONS: last.position if last else 0, claim_topic(number): 0}
         try:
-            ack = await log.append(events, expect=expect, texts=texts)
+            ack = await log.append([*opening(number), claim], expect=expect, texts=texts)
         except Conflict:
             continue  # another process took the number
         known = Known()
         known.learn(texts, ack.place)
-        return Owner(log=log, session=number, project=project, position=ack.positions[1], epoch=1, known=known)
+        return Owner(log=log, session=number, project=project, position=ack.positions[-1], epoch=1, known=known)
 
 
 async def take_session(

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import cast
 
@@ -15,23 +14,22 @@ import msgspec
 
 from events.blobs import Known, Pack
 from events.bus import read_all
-from events.log import Clock, Entry, EventLog, Head, NewEvent, system_clock
+from events.log import Clock, EventLog, Head, system_clock
 from events.types.call import CallUnknown
-from events.types.session import SessionOpened
-from events.types.task import TaskReopened, TaskSubmitted
+from events.types.task import TaskReopened
 from events.views.sessions import Claim, SessionState
 from events.views.tasks import TaskState, TasksView
 from events.views.trails import TrailsView
 from swarm.connect import open_models
-from swarm.cycle import DECISIONS, consequences
 from swarm.dispatch import Dispatcher, Faces
 from swarm.errors import OwnerLost, SwarmError
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, lives, open_session, take_session
-from swarm.plan import Plan, explores
-from swarm.prepare import Prepared, prepare
+from swarm.plan import Plan
+from swarm.prepare import prepare
 from swarm.redact import Secrets
+from swarm.submission import opening_of
 from swarm.task import TaskFile
 from swarm.world import open_surroundings
 
@@ -86,20 +84,10 @@ async def run_file(
     prepared, plan = prepare(file, root, secrets.redact, plan)
     if file.budget is None and plan.session_tokens is not None:
         say(f"budget of this run: {plan.session_tokens:,} tokens, from its inputs and levels (name one with `budget:`)")
-    known = Known()
-    pack = Pack(known)
-    settings = pack.put(msgspec.json.encode(plan).decode())
-    text = pack.put(secrets.redact(source)) if source else None
-
-    def opened(number: int) -> SessionOpened:
-        return SessionOpened(
-            type=type_, title=file.name, directory=str(root), version=program_version(), settings=settings, source=text
-        )
-
-    owner = await open_session(log, opened, project=root.name, clock=clock, texts=pack.texts)
-    return await _run_owned(
-        owner, plan, prepared, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock
-    )
+    pack = Pack(Known())
+    opening = opening_of(file, prepared, plan, pack=pack, root=root, source=source, type_=type_, secrets=secrets)
+    owner = await open_session(log, opening, project=root.name, clock=clock, texts=pack.texts)
+    return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
 
 
 async def resume_session(
@@ -117,14 +105,7 @@ async def resume_session(
     root = Path(state.directory)
     settings = msgspec.json.encode(plan).decode()
     owner = await take_session(log, state, settings=settings, project=root.name, clock=clock, take_over=take_over)
-    return await _run_owned(owner, plan, (), root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
-
-
-def program_version() -> str:
-    try:
-        return version("pheroswarm")
-    except PackageNotFoundError:
-        return ""
+    return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
 
 
 async def recorded_plan(log: EventLog, state: SessionState) -> Plan:
@@ -135,7 +116,6 @@ async def recorded_plan(log: EventLog, state: SessionState) -> Plan:
 async def _run_owned(
     owner: Owner,
     plan: Plan,
-    prepared: Sequence[Prepared],
     *,
     root: Path,
     environ: Mapping[str, str],
@@ -148,10 +128,7 @@ async def _run_owned(
         async with _open(
             owner, plan, journal, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock
         ) as opened:
-            if prepared:
-                await _submit(owner, prepared, secrets)
-            else:
-                await _take_up(owner, opened.tasks, journal)
+            await _take_up(owner, opened.tasks, journal)
             await opened.catch_up()
             await opened.run()
             await opened.catch_up()
@@ -210,53 +187,6 @@ async def _open(
             clock=clock,
             position=position,
         )
-
-
-async def _submit(owner: Owner, prepared: Sequence[Prepared], secrets: Secrets) -> None:
-    """Append the tasks, and the first step of those that need no plan and no other task, all in one."""
-    pack = Pack(owner.known)
-    events = [owner.new(_submission(each, pack, secrets), task=each.task.id) for each in prepared]
-    states = TasksView()
-    for new in events:
-        states.apply(_unplaced(new))
-    tasks = states.of(owner.session)
-    for name, state in tasks.items():
-        following = consequences(state, tasks, ())
-        events += [owner.new(each.event, task=name, step=each.step, attempt=each.attempt) for each in following]
-    await owner.append(events, texts=pack.texts)
-
-
-def _submission(each: Prepared, pack: Pack, secrets: Secrets) -> TaskSubmitted:
-    task = each.task
-    spec = secrets.redact(msgspec.json.encode(task).decode())
-    return TaskSubmitted(
-        spec=pack.put(spec),
-        title=secrets.redact(task.title or task.id),
-        decisions=DECISIONS,
-        type=each.complexity.type,
-        complexity=each.complexity.level,
-        factors=each.complexity.factors,
-        explore=explores(task, each.complexity),
-        needs=task.needs,
-        attempts=task.limits.attempts,
-        outputs=each.before,
-    )
-
-
-def _unplaced(new: NewEvent) -> Entry:
-    return Entry(
-        position=0,
-        id=new.id,
-        at=0,
-        topic=new.topic,
-        project=new.project,
-        session=new.session,
-        task=new.task,
-        step=new.step,
-        attempt=new.attempt,
-        cause=0,
-        event=new.event,
-    )
 
 
 async def _take_up(owner: Owner, tasks: Mapping[str, TaskState], journal: Journal) -> None:

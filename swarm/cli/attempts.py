@@ -1,0 +1,125 @@
+"""The attempts of one session's tasks as a fold: who was chosen from whom, which calls were made, how it was judged."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from events.log import Entry
+from events.types.base import TextRef
+from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.choice import ChoiceMade
+from events.types.task import AttemptAbandoned, StepAccepted, StepDrafted, StepRejected
+
+CallState = Literal["open", "settled", "failed", "released", "maybe paid"]
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One try of one call. Until it is settled its tokens and money are those reserved."""
+
+    position: int  # of its reservation
+    role: str
+    agent: str
+    model: str
+    tier: str
+    why: str
+    state: CallState = "open"
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    tokens: int  # as they count against token caps
+    cost_nanos: int
+    reserved_tokens: int
+    reserved_nanos: int
+    duration_ms: int = 0
+    finish: str = ""
+    reason: str = ""
+    answer: tuple[TextRef, int] | None = None  # and the position of the event that refers to it
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    position: int
+    event: StepAccepted | StepRejected
+
+
+class Attempt(msgspec.Struct, kw_only=True):
+    """Step 0 is the plan of the task."""
+
+    step: int
+    number: int
+    choices: list[tuple[int, ChoiceMade]] = []  # with the position of each
+    calls: list[Call] = []
+    draft: tuple[TextRef, int] | None = None
+    drafted_by: str = ""  # agent@model
+    verdicts: list[Verdict] = []  # the last one holds
+    abandoned: str = ""
+
+
+class AttemptsView(msgspec.Struct):
+    """Attempts by task, in the order in which they began."""
+
+    tasks: dict[str, dict[tuple[int, int], Attempt]] = {}
+    _calls: dict[int, Call] = {}
+
+    def of(self, task: str) -> list[Attempt]:
+        return list(self.tasks.get(task, {}).values())
+
+    def apply(self, entry: Entry) -> None:
+        match entry.event:
+            case ChoiceMade() as choice:
+                self._attempt(entry).choices.append((entry.position, choice))
+            case CallReserved() as call:
+                self._calls[entry.position] = reserved = _reserved(entry.position, call)
+                self._attempt(entry).calls.append(reserved)
+            case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
+                if entry.event.reservation in self._calls:
+                    _end(self._calls[entry.event.reservation], entry)
+            case StepDrafted() as drafted:
+                attempt = self._attempt(entry)
+                attempt.draft, attempt.drafted_by = (drafted.draft, entry.position), f"{drafted.agent}@{drafted.model}"
+            case StepAccepted() | StepRejected():
+                self._attempt(entry).verdicts.append(Verdict(entry.position, entry.event))
+            case AttemptAbandoned(reason=reason):
+                self._attempt(entry).abandoned = reason
+            case _:
+                pass
+
+    def _attempt(self, entry: Entry) -> Attempt:
+        attempts = self.tasks.setdefault(entry.task, {})
+        key = entry.step, entry.attempt
+        if key not in attempts:
+            attempts[key] = Attempt(step=entry.step, number=entry.attempt)
+        return attempts[key]
+
+
+def _reserved(position: int, call: CallReserved) -> Call:
+    return Call(
+        position=position,
+        role=call.role,
+        agent=call.agent,
+        model=call.model,
+        tier=call.tier,
+        why=call.why,
+        tokens=call.tokens,
+        cost_nanos=call.cost_nanos,
+        reserved_tokens=call.tokens,
+        reserved_nanos=call.cost_nanos,
+    )
+
+
+def _end(call: Call, entry: Entry) -> None:
+    match entry.event:
+        case CallSettled() as settled:
+            call.state, call.finish, call.duration_ms = "settled", settled.finish, settled.duration_ms
+            call.input_tokens, call.cached_tokens = settled.input_tokens, settled.cached_tokens
+            call.output_tokens, call.tokens, call.cost_nanos = settled.output_tokens, settled.tokens, settled.cost_nanos
+            call.answer = settled.answer, entry.position
+        case CallFailed(reason=reason):
+            call.state, call.reason, call.tokens, call.cost_nanos = "failed", reason, 0, 0
+        case CallReleased(reason=reason):
+            call.state, call.reason, call.tokens, call.cost_nanos = "released", reason, 0, 0
+        case CallUnknown(reason=reason):
+            call.state, call.reason = "maybe paid", reason
+        case _:
+            pass

@@ -1,0 +1,221 @@
+"""`swarm log`: the events of the log, one line each, past ones and, with -f, those that come."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import select
+import sys
+import uuid
+from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import tzinfo
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+
+from events.bus import POLL_S, read_all
+from events.log import Entry, EventLog, system_clock
+from events.types.any import KINDS, encode_body
+from swarm.cli.names import Name, find
+from swarm.cli.recorded import LogGone, local_time, presence_of, recorded, settings_of, text_of, utc_text, zone_of
+from swarm.errors import UsageError
+from swarm.units import parse_seconds
+
+if TYPE_CHECKING:
+    from swarm.cli.output import Output
+
+FOLLOWED = 10  # past events with which -f begins where nothing else is said
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events are asked for. No kinds are all kinds."""
+
+    name: Name | None = None
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def session(self) -> int | None:
+        return self.name.session if self.name else None
+
+    def fits(self, entry: Entry) -> bool:
+        name = self.name
+        if name is not None and (
+            entry.session != name.session
+            or (name.task and entry.task != name.task)
+            or (name.step and entry.step != name.step)
+        ):
+            return False
+        return not self.kinds or any(entry.kind == kind or entry.kind.startswith(kind + ".") for kind in self.kinds)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with the events that come, until Ctrl-C")
+    parser.add_argument(
+        "--session", metavar="ID", help="only of this session, task or step (s412, s412/build, s412/build/2)"
+    )
+    parser.add_argument(
+        "--kind",
+        metavar="K",
+        action="append",
+        default=[],
+        help="only this kind, such as call.settled or call; repeatable",
+    )
+    parser.add_argument(
+        "--since", metavar="WHEN", help="only those of the last 2h, 30m, 1d; or from a position on: 4711"
+    )
+    parser.add_argument("-n", dest="newest", metavar="N", type=int, help="only the newest N")
+    parser.add_argument("--texts", action="store_true", help="show the texts that the events refer to")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.newest is not None and args.newest < 0:
+        raise UsageError(f"-n {args.newest}: the number of events to show is 0 or more")
+    try:
+        anyio.run(_print, args)
+    except KeyboardInterrupt:
+        if not args.follow:
+            raise
+        return 130  # this is how following ends: nothing to be told
+    return 0
+
+
+async def _print(args: argparse.Namespace) -> None:
+    settings = settings_of(args)
+    async with recorded(settings.log) as log:
+        present = presence_of(settings.log)
+        name = await find(log, args.session) if args.session else None
+        wanted = Wanted(name=name, kinds=_kinds(args.kind, args.output))
+        printer = _Printer(log, args.output, zone=zone_of(settings), texts=args.texts)
+        head = (await log.head()).position
+        after = 0 if args.since is None else await _after(log, args.since, now=system_clock())
+        newest = FOLLOWED if args.follow and args.newest is None and args.since is None else args.newest
+        if newest is None:
+            async for entries in read_all(log, after=after, until=head, session=wanted.session):
+                await printer.write([entry for entry in entries if wanted.fits(entry)])
+        else:
+            await printer.write(await newest_entries(log, wanted, newest, after=after, head=head))
+        if args.follow:
+            await _follow(log, wanted, printer, after=max(head, after), present=present)
+
+
+async def newest_entries(log: EventLog, wanted: Wanted, many: int, *, after: int, head: int) -> list[Entry]:
+    """The newest entries up to `head` and behind `after` that are wanted, at most `many`, oldest first."""
+    window = many
+    while many:
+        start = max(after, head - window)
+        found: list[Entry] = []
+        async for entries in read_all(log, after=start, until=head, session=wanted.session):
+            found += [entry for entry in entries if wanted.fits(entry)]
+            found = found[-many:]
+        if len(found) == many or start == after:
+            return found
+        window *= 8  # positions have gaps and other events lie between: look further back
+    return []
+
+
+async def _follow(log: EventLog, wanted: Wanted, printer: _Printer, *, after: int, present: Callable[[], bool]) -> None:
+    async for entries in _coming(log, after, present):
+        await printer.write([entry for entry in entries if wanted.fits(entry)])
+
+
+async def _coming(log: EventLog, after: int, present: Callable[[], bool]) -> AsyncGenerator[list[Entry]]:
+    """Yield what comes until nobody reads our output. Raises LogGone where the file is no longer there."""
+    while not _reader_is_gone():
+        if entries := await log.read(after=after):
+            after = entries[-1].position
+            yield entries
+        elif not present():
+            raise LogGone(url=log.url)
+        else:
+            await log.wait(after, timeout=POLL_S)
+
+
+def _reader_is_gone() -> bool:
+    """Whether stdout is a pipe that was closed at its other end: with nothing to write, no write would tell."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        return bool(poll.poll(0))  # with an empty mask only errors and a hang-up are reported
+    except (OSError, ValueError):
+        return False  # not a file of the system: nothing can be known
+
+
+class _Printer:
+    """Writes entries as lines for people or as JSON Lines."""
+
+    def __init__(self, log: EventLog, output: Output, *, zone: tzinfo | None, texts: bool) -> None:
+        self._log, self._output, self._zone, self._texts = log, output, zone, texts
+
+    async def write(self, entries: Sequence[Entry]) -> None:
+        from tui.lines import essence, id_of, short, texts_of
+
+        for entry in entries:
+            found = {ref.digest: (field, ref) for field, ref in texts_of(entry.event)} if self._texts else {}
+            texts = {digest: await text_of(self._log, ref, at=entry.position) for digest, (_, ref) in found.items()}
+            if self._output.json:
+                self._output.document("swarm.log/1", _document(entry, texts if self._texts else None))
+                continue
+            moment = local_time(entry.at, self._zone).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+            line = f"{entry.position:>7} {moment} {entry.kind:<17} {id_of(entry):<16} {essence(entry)}"
+            self._output.line(line.rstrip())
+            for digest, (field, ref) in found.items():
+                self._write_text(f"{field} {short(ref)}", texts[digest])
+        sys.stdout.flush()
+
+    def _write_text(self, title: str, text: str | None) -> None:
+        from tui.words import visible_lines
+
+        self._output.line(f"        {title}{':' if text is not None else ' is no longer kept'}", "dim")
+        for line in visible_lines(text or "").splitlines() if text else ():
+            self._output.line(f"        │ {line}")
+
+
+def _document(entry: Entry, texts: dict[str, str | None] | None) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "position": entry.position,
+        "id": str(uuid.UUID(bytes=entry.id)),
+        "at": utc_text(entry.at),
+        "topic": entry.topic,
+        "project": entry.project,
+        "session": entry.session,
+        "task": entry.task,
+        "step": entry.step,
+        "attempt": entry.attempt,
+        "cause": entry.cause,
+        "kind": entry.kind,
+        "body": msgspec.json.decode(encode_body(entry.event)),
+    }
+    return document if texts is None else {**document, "texts": texts}
+
+
+def _kinds(given: Sequence[str], output: Output) -> tuple[str, ...]:
+    kinds = [kind.strip().rstrip("*").rstrip(".") for word in given for kind in word.split(",")]
+    subjects = {kind.partition(".")[0] for kind in KINDS}
+    for kind in kinds:
+        if kind and kind not in KINDS and kind not in subjects:  # a newer program's kinds can stand in the log
+            near = get_close_matches(kind, [*KINDS, *sorted(subjects)], n=1)
+            output.note(f"--kind {kind}: no such kind is known" + (f"; did you mean {near[0]}?" if near else ""))
+    return tuple(kind for kind in kinds if kind)
+
+
+async def _after(log: EventLog, since: str, *, now: int) -> int:
+    """The position behind which `since` begins. Raises UsageError."""
+    if re.fullmatch(r"[0-9]{1,18}", since):
+        return max(0, int(since) - 1)
+    try:
+        moment = now - round(parse_seconds(since) * 1e6)
+    except ValueError as error:
+        raise UsageError(
+            f"--since {since!r}: write a time such as 2h, 30m or 1d, or a position such as 4711"
+        ) from error
+    low, high = 0, (await log.head()).position  # the first entry at or after the moment lies behind low, up to high + 1
+    while low < high:
+        middle = (low + high) // 2
+        entry = await log.read(after=middle, limit=1)
+        if entry and entry[0].at < moment:
+            low = entry[0].position
+        else:
+            high = middle
+    return low

@@ -1,0 +1,138 @@
+"""`swarm ps`: the sessions of the log, newest first."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+
+from events.log import EventLog, session_name, system_clock
+from events.views.base import fold
+from events.views.sessions import SessionState, SessionsView
+from events.views.tasks import TaskState, TasksView
+from swarm.cli.recorded import NothingRecorded, decimal_usd, recorded, settings_of, utc_text
+from swarm.cli.sessions import STYLES, State, state_of
+from swarm.errors import dollars
+
+if TYPE_CHECKING:
+    from events.log import Entry
+    from swarm.cli.output import Cell, Output
+
+SHOWN = 10  # sessions without --all; running ones are shown in any case
+_MARKS = {"accepted": "✔", "failed": "✘", "halted": "‖", "cancelled": "⊘", "running": "●", "waiting": "○"}
+_LONGEST_TITLE = 40
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A session, the state it is in, and its tasks."""
+
+    session: SessionState
+    state: State
+    tasks: tuple[TaskState, ...]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many tasks are accepted, failed, halted, cancelled, running or waiting."""
+        return Counter(_progress(task) for task in self.tasks)
+
+
+class _Both(msgspec.Struct):
+    sessions: SessionsView
+    tasks: TasksView
+
+    def apply(self, entry: Entry) -> None:
+        self.sessions.apply(entry)
+        self.tasks.apply(entry)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-a", "--all", action="store_true", help=f"all sessions, not only the {SHOWN} newest")
+
+
+def run(args: argparse.Namespace) -> int:
+    output: Output = args.output
+    try:
+        found = anyio.run(_list, settings_of(args).log)
+    except NothingRecorded as nothing:
+        if args.log:
+            raise  # who names a log means one that is there
+        output.note(str(nothing))
+        found = []
+    shown = found if args.all else [one for i, one in enumerate(found) if i < SHOWN or one.state == "running"]
+    if output.json:
+        output.document(
+            "swarm.ps/1", {"sessions": [session_document(one) for one in shown], "left_out": len(found) - len(shown)}
+        )
+        return 0
+    if shown:
+        _table(shown, output, now=system_clock())
+    if len(shown) < len(found):
+        output.note(f"{len(found) - len(shown)} older ones are not shown; see `swarm ps --all`")
+    return 0
+
+
+async def _list(url: str) -> list[Listed]:
+    async with recorded(url) as log:
+        return await listed(log, now=system_clock())
+
+
+async def listed(log: EventLog, *, now: int) -> list[Listed]:
+    """All sessions of the log, the newest first."""
+    both = await fold(log, _Both(SessionsView(), TasksView()))
+    sessions = sorted(both.sessions.sessions.values(), key=lambda session: -session.number)
+    return [Listed(one, state_of(one, now=now), tuple(both.tasks.of(one.number).values())) for one in sessions]
+
+
+def _progress(task: TaskState) -> str:
+    from tui.words import status_of
+
+    word = status_of(task).word
+    return "running" if word == "retrying" else word
+
+
+def _table(shown: Sequence[Listed], output: Output, *, now: int) -> None:
+    from tui.words import count, cut, span
+
+    header = ("SESSION", "STATE", "TYPE", "TASKS", "TOKENS", "COST", "AGE", "TITLE")
+    rows: list[list[Cell]] = []
+    for one in shown:
+        tasks = " ".join(f"{mark}{one.counts[kind]}" for kind, mark in _MARKS.items() if one.counts[kind])
+        rows.append(
+            [
+                session_name(one.session.number),
+                (one.state, STYLES[one.state]),
+                one.session.type,
+                tasks,
+                count(sum(task.tokens for task in one.tasks)),
+                dollars(sum(task.cost_nanos for task in one.tasks)),
+                span(now - one.session.opened_at),
+                cut(one.session.title, _LONGEST_TITLE),
+            ]
+        )
+    output.table(header, rows)
+
+
+def session_document(one: Listed) -> dict[str, Any]:
+    """What `--json` says of a session."""
+    nanos = sum(task.cost_nanos for task in one.tasks)
+    return {
+        "session": session_name(one.session.number),
+        "number": one.session.number,
+        "title": one.session.title,
+        "type": one.session.type,
+        "state": one.state,
+        "directory": one.session.directory,
+        "owner": one.session.claim.owner if one.session.claim else None,
+        "opened": utc_text(one.session.opened_at),
+        "closed": utc_text(one.session.closed_at) if one.session.closed_at else None,
+        "exit_code": one.session.exit_code,
+        "tasks": {kind: one.counts[kind] for kind in _MARKS},
+        "tokens": sum(task.tokens for task in one.tasks),
+        "maybe_paid": sum(task.maybe_paid for task in one.tasks),
+        "cost_nanos": nanos,
+        "cost_usd": decimal_usd(nanos),
+    }

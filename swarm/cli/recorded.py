@@ -1,0 +1,121 @@
+"""The log as the commands that read see it: opened for reading only, its errors as sentences of ours."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from events.log import EventLog, LogError, open_log
+from events.types.base import TextRef
+from swarm.errors import SwarmError, UsageError
+
+if TYPE_CHECKING:
+    from swarm.settings import Settings
+
+
+class NothingRecorded(UsageError):
+    """There is no log yet."""
+
+    def __init__(self, *, url: str) -> None:
+        self.url = url
+        super().__init__(f'nothing is recorded yet: there is no log at {url}; begin with `swarm run "..."`')
+
+
+class LogTrouble(UsageError):
+    """The log cannot be read; the sentence is the log's own."""
+
+
+class LogGone(SwarmError):
+    """The file that was being followed is no longer there."""
+
+    def __init__(self, *, url: str) -> None:
+        super().__init__(f"the log {url} was moved or deleted while it was being read; name it with `--log`")
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The settings that hold here. Raises UsageError."""
+    from swarm.settings import load_settings
+
+    flags = {"log": args.log} if args.log else {}
+    return load_settings(Path.cwd(), environ=os.environ, flags=flags).settings
+
+
+@asynccontextmanager
+async def recorded(url: str) -> AsyncGenerator[EventLog]:
+    """Open the log for reading. Raises NothingRecorded where there is none, LogTrouble for what else the log says."""
+    require_log(url)
+    with log_errors():
+        async with open_log(url, read_only=True) as log:
+            yield log
+
+
+def require_log(url: str) -> None:
+    """Raises NothingRecorded where there is no log."""
+    if url == "memory:" or not Path(url).expanduser().exists():
+        raise NothingRecorded(url=url)
+
+
+@contextmanager
+def log_errors() -> Generator[None]:
+    """Translate what the log says into an error that the command line tells."""
+    try:
+        yield
+    except LogError as error:
+        raise LogTrouble(str(error)) from error
+
+
+def presence_of(url: str) -> Callable[[], bool]:
+    """Return what says whether the file that stands at the path now is still there: an open one outlives its name."""
+    path = Path(url).expanduser()
+
+    def which() -> tuple[int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    first = which()
+    return lambda: first is not None and which() == first
+
+
+async def text_of(log: EventLog, ref: TextRef, *, at: int) -> str | None:
+    """The text that the event at `at` refers to, None where it is no longer kept."""
+    from events.log import TextMissing
+
+    try:
+        return await log.text(ref, at=at)
+    except TextMissing:
+        return None
+
+
+def zone_of(settings: Settings) -> tzinfo | None:
+    """The time zone of the settings; None is the machine's."""
+    return ZoneInfo(settings.time_zone) if settings.time_zone else None
+
+
+def local_time(at: int, zone: tzinfo | None) -> datetime:
+    """A moment (microseconds since 1970) on the wall clock of a zone."""
+    return datetime.fromtimestamp(at // 1_000_000, zone).replace(microsecond=at % 1_000_000)
+
+
+def utc_text(at: int) -> str:
+    """A moment as ISO 8601 in UTC with microseconds, for programs."""
+    return (
+        datetime.fromtimestamp(at // 1_000_000, UTC)
+        .replace(microsecond=at % 1_000_000)
+        .isoformat(timespec="microseconds")
+    )
+
+
+def decimal_usd(nanos: int) -> str:
+    """Nano-dollars as an exact decimal number of US dollars, for programs: 1250000 is 0.00125."""
+    sign, nanos = ("-", -nanos) if nanos < 0 else ("", nanos)
+    whole, part = divmod(nanos, 1_000_000_000)
+    return f"{sign}{whole}.{part:09d}".rstrip("0").rstrip(".")

@@ -1,0 +1,151 @@
+"""`swarm show`: a session, a task or a step with everything that led to it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import msgspec
+
+from events.log import EventLog, system_clock
+from events.types.task import StepRejected
+from events.views.base import fold
+from events.views.sessions import SessionsView
+from events.views.tasks import Place, StepState, TaskState, TasksView
+from swarm.cli.attempts import Attempt, AttemptsView
+from swarm.cli.names import HELP, Name, NoSuchThing, check_task, find
+from swarm.cli.ps import Listed
+from swarm.cli.recorded import recorded, settings_of, text_of
+from swarm.cli.sessions import state_of
+from swarm.errors import SwarmError, UsageError
+
+if TYPE_CHECKING:
+    from events.log import Entry
+    from swarm.cli.output import Output
+
+
+class NoResult(SwarmError):
+    """What was named has no text."""
+
+    def __init__(self, name: Name, *, because: str) -> None:
+        super().__init__(f"{name} has no result: {because}; `swarm show {name}` tells more")
+
+
+class _Story(msgspec.Struct):
+    """What is folded to show a session or a part of it."""
+
+    sessions: SessionsView
+    tasks: TasksView
+    attempts: AttemptsView
+
+    def apply(self, entry: Entry) -> None:
+        self.sessions.apply(entry)
+        self.tasks.apply(entry)
+        self.attempts.apply(entry)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", nargs="?", metavar="ID", help=HELP)
+    parser.add_argument("--text", action="store_true", help="print the result alone, for a pipe")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.text and args.json:
+        raise UsageError("--text prints the result alone and --json a document; use one of them")
+    anyio.run(_show, args)
+    return 0
+
+
+async def _show(args: argparse.Namespace) -> None:
+    async with recorded(settings_of(args).log) as log:
+        name = await find(log, args.id)
+        story = await fold(log, _Story(SessionsView(), TasksView(), AttemptsView()), session=name.session)
+        session = story.sessions.sessions.get(name.session)
+        if session is None:
+            raise NoSuchThing(f"session s{name.session}")
+        tasks = story.tasks.of(name.session)
+        check_task(name, tasks)
+        if name.step and name.step > len(tasks[name.task].steps):
+            raise NoSuchThing(f"step {name.step} in task {Name(name.session, name.task)}")
+        if args.text:
+            await _print_text(log, name, tasks)
+        elif name.task:
+            await _print_task(log, name, tasks[name.task], story.attempts.of(name.task), args.output)
+        else:
+            listed = Listed(session, state_of(session, now=system_clock()), tuple(tasks.values()))
+            _print_session(listed, args.output)
+
+
+async def _print_text(log: EventLog, name: Name, tasks: dict[str, TaskState]) -> None:
+    """Write the text and a line break, with what a terminal would act upon made visible where it is one."""
+    from tui.words import visible_lines
+
+    place = _only_result(name, tasks)
+    text = await text_of(log, place.ref, at=place.at)
+    if text is None:
+        raise NoResult(name, because="its text is no longer kept")
+    shown = visible_lines(text) if sys.stdout.isatty() else text
+    sys.stdout.write(shown if shown.endswith("\n") else shown + "\n")
+
+
+def _only_result(name: Name, tasks: dict[str, TaskState]) -> Place:
+    """Where the one text is that is meant. Raises NoResult, and UsageError where there are several."""
+    if not name.task:
+        if len(tasks) != 1:
+            listed = ", ".join(str(Name(name.session, task)) for task in tasks) or "none"
+            raise UsageError(f"session {name} has {len(tasks)} tasks ({listed}); name the one whose text is wanted")
+        name = Name(name.session, next(iter(tasks)))
+    task = tasks[name.task]
+    place = task.steps[name.step - 1].draft if name.step else task.result
+    if place is None:
+        raise NoResult(name, because="no draft was written yet" if name.step else _why_no_result(task))
+    return place
+
+
+def _why_no_result(task: TaskState) -> str:
+    return (
+        "it is not finished"
+        if task.status == "open"
+        else f"it {_was(task.status)} ({task.reason or 'no reason given'})"
+    )
+
+
+def _was(status: str) -> str:
+    return status if status == "failed" else f"was {status}"
+
+
+def _print_session(one: Listed, output: Output) -> None:
+    from swarm.cli import show_document, show_page
+
+    if output.json:
+        output.document("swarm.show/1", show_document.of_session(one))
+    else:
+        show_page.session_page(one, output, now=system_clock())
+
+
+async def _print_task(log: EventLog, name: Name, task: TaskState, attempts: list[Attempt], output: Output) -> None:
+    from swarm.cli import show_document, show_page
+
+    meant = [attempt for attempt in attempts if not name.step or attempt.step == name.step]
+    step = task.steps[name.step - 1] if name.step else None
+    texts = await _texts(log, task, step, meant)
+    if output.json:
+        said = (
+            show_document.of_step(task, name.step, meant, texts) if step else show_document.of_task(task, meant, texts)
+        )
+        output.document("swarm.show/1", said)
+    else:
+        show_page.task_page(task, step, meant, texts, output, now=system_clock())
+
+
+async def _texts(
+    log: EventLog, task: TaskState, step: StepState | None, attempts: list[Attempt]
+) -> dict[int, str | None]:
+    """The result, drafts and feedback, by the position of the event that refers to each."""
+    places = [(place.ref, place.at) for place in (task.result, step.draft if step else None) if place]
+    for attempt in attempts:
+        places += [attempt.draft] if attempt.draft else []
+        places += [(v.event.feedback, v.position) for v in attempt.verdicts if isinstance(v.event, StepRejected)]
+    return {at: await text_of(log, ref, at=at) for ref, at in places}

@@ -1,0 +1,115 @@
+"""What `swarm show --json` says of a session, a task and a step."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+
+from events.types.task import StepAccepted
+from events.views.tasks import TaskState
+from swarm.cli.attempts import Attempt, Call, Verdict
+from swarm.cli.ps import Listed, session_document
+from swarm.cli.recorded import decimal_usd, utc_text
+
+
+def of_session(one: Listed) -> dict[str, Any]:
+    """A session: what `swarm ps --json` says of it, why it ended, and its tasks."""
+    tasks = [_summary(task) for task in one.tasks]
+    return {"what": "session", **session_document(one), "reason": one.session.reason, "tasks": tasks}
+
+
+def of_task(task: TaskState, attempts: list[Attempt], texts: dict[int, str | None]) -> dict[str, Any]:
+    """A task: where it stands, each step with its attempts, and its result. `texts` are by the event that refers to them."""
+    return {
+        "what": "task",
+        **_summary(task),
+        "steps": [of_step(task, step.number, attempts, texts) for step in task.steps],
+        "plan": [_attempt(attempt, texts) for attempt in attempts if attempt.step == 0],
+        "result": texts.get(task.result.at) if task.result else None,
+    }
+
+
+def of_step(task: TaskState, number: int, attempts: list[Attempt], texts: dict[int, str | None]) -> dict[str, Any]:
+    step = task.steps[number - 1]
+    return {
+        "what": "step",
+        "id": f"s{task.session}/{task.name}/{number}",
+        "title": step.title,
+        "stage": step.stage,
+        "unjudged": step.unjudged,
+        "attempts": [_attempt(attempt, texts) for attempt in attempts if attempt.step == number],
+        "draft": texts.get(step.draft.at) if step.draft else None,
+    }
+
+
+def _summary(task: TaskState) -> dict[str, Any]:
+    return {
+        "id": f"s{task.session}/{task.name}",
+        "title": task.title,
+        "type": task.type,
+        "complexity": task.complexity,
+        "status": task.status,
+        "reason": task.reason,
+        "cause": task.cause,
+        "unjudged": task.unjudged,
+        "needs": list(task.needs),
+        "role": task.role,
+        "model": task.model,
+        "tier": task.tier,
+        "calls": task.calls,
+        "open_calls": task.open_calls,
+        "maybe_paid": task.maybe_paid,
+        "tokens": task.tokens,
+        "input_tokens": task.input_tokens,
+        "output_tokens": task.output_tokens,
+        "cost_nanos": task.cost_nanos,
+        "cost_usd": decimal_usd(task.cost_nanos),
+        "submitted": utc_text(task.submitted_at),
+        "ended": utc_text(task.ended_at) if task.ended_at else None,
+    }
+
+
+def _attempt(attempt: Attempt, texts: dict[int, str | None]) -> dict[str, Any]:
+    return {
+        "attempt": attempt.number,
+        "drafted_by": attempt.drafted_by or None,
+        "draft": texts.get(attempt.draft[1]) if attempt.draft else None,
+        "abandoned": attempt.abandoned or None,
+        "choices": [{"position": position, **_plain(choice)} for position, choice in attempt.choices],
+        "calls": [_call(call) for call in attempt.calls],
+        "verdicts": [_verdict(verdict, texts) for verdict in attempt.verdicts],
+    }
+
+
+def _call(call: Call) -> dict[str, Any]:
+    plain = {name: getattr(call, name) for name in call.__struct_fields__ if name != "answer"}
+    return {**plain, "cost_usd": decimal_usd(call.cost_nanos)}
+
+
+def _verdict(verdict: Verdict, texts: dict[int, str | None]) -> dict[str, Any]:
+    event = verdict.event
+    accepted = isinstance(event, StepAccepted)
+    return {
+        "position": verdict.position,
+        "verdict": "accepted" if accepted else "rejected",
+        "judge": event.judge or None,
+        "why_judge": event.why_judge,
+        "score": event.score,
+        "reason": event.reason,
+        "unjudged": event.unjudged if isinstance(event, StepAccepted) else False,
+        "feedback": None if accepted else texts.get(verdict.position),
+        "checks": [_plain(check) for check in event.checks],
+    }
+
+
+def _plain(struct: msgspec.Struct) -> dict[str, Any]:
+    """A struct as a JSON object with all its fields, those that have their default, too."""
+    plain: dict[str, Any] = {}
+    for name in struct.__struct_fields__:
+        value = getattr(struct, name)
+        if isinstance(value, tuple):
+            parts = cast("tuple[object, ...]", value)
+            value = [_plain(part) if isinstance(part, msgspec.Struct) else part for part in parts]
+        plain[name] = value
+    return plain

@@ -1,0 +1,179 @@
+"""What `swarm show` writes for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from events.log import session_name
+from events.types.choice import ChoiceMade
+from events.types.task import StepAccepted, StepRejected
+from events.views.tasks import StepState, TaskState
+from swarm.cli.attempts import Attempt, Call, Verdict
+from swarm.cli.output import Cell, Output
+from swarm.cli.ps import Listed
+from swarm.cli.sessions import STYLES
+from swarm.errors import dollars
+from tui.words import attempt_of, count, cut, span, status_of, visible, visible_lines
+
+_STYLE = {"good": "green", "bad": "red", "busy": "blue", "warn": "yellow", "faint": "dim", "": ""}
+_MOST_LINES = 20  # of a text; `--text` prints it whole
+_FEEDBACK_LINES = 6
+_LONGEST_TITLE = 60
+
+
+def session_page(one: Listed, output: Output, *, now: int) -> None:
+    session = one.session
+    name = session_name(session.number)
+    output.line(f"{name}  {visible(session.title)}", "bold")
+    output.line(f"  {one.state}" + (f": {visible(session.reason)}" if session.reason else ""), STYLES[one.state])
+    owner = f" · owned by {visible(session.claim.owner)}" if session.claim else ""
+    output.line(f"  {session.type} · {span(now - session.opened_at)} ago · {visible(session.directory)}{owner}")
+    output.line()
+    if one.tasks:
+        _tasks_table(one, output, now)
+    else:
+        output.line("  no task was submitted")
+    if one.state in ("interrupted", "orphaned"):
+        output.note(f"go on with `swarm resume {name}`")
+
+
+def _tasks_table(one: Listed, output: Output, now: int) -> None:
+    rows: list[list[Cell]] = []
+    for task in one.tasks:
+        status = status_of(task)
+        rows.append(
+            [
+                (f"{status.glyph} {status.word}{' (unjudged)' if task.unjudged else ''}", _STYLE[status.tone]),
+                f"{session_name(task.session)}/{task.name}",
+                f"{task.role or '-'}",
+                visible(task.model) or "-",
+                str(attempt_of(task)),
+                count(task.tokens),
+                dollars(task.cost_nanos) + (f" ({task.maybe_paid} maybe paid)" if task.maybe_paid else ""),
+                span((task.ended_at or now) - task.submitted_at),
+                cut(task.reason or task.title, _LONGEST_TITLE),
+            ]
+        )
+    output.table(("STATE", "TASK", "ROLE", "MODEL", "TRY", "TOKENS", "COST", "AGE", "TITLE OR REASON"), rows)
+
+
+def task_page(
+    task: TaskState,
+    step: StepState | None,
+    attempts: list[Attempt],
+    texts: dict[int, str | None],
+    output: Output,
+    *,
+    now: int,
+) -> None:
+    """Write a task, or the one step of it that is given."""
+    _task_head(task, output, now)
+    planning = [attempt for attempt in attempts if attempt.step == 0]
+    if planning:
+        output.line("plan", "bold")
+        for attempt in planning:
+            _attempt(attempt, texts, output)
+    for one in [step] if step else task.steps:
+        output.line(f"step {one.number} of {task.total}  {visible(one.title)}  ({one.stage})", "bold")
+        for attempt in attempts:
+            if attempt.step == one.number:
+                _attempt(attempt, texts, output)
+    place, word = (step.draft, "draft") if step else (task.result, "result")
+    if place is not None:
+        output.line(word, "bold")
+        whole = f"{session_name(task.session)}/{task.name}" + (f"/{step.number}" if step else "")
+        _text(texts.get(place.at), output, most=_MOST_LINES, whole=f"swarm show {whole} --text")
+
+
+def _task_head(task: TaskState, output: Output, now: int) -> None:
+    status = status_of(task)
+    output.line(f"{session_name(task.session)}/{task.name}  {visible(task.title)}", "bold")
+    unjudged = " (unjudged: nobody could judge it, only its form was looked at)" if task.unjudged else ""
+    reason = f": {visible(task.reason)}" if task.reason else ""
+    output.line(f"  {status.glyph} {status.word}{unjudged}{reason}", _STYLE[status.tone])
+    needs = f" · needs {', '.join(task.needs)}" if task.needs else ""
+    took = span((task.ended_at or now) - task.submitted_at)
+    output.line(f"  {task.type} · {task.complexity}{needs} · {took}")
+    maybe = f" · {task.maybe_paid} maybe paid" if task.maybe_paid else ""
+    sizes = f"{task.input_tokens:,} tokens in, {task.output_tokens:,} out"
+    output.line(f"  {task.calls} calls · {sizes} · {dollars(task.cost_nanos)}{maybe}")
+
+
+def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> None:
+    by = f"  {visible(attempt.drafted_by)}" if attempt.drafted_by else ""
+    output.line(f"  attempt {attempt.number}{by}")
+    for position, choice in attempt.choices:
+        for line in _choice_lines(position, choice):
+            output.line(f"    {line}", "dim")
+    for call in attempt.calls:
+        output.line(f"    {_call_line(call)}", "yellow" if call.state == "maybe paid" else "")
+    for verdict in attempt.verdicts:
+        _verdict(verdict, texts, output)
+    if attempt.abandoned:
+        output.line(f"    ⊘ abandoned: {visible(attempt.abandoned)}", "yellow")
+
+
+def _choice_lines(position: int, choice: ChoiceMade) -> Iterator[str]:
+    """Who was chosen and why; each candidate with its share of the draw; who could not be drawn, and by which rule."""
+    why = f" because {visible(choice.why)}" if choice.why else ""
+    pressure = f", prices x {choice.pressure:.3g}" if choice.pressure != 1.0 else ""
+    yield f"chosen {visible(choice.agent)}@{visible(choice.model)} by {choice.policy} (event {position}){why}{pressure}"
+    total = sum(candidate.weight for candidate in choice.candidates)
+    width = max((len(f"{one.agent}@{one.model}") for one in choice.candidates), default=0)
+    for one in choice.candidates:
+        share = f"{100 * one.weight / total:.0f} %" if total else "-"
+        name = visible(f"{one.agent}@{one.model}").ljust(width)
+        trail = f"{one.accepted:.1f} accepted, {one.rejected:.1f} rejected"
+        cost = f" · {dollars(one.cost_nanos)}"
+        yield f"  {name} {one.tier:<5} weight {one.weight:.3g} ({share}) · mean {one.mean:.2f} · {trail}{cost}"
+    for excluded in choice.excluded:
+        yield f"  not {visible(excluded.model)}: {visible(excluded.rule)}"
+
+
+def _call_line(call: Call) -> str:
+    who = f"call {call.position} {call.role} {visible(call.agent)}@{visible(call.model)} ({call.tier})"
+    why = f" · {visible(call.why)}" if call.why else ""
+    match call.state:
+        case "settled":
+            cached = f" ({call.cached_tokens:,} cached)" if call.cached_tokens else ""
+            finish = "" if call.finish == "stop" else f" · finish {call.finish}"
+            sizes = f"{call.input_tokens:,} in{cached}, {call.output_tokens:,} out"
+            return f"{who}: {sizes}, {dollars(call.cost_nanos)}, {call.duration_ms / 1000:.1f} s{finish}{why}"
+        case "open" | "maybe paid":
+            held = f"{call.reserved_tokens:,} tokens and {dollars(call.reserved_nanos)} reserved"
+            word = "in flight" if call.state == "open" else f"maybe paid: {visible(call.reason)}"
+            return f"{who}: {word}; {held}{why}"
+        case _:
+            return f"{who}: {call.state}: {visible(call.reason)}{why}"
+
+
+def _verdict(verdict: Verdict, texts: dict[int, str | None], output: Output) -> None:
+    event = verdict.event
+    for check in event.checks:
+        mark, style = ("✔", "green") if check.passed else ("✘", "red" if check.required else "yellow")
+        optional = "" if check.required else " (optional)"
+        detail = f": {visible(check.detail)}" if check.detail else ""
+        output.line(f"    check {mark} {visible(check.name)}{optional}{detail}", style)
+    accepted = isinstance(event, StepAccepted)
+    judge = f" by {visible(event.judge)}" if event.judge else ""
+    why = f" ({visible(event.why_judge)})" if event.why_judge else ""
+    score = f", score {event.score:.2f}" if event.score is not None else ""
+    unjudged = ", unjudged" if isinstance(event, StepAccepted) and event.unjudged else ""
+    reason = f": {visible(event.reason)}" if event.reason else ""
+    word, style = ("✔ accepted", "green") if accepted else ("✘ rejected", "red")
+    output.line(f"    {word}{judge}{why}{score}{unjudged}{reason}", style)
+    if isinstance(event, StepRejected):
+        output.line("    feedback for the next attempt")
+        _text(texts.get(verdict.position), output, most=_FEEDBACK_LINES, indent="      ")
+
+
+def _text(text: str | None, output: Output, *, most: int, indent: str = "  ", whole: str = "") -> None:
+    if text is None:
+        output.line(f"{indent}(its text is no longer kept)", "dim")
+        return
+    lines = visible_lines(text.rstrip("\n")).split("\n")
+    for line in lines[:most]:
+        output.line(f"{indent}│ {line}")
+    if len(lines) > most:
+        how = f"; whole: `{whole}`" if whole else ""
+        output.line(f"{indent}│ … {len(lines) - most} more lines{how}", "dim")

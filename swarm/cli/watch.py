@@ -1,0 +1,111 @@
+"""`swarm watch`: the live view of a session, in this process or beside the one that runs it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import msgspec
+
+from events.log import EventLog, TextMissing, session_name, system_clock
+from events.views.sessions import SessionState
+from swarm.cli.names import find
+from swarm.cli.recorded import presence_of, recorded, settings_of, zone_of
+from swarm.cli.sessions import state_of
+from swarm.errors import UsageError
+from swarm.settings import Settings
+from swarm.task import Task
+
+if TYPE_CHECKING:
+    from swarm.cli.output import Output
+    from tui.app import WatchApp
+    from tui.live import Cap, Live
+    from tui.reader import CapOf
+
+_MOST_FPS = 60.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "session", nargs="?", metavar="SESSION", help="the session to watch (s412); default: the last one"
+    )
+    parser.add_argument(
+        "--fps", type=float, default=8.0, help="how often a second the screen is drawn at most; default: 8"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    if not 0 < args.fps <= _MOST_FPS:
+        raise UsageError(f"--fps {args.fps:g}: a number above 0 and up to {_MOST_FPS:g} is expected")
+    if args.json:
+        raise UsageError("watch draws a screen and has no --json; use `swarm log -f --json` or `swarm show --json`")
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) or os.environ.get("TERM") == "dumb":
+        raise UsageError("watch needs a terminal to draw on; use `swarm log -f`, `swarm ps` or `swarm show`")
+    trouble = anyio.run(_watch, args)
+    output: Output = args.output
+    if trouble:
+        output.problem(f"error: {trouble}")
+    return 1 if trouble else 0
+
+
+async def _watch(args: argparse.Namespace) -> str:
+    """Show the screen until somebody leaves; return the trouble that reading came to an end with."""
+    settings = settings_of(args)
+    async with recorded(settings.log) as log:
+        empty = await log.last("sessions") is None
+        session = 0 if empty and not args.session else (await find(log, args.session)).session
+        app = watch_app(log, session, settings, fps=args.fps)
+        await app.run_async()
+        return app.reader.trouble
+
+
+def watch_app(log: EventLog, session: int, settings: Settings, *, fps: float = 8.0) -> WatchApp:
+    """Put the screen together with what it has to be told. Session 0 is the first that opens."""
+    from tui.app import WatchApp
+
+    def state(session: SessionState) -> str:
+        return state_of(session, now=system_clock())
+
+    return WatchApp(
+        log,
+        session=session,
+        state_of=state,
+        cap_of=cap_reader(log, settings),
+        present=presence_of(log.url),
+        zone=zone_of(settings),
+        fps=fps,
+    )
+
+
+def cap_reader(log: EventLog, settings: Settings) -> CapOf:
+    """Return what looks up the caps that are known: of a day and a kind of session from settings, of a task from itself."""
+
+    async def cap_of(scope: str, live: Live) -> Cap | None:
+        from tui.live import Cap
+
+        if scope.startswith("day:"):
+            return Cap(nanos=settings.budget.day_nanos)
+        if scope == session_name(live.session):
+            kind = live.state.type if live.state else ""
+            tokens = settings.budget.session_tokens
+            of_kind = {"direct": tokens.direct, "cron": tokens.cron}
+            return Cap(tokens=of_kind[kind]) if kind in of_kind else None
+        return await _task_cap(log, live, scope.partition("/")[2])
+
+    return cap_of
+
+
+async def _task_cap(log: EventLog, live: Live, name: str) -> Cap | None:
+    from tui.live import Cap
+
+    task = live.tasks.of(live.session).get(name)
+    if task is None:
+        return None
+    try:
+        spec = msgspec.json.decode(await log.text(task.spec.ref, at=task.spec.at), type=Task)
+    except (TextMissing, msgspec.MsgspecError):
+        return None  # shown without its cap: nothing else depends on it here
+    return Cap(tokens=spec.budget.tokens, nanos=spec.budget.usd_nanos) if spec.budget else None

@@ -1,0 +1,145 @@
+"""`swarm watch`: what the command adds to the screen, and the screen on a real terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from events.log import open_log
+from events.views.base import fold
+from events.views.sessions import SessionsView
+from events.views.tasks import TasksView
+from swarm.cli.main import main
+from swarm.cli.watch import cap_reader
+from swarm.settings import load_settings
+from tests.tui.recordings import DAY, at_home, recorded_log, recording
+from tui.live import Cap, Live
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    return recorded_log(tmp_path, monkeypatch)
+
+
+class Terminal:
+    """The parent's end of a terminal in which `swarm watch` runs."""
+
+    def __init__(self, process: subprocess.Popen[bytes], parent: int) -> None:
+        self.process, self._parent, self.shown = process, parent, b""
+
+    def wait_for(self, text: str) -> None:
+        """Read until the text was drawn. Fails where the program ends before."""
+        while text.encode() not in self.shown:
+            try:
+                part = os.read(self._parent, 65536)
+            except OSError:  # Linux reports the end of a terminal as an error
+                part = b""
+            assert part, f"{text!r} was not drawn: {self.shown!r}"
+            self.shown += part
+
+    def press(self, keys: str) -> None:
+        os.write(self._parent, keys.encode())
+
+    def end(self) -> int:
+        """Read to the end, so that the program is not held up, and return its exit code."""
+        try:
+            while part := os.read(self._parent, 65536):
+                self.shown += part
+        except OSError:
+            pass
+        return self.process.wait(timeout=30)
+
+
+@contextmanager
+def terminal(*words: str) -> Generator[Terminal]:
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    code = "import sys; from swarm.cli.main import main; sys.exit(main())"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm-256color"}
+    command = [sys.executable, "-c", code, "watch", *words]
+    with subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environment) as process:
+        os.close(child)
+        try:
+            yield Terminal(process, parent)
+        finally:
+            process.kill()
+            os.close(parent)
+
+
+def test_watch_draws_a_session_on_a_terminal_and_q_leaves_it(log: str) -> None:
+    with terminal("--log", log) as screen:
+        screen.wait_for("accepted")
+        screen.wait_for("q leave")
+        screen.press("q")
+        assert screen.end() == 0
+        assert b"Traceback" not in screen.shown
+        assert b"\x1b]0;pwned" not in screen.shown
+
+
+def test_watch_tells_on_leaving_that_the_log_is_gone(log: str) -> None:
+    with terminal("s1", "--log", log) as screen:
+        screen.wait_for("accepted")
+        Path(log).unlink()
+        screen.wait_for("✘ the log")
+        screen.press("q")
+        assert screen.end() == 1
+        assert "error: the log" in screen.shown.decode() and b"Traceback" not in screen.shown
+
+
+def test_watch_waits_for_the_first_session_of_an_empty_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_home(tmp_path, monkeypatch)
+
+    path = tmp_path / "log.db"
+
+    async def write(title: str = "") -> None:
+        async with recording(path) as writer:
+            if title:
+                await writer.open(title)
+
+    anyio.run(write)
+    with terminal("--log", str(path)) as screen:
+        screen.wait_for("no session yet")
+        anyio.run(write, "The first of all")
+        screen.wait_for("The first of all")
+        screen.press("q")
+        assert screen.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "watch needs a terminal"),
+        (("--json",), "watch draws a screen and has no --json"),
+        (("--fps", "0"), "--fps 0: a number above 0"),
+        (("--fps", "nan"), "--fps nan: a number above 0"),
+    ],
+)
+def test_where_it_cannot_draw_watch_says_what_to_use(
+    log: str, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["watch", "--log", log, *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+async def test_the_caps_that_are_known_are_those_of_settings_and_of_the_task(log: str, tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, environ=os.environ).settings
+    async with open_log(log, read_only=True) as opened:
+        live = Live(1)
+        live.sessions, live.tasks = await fold(opened, SessionsView()), await fold(opened, TasksView())
+        cap_of = cap_reader(opened, settings)
+        assert await cap_of(DAY, live) == Cap(nanos=settings.budget.day_nanos)
+        assert await cap_of("s1", live) == Cap(tokens=settings.budget.session_tokens.direct)
+        assert await cap_of("s1/ship", live) == Cap(tokens=4000)
+        assert await cap_of("s1/build", live) is None
+        assert await cap_of("s1/nothing", live) is None

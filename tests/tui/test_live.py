@@ -1,0 +1,186 @@
+"""The view model, without a screen."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from random import Random
+
+import pytest
+
+from events.log import Entry, EventLog, open_log
+from events.types.base import TextRef
+from events.types.call import CallReserved, CallSettled, CallUnknown
+from events.types.task import TaskCancelled, TaskSubmitted
+from events.views.money import ScopeState
+from tests.tui.recordings import DAY, START, Clock, Writer
+from tui.live import SCOPED, Cap, Live, Ring, todays
+from tui.reader import Reader
+from tui.rows import budget_rows, event_row, fitted, header_row, task_row
+from tui.words import count, usd
+
+NOW = START + 60_000_000
+
+
+async def a_random_history(log: EventLog, random: Random) -> list[Entry]:
+    """Two sessions that make calls of every outcome in any order."""
+    writers = [Writer(log, 1), Writer(log, 2)]
+    for writer in writers:
+        await writer.open(f"session {writer.session}")
+        for task in ("a", "b"):
+            await writer.submit(task)
+            await writer.plan(task, "one")
+    held: list[tuple[Writer, str, int]] = []
+    for _ in range(random.randrange(5, 60)):
+        if held and random.random() < 0.5:
+            writer, task, position = held.pop(random.randrange(len(held)))
+            if random.random() < 0.3:
+                await writer.add(CallUnknown(reservation=position, reason="cut"), task=task, step=1, attempt=1)
+            else:
+                sizes = random.randrange(100, 5000), random.randrange(100), random.randrange(900)
+                await writer.settle(position, task, tokens=sizes, nanos=random.randrange(10**9))
+        else:
+            writer, task = random.choice(writers), random.choice("ab")
+            position = await writer.reserve(task, tokens=random.randrange(9000), nanos=random.randrange(10**9))
+            held.append((writer, task, position))
+    if random.random() < 0.5:
+        await writers[0].add(TaskCancelled(reason="enough"), task="b")
+    return await log.read(limit=10_000)
+
+
+def drawn(live: Live) -> list[object]:
+    """Everything that the panes say."""
+    rows = [live.ring[index] for index in range(len(live.ring))]
+    return [
+        header_row(live, "running", NOW, ""),
+        [task_row(task, 140, NOW) for task in live.rows],
+        budget_rows(live, NOW),
+        [event_row(entry, UTC) for entry in rows],
+    ]
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_the_screen_says_the_same_whatever_the_batches_were(seed: int) -> None:
+    random = Random(seed)
+    async with open_log("memory:", clock=Clock()) as log:
+        entries = await a_random_history(log, random)
+    whole, live = Live(1), Live(0)
+    whole.apply(entries)
+    while entries:
+        many = random.randrange(1, 9)
+        live.apply(entries[:many])
+        entries = entries[many:]
+    assert drawn(live) == drawn(whole)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_each_number_is_the_sum_of_its_events(seed: int) -> None:
+    async with open_log("memory:", clock=Clock()) as log:
+        entries = await a_random_history(log, Random(seed))
+    live = Live(1)
+    live.apply(entries)
+    events = {entry.position: entry.event for entry in entries}
+    spent, tokens, per_task = 0, 0, {"a": 0, "b": 0}
+    for entry in entries:
+        if isinstance(entry.event, CallSettled):
+            nanos, counted = entry.event.cost_nanos, entry.event.tokens
+        elif isinstance(entry.event, CallUnknown):
+            reserved = events[entry.event.reservation]
+            assert isinstance(reserved, CallReserved)
+            nanos, counted = reserved.cost_nanos, reserved.tokens
+        else:
+            continue
+        spent += nanos
+        if entry.session == 1:
+            tokens += counted
+            per_task[entry.task] += nanos
+    budget = ["".join(text for text, _ in row) for row in budget_rows(live, NOW)]
+    header = "".join(text for text, _ in header_row(live, "running", NOW, ""))
+    assert f"today {usd(spent)}" in header
+    assert f" money  {usd(spent)}" in budget
+    assert f" tokens {count(tokens)}" in budget
+    for task in live.rows:
+        assert f" {usd(per_task[task.name])}" in task_row(task, 140, NOW)[-1][0]
+
+
+def test_the_ring_holds_the_newest_and_says_how_many_have_gone() -> None:
+    ring = Ring(100)
+    entries = [_entry(position) for position in range(1, 1001)]
+    for start in range(0, 1000, 7):
+        ring.extend(entries[start : start + 7])
+        assert len(ring) <= 117
+    assert ring.first + len(ring) == 1000
+    assert ring[len(ring) - 1].position == 1000
+    assert ring[0].position == ring.first + 1
+
+
+def test_today_is_the_day_of_each_scope_in_its_own_zone() -> None:
+    scopes = {
+        name: ScopeState()
+        for name in (DAY, "day:2026-11-22@Pacific/Auckland", "day:2026-11-22@UTC", "day:x@Mars", "s1")
+    }
+    assert todays(scopes, START) == [DAY]
+    assert todays(scopes, START + 2 * 3_600_000_000) == [DAY, "day:2026-11-22@Pacific/Auckland"]
+
+
+def test_a_cap_that_is_near_or_passed_says_so_without_colour() -> None:
+    live = Live(1)
+    state = live.money.scope("s1")
+    state.spent.add(700, 0)
+    live.set_cap("s1", Cap(tokens=1000))
+    said: list[str] = []
+    for more in (0, 100, 200):
+        state.reserved.add(more, 0)
+        said.append(next(text for row in budget_rows(live, NOW) for text, _ in row if "%" in text).strip())
+    assert said == ["70%", "80% !", "100% !!"]
+
+
+def test_the_budgets_of_many_tasks_are_bounded_and_say_so() -> None:
+    live = Live(1)
+    for number in range(SCOPED + 20):
+        live.apply([_entry(number + 1, task=f"t{number}")])
+        live.money.scope(f"s1/t{number}")
+    live.money.scope("s1")
+    assert len(live.scopes(NOW)) == SCOPED + 1
+    assert "all: `swarm cost --by task`" in budget_rows(live, NOW)[-1][0][0]
+
+
+async def test_a_reader_says_how_far_behind_it_is() -> None:
+    async def no_cap(scope: str, live: Live) -> Cap | None:
+        return None
+
+    async with open_log("memory:", clock=Clock()) as log:
+        entries = await a_random_history(log, Random(1))
+        live = Live(1)
+        reader = Reader(log, live, cap_of=no_cap, present=lambda: True)
+        live.apply(entries[:5])
+        assert reader.behind(live.at + 3_000_000) == "behind 3s"
+        assert reader.behind(live.at) == ""
+        reader.caught_up = True
+        assert reader.behind(live.at + 3_000_000) == ""
+
+
+@pytest.mark.parametrize("width", [0, 1, 20, 59, 60, 83, 84, 140])
+async def test_every_row_fits_any_width(width: int) -> None:
+    async with open_log("memory:", clock=Clock()) as log:
+        entries = await a_random_history(log, Random(3))
+    live = Live(1)
+    live.apply(entries)
+    for row in (task_row(live.rows[0], width, NOW), event_row(live.ring[0], UTC), budget_rows(live, NOW)[0]):
+        assert len("".join(text for text, _ in fitted(row, width))) == width
+
+
+def _entry(position: int, task: str = "") -> Entry:
+    event = TaskSubmitted(spec=TextRef("x"), title="t", decisions=1, type="code", complexity="simple")
+    return Entry(
+        position=position,
+        id=b"",
+        at=START,
+        topic="s1",
+        project="",
+        session=1,
+        task=task or "t",
+        step=0,
+        attempt=0,
+        cause=0,
+        event=event,
+    )

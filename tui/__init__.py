@@ -1,0 +1,1 @@
+"""The live view and the replay: reads the log, draws, decides nothing."""

@@ -1,0 +1,164 @@
+"""The live view: one screen over the log. It reads, folds and draws; it decides nothing and changes nothing.
+
+Reader -> Live (the fold, with a version for each pane) -> one timer -> the panes whose version has moved on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import tzinfo
+from typing import ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from events.log import Clock, EventLog, system_clock
+from events.views.sessions import SessionState
+from events.views.tasks import TaskState
+from tui.live import Live
+from tui.reader import CapOf, Reader
+from tui.rows import Row, budget_rows, event_row, header_row, task_head, task_row
+from tui.widgets.pane import Pane
+
+FPS = 8.0
+
+_FOOTER: Row = [(" q leave  ? keys  f follow  tab pane  ↑↓ jk move  b budgets", "faint")]
+_KEYS = """\
+q          leave; the run goes on
+f          follow the newest events again
+b          budgets, where the screen is narrow
+tab        next pane
+↑ ↓  j k   a line up or down
+pgup pgdn  a page up or down
+g G        to the start, to the end
+?          these keys; esc closes them"""
+
+
+class Keys(ModalScreen[None]):
+    """What can be pressed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss", show=False)]
+
+    def compose(self) -> ComposeResult:
+        yield Static(_KEYS, id="keys", markup=False)
+
+
+class WatchApp(App[None]):
+    """Follows the log from its start."""
+
+    CSS_PATH = "swarm.tcss"
+    TITLE = "swarm"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  # Textual declares it of the instance
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+c", "quit", "leave"),
+        Binding("question_mark", "keys", "keys"),
+        Binding("f", "follow", "follow"),
+        Binding("b", "budgets", "budgets"),
+    ]
+
+    def __init__(
+        self,
+        log: EventLog,
+        *,
+        session: int = 0,
+        state_of: Callable[[SessionState], str],
+        cap_of: CapOf,
+        present: Callable[[], bool] = lambda: True,
+        clock: Clock = system_clock,
+        zone: tzinfo | None = None,
+        fps: float = FPS,
+    ) -> None:
+        """Session 0 is the first that opens. `present` says whether the log is still where it was opened; `zone` is that
+        of the times shown, None the machine's."""
+        super().__init__()
+        self.live = Live(session)
+        self.reader = Reader(log, self.live, cap_of=cap_of, present=present)
+        self._state_of, self._clock, self._zone, self._fps = state_of, clock, zone, fps
+        self._state, self._looked = "", (0, -1)
+        self._task_states: list[TaskState] = []
+        self._budget_rows: list[Row] = []
+        self._make_panes()
+
+    def _make_panes(self) -> None:
+        ring, zone = self.live.ring, self._zone
+        self._header = Pane(id="header", count=lambda: 1, row=self._header_row, focus=False)
+        self._trouble = Static(id="trouble", markup=False)
+        self._tasks = Pane(id="tasks", count=lambda: len(self._task_states), row=self._task_row, head=task_head)
+        self._budget = Pane(id="budget", count=lambda: len(self._budget_rows), row=lambda i, _: self._budget_rows[i])
+        self._budget.border_title = Content("Budgets")
+        self._events = Pane(
+            id="events",
+            count=lambda: len(ring),
+            row=lambda i, _: event_row(ring[i], zone),
+            dropped=lambda: ring.first,
+            follows=True,
+        )
+        self._footer = Pane(id="footer", count=lambda: 1, row=lambda i, _: _FOOTER, focus=False)
+
+    def compose(self) -> ComposeResult:
+        yield self._header
+        yield self._trouble
+        with Horizontal(id="upper"):
+            yield self._tasks
+            yield self._budget
+        yield self._events
+        yield self._footer
+
+    def on_mount(self) -> None:
+        self._events.focus()
+        self.run_worker(self.reader.run(), name="reader")
+        self.set_interval(1 / self._fps, self.paint)
+
+    def paint(self) -> None:
+        """Draw the panes whose version has moved on. Ages, and whether the owner lives, are looked at once a second."""
+        now, versions = self._clock(), self.live.versions
+        self._look(now // 1_000_000)
+        self._header.paint((versions.header, self._state, self.reader.behind(now)))
+        if self._tasks.is_stale(versions.tasks):
+            self._task_states = self.live.rows
+            self._tasks.border_title = Content(f"Tasks {len(self._task_states)}")
+            self._tasks.paint(versions.tasks)
+        minute = now // 60_000_000  # at midnight another day is today
+        if self._budget.is_stale((versions.budget, minute)):
+            self._budget_rows = budget_rows(self.live, now)
+            self._budget.paint((versions.budget, minute))
+        if self._events.paint((versions.events, self._events.follow)):
+            self._events.border_title = Content(self._events_title())
+        self._footer.paint(0)
+        if self.reader.trouble and not self._trouble.has_class("-shown"):
+            self._trouble.update(Content(f"✘ {self.reader.trouble}"))
+            self._trouble.add_class("-shown")
+
+    def action_follow(self) -> None:
+        self._events.to_end()
+
+    def action_budgets(self) -> None:
+        self.screen.toggle_class("-budget")
+
+    def action_keys(self) -> None:
+        self.push_screen(Keys())
+
+    def _look(self, second: int) -> None:
+        """Ask who owns the session where that may have changed, and let the ages of open tasks go on."""
+        versions = self.live.versions
+        if second != self._looked[0] and any(task.status == "open" for task in self._task_states):
+            versions.tasks += 1
+        if (second, versions.header) != self._looked:
+            state = self.live.state
+            self._state = self._state_of(state) if state is not None else ""
+        self._looked = second, versions.header
+
+    def _events_title(self) -> str:
+        seen = self.live.ring.first + len(self.live.ring)
+        return f"Events {seen:,} {'● follow' if self._events.follow else '‖ paused, f follows'}"
+
+    def _header_row(self, index: int, width: int) -> Row:
+        now = self._clock()
+        return header_row(self.live, self._state, now, self.reader.behind(now))
+
+    def _task_row(self, index: int, width: int) -> Row:
+        return task_row(self._task_states[index], width, self._clock())

@@ -1,0 +1,148 @@
+"""What the screen shows of a log, folded from its entries: the panes read it, and draw where its version has moved on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from events.log import Entry, session_name
+from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.session import SessionOpened
+from events.views.money import MoneyView, ScopeState
+from events.views.sessions import SessionState, SessionsView
+from events.views.tasks import TaskState, TasksView
+from tui.words import status_of
+
+_ORDER = {"running": 0, "retrying": 0, "waiting": 1}
+SCOPED = 50  # tasks whose budgets are shown; `swarm show` tells those of any
+RING = 20_000  # events that can be scrolled back to; older ones are in the log
+
+
+class Cap(msgspec.Struct, frozen=True):
+    """The most that may be spent in a scope. None is no cap of that kind, or none that is known."""
+
+    tokens: int | None = None
+    nanos: int | None = None
+
+
+class Ring:
+    """The newest entries. Each keeps its number for ever, from 0; those before `first` are no longer held."""
+
+    def __init__(self, capacity: int = RING) -> None:
+        self._capacity = capacity
+        self._entries: list[Entry] = []
+        self.first = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, row: int) -> Entry:
+        """The entry in a row, from 0 for the oldest that is held."""
+        return self._entries[row]
+
+    def extend(self, entries: Sequence[Entry]) -> None:
+        self._entries.extend(entries)
+        too_many = len(self._entries) - self._capacity
+        if too_many > self._capacity // 10:  # a tenth more is held, so that not every event moves the whole list
+            del self._entries[:too_many]
+            self.first += too_many
+
+
+class Versions(msgspec.Struct):
+    """How often what a pane shows has changed."""
+
+    header: int = 0
+    tasks: int = 0
+    budget: int = 0
+    events: int = 0
+
+
+class Live:
+    """The view model. Session 0 is the first that opens. Everything that is spent is folded: a day's cap spans sessions.
+
+    What every fold needs is kept in the views; nothing here knows a clock, so the same log gives the same view.
+    """
+
+    def __init__(self, session: int, *, ring: int = RING) -> None:
+        self.session = session
+        self.sessions, self.tasks, self.money = SessionsView(), TasksView(), MoneyView()
+        self.ring = Ring(ring)
+        self.versions = Versions()
+        self.caps: dict[str, Cap] = {}
+        self.position = 0
+        self.at = 0  # of the newest entry, microseconds since 1970
+        self.asked: set[str] = set()  # scopes whose cap was looked up
+
+    def apply(self, entries: Sequence[Entry]) -> None:
+        """Fold a batch; the panes that it touches get a new version, once."""
+        own: list[Entry] = []
+        money = False
+        for entry in entries:
+            self.sessions.apply(entry)
+            self.tasks.apply(entry)
+            self.money.apply(entry)
+            if not self.session and isinstance(entry.event, SessionOpened):
+                self.session = entry.session
+            if entry.session == self.session:
+                own.append(entry)
+            money = money or isinstance(entry.event, _MONEY)
+        if entries:
+            self.position, self.at = entries[-1].position, entries[-1].at
+            self.versions.header += 1
+        if own:
+            self.ring.extend(own)
+            self.versions.events += 1
+            self.versions.tasks += 1
+        if money:
+            self.versions.budget += 1
+
+    def set_cap(self, scope: str, cap: Cap | None) -> None:
+        self.asked.add(scope)
+        if cap is not None:
+            self.caps[scope] = cap
+            self.versions.budget += 1
+            self.versions.header += 1
+
+    @property
+    def state(self) -> SessionState | None:
+        return self.sessions.sessions.get(self.session)
+
+    @property
+    def rows(self) -> list[TaskState]:
+        """The tasks of the session: those at work, those that wait, those that ended; each as they were submitted."""
+        return sorted(self.tasks.of(self.session).values(), key=lambda task: _ORDER.get(status_of(task).word, 2))
+
+    def counts(self) -> Counter[str]:
+        """How many tasks are in which state, by the state's glyph."""
+        return Counter(status_of(task).glyph for task in self.tasks.of(self.session).values())
+
+    def scopes(self, now: int) -> list[tuple[str, ScopeState]]:
+        """The scopes to show, the widest first: today's, the session's, and those of its tasks in which something moved.
+
+        Of tasks there are at most `SCOPED`, in the order of `rows`.
+        """
+        own = session_name(self.session)
+        tasks = [f"{own}/{task.name}" for task in self.rows if f"{own}/{task.name}" in self.money.scopes]
+        names = [*todays(self.money.scopes, now), own, *tasks[:SCOPED]]
+        return [(name, self.money.scopes[name]) for name in names if name in self.money.scopes]
+
+
+_MONEY = (CallReserved, CallSettled, CallFailed, CallReleased, CallUnknown, CallOverran)
+
+
+def todays(scopes: Mapping[str, ScopeState], now: int) -> list[str]:
+    """Those of the scopes that are the day that holds `now` (microseconds since 1970), each in its own time zone."""
+    return [scope for scope in scopes if scope.startswith("day:") and _is_today(scope, now)]
+
+
+def _is_today(scope: str, now: int) -> bool:
+    day, _, zone = scope.removeprefix("day:").partition("@")
+    try:
+        where = ZoneInfo(zone) if zone else UTC
+    except (KeyError, ValueError, OSError):
+        return False  # a zone that this machine does not know: nothing can be said
+    return datetime.fromtimestamp(now // 1_000_000, where).date().isoformat() == day

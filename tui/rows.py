@@ -1,0 +1,182 @@
+"""The lines of the panes as pieces of text with a tone, for any width: what is drawn is decided here, without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, tzinfo
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from events.log import Entry, session_name
+from events.types.call import CallFailed, CallOverran, CallUnknown
+from events.types.session import SessionClosed
+from events.types.task import AttemptAbandoned, StepAccepted, StepRejected, TaskAccepted, TaskFailed, TaskHalted
+from events.views.money import ScopeState
+from events.views.tasks import TaskState
+from tui.lines import essence, id_of
+from tui.live import SCOPED, Cap, Live, todays
+from tui.words import Tone, attempt_of, count, span, status_of, usd, visible
+
+Piece = tuple[str, Tone]
+Row = list[Piece]
+
+_KINDS: dict[type, Tone] = {
+    StepAccepted: "good",
+    TaskAccepted: "good",
+    StepRejected: "bad",
+    TaskFailed: "bad",
+    TaskHalted: "warn",
+    CallFailed: "warn",
+    CallUnknown: "warn",
+    CallOverran: "warn",
+    AttemptAbandoned: "warn",
+    SessionClosed: "busy",
+}
+_STATES: dict[str, tuple[str, Tone]] = {
+    "running": ("● live", "busy"),
+    "finished": ("✔ finished", "good"),
+    "interrupted": ("‖ interrupted", "warn"),
+    "orphaned": ("✘ orphaned", "bad"),
+}
+WARN_PERCENT = 80  # of a cap: the mark from which a run prefers cheaper models
+_WIDE = 84  # columns from which the tasks have all columns
+
+
+class _Amounts(NamedTuple):
+    """What one scope holds of money or of tokens."""
+
+    spent: int
+    reserved: int
+    maybe: int
+    over: int
+
+
+def header_row(live: Live, state: str, now: int, behind: str) -> Row:
+    """The session, its state, its tasks, and what today has cost."""
+    if live.state is None:
+        return [("swarm  ", ""), (behind or "no session yet; start one with `swarm run`", "faint")]
+    word, tone = _STATES.get(state, (state, ""))
+    counts = live.counts()
+    tasks = "".join(f" {glyph}{counts[glyph]}" for glyph in "✔✘‖⊘●↻○" if counts[glyph])
+    named = f"  {session_name(live.session)}  {sum(counts.values())} tasks{tasks}  "
+    row: Row = [("swarm ", ""), (word, tone), (named, ""), *_today(live, now)]
+    if behind:
+        row.append((f"  {behind}", "warn"))
+    return [*row, (f"  {visible(live.state.title)}", "faint")]
+
+
+def _today(live: Live, now: int) -> Row:
+    days = todays(live.money.scopes, now)
+    spent = sum(live.money.scopes[name].spent.nanos for name in days)
+    caps = [cap.nanos for name in days if (cap := live.caps.get(name)) and cap.nanos is not None]
+    over = bool(caps) and spent > min(caps)
+    text = f"today {usd(spent)}" + (f" of {usd(min(caps))}" if caps else "")
+    return [(text + (" !!" if over else ""), "bad" if over else "")]
+
+
+def task_head(width: int) -> Row:
+    return _task_columns(width, ("STATE", "TASK", "ROLE", "MODEL", "TRY", "TOKENS", "COST", "AGE"), "faint", "faint")
+
+
+def task_row(task: TaskState, width: int, now: int) -> Row:
+    """A task; on a narrow screen without the columns that can be missed."""
+    status = status_of(task)
+    maybe = "?" if task.maybe_paid else ""
+    cells = (
+        f"{status.glyph} {status.word}",
+        task.name,
+        task.role or "-",
+        visible(task.model) or "-",
+        str(attempt_of(task)),
+        count(task.tokens),
+        usd(task.cost_nanos) + maybe,
+        span((task.ended_at or now) - task.submitted_at),
+    )
+    return _task_columns(width, cells, status.tone, "")
+
+
+def _task_columns(width: int, cells: Sequence[str], first: Tone, rest: Tone) -> Row:
+    state, name, role, model, attempt, tokens, cost, age = cells
+    wide = width >= _WIDE
+    fixed = 12 + 8 + 12 + 8 + (11 + 4 if wide else 0)
+    left = max(8, width - fixed - 1)
+    model_width = min(28, left // 2) if width >= 60 else 0
+    row: Row = [(_cell(state, 12), first), (_cell(name, left - model_width), rest)]
+    if wide:
+        row.append((_cell(role, 11), rest))
+    if model_width:
+        row.append((_cell(model, model_width), rest))
+    if wide:
+        row.append((f"{attempt:>3} ", rest))
+    return [*row, (f"{tokens:>7} {cost:>11} {age:>7}", rest)]
+
+
+def budget_rows(live: Live, now: int) -> list[Row]:
+    """For each scope what is spent, reserved and maybe paid, against its cap where one is known."""
+    rows: list[Row] = []
+    scopes = live.scopes(now)
+    for name, scope in scopes:
+        rows += _scope_rows(name, scope, live.caps.get(name) or Cap())
+    if len(scopes) > SCOPED:
+        rows.append([(f"at most {SCOPED} tasks here; all: `swarm cost --by task`", "faint")])
+    return rows or [[("nothing is spent or reserved yet", "faint")]]
+
+
+def _scope_rows(name: str, scope: ScopeState, cap: Cap) -> list[Row]:
+    money = _Amounts(scope.spent.nanos, scope.reserved.nanos, scope.maybe_paid.nanos, scope.overran.nanos)
+    tokens = _Amounts(scope.spent.tokens, scope.reserved.tokens, scope.maybe_paid.tokens, scope.overran.tokens)
+    return [
+        [(name.partition("@")[0].replace(":", " "), "busy")],
+        *_amount_rows("money", money, cap.nanos, usd),
+        *_amount_rows("tokens", tokens, cap.tokens, count),
+    ]
+
+
+def _amount_rows(word: str, scope: _Amounts, cap: int | None, write: Callable[[int], str]) -> list[Row]:
+    """What is spent of what; below it what is reserved, maybe paid or over the reservation, where there is any."""
+    row: Row = [(f" {word:<6} {write(scope.spent)}" + (f" of {write(cap)}" if cap is not None else ""), "")]
+    if cap:
+        percent = 100 * (scope.spent + scope.reserved) // cap
+        mark: Piece = (" !!", "bad") if percent >= 100 else (" !", "warn") if percent >= WARN_PERCENT else ("", "")
+        row.append((f"  {percent}%{mark[0]}", mark[1]))
+    parts = ((scope.reserved, "reserved"), (scope.maybe, "maybe paid"), (scope.over, "over"))
+    more = " · ".join(f"{write(amount)} {what}" for amount, what in parts if amount)
+    return [row, [(f"        {more}", "warn")]] if more else [row]
+
+
+def event_row(entry: Entry, zone: tzinfo | None) -> Row:
+    moment = datetime.fromtimestamp(entry.at // 1_000_000, zone)
+    tone = _KINDS.get(type(entry.event), "")
+    return [
+        (f"{entry.position:>6} {moment:%H:%M:%S} ", "faint"),
+        (f"{entry.kind:<17} ", tone),
+        (f"{_cell(_short_id(entry), 14)}", ""),
+        (essence(entry), "faint"),
+    ]
+
+
+def _short_id(entry: Entry) -> str:
+    return id_of(entry).partition("/")[2] or id_of(entry)
+
+
+def fitted(row: Row, width: int) -> Row:
+    """The row cut or filled to exactly `width` cells; a cut shows as an ellipsis."""
+    used, fitting = 0, list[Piece]()
+    for text, tone in row:
+        room = width - used
+        size = cell_len(text)
+        if size > room:
+            fitting.append((set_cell_size(text, max(0, room - 1)) + "…" if room > 0 else "", tone))
+            return fitting
+        fitting.append((text, tone))
+        used += size
+    fitting.append((" " * (width - used), ""))
+    return fitting
+
+
+def _cell(text: str, width: int) -> str:
+    """A column's text with one blank behind it, cut with an ellipsis."""
+    if cell_len(text) >= width:
+        return set_cell_size(text, max(0, width - 2)) + "… " if width > 2 else " " * width
+    return set_cell_size(text, width)
