@@ -68,7 +68,7 @@ async def _run(args: argparse.Namespace) -> int:
     source = await anyio.Path(path).read_text("utf-8", "replace")
     with log_errors():
         async with open_log(loaded.settings.log) as log:
-            await require_trust(log, file, trusted=args.trust, output=output)
+            await require_trust(log, file, trusted=args.trust, output=output, redact=secrets.redact)
 
             async def session(faces: Faces) -> Result:
                 return await run_file(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from events.log import EventLog, NewEvent, open_log
 from events.types.session import FileTrusted
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, settings_of
+from swarm.cli.running import secrets_of
 from swarm.errors import ConfirmationNeeded
 
 if TYPE_CHECKING:
@@ -37,33 +39,37 @@ async def _trust(args: argparse.Namespace) -> int:
     if not file.commands:
         output.line(f"{file.path} runs no command; there is nothing to confirm")
         return 0
+    settings = settings_of(args)
+    redact = secrets_of(settings).redact
     with log_errors():
-        async with open_log(settings_of(args).log) as log:
+        async with open_log(settings.log) as log:
             if await is_trusted(log, file):
                 output.line(f"{file.path} is trusted already")
                 return 0
-            show_commands(file, output)
+            show_commands(file, output, redact)
             if not args.yes and not output.confirm(
                 "Confirm these commands?", remedy=f"say `swarm trust --yes {file.path}`"
             ):
                 output.note("nothing was confirmed")
                 return 1
-            await record_trust(log, file)
+            await record_trust(log, file, redact)
     output.line(f"trusted: the {len(file.commands)} commands of {file.path}, until one of them changes")
     return 0
 
 
-def show_commands(file: TaskFile, output: Output) -> None:
+def show_commands(file: TaskFile, output: Output, redact: Callable[[str], str]) -> None:
     """Show what the file runs, with the variables that it sets."""
     output.note(f"{file.path} runs these commands in a copy of {Path.cwd()}:")
     for task in file.tasks:
         for check in task.checks:
             if check.run is not None:
                 env = "".join(f"{name}={value} " for name, value in task.env.items())
-                output.note(f"  {task.id}: {env}{check.run}")
+                output.note(redact(f"  {task.id}: {env}{check.run}"))
 
 
-async def require_trust(log: EventLog, file: TaskFile, *, trusted: bool, output: Output) -> None:
+async def require_trust(
+    log: EventLog, file: TaskFile, *, trusted: bool, output: Output, redact: Callable[[str], str]
+) -> None:
     """See that a person confirmed the file's commands; ask where one can be asked.
 
     Raises ConfirmationNeeded. `trusted` says that the command line confirms them.
@@ -71,12 +77,12 @@ async def require_trust(log: EventLog, file: TaskFile, *, trusted: bool, output:
     if not file.commands or await is_trusted(log, file):
         return
     if not trusted:
-        show_commands(file, output)
+        show_commands(file, output, redact)
         question = f"The commands of {file.path} were not confirmed before. Run them?"
         remedy = f"look at them and say `swarm trust {file.path}`, or run it with `--trust`"
         if not output.confirm(question, remedy=remedy):
             raise ConfirmationNeeded("The commands were not confirmed.", remedy=remedy)
-    await record_trust(log, file)
+    await record_trust(log, file, redact)
 
 
 async def is_trusted(log: EventLog, file: TaskFile) -> bool:
@@ -91,9 +97,11 @@ async def is_trusted(log: EventLog, file: TaskFile) -> bool:
     return False
 
 
-async def record_trust(log: EventLog, file: TaskFile) -> None:
-    await log.append([NewEvent(event=_trusted(file), topic=TOPIC)])
+async def record_trust(log: EventLog, file: TaskFile, redact: Callable[[str], str]) -> None:
+    await log.append([NewEvent(event=_trusted(file, redact), topic=TOPIC)])
 
 
-def _trusted(file: TaskFile) -> FileTrusted:
-    return FileTrusted(digest=file.commands_digest, path=str(Path.cwd() / file.path), commands=file.commands)
+def _trusted(file: TaskFile, redact: Callable[[str], str]) -> FileTrusted:
+    """The confirmation: its digest is of the commands as they stand in the file, what is shown of them has no secrets."""
+    commands = tuple(redact(command) for command in file.commands)
+    return FileTrusted(digest=file.commands_digest, path=str(Path.cwd() / file.path), commands=commands)

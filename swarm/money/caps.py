@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -47,7 +47,7 @@ class Wait(msgspec.Struct, frozen=True):
     scope: str
 
 
-def admit(need: Need, money: MoneyView, settling: dict[str, Amount]) -> Grant | Wait | BudgetExceeded:
+def admit(need: Need, money: MoneyView, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:
     """Decide a call from what is spent and reserved.
 
     `settling` is what of each scope's reservations can still become less: calls in flight under a living owner. It is sent

@@ -53,6 +53,13 @@ class _Request(msgspec.Struct, kw_only=True):
     future: asyncio.Future[Reserved | Wait]
 
 
+class _Waiting(msgspec.Struct, frozen=True):
+    """One that was told to wait: for which scope, and what was folded when that was decided."""
+
+    scope: str
+    seen: int
+
+
 class Ledger:
     """Reserves for the calls of this process on one log."""
 
@@ -65,7 +72,7 @@ class Ledger:
         self._line: list[_Request] = []
         self._committing = False
         self._tickets = 0
-        self._waiting: dict[int, str] = {}  # ticket -> the scope that has no room for it
+        self._waiting: dict[int, _Waiting] = {}  # by ticket
 
     def ticket(self) -> int:
         """A place in the line of those who may have to wait; kept until the call is granted or given up."""
@@ -91,15 +98,11 @@ class Ledger:
                 await self._commit_line()
             outcome = await request.future
         assert outcome is not None, "a request is granted, told to wait, or refused"
-        if isinstance(outcome, Wait):
-            self._waiting[ticket] = outcome.scope
-        else:
-            self._waiting.pop(ticket, None)
         return outcome
 
     async def room(self, *, ticket: int) -> None:
-        """Return when something happened that may have made room."""
-        seen = self._position
+        """Return when something happened that may have made room, also while the answer was on its way."""
+        seen = self._waiting[ticket].seen
         try:
             while not await self._log.wait(seen, timeout=LOOK_S):
                 if self._first(ticket):
@@ -113,14 +116,14 @@ class Ledger:
         self._waiting.pop(ticket, None)
 
     def _first(self, ticket: int) -> bool:
-        scope = self._waiting.get(ticket)
-        return all(other >= ticket for other, theirs in self._waiting.items() if theirs == scope)
+        scope = self._waiting[ticket].scope
+        return all(other >= ticket for other, theirs in self._waiting.items() if theirs.scope == scope)
 
     async def _commit_line(self) -> None:
         self._committing = True
         try:
             while self._line:
-                batch, self._line = self._line, []
+                batch, self._line = sorted(self._line, key=lambda request: request.ticket), []
                 try:
                     await self._commit(batch)
                 except Exception as error:
@@ -151,14 +154,16 @@ class Ledger:
     async def _decide_and_append(self, batch: list[_Request]) -> None:
         await self._catch_up()
         granted: list[tuple[_Request, Grant, Intent]] = []
+        settling = self._settling()
         try:
             for request in batch:
                 if request.future.done():
                     continue
-                decision = self._decide(request)
+                decision = self._decide(request, settling)
                 if isinstance(decision, Grant):
                     granted.append((request, decision, request.make(decision)))
                     self._take(request.need, decision, 1)
+                    _add(settling, request.need.scopes, decision.tokens, decision.nanos)
                 elif isinstance(decision, Wait):
                     request.future.set_result(decision)
                 else:
@@ -169,14 +174,16 @@ class Ledger:
         if granted:
             await self._append(granted)
 
-    def _decide(self, request: _Request) -> Grant | Wait | BudgetExceeded:
-        settling = self._settling()
+    def _decide(self, request: _Request, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:
         decision = admit(request.need, self.money, settling)
         if isinstance(decision, Grant):
             capped = {cap.scope for cap in request.need.caps}
-            ahead = [scope for ticket, scope in self._waiting.items() if ticket < request.ticket and scope in capped]
-            if ahead:
-                return Wait(ahead[0])
+            ahead = [each.scope for ticket, each in self._waiting.items() if ticket < request.ticket]
+            decision = next((Wait(scope) for scope in ahead if scope in capped), decision)
+        if isinstance(decision, Wait):  # known at once to those behind it in the same batch
+            self._waiting[request.ticket] = _Waiting(decision.scope, self._position)
+        else:
+            self._waiting.pop(request.ticket, None)
         return decision
 
     def _settling(self) -> dict[str, Amount]:
@@ -188,8 +195,7 @@ class Ledger:
                 state = self._sessions.sessions.get(held.session)
                 living[held.session] = state is not None and state.claim is not None and self._lives(state.claim)
             if living[held.session]:
-                for scope in held.scopes:
-                    settling.setdefault(scope, Amount()).add(held.tokens, held.nanos)
+                _add(settling, held.scopes, held.tokens, held.nanos)
         return settling
 
     def _take(self, need: Need, grant: Grant, sign: int) -> None:
@@ -230,6 +236,11 @@ class Ledger:
             if entry.topic == TOPIC:
                 self._head = entry.position
             self._position = entry.position
+
+
+def _add(amounts: dict[str, Amount], scopes: Sequence[str], tokens: int, nanos: int) -> None:
+    for scope in scopes:
+        amounts.setdefault(scope, Amount()).add(tokens, nanos)
 
 
 def _without_lost(batch: list[_Request], conflict: Conflict) -> list[_Request]:

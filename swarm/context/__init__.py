@@ -1,0 +1,1 @@
+"""What a task is given to read: its inputs, as texts."""

@@ -1,0 +1,1 @@
+"""What touches the world around a draft: the work copy, commands, and delivery to the user's files."""

@@ -1,0 +1,64 @@
+"""A secret that the process knows goes nowhere: not into the log, a request, a screen, or a file outside of the work copy."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.processes import environment
+from tests.provider import Answer, provider_thread
+from tests.team import play, role_of, swarm
+
+CANARY = "sk-canary-4f1d9b7c2e8a6035"
+FORMS = (CANARY, base64.b64encode(CANARY.encode()).decode())
+
+
+def leak(body: dict[str, Any]) -> Answer:
+    """A model that repeats the secret in its answers, as one that found it elsewhere would."""
+    if role_of(body) == "worker":
+        return Answer(f"The key is {CANARY}.")
+    return play(body)
+
+
+def test_a_canary_in_environment_prompt_input_check_output_and_error_appears_nowhere(tmp_path: Path) -> None:
+    project, home = tmp_path / "project", tmp_path / "home"
+    project.mkdir()
+    home.mkdir()
+    (project / "config.ini").write_text(f"key = {CANARY}\n")
+    (project / "task.yaml").write_text(
+        f"""
+prompt: Say what {CANARY} in the file is.
+input: config.ini
+output: said.txt
+limits: {{attempts: 2}}
+check:
+  - {{run: "cat config.ini; echo {CANARY} >&2; exit 1", name: "prints {CANARY}"}}
+"""
+    )
+    told: list[str] = []
+    with provider_thread(leak) as provider:
+        env = {"MY_SERVICE_API_KEY": CANARY}
+        words = ["run", "task.yaml", "--trust", "--endpoint", provider.url, "--model", "m"]
+        for more in ([], ["--json"], ["--debug", "-v"], ["--progress", "json"]):
+            done = swarm(*words, *more, home=home, cwd=project, env=env)
+            assert done.returncode == 1, done.stderr
+            told += [done.stdout, done.stderr]
+        told += [request.target + str(request.body) for request in provider.requests]
+        assert len(provider.requests) >= 8
+    # an error that quotes it: a server that is not there, named with the secret in its path
+    done = swarm("run", "task.yaml", "--endpoint", f"http://127.0.0.1:9/{CANARY}", home=home, cwd=project, env=env)
+    told += [done.stdout, done.stderr]
+    for words in (["show"], ["log", "--texts"], ["show", "--json"], ["log", "--json", "--texts"], ["replay"], ["ps"]):
+        done = swarm(*words, home=home, cwd=project, env=env)
+        told += [done.stdout, done.stderr]
+    written = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
+    assert any(b"[secret:MY_SERVICE_API_KEY]" in content for content in written)
+    for form in FORMS:
+        assert not [text for text in told if form in text]
+        assert not [content for content in written if form.encode() in content]
+    assert not (project / "said.txt").exists()
+
+
+def test_the_environment_of_these_tests_holds_nothing_else() -> None:
+    assert set(environment(Path("/nowhere"))) == {"HOME", "PATH", "PYTHONPATH"}
