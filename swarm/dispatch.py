@@ -17,7 +17,7 @@ from events.types.task import TaskAccepted, TaskFailed, TaskHalted
 from events.views.tasks import TaskState, TasksView
 from events.views.trails import TrailsView
 from swarm.calls import Calls, Connected, Stopped, Terms
-from swarm.cycle import Open, Placed, Work, accepted, consequences, next_step
+from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError, UsageError
 from swarm.journal import Attempt, Journal, Recorded
 from swarm.messages import Arm
@@ -46,6 +46,7 @@ class Faces(msgspec.Struct, kw_only=True):
     """What a session is given of its caller: whom it shows its entries, whom it asks, and how it is told to stop."""
 
     observe: Callable[[Sequence[Entry]], None]
+    recall: Callable[[Sequence[Entry]], None] = lambda _: None  # what stood in the log before: known, and no news
     confirm: Callable[
         [str], Awaitable[bool]
     ]  # asks about paid calls; raises ConfirmationNeeded where nobody can be asked
@@ -145,9 +146,14 @@ class Dispatcher:
         return list(touched)
 
     def _done(self) -> bool:
+        """Nothing runs and nothing follows: each task has ended, or waits for one that was halted."""
+        if self._running:
+            return False
         if self._calls.stopping:
-            return not self._running
-        return not self._running and all(task.status != "open" for task in self.tasks.values())
+            return True
+        if any(at > self._position for at in self._appended.values()):
+            return False
+        return all(next_step(task, self.tasks) == Next() for task in self.tasks.values())
 
     async def _advance(self, name: str) -> None:
         task = self.tasks[name]
@@ -197,7 +203,11 @@ class Dispatcher:
             role, function = ROLES[open_.work]
             call = self._calls.for_attempt(attempt, lambda: self._terms(task), turns=task.limits.turns)
             job = self._job(open_, state, task, role)
-            outcome: list[Placed] = await function(job, attempt=attempt, call=call)
+            try:
+                outcome: list[Placed] = await function(job, attempt=attempt, call=call)
+            except NoModelAvailable as error:
+                barred = allowed_arms(self._plan, task, role)[1]
+                raise NoModelAvailable(role=role, reasons={**barred, **error.reasons}) from error
             return outcome
         except (Stopped, OwnerLost):
             raise

@@ -169,6 +169,7 @@ async def _open(
                 tasks.apply(entry)
                 journal.apply(entry)
         position = entries[-1].position
+        faces.recall([entry for entry in entries if entry.session == owner.session])
     async with (
         open_models(plan.roster, environ) as models,
         open_surroundings(root, log, tasks_now, secrets.redact) as surroundings,

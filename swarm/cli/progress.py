@@ -30,6 +30,10 @@ STYLES = {"accepted": "green", "failed": "red", "halted": "yellow", "cancelled":
 class Progress(Protocol):
     """Shows a session's entries as they come; `run` paints until it is cancelled, `close` leaves the screen whole."""
 
+    def recall(self, entries: Sequence[Entry]) -> None:
+        """Know what stood in the log before; it is no news."""
+        ...
+
     def observe(self, entries: Sequence[Entry]) -> None: ...
 
     async def run(self) -> None: ...
@@ -53,6 +57,9 @@ def progress_of(mode: Mode, output: Output) -> Progress:
 
 
 class Silent:
+    def recall(self, entries: Sequence[Entry]) -> None:
+        pass
+
     def observe(self, entries: Sequence[Entry]) -> None:
         pass
 
@@ -70,6 +77,10 @@ class Plain:
         self._output = output
         self._view = TasksView()
         self._said = time.monotonic()
+
+    def recall(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._view.apply(entry)
 
     def observe(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -95,6 +106,9 @@ class JsonLines:
 
     def __init__(self, output: Output) -> None:
         self._output = output
+
+    def recall(self, entries: Sequence[Entry]) -> None:
+        pass
 
     def observe(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -124,6 +138,10 @@ class Live:
         self._view = TasksView()
         self._lines = 0
         self._dirty = False
+
+    def recall(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._view.apply(entry)
 
     def observe(self, entries: Sequence[Entry]) -> None:
         for entry in entries:

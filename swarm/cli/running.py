@@ -128,7 +128,11 @@ async def carry_out(
     """Run a session under a display and under Ctrl-C; return its result and the exit code."""
     progress = progress_of(args.progress, output)
     faces = Faces(
-        observe=progress.observe, confirm=_confirmation(args, output), stop=anyio.Event(), abort=anyio.Event()
+        observe=progress.observe,
+        recall=progress.recall,
+        confirm=_confirmation(args, output),
+        stop=anyio.Event(),
+        abort=anyio.Event(),
     )
     received: list[int] = []
     result: Result | None = None

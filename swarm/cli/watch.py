@@ -16,6 +16,8 @@ from swarm.cli.names import find
 from swarm.cli.recorded import presence_of, recorded, settings_of, zone_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
+from swarm.plan import Plan
+from swarm.session import recorded_plan
 from swarm.settings import Settings
 from swarm.task import Task
 
@@ -73,29 +75,34 @@ def watch_app(log: EventLog, session: int, settings: Settings, *, fps: float = 8
         log,
         session=session,
         state_of=state,
-        cap_of=cap_reader(log, settings),
+        cap_of=cap_reader(log),
         present=presence_of(log.url),
         zone=zone_of(settings),
         fps=fps,
     )
 
 
-def cap_reader(log: EventLog, settings: Settings) -> CapOf:
-    """Return what looks up the caps that are known: of a day and a kind of session from settings, of a task from itself."""
+def cap_reader(log: EventLog) -> CapOf:
+    """Return what looks up the caps that hold: of the day and the session from its recorded plan, of a task from itself."""
 
     async def cap_of(scope: str, live: Live) -> Cap | None:
         from tui.live import Cap
 
+        plan = await _plan(log, live)
         if scope.startswith("day:"):
-            return Cap(nanos=settings.budget.day_nanos)
+            return Cap(nanos=plan.day_nanos) if plan else None
         if scope == session_name(live.session):
-            kind = live.state.type if live.state else ""
-            tokens = settings.budget.session_tokens
-            of_kind = {"direct": tokens.direct, "cron": tokens.cron}
-            return Cap(tokens=of_kind[kind]) if kind in of_kind else None
+            return Cap(tokens=plan.session_tokens, nanos=plan.session_nanos) if plan else None
         return await _task_cap(log, live, scope.partition("/")[2])
 
     return cap_of
+
+
+async def _plan(log: EventLog, live: Live) -> Plan | None:
+    try:
+        return await recorded_plan(log, live.state) if live.state else None
+    except (TextMissing, msgspec.MsgspecError):
+        return None  # shown without its caps: nothing else depends on them here
 
 
 async def _task_cap(log: EventLog, live: Live, name: str) -> Cap | None:

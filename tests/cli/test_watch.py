@@ -22,7 +22,6 @@ from events.views.sessions import SessionsView
 from events.views.tasks import TasksView
 from swarm.cli.main import main
 from swarm.cli.watch import cap_reader
-from swarm.settings import load_settings
 from tests.tui.recordings import DAY, at_home, recorded_log, recording
 from tui.live import Cap, Live
 
@@ -132,14 +131,13 @@ def test_where_it_cannot_draw_watch_says_what_to_use(
     assert said in capsys.readouterr().err
 
 
-async def test_the_caps_that_are_known_are_those_of_settings_and_of_the_task(log: str, tmp_path: Path) -> None:
-    settings = load_settings(tmp_path, environ=os.environ).settings
+async def test_the_caps_that_are_shown_are_those_of_the_recorded_plan_and_of_the_task(log: str) -> None:
     async with open_log(log, read_only=True) as opened:
         live = Live(1)
         live.sessions, live.tasks = await fold(opened, SessionsView()), await fold(opened, TasksView())
-        cap_of = cap_reader(opened, settings)
-        assert await cap_of(DAY, live) == Cap(nanos=settings.budget.day_nanos)
-        assert await cap_of("s1", live) == Cap(tokens=settings.budget.session_tokens.direct)
+        cap_of = cap_reader(opened)
+        assert await cap_of(DAY, live) == Cap(nanos=500_000_000)
+        assert await cap_of("s1", live) == Cap(tokens=10_000)
         assert await cap_of("s1/ship", live) == Cap(tokens=4000)
         assert await cap_of("s1/build", live) is None
         assert await cap_of("s1/nothing", live) is None

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
 from events.blobs import Known, Pack
@@ -29,10 +30,17 @@ from events.types.task import (
     TaskFailed,
     TaskSubmitted,
 )
+from swarm.connect import Roster
+from swarm.plan import Plan
 
 START = 1_795_255_200_000_000  # 2026-11-21 10:00:00 UTC
 DAY = "day:2026-11-21@UTC"
 EVIL = "\x1b]0;pwned\x07\x1b[31m[bold]red[/] \u202egnol.exe"
+
+SETTINGS = msgspec.json.encode(
+    Plan(roster=Roster(models=(), providers=()), day_nanos=500_000_000, session_tokens=10_000)
+).decode()
+"""What the sessions run with: half a dollar a day, 10,000 tokens a session."""
 
 
 class Clock:
@@ -75,7 +83,9 @@ class Writer:
     async def open(self, title: str, *, type: str = "direct", pid: int = 0) -> None:
         """A session that is owned by a process; by default by this one."""
         pack, pid = Pack(Known()), pid or os.getpid()
-        opened = SessionOpened(type=type, title=title, directory="/srv/project", version="0", settings=pack.put("{}"))
+        opened = SessionOpened(
+            type=type, title=title, directory="/srv/project", version="0", settings=pack.put(SETTINGS)
+        )
         await self.pack(pack, opened, topic="sessions")
         claim = SessionClaimed(
             owner=f"ann@host, pid {pid}",
