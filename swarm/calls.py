@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import anyio
@@ -30,7 +31,7 @@ from swarm.money.prices import cost_nanos, counted_tokens
 from swarm.text.tokens import most_tokens
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-KEY_REFUSED = (401, 402, 403)  # no call of this session will be answered
+REFUSES_ALL = (401, 402, 403, 404, 429)  # key, credit, no such model, quota: where waiting does not help
 LEAST_USEFUL = 2  # an answer clamped to less than 1/2 of what was asked for is of no use
 
 
@@ -161,22 +162,31 @@ class Calls:
         else:
             current = _pick(pick, excluded, nth + 1, order)
         while current is not None:
-            outcome, nth = await self._tries_of(order, current, nth)
+            tried = current.arm.model
+            others = partial(_pick, pick, {**excluded, tried: ""}, nth + 1, order)
+            outcome, nth = await self._tries_of(order, current, nth, others)
             if isinstance(outcome, Answer):
                 return outcome
-            excluded[current.arm.model] = reason = self._redact(str(outcome))
-            if outcome.status in KEY_REFUSED or outcome.failure is Failure.SWITCH:
-                self._out[current.arm.model] = reason
+            excluded[tried] = reason = self._redact(str(outcome)).removeprefix(f"{tried}: ")
+            if _is_out(outcome):
+                self._out[tried] = reason
             current = _pick(pick, excluded, nth + 1, order)
         raise NoModelAvailable(role=order.attempt.role, reasons=excluded)
 
-    async def _tries_of(self, order: _Order, pick: Pick, nth: int) -> tuple[Answer | ProviderError, int]:
-        """Try one arm as often as its failures are worth waiting for; return what came of it and the number of the last try."""
+    async def _tries_of(
+        self, order: _Order, pick: Pick, nth: int, others: Callable[[], Pick | None]
+    ) -> tuple[Answer | ProviderError, int]:
+        """Try one arm as often as its failures are worth waiting for; return what came of it and the number of the last try.
+
+        One that asks for a long silence is waited for only where there are no others.
+        """
         last = nth + self._tries
         while True:
             nth += 1
             outcome = await self._try(order, pick, nth)
             if isinstance(outcome, Answer) or outcome.failure is not Failure.WAIT or nth == last:
+                return outcome, nth
+            if (outcome.retry_after_s or 0) > LONGEST_PAUSE_S and others() is not None:
                 return outcome, nth
             pick = msgspec.structs.replace(pick, choice=None)  # it was made once, and stands before the first try
             await self._pause(pick.arm, outcome, nth)
@@ -363,6 +373,11 @@ class Calls:
             return
         pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (nth - 1))
         await self._sleep(pause * (0.5 + random.random() / 2))
+
+
+def _is_out(error: ProviderError) -> bool:
+    """Whether the model will answer no call of this session, whatever is asked."""
+    return error.failure is Failure.SWITCH or (error.failure is Failure.STOP and error.status in REFUSES_ALL)
 
 
 def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: _Order) -> Pick | None:

@@ -13,6 +13,7 @@ SwarmError
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import cast
 
 
 class SwarmError(Exception):
@@ -127,6 +128,25 @@ class ProviderError(SwarmError):
         self.failure, self.sent, self.charged = failure, sent, charged
         self.status, self.retry_after_s = status, retry_after_s
         super().__init__(message)
+
+
+def gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error of a task group that says most: the loss of the session, then what we know, then anything."""
+    leaves: list[BaseException] = []
+
+    def gather(error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+                gather(inner)
+        else:
+            leaves.append(error)
+
+    gather(group)
+    for kind in (OwnerLost, SwarmError, Exception):
+        for leaf in leaves:
+            if isinstance(leaf, kind):
+                return leaf
+    return leaves[0]
 
 
 def amount(value: int, unit: str) -> str:

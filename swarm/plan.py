@@ -47,7 +47,6 @@ def classified(task: Task, input_size: int) -> Complexity:
         task.prompt,
         input_size=input_size,
         checks=len(task.checks),
-        outputs=1 + len(task.outputs) if task.output else len(task.outputs),
         accept=task.accept,
     )
 

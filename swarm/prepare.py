@@ -33,6 +33,8 @@ def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan
     """
     prepared: list[Prepared] = []
     for task in file.tasks:
+        if len(file.tasks) == 1 and task.budget == file.budget:
+            task = msgspec.structs.replace(task, budget=None)  # the run's cap says it; a resume can raise that one
         readable = tuple(source for source in task.inputs if source.from_task is None)
         size = sum(len(each.text.encode("utf-8", "replace")) for each in read_inputs(readable, root, redact, {}))
         paths = [task.output.path] if task.output else []

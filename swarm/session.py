@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
 
 import msgspec
 
@@ -22,7 +21,7 @@ from events.views.tasks import TaskState, TasksView
 from events.views.trails import TrailsView
 from swarm.connect import open_models
 from swarm.dispatch import Dispatcher, Faces
-from swarm.errors import OwnerLost, SwarmError
+from swarm.errors import gravest
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, lives, open_session, take_session
@@ -134,7 +133,7 @@ async def _run_owned(
             await opened.catch_up()
             return await _close(owner, opened)
     except BaseExceptionGroup as group:
-        raise _gravest(group) from group
+        raise gravest(group) from group
 
 
 @asynccontextmanager
@@ -242,22 +241,3 @@ async def _task_result(log: EventLog, task: TaskState) -> TaskResult:
         cost_nanos=task.cost_nanos,
         maybe_paid=task.maybe_paid,
     )
-
-
-def _gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error of a task group that says most: the loss of the session, then what we know, then anything."""
-    leaves: list[BaseException] = []
-
-    def gather(error: BaseException) -> None:
-        if isinstance(error, BaseExceptionGroup):
-            for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-                gather(inner)
-        else:
-            leaves.append(error)
-
-    gather(group)
-    for kind in (OwnerLost, SwarmError, Exception):
-        for leaf in leaves:
-            if isinstance(leaf, kind):
-                return leaf
-    return leaves[0]

@@ -30,18 +30,10 @@ CHEAP_OUTPUT_NANOS = 2_000_000_000
 """Up to this price per million output tokens a model is of the cheap tier, unless settings name its tier."""
 
 
-class SessionTokens(msgspec.Struct, frozen=True, kw_only=True):
-    """The token cap of a session that has none of its own."""
-
-    direct: int  # a prompt on the command line
-    cron: int  # a scheduled run
-
-
 class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What may be spent where nothing else is said."""
 
     day_nanos: int  # nano-dollars a day, over the whole log
-    session_tokens: SessionTokens
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,12 +183,7 @@ def _build(layers: Layers) -> Settings:
         on_unknown=value["on_unknown",],
         judge=value["judge",],
         transport=value["transport",],
-        budget=BudgetSettings(
-            day_nanos=value["budget", "day_usd"],
-            session_tokens=SessionTokens(
-                direct=value["budget", "session_tokens", "direct"], cron=value["budget", "session_tokens", "cron"]
-            ),
-        ),
+        budget=BudgetSettings(day_nanos=value["budget", "day_usd"]),
         calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
         models=_models(layers, providers),
         providers=providers,

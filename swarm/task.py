@@ -41,7 +41,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     time_s: float | None = None  # from the task's start to its end
     attempts: int = 3  # tries of one step, 1 to 20
     turns: int | None = None  # calls of one attempt
-    parallel: int | None = None  # calls of the task at one time
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +49,6 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()  # globs
     text: str | None = None
     from_task: str | None = None  # the id of a task that stands in `needs`
-    from_output: str | None = None  # which of its `outputs`; None = its result
     max_tokens: int | None = None
     load: Literal["full", "name"] = "full"  # name: only the names of the files
 
@@ -84,7 +82,6 @@ class RoleConfig(msgspec.Struct, frozen=True, kw_only=True):
     tiers: tuple[Tier, ...] = ()
     models: tuple[str, ...] = ()  # names in settings
     prompt: str | None = None  # added to the role's own
-    budget: Budget | None = None
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +93,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()  # ids of the tasks that must be accepted before this one starts
     inputs: tuple[Input, ...] = ()
     output: Output | None = None  # where the result goes; None = only shown
-    outputs: Mapping[str, Output] = {}  # further files, by name
     checks: tuple[Check, ...] = ()
     accept: tuple[str, ...] = ()  # in prose, for the judge
     roles: Mapping[Role, RoleConfig] = {}
@@ -104,10 +100,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     budget: Budget | None = None
     limits: Limits = Limits()
     judge: Literal["free", "paid"] = "free"
-    start: Literal["free", "planned"] = "free"
     explore: bool | None = None  # None = by the task's complexity
-    priority: int = 0  # 0 to 9, the highest is started first
-    tags: tuple[str, ...] = ()
     env: Mapping[str, str] = {}  # environment variables of its commands
 
 

@@ -219,7 +219,7 @@ def _sources(node: Node) -> Iterator[Scalar]:
 
 
 def _check_source(source: Scalar, task_id: str, entries: dict[str, Node], needed: dict[str, Place]) -> None:
-    other, _, output = source.text.partition(".")
+    other, dot, output = source.text.partition(".")
     if other not in entries:
         meant = nearest(other, entries)
         message = f"'from' of task {task_id!r} is {shortened(other)}, which is no task{meant}"
@@ -228,12 +228,9 @@ def _check_source(source: Scalar, task_id: str, entries: dict[str, Node], needed
         raise Wrong(
             source.place, f"task {task_id!r} takes from {other!r}, but does not need it", f"add to it: `needs: {other}`"
         )
-    node = entries[other]
-    named = node.get("outputs") if isinstance(node, Mapping) else None
-    names = [key.text for key, _ in named.pairs] if isinstance(named, Mapping) else []
-    if output not in ("", "output", *names):
-        message = f"task {other!r} has no output {shortened(output)}{nearest(output, names)}"
-        raise Wrong(source.place, message, f"outputs there: {listed(['output', *names])}")
+    if dot and output != "output":
+        message = f"task {other!r} has no output {shortened(output)}"
+        raise Wrong(source.place, message, f"take its result: `from: {other}`")
 
 
 def _report_cycles(needs: dict[str, dict[str, Place]], report: Report) -> None:

@@ -21,7 +21,6 @@ from swarm.task import (
     Output,
     RoleConfig,
     Task,
-    is_id,
     parse_budget,
 )
 from swarm.taskvalues import (
@@ -113,10 +112,12 @@ def _input(node: Node, at: At) -> Input:
     exactly_one(node, at, found, ("files", "text", "from"))
     if "load" in found and "files" not in found:
         raise Wrong(node.place, f"'load' in {at.where} goes with 'files' only", "take it out")
-    if "source" in found:
-        found["from_task"], _, output = found.pop("source").partition(".")
-        found["from_output"] = output if output not in ("", "output") else None
     return Input(**found)
+
+
+def _source(node: Node, at: At) -> str:
+    """Read the task whose result is taken; `survey.output` is the same as `survey`."""
+    return text(node, at).removesuffix(".output")
 
 
 def _output(node: Node, at: At) -> Output:
@@ -160,10 +161,6 @@ def task_of(found: dict[str, Any], *, task_id: str, node: Node, at: At) -> Task:
     """Make a task of the fields that were found in `node`."""
     if "prompt" not in found:
         raise Wrong(node.place, f"{at.where} has no 'prompt'", "say what is to be done: `prompt: ...`")
-    paths = [output.path for output in (found.get("output"), *found.get("outputs", {}).values()) if output is not None]
-    twice = next((path for path in paths if paths.count(path) > 1), None)
-    if twice is not None:
-        raise Wrong(node.place, f"two outputs of {at.where} are written to {twice!r}", "give each a path of its own")
     return Task(id=task_id, **found)
 
 
@@ -184,13 +181,12 @@ _LIMITS: dict[str, Reader] = {
     "time": _SECONDS,
     "attempts": whole(1, MOST_ATTEMPTS),
     "turns": whole(1, 1000),
-    "parallel": whole(1, 1000),
 }
 
 _INPUT: dict[str, Reader] = {
     "files": items_in(_path),
     "text": text,
-    "from": text,
+    "from": _source,
     "max_tokens": _TOKENS,
     "load": one_of("full", "name", later=("outline", "relevant")),
 }
@@ -215,10 +211,9 @@ _CHECK: dict[str, Reader] = {
     "ignore_case": truth,
 }
 
-_ROLE: dict[str, Reader] = {"tiers": _TIERS, "models": names_in(text), "prompt": prose, "budget": budget}
+_ROLE: dict[str, Reader] = {"tiers": _TIERS, "models": names_in(text), "prompt": prose}
 
 _ENV = named(re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch, "use letters, digits and '_'", any_text)
-_OUTPUTS = named(lambda name: is_id(name) and name != "output", "use a-z, 0-9, '_' and '-', and not 'output'", _output)
 
 TASK: dict[str, Reader] = {
     "prompt": prose,
@@ -226,7 +221,6 @@ TASK: dict[str, Reader] = {
     "needs": names_in(text),
     "input": items_in(_input),
     "output": _output,
-    "outputs": _OUTPUTS,
     "check": items_in(_check),
     "accept": items_in(prose),
     "roles": _roles,
@@ -234,10 +228,7 @@ TASK: dict[str, Reader] = {
     "budget": budget,
     "limits": _limits,
     "judge": one_of("free", "paid"),
-    "start": one_of("free", "planned"),
     "explore": truth,
-    "priority": whole(0, 9),
-    "tags": names_in(text),
     "env": _ENV,
 }
 """The keys of a task, in the order in which they are told."""

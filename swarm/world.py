@@ -55,7 +55,7 @@ class Surroundings:
             copy=copy,
             root=self.root,
             output=task.output.path if task.output else None,
-            env=task.env,
+            env={**task.env, "SWARM_TASK": task.id},
             redact=self._redact,
         )
 

@@ -49,7 +49,6 @@ def place(tmp_path: Path) -> Place:
 def test_without_any_file_the_defaults_of_the_design_hold(tmp_path: Path) -> None:
     settings = load_settings(tmp_path, environ={"HOME": str(tmp_path)}).settings
     assert settings.budget.day_nanos == 500_000_000
-    assert (settings.budget.session_tokens.direct, settings.budget.session_tokens.cron) == (10_000, 20_000)
     assert (settings.on_unknown, settings.judge, settings.transport) == ("repeat", "free", "aiohttp")
     assert settings.log == str(tmp_path / ".local/share/swarm/log.db")
 
@@ -133,7 +132,7 @@ def test_all_problems_are_told_at_once_each_with_its_line(place: Place) -> None:
     [
         ("[budgett]\nday_usd = 1", 1, "did you mean 'budget'?"),
         ("[budget]\nday_uds = 1", 2, "did you mean 'day_usd'?"),
-        ("[budget.session_tokens]\ndirekt = 1", 2, "did you mean 'direct'?"),
+        ("[calls]\ntry = 1", 2, "did you mean 'tries'?"),
         ("budget = 3", 1, "write [budget] and its keys below it"),
         ("[log]\npath = 'x'", 1, "a text is expected, not a table"),
         ("[judge]", 1, "one of free, paid is expected, not a table"),

@@ -57,16 +57,13 @@ def test_every_form_of_a_task_becomes_its_normal_form() -> None:
         ),
         roles={
             "explorer": RoleConfig(tiers=("free",), models=("small",)),
-            "validator": RoleConfig(tiers=("cheap", "paid"), prompt="Be strict.", budget=Budget(tokens=2_000)),
+            "validator": RoleConfig(tiers=("cheap", "paid"), prompt="Be strict."),
         },
         tiers=("free", "cheap"),
         budget=Budget(usd_nanos=50_000_000),
-        limits=Limits(time_s=600.0, attempts=2, turns=10, parallel=4),
+        limits=Limits(time_s=600.0, attempts=2, turns=10),
         judge="paid",
-        start="planned",
         explore=True,
-        priority=9,
-        tags=("docs", "1.10"),
         env={"MODE": "on", "EMPTY": "", "LEVEL": "010"},
     )
     assert write == Task(
@@ -75,12 +72,12 @@ def test_every_form_of_a_task_becomes_its_normal_form() -> None:
         needs=("survey",),
         inputs=(Input(from_task="survey", max_tokens=6_000),),
         output=Output(path="docs/new.md", format="markdown"),
-        outputs={"notes": Output(path="notes.txt"), "fix": Output(path="fix.diff", format="patch")},
         checks=(Check(run="pytest -q"),),
         accept=("Names each function.",),
     )
     assert publish.needs == ("survey", "write")
-    assert publish.inputs == (Input(from_task="write", from_output="notes"), Input(from_task="survey"))
+    assert publish.inputs == (Input(from_task="write"), Input(from_task="survey"))
+    assert publish.output == Output(path="fix.diff", format="patch")
     assert publish.checks == (
         Check(run="test -s docs/new.md", name="there", timeout_s=60.0, feedback="Write the file.", required=False),
         Check(contains="swarm", ignore_case=True),
@@ -300,9 +297,7 @@ tasks = st.fixed_dictionaries(
             st.sampled_from(["explorer", "worker", "validator"]), st.just({"prompt": "Be brief."})
         ),
         "budget": st.sampled_from(["$0.05", "20k", {"usd": 1, "tokens": "1.5M"}]),
-        "priority": st.integers(0, 9),
         "explore": st.booleans(),
-        "tags": st.lists(texts, max_size=3),
         "env": st.dictionaries(st.sampled_from(["A", "B"]), texts),
     },
 )

@@ -63,14 +63,15 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
     ],
     "indentation": [(4, 4, "this does not belong to what stands above it", "start in the same column")],
     "input-from": [
-        (6, 20, "task 'survey' has no output 'gap' \u2013 did you mean 'gaps'?", "outputs there: output, gaps"),
+        (6, 20, "task 'survey' has no output 'gaps'", "take its result: `from: survey`"),
         (
             6,
-            40,
+            41,
             "'from' of task 'write' is 'survay', which is no task \u2013 did you mean 'survey'?",
             "survey, write, other",
         ),
-        (6, 56, "task 'write' takes from 'other', but does not need it", "add to it: `needs: other`"),
+        (6, 57, "task 'write' takes from 'other', but does not need it", "add to it: `needs: other`"),
+        (6, 72, "task 'survey' has no output ''", "take its result: `from: survey`"),
     ],
     "line-without-key": [(2, 1, "this line is neither 'key: value' nor part of a text", "add the ':'")],
     "list-at-top": [(1, 1, "a list stands at the top of the file", "under the key `tasks:`")],
@@ -87,7 +88,7 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
             "'tiers' of task 'a' is 'chep', which is not known \u2013 did you mean 'cheap'?",
             "local, free, cheap, paid",
         ),
-        (7, 15, "'priority' of task 'a' is '11', which is not from 0 to 9", "a whole number from 0 to 9"),
+        (7, 21, "'turns' of 'limits' of task 'a' is '1001', which is not from 1 to 1000", "from 1 to 1000"),
         (9, 5, "'prompt' in task 'b' has no value", "give it one"),
         (10, 24, "'attempts' of 'limits' of task 'b' is '21', which is not from 1 to 20", "from 1 to 20"),
         (10, 34, "'time' of 'limits' of task 'b': '1w' is not a time", "90s, 10m or 2h"),
@@ -109,8 +110,14 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
         (12, 36, f"'outline' for 'load' of 'input' of task 'a' {LATER}", "known here: full, name"),
         (13, 28, f"'schema' in 'output' of task 'a' {LATER}", "leave it out"),
         (14, 24, f"'count' in 'explorer' of 'roles' of task 'a' {LATER}", "leave it out"),
+        (14, 44, f"'budget' in 'worker' of 'roles' of task 'a' {LATER}", "write it in the task itself"),
         (15, 14, f"'warn' in 'budget' of task 'a' {LATER}", "leave it out"),
-        (17, 5, f"'prompt_file' in task 'b' {LATER}", "write the text under 'prompt'"),
+        (16, 14, f"'parallel' in 'limits' of task 'a' {LATER}", "`concurrency` of a provider in the settings"),
+        (17, 5, f"'outputs' in task 'a' {LATER}", "name the result's file under 'output'"),
+        (18, 5, f"'start' in task 'a' {LATER}", "'tiers' says which models may take part"),
+        (19, 5, f"'priority' in task 'a' {LATER}", "'needs' says what comes first"),
+        (20, 5, f"'tags' in task 'a' {LATER}", "leave it out"),
+        (22, 5, f"'prompt_file' in task 'b' {LATER}", "write the text under 'prompt'"),
     ],
     "paths": [
         (2, 9, "'input' of this file is '/etc/passwd', a path outside of the project", "relative"),
@@ -118,9 +125,7 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
         (2, 36, f"'input' of this file is '**/../*.md', {OUTSIDE}", "without '..'"),
         (2, 50, "'input' of this file is '~/notes.md', a path outside of the project", "relative"),
         (3, 9, "'output' of this file is inside of .git", "another folder"),
-        (4, 16, "'one' of 'outputs' of this file is a folder", "name the file"),
-        (4, 27, f"'two' of 'outputs' of this file is '../x.md', {OUTSIDE}", "without '..'"),
-        (5, 17, f"'schema' of 'check' of this file is '../s.json', {OUTSIDE}", "without '..'"),
+        (4, 17, f"'schema' of 'check' of this file is '../s.json', {OUTSIDE}", "without '..'"),
     ],
     "quote-open": [(1, 9, "a quote that is opened here is not closed", "close it")],
     "roles-as-list": [
@@ -136,15 +141,14 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
     "text-only": [(1, 1, "the file holds a text, but must hold keys with values", "`prompt: what is to be done`")],
     "two-documents": [(2, 1, "a second document starts here", "take out the line '---'")],
     "unclosed-bracket": [(2, 8, "a bracket that is opened here is not closed", "close it")],
-    "undefined-alias": [(2, 7, "'*all' stands for an anchor '&all' that is not there", 'quote it: "*all"')],
+    "undefined-alias": [(2, 8, "'*all' stands for an anchor '&all' that is not there", 'quote it: "*all"')],
     "wrong-kinds": [
         (1, 9, "'prompt' of this file is a list, but must be text", "quote it"),
         (2, 7, "'1X' cannot be a name in 'env' of this file", "letters, digits and '_'"),
         (2, 20, "'PATH' of 'env' of this file is a list, but must be text", "quote it"),
         (3, 32, "'required' of 'check' of this file is the text 'true', but must be true or false", "without quotes"),
         (4, 9, "'accept' of this file is empty", "write the text"),
-        (5, 11, "'output' cannot be a name in 'outputs' of this file", "not 'output'"),
-        (5, 25, "'Big' cannot be a name in 'outputs' of this file", "a-z"),
+        (5, 9, "'output' of this file is a folder", "name the file"),
         (6, 9, "'budget' of this file caps nothing", "{usd: 0.05}"),
     ],
 }
@@ -208,7 +212,7 @@ def test_nothing_that_a_terminal_acts_upon_is_shown_from_a_broken_file() -> None
 
 
 def test_of_a_very_long_line_only_the_piece_around_the_problem_is_shown() -> None:
-    shown = str(refused("prompt: a\ntags: [" + "a, " * 10_000 + "{b: c}]")).splitlines()
+    shown = str(refused("prompt: a\naccept: [" + "a, " * 10_000 + "{b: c}]")).splitlines()
     assert max(map(len, shown)) < 200
     assert shown[1][shown[2].index("^")] == "{"
 

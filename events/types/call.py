@@ -18,8 +18,7 @@ class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     cost_nanos: int  # reserved against money caps
     price: str  # id of the price row
     scopes: tuple[str, ...]  # every scope that it counts in, the widest first
-    ordinal: int  # number of the call within its attempt and branch, from 1
-    branch: str = ""
+    ordinal: int  # number of the call within its attempt, from 1
     nth: int = 1  # number of the try of this call
     answer_schema: TextRef | None = None
     temperature: float = 0.0

@@ -37,5 +37,4 @@ class ChoiceMade(Event, frozen=True, kw_only=True, tag="choice.made"):
     seed: str
     candidates: tuple[Candidate, ...]
     excluded: tuple[Excluded, ...] = ()
-    pressure: float = 1.0  # by which prices were multiplied
     why: str = ""  # where a rule and no draw decided

@@ -35,7 +35,7 @@ class Complexity(msgspec.Struct, frozen=True):
     factors: tuple[str, ...]
 
 
-def classify(prompt: str, *, input_size: int, checks: int, outputs: int, accept: Sequence[str]) -> Complexity:
+def classify(prompt: str, *, input_size: int, checks: int, accept: Sequence[str]) -> Complexity:
     """Type by the first group of words that the prompt holds, level by a sum of signs. Sizes are characters."""
     kind = next((name for name, words in _TYPES if re.search(words, prompt, re.IGNORECASE)), "writing")
     factors: list[str] = []
@@ -48,8 +48,6 @@ def classify(prompt: str, *, input_size: int, checks: int, outputs: int, accept:
         factors.append(f"inputs of {input_size:,} characters")
     if checks + len(accept) > 3:
         factors.append(f"{checks + len(accept)} conditions")
-    if outputs > 1:
-        factors.append(f"{outputs} outputs")
     score = len(factors) + (len(hard) > 1)
     level: Level = "complex" if score >= 3 else "moderate" if score else "simple"
     return Complexity(kind, level, tuple(factors))

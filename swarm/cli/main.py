@@ -10,7 +10,7 @@ from swarm.errors import UsageError
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Run": {
-        "run": ("swarm.cli.run", "run a task file, or a prompt given as text"),
+        "run": ("swarm.cli.run", "run a task file"),
         "resume": ("swarm.cli.resume", "go on with a session that ended early, from the log"),
         "validate": ("swarm.cli.validate", "check task files without running them"),
         "trust": ("swarm.cli.trust", "confirm the shell commands of a task file"),
@@ -26,7 +26,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Set up": {
         "config": ("swarm.cli.config", "show the settings and where each comes from"),
-        "local": ("swarm.cli.local", "list, fetch and remove local models"),
+        "local": ("swarm.cli.local", "list, fetch, remove and serve local models"),
     },
 }
 _MODULES = {name: entry for group in COMMANDS.values() for name, entry in group.items()}
@@ -61,7 +61,7 @@ def top_help(color: bool = False) -> str:
     """Return the text of `swarm --help`."""
     bold, plain = ("\x1b[1m", "\x1b[0m") if color else ("", "")
     lines = ["Runs a task with a team of language-model agents on the cheapest model whose work is accepted.", ""]
-    lines += [f"{bold}usage:{plain} swarm COMMAND [OPTIONS]", '       swarm run "What does this project do?"', ""]
+    lines += [f"{bold}usage:{plain} swarm COMMAND [OPTIONS]", "       swarm run --local examples/hello.yaml", ""]
     for group, commands in COMMANDS.items():
         lines.append(f"{bold}{group}{plain}")
         lines += [f"  {name:<10}{help_}" for name, (_, help_) in commands.items()]
@@ -102,7 +102,7 @@ def _unknown(name: str) -> str:
     from difflib import get_close_matches  # only an error needs it
 
     if " " in name:
-        return 'a prompt needs the command run: `swarm run "..."`'
+        return "a prompt stands in a task file: write `prompt: ...` to a file and say `swarm run FILE`"
     if name.endswith((".yaml", ".yml")):
         return f"a task file needs a command: `swarm run {name}`, or `swarm validate {name}`"
     near = get_close_matches(name, _MODULES, n=1)

@@ -17,7 +17,7 @@ from swarm.cli.progress import MODES, progress_of
 from swarm.cli.recorded import decimal_usd
 from swarm.connect import EMBEDDED, Roster, embedded_model, endpoint
 from swarm.dispatch import Faces
-from swarm.errors import ConfirmationNeeded, NoModelAvailable, UsageError, dollars
+from swarm.errors import ConfirmationNeeded, NoModelAvailable, UsageError, dollars, gravest
 from swarm.redact import Secrets
 from swarm.session import Result, TaskResult
 from swarm.settings import Loaded, ModelConfig, ProviderConfig, Settings, available_models, data_dir
@@ -142,6 +142,8 @@ async def carry_out(
             beside.start_soon(progress.run)
             result = await session(faces)
             beside.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise gravest(group) from group
     finally:
         progress.close()
     assert result is not None, "the block is left with a result or with an error"

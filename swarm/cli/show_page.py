@@ -116,8 +116,7 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> 
 def _choice_lines(position: int, choice: ChoiceMade) -> Iterator[str]:
     """Who was chosen and why; each candidate with its share of the draw; who could not be drawn, and by which rule."""
     why = f" because {visible(choice.why)}" if choice.why else ""
-    pressure = f", prices x {choice.pressure:.3g}" if choice.pressure != 1.0 else ""
-    yield f"chosen {visible(choice.agent)}@{visible(choice.model)} by {choice.policy} (event {position}){why}{pressure}"
+    yield f"chosen {visible(choice.agent)}@{visible(choice.model)} by {choice.policy} (event {position}){why}"
     total = sum(candidate.weight for candidate in choice.candidates)
     width = max((len(f"{one.agent}@{one.model}") for one in choice.candidates), default=0)
     for one in choice.candidates:

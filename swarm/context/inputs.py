@@ -30,7 +30,7 @@ _MOST_NAMES = 20_000  # looked at to find the one that was meant
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """One input as it goes to a model, without secrets."""
 
-    name: str  # the file's path in the project; "text"; a task's id, or id.output
+    name: str  # the file's path in the project; "text"; a task's id
     text: str  # empty where only the name was asked for
     size: int  # bytes of the whole, before anything was cut or taken out
 
@@ -54,8 +54,8 @@ def read_inputs(
 ) -> tuple[Loaded, ...]:
     """Return what `inputs` name, in their order; the files of a glob by name, each once.
 
-    Globs are relative to `root`; `results` holds results by task id, further outputs by `id.output`. Raises UsageError
-    (InputUnusable, OutsideProject) for a pattern that matches nothing, what is no text, and what is too large.
+    Globs are relative to `root`; `results` holds results by task id. Raises UsageError (InputUnusable,
+    OutsideProject) for a pattern that matches nothing, what is no text, and what is too large.
     """
     loaded: list[Loaded] = []
     seen: set[tuple[Path, str]] = set()
@@ -85,10 +85,9 @@ def _read(
         files = _new(_places(source.files, root), source.load, seen)
         yield from _names(files, redact) if source.load == "name" else _texts(files, source, redact, most_file_bytes)
     elif source.from_task is not None:
-        name = source.from_task if source.from_output is None else f"{source.from_task}.{source.from_output}"
-        if name not in results:
-            raise InputUnusable(name, "is not there yet", "add that task to 'needs'")
-        yield _given(name, results[name], source, redact)
+        if source.from_task not in results:
+            raise InputUnusable(source.from_task, "is not there yet", "add that task to 'needs'")
+        yield _given(source.from_task, results[source.from_task], source, redact)
     else:
         yield _given("text", source.text or "", source, redact)
 

@@ -86,7 +86,8 @@ def _say(report: int, words: dict[str, Any]) -> int:
 
 def _end_with_stdin() -> None:
     """Leave as soon as the parent has closed our stdin, in order or by dying."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1024):  # not through sys.stdin: its lock, held by this thread, would abort an ordinary exit
+        pass
     os._exit(0)
 
 

@@ -35,6 +35,6 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 def _wants_bare(job: Job) -> bool:
     """Whether a code fence around the whole result is wrapping and no part of it."""
     task = job.task
-    return (task.output is not None and task.output.format in ("json", "patch")) or any(
+    return (task.output is not None and task.output.format != "markdown") or any(
         check.schema is not None for check in task.checks
     )

@@ -142,9 +142,9 @@ def test_only_the_names_are_given_where_no_more_is_asked_for(project: Path) -> N
 
 
 def test_results_of_other_tasks_are_taken_by_name(project: Path) -> None:
-    inputs = (Input(from_task="plan"), Input(from_task="plan", from_output="notes"))
-    loaded = read_inputs(inputs, project, str, {"plan": "the plan", "plan.notes": "the notes"})
-    assert [(one.name, one.text) for one in loaded] == [("plan", "the plan"), ("plan.notes", "the notes")]
+    inputs = (Input(from_task="plan"), Input(from_task="notes"))
+    loaded = read_inputs(inputs, project, str, {"plan": "the plan", "notes": "the notes"})
+    assert [(one.name, one.text) for one in loaded] == [("plan", "the plan"), ("notes", "the notes")]
     with pytest.raises(InputUnusable, match="'plan' is not there yet"):
         read_inputs(inputs, project, str, {})
 

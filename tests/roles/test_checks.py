@@ -11,11 +11,14 @@ import anyio
 import msgspec
 import pytest
 
+from events.log import open_log
 from events.types.task import CheckResult
+from events.views.tasks import TaskState
 from swarm.errors import UsageError
 from swarm.roles.checks import Checked, feedback_of, form_check, name_of, needs_jsonschema, require, run_checks
 from swarm.task import Check, Task
 from swarm.tools.workcopy import WorkCopy, open_work_copy
+from swarm.world import open_surroundings
 
 Run = Callable[..., Awaitable[tuple[Checked, ...]]]
 
@@ -110,6 +113,18 @@ async def test_a_command_finds_the_draft_at_its_place_in_the_copy(run: Run, proj
 
 async def test_a_draft_without_an_output_path_is_given_to_commands_all_the_same(run: Run) -> None:
     (result,) = await run("hello", Check(run='grep -qx hello "$SWARM_OUTPUT" && test "$(ls)" = old.txt'))
+    assert result.passed, result
+
+
+async def test_a_command_finds_its_task_and_its_draft_whatever_the_tasks_own_variables_say(project: Path) -> None:
+    command = 'test "$SWARM_TASK $WHO" = "build me" && grep -qx hello "$SWARM_OUTPUT"'
+    env = {"WHO": "me", "SWARM_TASK": "other", "SWARM_OUTPUT": "/dev/null"}
+    task = Task(id="build", prompt="Write.", checks=(Check(run=command),), env=env)
+    async with (
+        open_log("memory:") as log,
+        open_surroundings(project, log, dict[str, TaskState], no_secrets) as surroundings,
+    ):
+        (result,) = await surroundings.checks(task, "hello")
     assert result.passed, result
 
 
