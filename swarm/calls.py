@@ -235,6 +235,7 @@ class Calls:
                     reserved = await self._reserve(order, pick, need, nth, ticket)
                     if isinstance(reserved, money.Reserved):
                         return await self._send(order, pick, connected, need, reserved)
+                    slot.unused()  # who waits for money counts against no minute of the provider
                 await self._ledger.room(ticket=ticket)
                 need = msgspec.structs.replace(need, **_terms(order.terms()))
         finally:

@@ -190,7 +190,12 @@ class Dispatcher:
         except TimeoutError:
             limit = task.limits.time_s or 0
             outcome = [Placed(TaskFailed(reason=f"it took longer than its limit of {limit:g} s", cause="time"))]
-        self._note(open_.task, await attempt.finish(outcome, self.tasks))
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await attempt.flush()  # an answer that came is recorded, whatever ends us
+            raise
+        with anyio.CancelScope(shield=True):
+            self._note(open_.task, await attempt.finish(outcome, self.tasks))
 
     def _note(self, task: str, ack: Ack) -> None:
         if ack.positions:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from events.types.task import AttemptAbandoned, StepPlanned
 from swarm.calls import Ask, Call
 from swarm.cycle import Placed
@@ -52,8 +50,3 @@ def _planned(job: Job, attempt: Attempt, plan: Plan) -> list[Placed]:
         )
         for number, step in enumerate(steps, 1)
     ]
-
-
-def plan_of(text: str) -> Plan | None:
-    """The plan in an explorer's answer, for those who show it."""
-    return msgspec.convert(plan, Plan) if (plan := read_object(text, Plan)) else None
