@@ -218,10 +218,12 @@ class TextMissing(LogError):
 def new_id(now: int | None = None) -> bytes:
     """Make a UUIDv7: 48 bits of milliseconds, then random bits (RFC 9562, section 5.7)."""
     milliseconds = (system_clock() if now is None else now) // 1000
-    random = bytearray(os.urandom(10))
-    random[0] = 0x70 | (random[0] & 0x0F)
-    random[2] = 0x80 | (random[2] & 0x3F)
-    return milliseconds.to_bytes(6, "big") + bytes(random)
+    random = int.from_bytes(os.urandom(10), "big") & _RANDOM_BITS
+    return (milliseconds << 80 | _VERSION_AND_VARIANT | random).to_bytes(16, "big")
+
+
+_VERSION_AND_VARIANT = 0x7 << 76 | 0b10 << 62
+_RANDOM_BITS = (1 << 80) - 1 & ~(0xF << 76 | 0b11 << 62)
 
 
 def session_name(number: int) -> str:

@@ -56,16 +56,7 @@ class MemoryLog:
         rows: list[Row] = []
         for position, (new, body) in enumerate(zip(events, bodies, strict=True), before + 1):
             previous, spent = self._topics.get(new.topic, 0), spent_by(new.event)
-            row = new_row(
-                new,
-                body,
-                position=position,
-                at=now,
-                previous=previous,
-                cause=cause,
-                spent=spent,
-                payer=spent.payer,
-            )
+            row = new_row(new, body, position=position, at=now, previous=previous, cause=cause, spent=spent)
             rows.append(row)
             self._topics[new.topic] = self._ids[new.id] = position
             self._entries.append(entry_of(row, new.event))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -47,15 +48,6 @@ class PackRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     digests: tuple[str, ...]
 
 
-class Payer(NamedTuple):
-    """Whom a sum belongs to."""
-
-    role: str = ""
-    agent: str = ""
-    model: str = ""
-    tier: str = ""
-
-
 class Spent(NamedTuple):
     """What the columns hold of an event that moves tokens or money, so that sums need no body."""
 
@@ -69,26 +61,33 @@ class Spent(NamedTuple):
     output_tokens: int = 0
     cost_nanos: int = 0
 
-    @property
-    def payer(self) -> Payer:
-        return Payer(*self[:4])
+    def paid_by(self, reservation: Spent) -> Spent:
+        """The same with role, agent, model and tier of the reservation."""
+        return Spent._make(reservation[:4] + self[4:])
 
 
 _NOTHING = Spent()
-_spenders = frozenset(
-    struct for struct in KINDS.values() if any(field in struct.__struct_fields__ for field in Spent._fields)
-)
+
+
+def _picks(struct: type[AnyEvent]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """From the values of a struct's fields, with those of `_NOTHING` behind them, to those of `Spent`."""
+    fields = struct.__struct_fields__
+    return itemgetter(
+        *(fields.index(field) if field in fields else len(fields) + place for place, field in enumerate(Spent._fields))
+    )
+
+
+_picks_of: dict[type, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
+    struct: _picks(struct) for struct in KINDS.values() if not set(Spent._fields).isdisjoint(struct.__struct_fields__)
+}
 
 
 def spent_by(event: AnyEvent | Unknown) -> Spent:
-    if type(event) not in _spenders:
-        return _NOTHING
-    return Spent._make(getattr(event, field, default) for field, default in zip(Spent._fields, _NOTHING, strict=True))
+    pick = _picks_of.get(type(event))
+    return Spent._make(pick(msgspec.structs.astuple(event) + _NOTHING)) if pick else _NOTHING
 
 
-def new_row(
-    new: NewEvent, body: str, *, position: int, at: int, previous: int, cause: int, spent: Spent, payer: Payer
-) -> Row:
+def new_row(new: NewEvent, body: str, *, position: int, at: int, previous: int, cause: int, spent: Spent) -> Row:
     return Row(
         position,
         new.id,
@@ -102,12 +101,7 @@ def new_row(
         new.step,
         new.attempt,
         cause,
-        *payer,
-        spent.reservation,
-        spent.input_tokens,
-        spent.cached_tokens,
-        spent.output_tokens,
-        spent.cost_nanos,
+        *spent,
         body,
     )
 
@@ -148,7 +142,7 @@ def _encode(new: NewEvent) -> str:
     for name in (new.topic, new.project, new.task):
         if not name.isascii():
             name.encode()  # a name with a lone surrogate cannot be stored
-    body = encode_body(new.event).decode()
+    body = encode_body(new.event)
     if isinstance(new.event, Unknown):
         new.event.kind.encode()
         decode_body(new.event.kind, body)

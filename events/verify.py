@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import msgspec
@@ -41,9 +42,9 @@ async def verify_log(url: str | Path, *, kept: Head | None = None) -> Report:
 
 def parse_head(text: str) -> Head:
     """Read a head as `Head.__str__` writes it: position:hash. Raises ValueError."""
-    position, _, digest = text.partition(":")
-    if not position.isdecimal() or len(bytes.fromhex(digest)) != 32:
+    found = re.fullmatch(r"([0-9]{1,18}):([0-9a-fA-F]{64})", text.strip())
+    if found is None:
         raise ValueError(
             f"{text!r} is no head; it is a position, a colon and 64 hex digits, as `swarm verify` prints it"
         )
-    return Head(position=int(position), hash=digest.lower())
+    return Head(position=int(found[1]), hash=found[2].lower())

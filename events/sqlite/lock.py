@@ -43,7 +43,8 @@ class FileLock:
             else:
                 break
         self.held = True
-        os.pwrite(self._file, self._name, 0)
+        if os.pread(self._file, len(self._name), 0) != self._name:  # a file that is not written to costs no sync
+            os.pwrite(self._file, self._name, 0)
 
     def release(self) -> None:
         self.held = False

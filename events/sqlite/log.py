@@ -36,6 +36,7 @@ class SqliteLog:
         self._writer: Writer | None = None
         if not read_only:
             self._writer = Writer(path, clock=clock, publish=self._publish, lock_timeout_s=lock_timeout_s)
+        self._handed_in: list[Append] = []
         self._closing = False
         self._recent: OrderedDict[str, str] = OrderedDict()
         self._recent_bytes = 0
@@ -67,7 +68,7 @@ class SqliteLog:
             size=size,
             future=self._loop.create_future(),
         )
-        self._put(append)
+        self._hand_in(append)
         self._queued += len(events)
         ack: Ack = await append.future
         return ack
@@ -102,11 +103,14 @@ class SqliteLog:
     async def turn(self, *, timeout: float) -> AsyncGenerator[None]:
         async with own_turn(self._turn, timeout, self.url) as left:
             begin = Turn(begin=True, timeout=left, future=self._loop.create_future())
-            writer = self._put(begin)
+            writer = self._writable()
+            self._hand_over()
+            writer.put(begin)
             try:
                 await begin.future
                 yield
             finally:  # behind the beginning in the queue: what a cancelled caller still takes is let go at once
+                self._hand_over()
                 writer.put(Turn(begin=False, timeout=0, future=self._loop.create_future()))
 
     async def start(self) -> None:
@@ -116,18 +120,32 @@ class SqliteLog:
 
     async def close(self) -> None:
         self._closing = True
+        self._hand_over()
         await self._reader.close()
         if self._writer is not None and self._writer.ident is not None:
             self._writer.put(None)
             await asyncio.to_thread(self._writer.join)
 
-    def _put(self, item: Append | Turn) -> Writer:
+    def _writable(self) -> Writer:
         if self._writer is None:
             raise LogUnusable(url=self.url, reason="it was opened for reading only", remedy="open it for writing")
-        if self._closing or not self._writer.is_alive():
+        if self._closing or self._writer.ended:
             raise LogUnusable(url=self.url, reason="it was closed", remedy="open it again")
-        self._writer.put(item)
         return self._writer
+
+    def _hand_in(self, append: Append) -> None:
+        """One that comes alone goes to the thread at once; those of one turn of the loop together: each hand-over wakes it."""
+        self._writable()
+        self._handed_in.append(append)
+        if not self._queued:
+            self._hand_over()
+        elif len(self._handed_in) == 1:
+            self._loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        if self._handed_in and self._writer is not None:
+            self._writer.put(self._handed_in)
+            self._handed_in = []
 
     def _publish(self, done: Committed | Turn) -> None:
         """Called in the writer's thread: one hop back to the loop, whatever the size of the batch."""

@@ -39,7 +39,7 @@ class Reader:
             # within a topic this is the same order, and its index has it
             where, order, arguments = where + " AND topic = ?", "previous", [*arguments, number]
         rows = await self._all(f"{schema.SELECT} WHERE {where} ORDER BY {order} LIMIT ?", *arguments, limit)
-        return await self._decode(rows)
+        return await self._decode(rows, after)
 
     async def last(self, topic: str) -> Entry | None:
         number = await self._name_id(topic)
@@ -128,7 +128,11 @@ class Reader:
         rows = await self._all("SELECT id FROM name WHERE text = ?", name)
         return rows[0][0] if rows else None
 
-    async def _decode(self, rows: list[tuple[Any, ...]]) -> list[Entry]:
+    async def _decode(self, rows: list[tuple[Any, ...]], after: int = -1) -> list[Entry]:
+        for row in rows:
+            if row[0] <= after:  # a damaged page: who reads on from there would never come to an end
+                raise LogCorrupt(url=self._url, position=row[0], reason=f"it stands behind position {after}")
+            after = row[0]
         try:
             resolved = [schema.row_of(row, self._names) for row in rows]
         except (KeyError, msgspec.ValidationError):

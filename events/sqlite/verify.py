@@ -72,7 +72,9 @@ class _Verification:
                 try:
                     self._check_batch(position, first, stored, names)
                 except (TypeError, ValueError, OverflowError) as error:  # a column holds what the schema does not allow
-                    self._report(f"batch {first}..{position}", f"it is not of the form of a batch: {error}")
+                    self._report(
+                        f"batch {self._position + 1}..{position}", f"it is not of the form of a batch: {error}"
+                    )
                     self._go_on_from(position, stored)
             self._check_ends(end)
         except schema.UNREADABLE as error:
@@ -109,15 +111,21 @@ class _Verification:
         after = 0
         query = "SELECT position, first, hash FROM batch WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
         while page := self._connection.execute(query, (after, end, _PAGE)).fetchall():
-            yield from page
-            after = page[-1][0]
+            for batch in page:
+                if batch[0] <= after:  # a damaged page: to go on from there would never end
+                    self._report(f"batch ..{batch[0]}", f"it stands behind the batch that ends at {after}")
+                    return
+                yield batch
+                after = batch[0]
 
     def _check_batch(self, position: int, first: int, stored: object, names: dict[object, str]) -> None:
-        where = f"batch {first}..{position}"
+        where = f"batch {self._position + 1}..{position}"
         self._batches += 1
         if first != self._position + 1:
-            self._report(where, f"it should begin at {self._position + 1}")
+            self._report(where, f"it says that it begins at {first}")
         rows = self._rows(position, names)
+        if rows and rows[-1].position != position:  # the hash is of the events alone
+            self._report(where, f"its last event is {rows[-1].position}")
         packs = self._packs(position)
         if batch_hash(self._hash, rows, packs) != stored:
             self._report(

@@ -1,8 +1,8 @@
 """The one thread that writes: it gathers what waits, and commits it as one batch.
 
 The thread owns a plain `sqlite3` connection and one hop leads there and back; an `aiosqlite` call for each statement costs
-nine times the statement (notes/events.md, section 1). A commit with nothing durable in it lingers a little while several
-appends come at once, and never when one comes alone.
+nine times the statement (notes/events.md, section 1). A commit with nothing durable in it lingers a little for as many
+appends as came together the last time, and never when one comes alone.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from events.blobs import Text, encode_pack
 from events.chain import GENESIS, batch_hash
 from events.log import Ack, AppendRefused, Clock, Conflict, Entry, LogCorrupt, LogError, LogUnusable, NewEvent
-from events.rows import ONE_ID_EACH, PackRow, Payer, Row, entry_of, new_row, spent_by
+from events.rows import ONE_ID_EACH, PackRow, Row, Spent, entry_of, new_row, spent_by
 from events.sqlite import schema
 from events.sqlite.lock import FileLock
 from events.types.call import CallReserved
@@ -31,9 +31,8 @@ BATCH_EVENTS = 1000
 BATCH_BYTES = 1 << 20
 LINGER_S = 0.002
 LOCK_TIMEOUT_S = 30.0
-PAGE = 4096
 COMMIT_PAGES = 6  # what a commit writes at least: the last page of each table and index
-CHECKPOINT_PAGES = 1024  # 4 MiB of WAL
+CHECKPOINT_PAGES = (4 << 20) // schema.PAGE  # 4 MiB of WAL
 
 
 class Append(msgspec.Struct, kw_only=True, gc=False):
@@ -68,6 +67,8 @@ class Committed(msgspec.Struct, kw_only=True, gc=False):
 
 
 Publish = Callable[[Committed | Turn], None]
+Item: TypeAlias = list[Append] | Turn | None
+"""What the thread is handed: the appends of one turn of the event loop, or a turn to take, or the end."""
 
 
 class Writer(threading.Thread):
@@ -76,63 +77,57 @@ class Writer(threading.Thread):
     def __init__(self, path: Path, *, clock: Clock, publish: Publish, lock_timeout_s: float) -> None:
         super().__init__(name=f"log {path.name}", daemon=True)
         self._url, self._clock, self._publish, self._lock_timeout_s = str(path), clock, publish, lock_timeout_s
-        self._queue: queue.SimpleQueue[Append | Turn | None] = queue.SimpleQueue()
-        schema.look(path)  # before anything is made beside a file of somebody else
+        self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self._behind: list[Item] = []  # what ended the last gathering
+        ready = schema.look(path)  # before anything is made beside a file of somebody else
         self._lock = FileLock(path.with_name(path.name + ".lock"))
         try:
-            self._connection = schema.connect_writer(path, self._lock, timeout=lock_timeout_s)
+            self._connection = schema.connect_writer(path, self._lock, ready=ready, timeout=lock_timeout_s)
         except BaseException:
             self._lock.close()
             raise
+        self.ended = False  # to ask the thread itself costs more than to encode an event
         self._turns = 0
         self._wal_pages = 0
         self._synchronous = "NORMAL"
-        self._crowded = False  # the last batch held more than one append
+        self._crowd = 1  # appends in the last batch: as many are waited for, a little
         self._head, self._hash = -1, GENESIS  # -1: nothing is known of the file yet
         self._topics: dict[str, int] = {}
         self._names = schema.NameNumbers()
-        self._payers: dict[int, Payer] = {}  # reservation -> role, agent, model, tier
+        self._reservations: dict[int, Spent] = {}  # made here and not settled yet
 
-    def put(self, item: Append | Turn | None) -> None:
+    def put(self, item: Item) -> None:
         self._queue.put(item)
 
     def run(self) -> None:
         try:
-            while (item := self._queue.get()) is not None:
+            while (item := self._behind.pop() if self._behind else self._queue.get()) is not None:
                 if isinstance(item, Turn):
                     self._take_turn(item)
-                    continue
-                batch, after = self._gather(item)
-                self._write(batch)
-                if isinstance(after, Turn):
-                    self._take_turn(after)
-                elif after is _CLOSE:
-                    break
+                else:
+                    self._write(self._gather(item))
         finally:
+            self.ended = True
             self._finish()
 
-    def _gather(self, first: Append) -> tuple[list[Append], Turn | object | None]:
-        """Collect what waits behind `first`; a turn or the end stops the gathering and comes back beside the batch."""
-        batch, count, size = [first], len(first.events), first.size
-        durable = first.durable
+    def _gather(self, first: list[Append]) -> list[Append]:
+        """Collect what waits behind `first`, up to the next turn or the end."""
+        batch = list(first)
         linger_until = time.monotonic() + LINGER_S
-        while count < BATCH_EVENTS and size < BATCH_BYTES:
+        while _has_room(batch):
+            patience = linger_until - time.monotonic()
+            if len(batch) >= self._crowd or any(append.durable for append in batch):
+                patience = 0
             try:
-                item = self._queue.get_nowait()
+                item = self._queue.get(timeout=patience) if patience > 0 else self._queue.get_nowait()
             except queue.Empty:
-                patience = linger_until - time.monotonic()
-                if durable or not self._crowded or patience <= 0:
-                    break
-                try:
-                    item = self._queue.get(timeout=patience)
-                except queue.Empty:
-                    break
-            if not isinstance(item, Append):
-                return batch, _CLOSE if item is None else item
-            batch.append(item)
-            count, size, durable = count + len(item.events), size + item.size, durable or item.durable
-        self._crowded = len(batch) > 1
-        return batch, None
+                break
+            if not isinstance(item, list):
+                self._behind.append(item)
+                break
+            batch += item
+        self._crowd = len(batch)
+        return batch
 
     def _write(self, batch: list[Append], *, careful: bool = False) -> None:
         """Commit the batch and tell of it; what only one append is to blame for fails that append alone.
@@ -244,7 +239,7 @@ class Writer(threading.Thread):
         self._head, self._hash = -1, GENESIS
         self._topics.clear()
         self._names = schema.NameNumbers()
-        self._payers.clear()
+        self._reservations.clear()
 
     def _topic_head(self, topic: str) -> int:
         known = self._topics.get(topic)
@@ -297,16 +292,15 @@ class Writer(threading.Thread):
         self._head += 1
         self._topics[new.topic] = self._head
         spent = spent_by(new.event)
-        payer = spent.payer
         if spent.reservation:
-            payer = self._payer(spent.reservation)
+            spent = spent.paid_by(self._reserved(spent.reservation))
         elif isinstance(new.event, CallReserved):
-            self._payers[self._head] = payer
-        return new_row(new, body, position=self._head, at=now, previous=previous, cause=cause, spent=spent, payer=payer)
+            self._reservations[self._head] = spent
+        return new_row(new, body, position=self._head, at=now, previous=previous, cause=cause, spent=spent)
 
-    def _payer(self, reservation: int) -> Payer:
-        """Who pays for what settles a reservation: those whom the reservation names."""
-        known = self._payers.pop(reservation, None)
+    def _reserved(self, reservation: int) -> Spent:
+        """What the reservation at a position says: those whom it names pay for what settles it."""
+        known = self._reservations.pop(reservation, None)
         if known is not None:
             return known
         query = (
@@ -315,7 +309,7 @@ class Writer(threading.Thread):
             " LEFT JOIN name m ON m.id = e.model LEFT JOIN name t ON t.id = e.tier WHERE e.position=?"
         )
         found = self._connection.execute(query, (reservation,)).fetchone()
-        return Payer._make(found) if found else Payer()
+        return Spent(*found) if found else Spent()
 
     def _insert(self, rows: list[Row], packs: list[tuple[PackRow, Sequence[Text]]]) -> None:
         values = [schema.values_of(row, self._names) for row in rows]
@@ -332,7 +326,7 @@ class Writer(threading.Thread):
 
     def _checkpoint_when_long(self, size: int) -> None:
         """Move the WAL into the file when it has grown; it is reused then, never cut (a grown WAL commits faster)."""
-        self._wal_pages += COMMIT_PAGES + size // PAGE
+        self._wal_pages += COMMIT_PAGES + size // schema.PAGE
         if self._wal_pages >= CHECKPOINT_PAGES:
             self._wal_pages = 0
             with contextlib.suppress(sqlite3.Error):  # the batch is committed; a disk that is full tells the next one
@@ -361,7 +355,12 @@ class Writer(threading.Thread):
         self._lock.close()
 
 
-_CLOSE = object()
-
 _FOR_ALL = (LogError, sqlite3.OperationalError, OSError)
 """Errors that would come again for each append of the batch."""
+
+
+def _has_room(batch: Sequence[Append]) -> bool:
+    return (
+        sum(len(append.events) for append in batch) < BATCH_EVENTS
+        and sum(append.size for append in batch) < BATCH_BYTES
+    )

@@ -61,13 +61,12 @@ def kind_of(event: AnyEvent | Unknown) -> str:
     return event.kind if isinstance(event, Unknown) else _kind_of[type(event)]
 
 
-def encode_body(event: AnyEvent | Unknown) -> bytes:
-    """The stored form: a JSON object without the kind, which the envelope holds."""
+def encode_body(event: AnyEvent | Unknown) -> str:
+    """The stored form: a JSON object without the kind, which the envelope holds. Raises UnicodeError."""
     if isinstance(event, Unknown):
-        return event.raw
-    tagged = _encoder.encode(event)
-    rest = tagged[_tag_length[type(event)] :]
-    return b"{" + rest[1:] if rest[:1] == b"," else b"{}"
+        return event.raw.decode()
+    rest = _encoder.encode(event)[_tag_length[type(event)] :].decode()
+    return "{" + rest[1:] if rest[:1] == "," else "{}"
 
 
 def decode_body(kind: str, body: bytes | str) -> AnyEvent | Unknown:

@@ -54,7 +54,7 @@ async def find(log: EventLog, text: str | None) -> Name:
     """
     last = await log.last("sessions")
     if last is None:
-        raise UsageError('no session is recorded in this log yet; begin with `swarm run FILE`')
+        raise UsageError("no session is recorded in this log yet; begin with `swarm run FILE`")
     if text is None:
         return Name(last.session)
     name = parse_name(text)

@@ -38,6 +38,14 @@ class Progress(Protocol):
 
     async def run(self) -> None: ...
 
+    def tell(self, text: str) -> None:
+        """Say something beside the display."""
+        ...
+
+    def hold(self, held: bool) -> None:
+        """Leave the screen alone while a person is asked."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -53,10 +61,15 @@ def progress_of(mode: Mode, output: Output) -> Progress:
         case "json":
             return JsonLines(output)
         case _:
-            return Silent()
+            return Silent(output)
 
 
 class Silent:
+    """Shows nothing but what it is told to say; the displays below do more."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
     def recall(self, entries: Sequence[Entry]) -> None:
         pass
 
@@ -66,15 +79,21 @@ class Silent:
     async def run(self) -> None:
         await anyio.sleep_forever()
 
+    def tell(self, text: str) -> None:
+        self._output.note(text)
+
+    def hold(self, held: bool) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
 
-class Plain:
+class Plain(Silent):
     """One line for each change of a task, and a sign of life where nothing changes for long."""
 
     def __init__(self, output: Output) -> None:
-        self._output = output
+        super().__init__(output)
         self._view = TasksView()
         self._said = time.monotonic()
 
@@ -97,18 +116,9 @@ class Plain:
                 tasks = [task for session in self._view.tasks.values() for task in session.values()]
                 self._output.note(f"… {counts(tasks)}")
 
-    def close(self) -> None:
-        pass
 
-
-class JsonLines:
+class JsonLines(Silent):
     """The same changes for programs: one JSON object a line, the kind of event and its essential fields."""
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
-
-    def recall(self, entries: Sequence[Entry]) -> None:
-        pass
 
     def observe(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -123,18 +133,13 @@ class JsonLines:
                 }
                 self._output.problem(json.dumps(line))
 
-    async def run(self) -> None:
-        await anyio.sleep_forever()
 
-    def close(self) -> None:
-        pass
-
-
-class Live:
+class Live(Silent):
     """A block of a few lines, painted over at a fixed rate and only when something changed; what it leaves scrolls."""
 
     def __init__(self, output: Output) -> None:
-        self._output = output
+        super().__init__(output)
+        self._held = False
         self._view = TasksView()
         self._lines = 0
         self._dirty = False
@@ -153,9 +158,17 @@ class Live:
     async def run(self) -> None:
         while True:
             await anyio.sleep(FRAME_S)
-            if self._dirty:
+            if self._dirty and not self._held:
                 self._dirty = False
                 self._paint()
+
+    def tell(self, text: str) -> None:
+        self._above(text)
+        self._dirty = True
+
+    def hold(self, held: bool) -> None:
+        self._erase()
+        self._held, self._dirty = held, True
 
     def close(self) -> None:
         self._erase()

@@ -24,7 +24,7 @@ class NothingRecorded(UsageError):
 
     def __init__(self, *, url: str) -> None:
         self.url = url
-        super().__init__(f'nothing is recorded yet: there is no log at {url}; begin with `swarm run FILE`')
+        super().__init__(f"nothing is recorded yet: there is no log at {url}; begin with `swarm run FILE`")
 
 
 class LogTrouble(UsageError):

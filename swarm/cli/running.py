@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from swarm.cli.output import Output
-from swarm.cli.progress import MODES, progress_of
+from swarm.cli.progress import MODES, Progress, progress_of
 from swarm.cli.recorded import decimal_usd
 from swarm.connect import EMBEDDED, Roster, embedded_model, endpoint
 from swarm.dispatch import Faces
@@ -130,7 +130,7 @@ async def carry_out(
     faces = Faces(
         observe=progress.observe,
         recall=progress.recall,
-        confirm=_confirmation(args, output),
+        confirm=_confirmation(args, output, progress),
         stop=anyio.Event(),
         abort=anyio.Event(),
     )
@@ -138,7 +138,7 @@ async def carry_out(
     result: Result | None = None
     try:
         async with anyio.create_task_group() as beside:
-            beside.start_soon(_obey_signals, faces, output, received)
+            beside.start_soon(_obey_signals, faces, progress, received)
             beside.start_soon(progress.run)
             result = await session(faces)
             beside.cancel_scope.cancel()
@@ -153,23 +153,29 @@ async def carry_out(
     return result, code
 
 
-async def _obey_signals(faces: Faces, output: Output, received: list[int]) -> None:
+async def _obey_signals(faces: Faces, progress: Progress, received: list[int]) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for number in signals:
             received.append(number)
             if faces.stop.is_set():
                 faces.abort.set()
-                output.note("\nending now")
+                progress.tell("ending now")
             else:
                 faces.stop.set()
-                output.note("\nstopping: no new call; calls in flight get 10 s (once more ends them now)")
+                progress.tell(
+                    "stopping: no new call; calls in flight get 10 s, a local model none (once more ends all now)"
+                )
 
 
-def _confirmation(args: argparse.Namespace, output: Output) -> Callable[[str], Awaitable[bool]]:
+def _confirmation(args: argparse.Namespace, output: Output, progress: Progress) -> Callable[[str], Awaitable[bool]]:
     async def confirm(question: str) -> bool:
         if args.yes:
             return True
-        return await anyio.to_thread.run_sync(lambda: output.confirm(question, remedy=CONFIRM_PAID))
+        progress.hold(True)
+        try:
+            return await anyio.to_thread.run_sync(lambda: output.confirm(question, remedy=CONFIRM_PAID))
+        finally:
+            progress.hold(False)
 
     return confirm
 

@@ -1,0 +1,213 @@
+"""The golden log of schema 1: one session, four tasks, every kind of event. Kept for ever, folded by every view in the tests.
+
+`python -m tests.events.golden` makes it again beside its expected views; done once a schema, never for a released one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from events.blobs import Known, Pack
+from events.log import EventLog, NewEvent, open_log, session_name
+from events.testing import builders as make
+from events.testing.builders import SetClock
+from events.types.any import AnyEvent
+from events.types.base import Captured, Said, TextRef, Unknown
+from events.types.choice import Excluded
+from events.types.session import FileTrusted, SessionRenewed
+from events.types.task import (
+    AttemptAbandoned,
+    CheckResult,
+    OutputFile,
+    TaskCancelled,
+    TaskFailed,
+    TaskHalted,
+    TaskReopened,
+)
+from events.views.base import View, fold
+from events.views.cost import CostView
+from events.views.money import MoneyView
+from events.views.sessions import SessionsView
+from events.views.tasks import TasksView
+from events.views.trails import TrailsView
+
+DATA = Path(__file__).parents[1] / "data"
+LOG, EXPECTED = DATA / "golden-1.db", DATA / "golden-1.json"
+VIEWS: dict[str, type[View]] = {
+    "cost": CostView,
+    "money": MoneyView,
+    "sessions": SessionsView,
+    "tasks": TasksView,
+    "trails": TrailsView,
+}
+
+
+class Scribe:
+    """Appends with ids and times that are the same each time."""
+
+    def __init__(self, log: EventLog, clock: SetClock) -> None:
+        self._log, self._clock = log, clock
+        self._ids: Iterator[int] = itertools.count(1)
+        self._known = Known()
+        self._pack = Pack(self._known)
+        self.task, self.step, self.attempt = "", 0, 0
+
+    def put(self, text: str) -> TextRef:
+        return self._pack.put(text)
+
+    def at(self, task: str, step: int = 0, attempt: int = 0) -> None:
+        self.task, self.step, self.attempt = task, step, attempt
+
+    def new(self, event: AnyEvent | Unknown, topic: str = "") -> NewEvent:
+        name = next(self._ids).to_bytes(16, "big")
+        return make.new(
+            event, task=self.task, step=self.step, attempt=self.attempt, topic=topic, project="demo", id=name
+        )
+
+    async def append(self, *events: NewEvent, cause: int = 0) -> tuple[int, ...]:
+        self._clock.move(1.5)
+        texts, self._pack = self._pack.texts, Pack(self._known)
+        ack = await self._log.append(events, cause=cause, texts=texts)
+        self._known.learn(texts, ack.place)
+        return ack.positions
+
+    async def call(self, role: str, **changes: Any) -> int:
+        """A choice and a reservation; returns the reservation's position."""
+        excluded = (Excluded("large", "it costs more than is left"),)
+        choice = self.new(make.chosen(role=role, context=f"{role}/code", excluded=excluded))
+        messages = (Said("system", self.put("You write code.")), Said("user", self.put(f"{role}: {self.task}")))
+        reserved = make.reserved(role=role, messages=messages, captured=self._captured(), **changes)
+        return (await self.append(choice, self.new(reserved, "ledger")))[1]
+
+    def _captured(self) -> tuple[Captured, ...]:
+        return (Captured("budget", self.put("9,000 tokens are left")),)
+
+    def settled(self, reservation: int, answer: str) -> NewEvent:
+        return self.new(make.settled(reservation, answer=self.put(answer), cached_tokens=100, reasoning_tokens=7))
+
+
+async def write(log: EventLog, clock: SetClock) -> None:
+    scribe = Scribe(log, clock)
+    settings, source = scribe.put('{"start":"free"}'), scribe.put("tasks: [build, check]\n")
+    await scribe.append(
+        scribe.new(make.opened(settings=settings, source=source), "sessions"),
+        scribe.new(make.claimed(), f"claim/{session_name(1)}"),
+    )
+    await scribe.append(scribe.new(FileTrusted(digest="d", path="task.yaml", commands=("make test",)), "trust"))
+    await _explored_and_accepted(scribe)
+    await scribe.append(scribe.new(SessionRenewed(valid_until=make.MORNING + 120_000_000)))
+    await _rejected_and_failed(scribe)
+    await _halted_and_reopened(scribe)
+    scribe.at("late")
+    await scribe.append(scribe.new(make.submitted(title="late", needs=("check",))))
+    await scribe.append(scribe.new(TaskCancelled(reason="it needs check, which failed")))
+    scribe.at("")
+    await scribe.append(scribe.new(Unknown("moon.landed", b'{"crew":2}')))
+    await scribe.append(scribe.new(make.closed(exit_code=1), f"claim/{session_name(1)}"))
+
+
+async def _explored_and_accepted(scribe: Scribe) -> None:
+    scribe.at("build")
+    submitted = make.submitted(
+        title="build", spec=scribe.put('{"name":"build"}'), explore=True, outputs=(OutputFile("parser.py", ""),)
+    )
+    (position,) = await scribe.append(scribe.new(submitted))
+    scribe.at("build", attempt=1)
+    await scribe.append(scribe.new(AttemptAbandoned(role="explorer", reason="the answer was cut")), cause=position)
+    scribe.at("build", attempt=2)
+    explored = await scribe.call("explorer")
+    plan: Sequence[NewEvent] = [scribe.settled(explored, "Two steps, because the parser comes first.")]
+    for step, title in enumerate(("write the parser", "write the command"), 1):
+        scribe.at("build", step)
+        planned = make.planned(
+            title=title, total=2, instruction=scribe.put(f"First {title}."), approach=scribe.put("A parser.")
+        )
+        plan = [*plan, scribe.new(planned)]
+    await scribe.append(*plan, cause=explored)
+    for step in (1, 2):
+        scribe.at("build", step, 1)
+        worked = await scribe.call("worker")
+        draft = scribe.put(f"def step_{step}(): ...\n" * 200)
+        await scribe.append(scribe.settled(worked, "done"), scribe.new(make.drafted(draft=draft)), cause=worked)
+        checks = (CheckResult(name="tests", passed=True), CheckResult(name="style", passed=False, required=False))
+        verdict = make.accepted(draft=draft, checks=checks, judge="judge@small", score=0.9, unjudged=step == 2)
+        await scribe.append(scribe.new(verdict))
+    result = OutputFile("parser.py", "digest")
+    await scribe.append(scribe.new(make.task_accepted(result=draft, unjudged=True, outputs=(result,))))
+
+
+async def _rejected_and_failed(scribe: Scribe) -> None:
+    scribe.at("check")
+    await scribe.append(scribe.new(make.submitted(title="check", attempts=2)))
+    scribe.at("check", 1)
+    await scribe.append(scribe.new(make.planned(title="check")))
+    for attempt in (1, 2):
+        scribe.at("check", 1, attempt)
+        busy = await scribe.call("worker")
+        await scribe.append(scribe.new(make.failed(busy)))
+        cut = await scribe.call("worker", nth=2)
+        await scribe.append(scribe.new(make.unknown(cut)))
+        worked = await scribe.call("worker", nth=3)
+        over = scribe.new(make.overran(worked), "ledger")
+        drafted = scribe.new(make.drafted(draft=scribe.put(f"draft {attempt}")))
+        await scribe.append(scribe.settled(worked, "a long answer"), over, drafted)
+        if attempt == 1:  # the bill of the call that was cut came after all
+            await scribe.append(scribe.settled(cut, "late"))
+        await scribe.append(scribe.new(make.rejected(feedback=scribe.put("Say why."), score=0.2)))
+    scribe.at("check")
+    await scribe.append(scribe.new(TaskFailed(reason="2 drafts were rejected", cause="rejected")))
+
+
+async def _halted_and_reopened(scribe: Scribe) -> None:
+    scribe.at("pause")
+    await scribe.append(scribe.new(make.submitted(title="pause")))
+    scribe.at("pause", 1)
+    await scribe.append(scribe.new(make.planned(title="pause")))
+    scribe.at("pause", 1, 1)
+    given_back = await scribe.call("worker")
+    await scribe.append(scribe.new(make.released(given_back)))
+    scribe.at("pause")
+    halted = TaskHalted(reason="the cap is reached", scope="session:1", unit="tokens", used=9, cap=10, needed=5)
+    await scribe.append(scribe.new(halted))
+    await scribe.append(scribe.new(TaskReopened(reason="the cap was raised")))
+    scribe.at("pause", 1, 1)
+    await scribe.call("worker")  # still open at the end
+
+
+async def views_of(log: EventLog) -> dict[str, Any]:
+    """Every view of the log and its head, as JSON holds them."""
+    views = {name: plain(await fold(log, view())) for name, view in VIEWS.items()}
+    return {"head": str(await log.head()), **views}
+
+
+def plain(value: Any) -> Any:
+    """A value in lists, dictionaries by name, texts and numbers; what begins with _ is a view's own business."""
+    if isinstance(value, msgspec.Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__ if not name.startswith("_")}
+    if isinstance(value, dict):
+        return [[plain(key), plain(held)] for key, held in value.items()]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list | tuple):
+        return [plain(held) for held in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+async def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path, clock = Path(folder) / "log.db", SetClock()
+        async with open_log(path, clock=clock) as log:
+            await write(log, clock)
+            expected = await views_of(log)
+        shutil.copyfile(path, LOG)  # closed by its last user: all of it is in the one file
+    EXPECTED.write_bytes(msgspec.json.format(msgspec.json.encode(expected), indent=1) + b"\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

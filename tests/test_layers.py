@@ -1,0 +1,167 @@
+"""The house keeps its lines: who may import whom, and how long a file and a function may be (DESIGN, section 1)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAY_IMPORT = {
+    "events": {"events"},
+    "skills": {"skills"},
+    "tui": {"tui", "events"},
+    "swarm": {"swarm", "events", "skills"},
+    "swarm.cli": {"swarm", "events", "skills", "tui"},
+}
+PACKAGES = ("events", "skills", "tui", "swarm")
+FILE_LINES, FUNCTION_LINES = 450, 50
+
+# from the ground up; a module may import what stands on its own line or below it
+LINES = (
+    (
+        "swarm.errors swarm.messages swarm.task swarm.taskfile swarm.taskforms swarm.taskvalues swarm.yamltree swarm.problems"
+        " swarm.units swarm.amounts swarm.settings swarm.settings_keys swarm.settings_layers swarm.tomlfile swarm.providers"
+        " swarm.paths swarm.redact swarm.text"
+    ),
+    (
+        "swarm.choice swarm.money swarm.models swarm.context swarm.prompts swarm.cache swarm.tools"
+        " swarm.cycle"  # no leaf, but as low: the journal speaks of its steps
+    ),
+    "swarm.journal swarm.owner",
+    "swarm.calls",
+    "swarm.roles",
+    (
+        "swarm.session swarm.connect swarm.dispatch swarm.picks swarm.plan swarm.prepare swarm.submission swarm.world"
+        " swarm.replay swarm.insight swarm.schedule"
+    ),
+    "swarm.cli",
+)
+LINE = {name: number for number, names in enumerate(LINES) for name in names.split()}
+LEAVES = frozenset(LINES[1].split())
+
+
+class Import(NamedTuple):
+    module: str
+    target: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line} imports {self.target}"
+
+
+def modules() -> dict[str, Path]:
+    """Our modules by their dotted names; a package goes by its own name."""
+    found: dict[str, Path] = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports_of(module: str, path: Path) -> Iterator[Import]:
+    """All imports of our own modules, wherever they stand: in functions and under TYPE_CHECKING, too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Import(names=names):
+                targets = [name.name for name in names]
+            case ast.ImportFrom(module=base, level=0, names=names) if base:
+                below = [f"{base}.{name.name}" for name in names]
+                targets = [name if name in MODULES else base for name in below]
+            case ast.ImportFrom(level=level):
+                assert not level, f"{module}:{node.lineno}: an import names its module in full"
+                continue
+            case _:
+                continue
+        yield from (Import(module, name, node.lineno) for name in targets if name.partition(".")[0] in PACKAGES)
+
+
+IMPORTS = [found for module, path in MODULES.items() for found in imports_of(module, path)]
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def place(module: str) -> str:
+    """The name in LINES that the module belongs to, "" where it has none."""
+    return next((name for name in LINE if within(module, name)), "")
+
+
+def test_packages_import_one_way() -> None:
+    wrong: list[str] = []
+    for found in IMPORTS:
+        home = "swarm.cli" if within(found.module, "swarm.cli") else found.module.partition(".")[0]
+        if found.target.partition(".")[0] not in MAY_IMPORT[home]:
+            wrong.append(str(found))
+    assert not wrong, wrong
+    assert {found.module.partition(".")[0] for found in IMPORTS} >= {"events", "swarm"}, "nothing was looked at"
+
+
+def test_each_module_of_swarm_has_its_line() -> None:
+    homeless = [name for name in MODULES if within(name, "swarm") and name != "swarm" and not place(name)]
+    assert not homeless, f"say in LINES on which line they stand: {homeless}"
+
+
+def test_imports_inside_swarm_point_down() -> None:
+    wrong = [
+        str(found)
+        for found in IMPORTS
+        if place(found.module) and place(found.target) and LINE[place(found.target)] > LINE[place(found.module)]
+    ]
+    assert not wrong, wrong
+
+
+def test_no_leaf_imports_another() -> None:
+    wrong = [
+        str(found)
+        for found in IMPORTS
+        if place(found.module) in LEAVES and place(found.target) in LEAVES - {place(found.module)}
+    ]
+    assert not wrong, wrong
+
+
+def test_the_cycle_knows_events_and_tasks_only() -> None:
+    targets = {found.target for found in IMPORTS if found.module == "swarm.cycle"}
+    assert targets and all(within(target, "events") or target == "swarm.task" for target in targets), targets
+
+
+def test_only_the_record_knows_that_the_log_is_sqlite() -> None:
+    wrong = [
+        str(found) for found in IMPORTS if within(found.target, "events.sqlite") and not within(found.module, "events")
+    ]
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize("package", [name for name, path in MODULES.items() if path.name == "__init__.py"])
+def test_a_package_holds_a_docstring_and_nothing_to_import(package: str) -> None:
+    body = ast.parse(MODULES[package].read_text()).body
+    assert len(body) == 1 and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_file_fits_in_one_head(module: str) -> None:
+    text = MODULES[module].read_text()
+    assert text.count("\n") <= FILE_LINES, f"{module} has {text.count(chr(10))} lines"
+    long = [
+        f"{node.name} ({length})"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (length := length_of(node)) > FUNCTION_LINES
+    ]
+    assert not long, f"{module}: {long}"
+
+
+def length_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Its lines, without its docstring."""
+    length = (function.end_lineno or function.lineno) - function.lineno + 1
+    if ast.get_docstring(function) is not None:
+        docstring = function.body[0]
+        length -= (docstring.end_lineno or docstring.lineno) - docstring.lineno + 1
+    return length
