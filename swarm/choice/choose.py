@@ -27,8 +27,6 @@ LOWEST, HIGHEST = 0.02, 0.98
 USABLE = 0.2  # a free arm with a lower mean is passed over for the next tier (DESIGN section 5, free first)
 STAYED = "another try with feedback"  # why no draw was made
 
-STAYED = "another try with feedback"  # why no draw was made
-
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be chosen for."""

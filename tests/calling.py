@@ -1,0 +1,133 @@
+"""Calls of one attempt on a log of its own, with time that passes only where somebody sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+
+from events.log import Entry, EventLog, open_log, system_clock
+from events.testing.builders import submitted
+from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.views.base import fold
+from events.views.money import MoneyView
+from events.views.sessions import Claim
+from events.views.tasks import TasksView
+from swarm.calls import Answer as Said
+from swarm.calls import Ask, Calls, Connected, Pick, Terms
+from swarm.journal import Attempt, Recorded
+from swarm.messages import FREE, Arm, Message, Price
+from swarm.models.base import Model
+from swarm.models.limits import Allowance, Limits
+from swarm.money.caps import Cap
+from swarm.money.ledger import Ledger
+from swarm.owner import Owner, lives
+from swarm.text.tokens import most_tokens
+from tests.ledger_agents import a_session, entries_of
+from tests.running import DEAR
+
+ASK = Ask(messages=(Message("system", "Be brief."), Message("user", "Say hello.")), output_tokens=100)
+INPUT = most_tokens(ASK.messages)
+MOST = INPUT + 100
+"""What a try of ASK reserves."""
+
+
+class Clock:
+    """Time that passes only where somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        await anyio.lowlevel.checkpoint()
+
+
+def arm(model: str, price: Price | None = FREE) -> Arm:
+    return Arm(agent="maker", model=model, tier="free" if price == FREE else "paid", price=price)
+
+
+def in_order(*arms: Arm) -> Any:
+    """Picks the first arm that is not excluded."""
+
+    def pick(excluded: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
+        return next((Pick(each, why="the first") for each in arms if each.model not in excluded), None)
+
+    return pick
+
+
+class Desk:
+    """Calls of one attempt after another, on one log."""
+
+    def __init__(
+        self, log: EventLog, owner: Owner, ledger: Ledger, models: Mapping[str, Connected], clock: Clock, **more: Any
+    ) -> None:
+        self.log, self.owner, self.ledger, self.clock = log, owner, ledger, clock
+        self.caps: tuple[Cap, ...] = (Cap(scope="day"), Cap(scope="s1"))
+        self.asked_about: list[str] = []
+        self.recorded = Recorded()
+
+        async def confirm(arm: Arm) -> None:
+            self.asked_about.append(arm.model)
+
+        given: dict[str, Any] = {"tries": 3, "on_unknown": "repeat", "confirm": confirm, "redact": str}
+        self.calls = Calls(ledger=ledger, models=models, sleep=clock.sleep, **(given | more))
+
+    async def call(self, *arms: Arm, ask: Ask = ASK, pick: Any = None, turns: int | None = None) -> Said:
+        """One call, its settlement appended."""
+        tasks = (await fold(self.log, TasksView())).of(self.owner.session)
+        attempt = Attempt(self.owner, tasks["t"], step=1, attempt=1, role="worker", recorded=self.recorded)
+        call = self.calls.for_attempt(attempt, lambda: Terms(scopes=("day", "s1"), caps=self.caps), turns=turns)
+        try:
+            return await call(ask, pick=pick or in_order(*arms))
+        finally:
+            with anyio.CancelScope(shield=True):
+                await attempt.flush()
+
+    async def money(self) -> MoneyView:
+        return await fold(self.log, MoneyView())
+
+    async def tries(self) -> list[tuple[str, int, str]]:
+        """Model, number of the try and its end, in the order of the reservations."""
+        ends: dict[int, str] = {}
+        entries = await entries_of(self.log)
+        for entry in entries:
+            if isinstance(entry.event, CallSettled | CallFailed | CallReleased | CallUnknown):
+                ends[entry.event.reservation] = entry.kind.removeprefix("call.")
+        return [
+            (entry.event.model, entry.event.nth, ends[entry.position])
+            for entry in entries
+            if isinstance(entry.event, CallReserved) and entry.topic == "ledger" and entry.event.role == "worker"
+        ]
+
+    async def only(self, kind: type) -> list[Entry]:
+        return [entry for entry in await entries_of(self.log) if isinstance(entry.event, kind)]
+
+
+@asynccontextmanager
+async def desk(models: Sequence[Model], *, price: Price = DEAR, at_once: int = 8, **more: Any) -> AsyncGenerator[Desk]:
+    """A desk for models: the first is free, the others have a price."""
+
+    def lives_now(claim: Claim) -> bool:
+        return lives(claim, system_clock())
+
+    clock = Clock()
+    async with open_log("memory:") as log, AsyncExitStack() as stack:
+        connected: dict[str, Connected] = {}
+        for number, model in enumerate(models):
+            await stack.enter_async_context(model)
+            limits = Limits(Allowance(at_once=at_once), now=clock, sleep=clock.sleep)
+            connected[model.name] = Connected(model, limits, price=price if number else FREE)
+        owner = await a_session(log)
+        await owner.append([owner.new(submitted(), task="t")])
+        ledger = Ledger(log, lives=lives_now)
+        ledger.fold(await entries_of(log))
+        yield Desk(log, owner, ledger, connected, clock, **more)

@@ -1,0 +1,172 @@
+"""Admitting a call: the same answer as trying out every output, in whole numbers, and the sentence of a refusal."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.views.money import Amount, MoneyView, ScopeState
+from swarm.errors import BudgetExceeded
+from swarm.messages import FREE, MILLION, Price, Usage
+from swarm.money.caps import Cap, Grant, Need, Wait, admit, day_scope
+from swarm.money.prices import affordable_output, cost_nanos, counted_tokens, most_nanos
+
+SCOPES = ("day", "s1", "s1/t")
+
+amounts = st.builds(Amount, st.integers(0, 60), st.integers(0, 60))
+prices = st.builds(
+    Price,
+    row=st.just("row"),
+    input_nanos=st.integers(0, 3 * MILLION),
+    output_nanos=st.integers(0, 3 * MILLION),
+    cached_nanos=st.none() | st.integers(0, 3 * MILLION),
+    cache_write_nanos=st.none() | st.integers(0, 4 * MILLION),
+)
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[Need, MoneyView, dict[str, Amount]]:
+    money, settling = MoneyView(), dict[str, Amount]()
+    for scope in SCOPES:
+        reserved = draw(amounts)
+        money.scopes[scope] = ScopeState(spent=draw(amounts), reserved=reserved)
+        settling[scope] = Amount(draw(st.integers(0, reserved.tokens)), draw(st.integers(0, reserved.nanos)))
+    caps = tuple(
+        Cap(scope=scope, tokens=draw(st.none() | st.integers(0, 200)), nanos=draw(st.none() | st.integers(0, 200)))
+        for scope in SCOPES
+    )
+    asked = draw(st.integers(1, 40))
+    need = Need(
+        scopes=SCOPES,
+        caps=caps,
+        price=draw(st.just(FREE) | prices),
+        input_tokens=draw(st.integers(0, 60)),
+        output_tokens=asked,
+        least_output_tokens=draw(st.integers(1, asked)),
+    )
+    return need, money, settling
+
+
+def fits(need: Need, cap: Cap, output: int, state: ScopeState, less: Amount) -> bool:
+    """Whether a call with so much output stays under a cap, reckoned with fractions."""
+    tokens = state.spent.tokens + state.reserved.tokens - less.tokens + need.input_tokens + output
+    if cap.tokens is not None and tokens > cap.tokens:
+        return False
+    price = need.price
+    if cap.nanos is None or price.is_free:
+        return True
+    dearest = max(price.input_nanos, price.cached_nanos or 0, price.cache_write_nanos or 0)
+    cost = Fraction(need.input_tokens * dearest + output * price.output_nanos, MILLION)
+    return state.spent.nanos + state.reserved.nanos - less.nanos + cost <= cap.nanos
+
+
+@given(questions())
+def test_a_call_is_admitted_clamped_or_told_to_wait_just_as_trying_out_every_output_says(
+    question: tuple[Need, MoneyView, dict[str, Amount]],
+) -> None:
+    need, money, settling = question
+    now = [
+        output
+        for output in range(need.least_output_tokens, need.output_tokens + 1)
+        if all(fits(need, cap, output, money.scopes[cap.scope], Amount()) for cap in need.caps)
+    ]
+    later = [
+        cap
+        for cap in need.caps
+        if fits(need, cap, need.least_output_tokens, money.scopes[cap.scope], settling[cap.scope])
+    ]
+    decision = admit(need, money, settling)
+    if now:
+        output = max(now)
+        assert decision == Grant(output, need.input_tokens + output, most_nanos(need.price, need.input_tokens, output))
+    elif len(later) == len(need.caps):
+        assert isinstance(decision, Wait)
+        cap = next(cap for cap in need.caps if cap.scope == decision.scope)
+        assert not fits(need, cap, need.least_output_tokens, money.scopes[cap.scope], Amount())
+    else:
+        assert isinstance(decision, BudgetExceeded)
+        assert decision.scope == next(cap.scope for cap in need.caps if cap not in later)
+        assert decision.used + decision.reserved + decision.needed > decision.cap
+
+
+@given(prices, st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**15))
+def test_money_is_whole_numbers_rounded_up_once(price: Price, input_: int, output: int, nanos: int) -> None:
+    most = most_nanos(price, input_, output)
+    dearest = max(price.input_nanos, price.cached_nanos or 0, price.cache_write_nanos or 0)
+    exact = Fraction(input_ * dearest + output * price.output_nanos, MILLION)
+    assert isinstance(most, int)
+    assert exact <= most < exact + 1
+    room = affordable_output(price, input_, nanos)
+    assert room is None or isinstance(room, int)
+    if room is None:
+        assert price.output_nanos == 0
+        assert most_nanos(price, input_, 10**9) <= nanos
+    elif room >= 0:
+        assert most_nanos(price, input_, room) <= nanos < most_nanos(price, input_, room + 1)
+    else:
+        assert most_nanos(price, input_, 0) > nanos
+
+
+@given(prices, st.data())
+def test_what_a_call_costs_never_passes_the_most_that_it_could(price: Price, data: st.DataObject) -> None:
+    input_, output = data.draw(st.integers(0, 10**6)), data.draw(st.integers(0, 10**6))
+    cached = data.draw(st.integers(0, input_))
+    written = data.draw(st.integers(0, input_ - cached))
+    usage = Usage(input_tokens=input_, output_tokens=output, cached_tokens=cached, cache_write_tokens=written)
+    cost = cost_nanos(price, usage)
+    assert cost <= most_nanos(price, input_, output)
+    cached_nanos = price.input_nanos if price.cached_nanos is None else price.cached_nanos
+    written_nanos = price.input_nanos if price.cache_write_nanos is None else price.cache_write_nanos
+    plain = (input_ - cached - written) * price.input_nanos + output * price.output_nanos
+    exact = Fraction(plain + cached * cached_nanos + written * written_nanos, MILLION)
+    assert exact <= cost < exact + 1, "rounded up once"
+    assert counted_tokens(usage) <= input_ + output
+
+
+def a_need(*caps: Cap, price: Price = FREE, least: int = 10) -> Need:
+    return Need(scopes=SCOPES, caps=caps, price=price, input_tokens=100, output_tokens=20, least_output_tokens=least)
+
+
+def test_a_free_model_is_held_back_by_a_token_cap_and_by_no_money_cap() -> None:
+    money = MoneyView()
+    assert isinstance(admit(a_need(Cap(scope="day", nanos=0)), money, {}), Grant)
+    refused = admit(a_need(Cap(scope="day", nanos=0), Cap(scope="s1", tokens=109)), money, {})
+    assert isinstance(refused, BudgetExceeded)
+    assert (refused.scope, refused.unit, refused.needed) == ("s1", "tokens", 110)
+
+
+def test_a_paid_model_is_refused_where_the_money_is_gone_and_told_how_much_it_lacks() -> None:
+    price = Price(row="p", input_nanos=10**9, output_nanos=10**9)
+    refused = admit(a_need(Cap(scope="day", nanos=109_999), price=price), MoneyView(), {})
+    assert isinstance(refused, BudgetExceeded)
+    assert str(refused) == (
+        "the budget of day has $0.000109999 of $0.000109999 left and the next call needs $0.00011; "
+        "raise the cap and go on with `swarm resume`, or split the task"
+    )
+    assert refused.exit_code == 3
+
+
+def test_an_answer_is_clamped_to_what_is_left_but_not_below_what_is_of_use() -> None:
+    assert admit(a_need(Cap(scope="s1", tokens=115)), MoneyView(), {}) == Grant(15, 115, 0)
+    assert isinstance(admit(a_need(Cap(scope="s1", tokens=115), least=16), MoneyView(), {}), BudgetExceeded)
+
+
+def test_asking_changes_nothing() -> None:
+    money = MoneyView()
+    admit(a_need(Cap(scope="s1", tokens=115)), money, {})
+    assert money == MoneyView()
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "name"),
+    [
+        (1_795_251_108_000_000, "Europe/Berlin", "day:2026-11-21@Europe/Berlin"),
+        (1_795_302_000_000_000, "UTC", "day:2026-11-21@UTC"),
+        (1_795_302_000_000_000, "Europe/Berlin", "day:2026-11-22@Europe/Berlin"),
+    ],
+)
+def test_a_day_is_named_with_its_time_zone(now: int, zone: str, name: str) -> None:
+    assert day_scope(now, zone) == name
