@@ -22,7 +22,7 @@ from events.types.call import CallFailed, CallOverran, CallReleased, CallReserve
 from events.types.choice import ChoiceMade
 from swarm.errors import ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
 from swarm.journal import Attempt, Try
-from swarm.messages import Arm, Finish, Message, Price, Reply, Request, Usage
+from swarm.messages import Arm, Finish, Message, Price, Reply, Request, Tier, Usage
 from swarm.models.base import Model
 from swarm.models.limits import Limits
 from swarm.money import ledger as money
@@ -128,6 +128,7 @@ class Calls:
         self._ledger, self._models, self._redact = ledger, models, redact
         self._tries, self._on_unknown, self._confirm, self._sleep = tries, on_unknown, confirm, sleep
         self._out: dict[str, str] = {}  # models that will not answer in this session, and why
+        self.in_flight: dict[int, Tier] = {}  # reservation -> tier of the model that is to answer
         self.stopping = False
 
     def for_attempt(self, attempt: Attempt, terms: Callable[[], Terms], *, turns: int | None = None) -> Call:
@@ -285,6 +286,7 @@ class Calls:
         )
         began = time.monotonic()
         sent = False
+        self.in_flight[reserved.position] = pick.arm.tier
         try:
             await anyio.lowlevel.checkpoint()  # the last moment at which nothing was sent
             sent = True
@@ -295,6 +297,8 @@ class Calls:
             with anyio.CancelScope(shield=True):
                 await self._interrupted(order, reserved, sent)
             raise
+        finally:
+            del self.in_flight[reserved.position]
         milliseconds = int((time.monotonic() - began) * 1000)
         return self._settled(order, pick, need, reserved, reply, milliseconds)
 

@@ -285,8 +285,7 @@ class Dispatcher:
         if not self._running:
             self._following.cancel()
             return
-        tiers = {self.tasks[open_.task].tier for open_ in self._running}
-        with anyio.move_on_after(0 if tiers == {"local"} else GRACE_S):
+        with anyio.move_on_after(GRACE_S if set(self._calls.in_flight.values()) - {"local"} else 0):
             await self._faces.abort.wait()
         self._roles.cancel_scope.cancel()
 

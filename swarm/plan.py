@@ -30,11 +30,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     on_unknown: Literal["repeat", "ask", "fail"] = "repeat"
     judge: Literal["free", "paid"] = "free"
     tries: int = 4
+    task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
     def caps(self, session: int, task: Task, now: int) -> tuple[Cap, ...]:
         """The caps above a call of the task, the widest first."""
-        budget = task.budget or Budget()
+        budget = (task.budget if self.task_caps else None) or Budget()
         return (
             Cap(scope=day_scope(now, self.time_zone), nanos=self.day_nanos),
             Cap(scope=session_scope(session), tokens=self.session_tokens, nanos=self.session_nanos),

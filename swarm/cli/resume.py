@@ -94,7 +94,9 @@ async def _plan(args: argparse.Namespace, log: EventLog, state: SessionState, lo
         plan = msgspec.structs.replace(plan, roster=await roster_of(args, loaded, output))
     if args.budget is not None:
         budget = budget_of(args.budget)
-        plan = msgspec.structs.replace(plan, session_tokens=budget.tokens, session_nanos=budget.usd_nanos)
+        plan = msgspec.structs.replace(
+            plan, session_tokens=budget.tokens, session_nanos=budget.usd_nanos, task_caps=False
+        )
     if args.yes:
         plan = msgspec.structs.replace(plan, paid_confirmed=True)
     tell_small(plan.roster, output)

@@ -55,6 +55,16 @@ def test_a_halted_session_goes_on_where_there_is_room_again(tmp_path: Path) -> N
     assert "nothing is unfinished" in nothing.stderr
 
 
+def test_a_cap_of_a_task_alone_is_raised_with_that_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text("tasks: {one: {prompt: Write., check: {contains: draft}, budget: $0.000001}}\n")
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--endpoint", provider.url, "--price", "1/2")
+        assert swarm(*words, home=tmp_path, cwd=tmp_path).returncode == 3
+        assert swarm("resume", home=tmp_path, cwd=tmp_path).returncode == 3
+        done = swarm("resume", "--budget", "$0.10", home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
 def test_a_confirmed_file_is_not_asked_about_again_until_a_command_changes(tmp_path: Path) -> None:
     file = tmp_path / "task.yaml"
     file.write_text("prompt: Write.\noutput: said.txt\ncheck: 'test -s \"$SWARM_OUTPUT\"'\n")
@@ -97,7 +107,7 @@ def test_a_draft_that_is_judged_bad_is_written_again_with_the_reason(tmp_path: P
     verdicts = iter(["fail", "pass"])
 
     def judge_twice(body: dict[str, object]) -> Answer:
-        answer = play(body)  # type: ignore[arg-type]
+        answer = play(body)
         if '"verdict"' in answer.text:
             return Answer(json.dumps({"verdict": next(verdicts), "score": 0.5, "reason": "It lacks the colour red."}))
         return answer

@@ -78,7 +78,7 @@ def test_the_version_is_the_one_that_is_installed(capsys: pytest.CaptureFixture[
         (["rnu"], "there is no command 'rnu'; did you mean `swarm run`?"),
         (["valdiate", "x.yaml"], "did you mean `swarm validate`?"),
         (["qqqqq"], "see `swarm --help`"),
-        (["What does this do?"], 'a prompt stands in a task file'),
+        (["What does this do?"], "a prompt stands in a task file"),
         (["hello.yaml"], "`swarm run hello.yaml`, or `swarm validate hello.yaml`"),
         (["--jsno"], "--jsno needs a command"),
         (["cost", "--topp=3"], "swarm cost does not know --topp=3; did you mean --top?"),

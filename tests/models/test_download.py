@@ -1,7 +1,6 @@
 """A large file comes whole, from https only, and an interruption costs nothing that had arrived."""
 
 # Nothing else runs on the loop while a test looks at a file.
-# ruff: noqa: ASYNC240
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The embedded model answers, keeps strangers out, and never outlives the process that started it."""
 
 # Nothing else runs on the loop while a test looks at a file.
-# ruff: noqa: ASYNC240
 
 from __future__ import annotations
 

@@ -41,9 +41,12 @@ def served(kind: TransportKind) -> OpenModel:
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[Model, None]:
-        async with Provider(answer) as provider, open_transport(kind, environ={}) as transport:
-            async with OpenAIChat("m", base_url=provider.url, wire_model="m", transport=transport) as model:
-                yield model
+        async with (
+            Provider(answer) as provider,
+            open_transport(kind, environ={}) as transport,
+            OpenAIChat("m", base_url=provider.url, wire_model="m", transport=transport) as model,
+        ):
+            yield model
 
     return opened
 

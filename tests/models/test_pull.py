@@ -1,7 +1,6 @@
 """A model comes from its sources whole and checked or not at all, and a run is told which file it uses."""
 
 # Nothing else runs on the loop while a test looks at a file.
-# ruff: noqa: ASYNC240
 
 from __future__ import annotations
 
