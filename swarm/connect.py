@@ -16,9 +16,9 @@ from swarm.errors import Failure, ProviderError, SwarmError, UsageError
 from swarm.messages import FREE, Arm, Reply, Request, Tier
 from swarm.models.base import Model
 from swarm.models.limits import Allowance, Limits
-from swarm.providers import PRESETS, is_local
-from swarm.settings import ModelConfig, ProviderConfig
-from swarm.settings_keys import parse_price
+from swarm.settings.keys import parse_price
+from swarm.settings.load import ModelConfig, ProviderConfig
+from swarm.settings.providers import PRESETS, is_local
 
 EMBEDDED = "embedded"
 """The provider of the model that runs as a child of this process."""

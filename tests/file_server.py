@@ -24,7 +24,7 @@ class FileServer:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]  # the one that makes it
 
     def do_GET(self) -> None:
         files = self.server.files

@@ -13,7 +13,7 @@ import pytest
 
 from swarm.models.catalogue import find_model, pulled_path
 from swarm.models.pull import PullFailed, pull
-from swarm.settings import data_dir
+from swarm.settings.load import data_dir
 
 needs_engine = pytest.mark.skipif(find_spec("xllamacpp") is None, reason="xllamacpp is not installed (extra `local`)")
 

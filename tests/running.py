@@ -22,8 +22,8 @@ from swarm.plan import Plan
 from swarm.prompts.build import module
 from swarm.redact import Secrets
 from swarm.session import Result, resume_session, run_file
-from swarm.settings import ModelConfig, ProviderConfig
-from swarm.taskfile import parse_task_file
+from swarm.settings.load import ModelConfig, ProviderConfig
+from swarm.taskfile.read import parse_task_file
 from tests.provider import Answer, Behaviour, Provider, Seen
 
 Line = str | Answer | Callable[[dict[str, Any]], str | Answer]

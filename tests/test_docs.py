@@ -15,10 +15,10 @@ from packaging.utils import canonicalize_name
 from events.types.any import KINDS
 from swarm.cli.main import COMMANDS, main
 from swarm.errors import SwarmError
-from swarm.settings import load_settings
-from swarm.settings_keys import KEYS
-from swarm.taskfile import load_task_file, parse_task_file
-from swarm.taskforms import TASK
+from swarm.settings.keys import KEYS
+from swarm.settings.load import load_settings
+from swarm.taskfile.forms import TASK
+from swarm.taskfile.read import load_task_file, parse_task_file
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -23,9 +23,7 @@ FILE_LINES, FUNCTION_LINES = 450, 50
 # from the ground up; a module may import what stands on its own line or below it
 LINES = (
     (
-        "swarm.errors swarm.messages swarm.task swarm.taskfile swarm.taskforms swarm.taskvalues swarm.yamltree swarm.problems"
-        " swarm.units swarm.amounts swarm.settings swarm.settings_keys swarm.settings_layers swarm.tomlfile swarm.providers"
-        " swarm.paths swarm.redact swarm.text"
+        "swarm.errors swarm.messages swarm.task swarm.taskfile swarm.settings swarm.units swarm.paths swarm.redact swarm.text"
     ),
     (
         "swarm.choice swarm.money swarm.models swarm.context swarm.prompts swarm.cache swarm.tools"

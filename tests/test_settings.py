@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from swarm.errors import UsageError
 from swarm.messages import FREE, TIERS
-from swarm.providers import PRESETS, is_local
-from swarm.settings import Loaded, SettingsInvalid, available_models, config_dir, data_dir, load_settings
-from swarm.settings_keys import KEYS, parse_price
-from swarm.tomlfile import dotted, read_toml
+from swarm.settings.keys import KEYS, parse_price
+from swarm.settings.load import Loaded, SettingsInvalid, available_models, config_dir, data_dir, load_settings
+from swarm.settings.providers import PRESETS, is_local
+from swarm.settings.tomlfile import dotted, read_toml
 
 
 class Place:
@@ -132,7 +132,7 @@ def test_all_problems_are_told_at_once_each_with_its_line(place: Place) -> None:
     [
         ("[budgett]\nday_usd = 1", 1, "did you mean 'budget'?"),
         ("[budget]\nday_uds = 1", 2, "did you mean 'day_usd'?"),
-        ("[calls]\ntry = 1", 2, "did you mean 'tries'?"),
+        ("[calls]\ntriess = 1", 2, "did you mean 'tries'?"),
         ("budget = 3", 1, "write [budget] and its keys below it"),
         ("[log]\npath = 'x'", 1, "a text is expected, not a table"),
         ("[judge]", 1, "one of free, paid is expected, not a table"),

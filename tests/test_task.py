@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from swarm.task import Budget, Check, Input, Limits, Output, RoleConfig, Task, TaskFile, made_id, parse_budget
-from swarm.taskfile import TaskFileInvalid, load_task_file, parse_task_file
+from swarm.taskfile.read import TaskFileInvalid, load_task_file, parse_task_file
 from swarm.units import parse_seconds, parse_tokens, parse_usd
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -146,7 +146,7 @@ def test_the_shipped_examples_are_valid_and_the_first_one_needs_no_confirmation(
 
 
 def test_what_a_task_is_can_be_imported_without_the_reader_of_yaml() -> None:
-    program = "import sys, swarm.task; print([name for name in ('yaml', 'swarm.taskfile') if name in sys.modules])"
+    program = "import sys, swarm.task; print([name for name in ('yaml', 'swarm.taskfile.read') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

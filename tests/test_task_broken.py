@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from swarm import yamltree
-from swarm.problems import Report, Wrong
 from swarm.task import TaskFile
-from swarm.taskfile import TaskFileInvalid, load_task_file, parse_task_file
+from swarm.taskfile import yamltree
+from swarm.taskfile.problems import Report, Wrong
+from swarm.taskfile.read import TaskFileInvalid, load_task_file, parse_task_file
 
 BROKEN = Path(__file__).parent / "data" / "broken"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from swarm.cli.output import Output
-from swarm.settings import BUILT_IN, Loaded, ProviderConfig, load_settings
-from swarm.tomlfile import dotted
+from swarm.settings.load import BUILT_IN, Loaded, ProviderConfig, load_settings
+from swarm.settings.tomlfile import dotted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from swarm.cli.output import Output
 from swarm.errors import SwarmError, UsageError
 from swarm.models.catalogue import CATALOGUE, CatalogueModel, find_model, megabytes, pulled_path
 from swarm.models.pull import LocalModel, Progress, ensure_model, remove
-from swarm.settings import data_dir
+from swarm.settings.load import data_dir
 
 SCHEMA = "swarm.local/1"
 

@@ -16,7 +16,7 @@ from events.types.base import TextRef
 from swarm.errors import SwarmError, UsageError
 
 if TYPE_CHECKING:
-    from swarm.settings import Settings
+    from swarm.settings.load import Settings
 
 
 class NothingRecorded(UsageError):
@@ -40,7 +40,7 @@ class LogGone(SwarmError):
 
 def settings_of(args: argparse.Namespace) -> Settings:
     """The settings that hold here. Raises UsageError."""
-    from swarm.settings import load_settings
+    from swarm.settings.load import load_settings
 
     flags = {"log": args.log} if args.log else {}
     return load_settings(Path.cwd(), environ=os.environ, flags=flags).settings

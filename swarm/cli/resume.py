@@ -21,7 +21,7 @@ from swarm.cli.run import budget_of
 from swarm.cli.running import add_model_arguments, carry_out, roster_of, secrets_of, tell, tell_small
 from swarm.owner import exists
 from swarm.session import Result, recorded_plan, resume_session
-from swarm.settings import Loaded, load_settings
+from swarm.settings.load import Loaded, load_settings
 
 if TYPE_CHECKING:
     from swarm.dispatch import Faces

@@ -25,7 +25,7 @@ from swarm.cli.running import (
 from swarm.errors import UsageError
 from swarm.plan import Plan
 from swarm.session import Result, run_file
-from swarm.settings import Loaded, load_settings
+from swarm.settings.load import Loaded, load_settings
 
 if TYPE_CHECKING:
     from swarm.connect import Roster
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _run(args: argparse.Namespace) -> int:
     from swarm.cli.trust import require_trust
-    from swarm.taskfile import load_task_file
+    from swarm.taskfile.read import load_task_file
 
     output: Output = args.output
     if args.local_model and not args.local:

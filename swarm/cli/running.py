@@ -20,7 +20,7 @@ from swarm.dispatch import Faces
 from swarm.errors import ConfirmationNeeded, NoModelAvailable, UsageError, dollars, gravest
 from swarm.redact import Secrets
 from swarm.session import Result, TaskResult
-from swarm.settings import Loaded, ModelConfig, ProviderConfig, Settings, available_models, data_dir
+from swarm.settings.load import Loaded, ModelConfig, ProviderConfig, Settings, available_models, data_dir
 
 CONFIRM_PAID = "set a budget in the task file (`budget: $0.10`), or say `--yes`"
 

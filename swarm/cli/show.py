@@ -11,10 +11,10 @@ import msgspec
 
 from events.log import EventLog, system_clock
 from events.types.task import StepRejected
+from events.views.attempts import Attempt, AttemptsView
 from events.views.base import fold
 from events.views.sessions import SessionsView
 from events.views.tasks import Place, StepState, TaskState, TasksView
-from swarm.cli.attempts import Attempt, AttemptsView
 from swarm.cli.names import HELP, Name, NoSuchThing, check_task, find
 from swarm.cli.ps import Listed
 from swarm.cli.recorded import recorded, settings_of, text_of

@@ -7,8 +7,8 @@ from typing import Any, cast
 import msgspec
 
 from events.types.task import StepAccepted
+from events.views.attempts import Attempt, Call, Verdict
 from events.views.tasks import TaskState
-from swarm.cli.attempts import Attempt, Call, Verdict
 from swarm.cli.ps import Listed, session_document
 from swarm.cli.recorded import decimal_usd, utc_text
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from events.log import session_name
 from events.types.choice import ChoiceMade
 from events.types.task import StepAccepted, StepRejected
+from events.views.attempts import Attempt, Call, Verdict
 from events.views.tasks import StepState, TaskState
-from swarm.cli.attempts import Attempt, Call, Verdict
 from swarm.cli.output import Cell, Output
 from swarm.cli.ps import Listed
 from swarm.cli.sessions import STYLES

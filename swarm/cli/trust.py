@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _trust(args: argparse.Namespace) -> int:
-    from swarm.taskfile import load_task_file
+    from swarm.taskfile.read import load_task_file
 
     output: Output = args.output
     file = load_task_file(args.file)

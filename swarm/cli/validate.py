@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from swarm.taskfile import load_task_file  # brings the YAML reader
+    from swarm.taskfile.read import load_task_file  # brings the YAML reader
 
     output: Output = args.output
     found: list[dict[str, Any]] = []

@@ -18,7 +18,7 @@ from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
 from swarm.plan import Plan
 from swarm.session import recorded_plan
-from swarm.settings import Settings
+from swarm.settings.load import Settings
 from swarm.task import Task
 
 if TYPE_CHECKING:

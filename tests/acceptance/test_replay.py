@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -94,5 +95,5 @@ def _refs(value: object) -> list[TextRef]:
     if isinstance(value, msgspec.Struct):
         return [ref for name in value.__struct_fields__ for ref in _refs(getattr(value, name))]
     if isinstance(value, tuple):
-        return [ref for each in value for ref in _refs(each)]
+        return [ref for each in cast("tuple[object, ...]", value) for ref in _refs(each)]
     return []

@@ -17,7 +17,7 @@ from swarm.dispatch import Faces
 from swarm.plan import Plan
 from swarm.redact import Secrets
 from swarm.session import run_file
-from swarm.taskfile import parse_task_file
+from swarm.taskfile.read import parse_task_file
 
 TASKS = """
 budget: $0.50

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from swarm.cli.main import main
-from swarm.settings import load_settings
+from swarm.settings.load import load_settings
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import anyio
 import pytest
@@ -26,9 +27,9 @@ def asked(text: str, *, limit: int = 20) -> Request:
 
 
 def served(kind: TransportKind) -> OpenModel:
-    def answer(body: dict[str, object]) -> Answer:
+    def answer(body: dict[str, Any]) -> Answer:
         match body:
-            case {"messages": [_, {"content": str(text)}], "max_tokens": int(limit)}:
+            case {"messages": [{"role": "system"}, {"content": str(text)}], "max_tokens": int(limit)}:
                 if text == BUSY:
                     return Answer(status=503, body=b'{"error": "busy"}')
                 words = text.split()

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from swarm import yamltree
-from swarm.problems import Report, Reported, Wrong, nearest
+from swarm.taskfile import yamltree
+from swarm.taskfile.problems import Report, Reported, Wrong, nearest
+from swarm.taskfile.yamltree import Node, Scalar, Sequence
 from swarm.units import shortened
-from swarm.yamltree import Node, Scalar, Sequence
 
 
 class At(msgspec.Struct, frozen=True):

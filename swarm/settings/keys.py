@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from swarm.messages import FREE, TIERS, Price
-from swarm.providers import is_local
-from swarm.tomlfile import KeyPath
+from swarm.settings.providers import is_local
+from swarm.settings.tomlfile import KeyPath
 from swarm.units import parse_seconds, parse_tokens, parse_usd, shortened
 
 

@@ -7,9 +7,7 @@ import re
 import warnings
 from typing import Any
 
-from swarm import yamltree
 from swarm.messages import TIERS
-from swarm.problems import Wrong
 from swarm.task import (
     MOST_ATTEMPTS,
     ROLES,
@@ -23,7 +21,9 @@ from swarm.task import (
     Task,
     parse_budget,
 )
-from swarm.taskvalues import (
+from swarm.taskfile import yamltree
+from swarm.taskfile.problems import Wrong
+from swarm.taskfile.values import (
     At,
     Reader,
     amount,
@@ -40,8 +40,8 @@ from swarm.taskvalues import (
     truth,
     whole,
 )
+from swarm.taskfile.yamltree import Node, Scalar
 from swarm.units import parse_seconds, parse_tokens, parse_usd, shortened
-from swarm.yamltree import Node, Scalar
 
 _RELATIVE = "write a path relative to the project's folder, without '..'"
 

@@ -18,10 +18,10 @@ import msgspec
 
 from swarm.errors import UsageError
 from swarm.messages import FREE, TIERS, Price, Tier
-from swarm.providers import is_local, preset_values
-from swarm.settings_keys import KEYS
-from swarm.settings_layers import Layers, Origin, misspelt, project_file, variables
-from swarm.tomlfile import KeyPath, read_toml
+from swarm.settings.keys import KEYS
+from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
+from swarm.settings.providers import is_local, preset_values
+from swarm.settings.tomlfile import KeyPath, read_toml
 
 BUILT_IN = "built in"
 """The place of a default."""

@@ -10,9 +10,9 @@ from typing import Any, Literal, cast
 import msgspec
 
 from swarm.errors import UsageError, dollars
-from swarm.providers import PRESETS, PRICES_OF
-from swarm.settings_keys import KEYS, Key, Source, kind_of, pattern_of
-from swarm.tomlfile import KeyPath, TomlFile, dotted, read_toml
+from swarm.settings.keys import KEYS, Key, Source, kind_of, pattern_of
+from swarm.settings.providers import PRESETS, PRICES_OF
+from swarm.settings.tomlfile import KeyPath, TomlFile, dotted, read_toml
 
 OriginKind = Literal["default", "preset", "user file", "project file", "task file", "environment", "flag"]
 _FROM_A_REPOSITORY = ("project file", "task file")

@@ -18,14 +18,14 @@ from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from swarm import yamltree
 from swarm.errors import UsageError
-from swarm.problems import MOST_PROBLEMS, START, Full, Place, Problem, Report, Reported, Wrong, listed, nearest
 from swarm.task import Task, TaskFile, is_id, made_id
-from swarm.taskforms import TASK, budget, task_of
-from swarm.taskvalues import At, Reader, fields, items_of, kind, prose, text
+from swarm.taskfile import yamltree
+from swarm.taskfile.forms import TASK, budget, task_of
+from swarm.taskfile.problems import MOST_PROBLEMS, START, Full, Place, Problem, Report, Reported, Wrong, listed, nearest
+from swarm.taskfile.values import At, Reader, fields, items_of, kind, prose, text
+from swarm.taskfile.yamltree import Mapping, Node, Scalar, Sequence
 from swarm.units import shortened
-from swarm.yamltree import Mapping, Node, Scalar, Sequence
 
 MOST_BYTES = 1 << 20
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 import yaml
 
-from swarm.problems import START, Place, Report, Wrong
+from swarm.taskfile.problems import START, Place, Report, Wrong
 from swarm.units import shortened
 
 DEEPEST = 40

@@ -1,0 +1,1 @@
+"""Task files: read with every problem at its line and column."""
