@@ -11,12 +11,14 @@ from swarm.choice.complexity import Complexity, classify
 from swarm.connect import Roster
 from swarm.messages import Arm
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
-from swarm.prompts.build import AGENTS, module
-from swarm.roles.job import OUTPUT_TOKENS, PLAN_TOKENS, VERDICT_TOKENS
+from swarm.prompts.build import AGENTS
+from swarm.roles.job import OUTPUT_TOKENS
 from swarm.task import Budget, Role, RoleConfig, Task
-from swarm.text.tokens import MESSAGE_TOKENS, REQUEST_TOKENS
 
-FRAMING_TOKENS = 1024  # what a role's own words, section titles and an answer schema add to the task's, at the most
+BYTES_A_TOKEN = 3  # of ordinary text, on the careful side (English has 4 to 5)
+ROLE_TOKENS = 500  # what a role's own words, an approach, feedback and an answer schema add to the task's
+ROLE_BYTES = 4096  # the same as a reservation counts it
+MOST_PLANNED = 3  # steps that the cap of an explored task allows for; a longer plan may need a budget of its own
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,25 +60,24 @@ def explores(task: Task, complexity: Complexity) -> bool:
 
 
 def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
-    """The token cap of a file that names none: for each task, what all of its roles can take in all of its attempts.
+    """The token cap of a file that names none, from its tasks with their level and the bytes of their inputs.
 
-    `tasks` are tasks with their level and the bytes of their inputs. (inputs + level's allowance) x roles x (1 + retries),
-    DESIGN section 4; inputs are counted as a reservation counts them, a token a byte.
+    A task with a budget of its own adds that; any other (inputs + prompt + the level's answer) x roles x (1 + retries), as
+    providers count (DESIGN section 4). A reservation takes a byte for a token, so the largest of them is added once: those
+    that find no room beside it wait until it is settled.
     """
-    total = 0
+    total = largest = 0
     for task, complexity, input_bytes in tasks:
-        system = max(len(module(role).encode()) for role in AGENTS)
-        given = input_bytes + len(task.prompt.encode()) + system + FRAMING_TOKENS + REQUEST_TOKENS + 4 * MESSAGE_TOKENS
         draft = OUTPUT_TOKENS[complexity.level]
-        attempt = (given + 4 * draft + draft) + (
-            given + 4 * draft + VERDICT_TOKENS
-        )  # a draft comes back in bytes, 4 a token
-        plan = given + PLAN_TOKENS if explores(task, complexity) else 0
-        total += plan * 2 + attempt * task.limits.attempts * (MOST_PLANNED if plan else 1)
-    return total
-
-
-MOST_PLANNED = 3  # steps that the cap of an explored task allows for; a longer plan may need a budget of its own
+        given = input_bytes + len(task.prompt.encode()) + len(task.needs) * BYTES_A_TOKEN * draft
+        explored = explores(task, complexity)
+        steps, roles = (MOST_PLANNED, 3) if explored else (1, 2)
+        largest = max(largest, given + ROLE_BYTES + steps * BYTES_A_TOKEN * draft)
+        if task.budget is not None and task.budget.tokens is not None:
+            total += task.budget.tokens
+        else:
+            total += (given // BYTES_A_TOKEN + ROLE_TOKENS + draft) * roles * steps * task.limits.attempts
+    return total + largest
 
 
 def allowed_arms(plan: Plan, task: Task, role: Role) -> tuple[list[Arm], dict[str, str]]:

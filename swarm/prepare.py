@@ -44,15 +44,9 @@ def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan
         require(task.checks, root)
     budget = file.budget
     if budget is None:
-        return prepared, msgspec.structs.replace(plan, session_tokens=sum(map(_tokens, prepared)))
+        tokens = default_tokens([(each.task, each.complexity, each.input_bytes) for each in prepared])
+        return prepared, msgspec.structs.replace(plan, session_tokens=tokens)
     return prepared, msgspec.structs.replace(plan, session_tokens=budget.tokens, session_nanos=budget.usd_nanos)
-
-
-def _tokens(each: Prepared) -> int:
-    """What a task adds to the cap of a file that names none: its own budget, or the default of its level."""
-    if each.task.budget is not None and each.task.budget.tokens is not None:
-        return each.task.budget.tokens
-    return default_tokens([(each.task, each.complexity, each.input_bytes)])
 
 
 def _refuse_unjudgeable(task: Task, plan: Plan) -> None:

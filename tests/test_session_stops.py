@@ -273,7 +273,9 @@ async def test_a_file_without_a_budget_is_capped_also_where_one_of_its_tasks_has
             assert recorded.session_tokens is not None
             caps.append(recorded.session_tokens)
     alone, own, both = caps
-    assert (own, both) == (9_000, 9_000 + alone)
+    # each adds its own, and the largest reservation, which all three have, is added once
+    assert own > 9_000
+    assert both - own == alone - (own - 9_000)
 
 
 async def test_a_paid_model_takes_over_where_every_free_draft_was_rejected(log: EventLog, root: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from events.types.task import StepDrafted
 from swarm.calls import Ask, Call
 from swarm.cycle import Placed
@@ -23,13 +25,19 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     last = job.open.step == job.state.total
     text = unfenced(answer.text) if last and _wants_bare(job) else answer.text
     drafted = StepDrafted(
-        draft=attempt.put(text.strip()),
+        draft=attempt.put(_trimmed(text)),
         agent=answer.agent,
         model=answer.model,
         tier=answer.tier,
         finish=answer.finish,
     )
     return [Placed(drafted, job.open.step, job.open.attempt)]
+
+
+def _trimmed(text: str) -> str:
+    """The result without blank lines around it; the first line keeps its indentation where there is a second."""
+    trimmed = text.rstrip()
+    return re.sub(r"\A(?:[ \t]*\r?\n)+", "", trimmed) if "\n" in trimmed.strip() else trimmed.strip()
 
 
 def _wants_bare(job: Job) -> bool:
