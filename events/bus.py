@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from events.log import Entry, EventLog
 
 POLL_S = 0.05  # how often a follower looks for what other processes wrote (notes: idle poll 3 us, latency 25 ms)
-
-
 RING_ENTRIES = 8192
 
 
@@ -41,18 +39,15 @@ class Ring:
         if overflow > 0:  # the last one that falls out
             self._base = (self._entries[overflow - 1] if overflow <= held else entries[overflow - held - 1]).position
         self._entries.extend(entries)
-        self.wake()
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiting.clear()
 
     def forget(self) -> None:
         """Hold nothing: followers read the log until the next commit of this process."""
         self._entries.clear()
         self._base = -1
-
-    def wake(self) -> None:
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiting.clear()
 
     @property
     def last(self) -> int:

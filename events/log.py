@@ -29,6 +29,16 @@ def system_clock() -> int:
     return time.time_ns() // 1000
 
 
+_VERSION_AND_VARIANT = 0x7 << 76 | 0b10 << 62
+_RANDOM_BITS = (1 << 80) - 1 & ~(0xF << 76 | 0b11 << 62)
+
+
+def new_id() -> bytes:
+    """Make a UUIDv7: 48 bits of milliseconds, then random bits (RFC 9562, section 5.7)."""
+    random = int.from_bytes(os.urandom(10), "big") & _RANDOM_BITS
+    return (time.time_ns() // 1_000_000 << 80 | _VERSION_AND_VARIANT | random).to_bytes(16, "big")
+
+
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event on its way into the log. The id makes a repeated append harmless: the same ids give the same positions."""
 
@@ -39,7 +49,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     task: str = ""
     step: int = 0
     attempt: int = 0
-    id: bytes = msgspec.field(default_factory=lambda: new_id())
+    id: bytes = msgspec.field(default_factory=new_id)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -213,17 +223,6 @@ class TextMissing(LogError):
     def __init__(self, *, digest: str, at: int) -> None:
         self.digest, self.at = digest, at
         super().__init__(f"the text {digest[:12]} of event {at} is no longer in the log")
-
-
-def new_id(now: int | None = None) -> bytes:
-    """Make a UUIDv7: 48 bits of milliseconds, then random bits (RFC 9562, section 5.7)."""
-    milliseconds = (system_clock() if now is None else now) // 1000
-    random = int.from_bytes(os.urandom(10), "big") & _RANDOM_BITS
-    return (milliseconds << 80 | _VERSION_AND_VARIANT | random).to_bytes(16, "big")
-
-
-_VERSION_AND_VARIANT = 0x7 << 76 | 0b10 << 62
-_RANDOM_BITS = (1 << 80) - 1 & ~(0xF << 76 | 0b11 << 62)
 
 
 def session_name(number: int) -> str:

@@ -123,10 +123,12 @@ class Calls:
         tries: int,
         on_unknown: Literal["repeat", "ask", "fail"],
         confirm: Callable[[Arm], Awaitable[None]],
+        ask: Callable[[str], Awaitable[bool]],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._ledger, self._models, self._redact = ledger, models, redact
-        self._tries, self._on_unknown, self._confirm, self._sleep = tries, on_unknown, confirm, sleep
+        self._tries, self._on_unknown, self._sleep = tries, on_unknown, sleep
+        self._confirm, self._ask = confirm, ask
         self._out: dict[str, str] = {}  # models that will not answer in this session, and why
         self.in_flight: dict[int, Tier] = {}  # reservation -> tier of the model that is to answer
         self.stopping = False
@@ -154,6 +156,7 @@ class Calls:
         return None
 
     async def _live(self, order: _Order, pick: Picker, recorded: Sequence[Try]) -> Answer:
+        await self._repeatable(order, recorded)
         excluded = dict(self._out)
         nth = len(recorded)
         picked = await self._pick_of_record(order, recorded)
@@ -192,6 +195,21 @@ class Calls:
             pick = msgspec.structs.replace(pick, choice=None)  # it was made once, and stands before the first try
             await self._pause(pick.arm, outcome, nth)
 
+    async def _repeatable(self, order: _Order, recorded: Sequence[Try]) -> None:
+        """Return where a call whose last try may have been paid can be made again, by whichever model."""
+        if not recorded or not isinstance(recorded[-1].outcome, CallUnknown) or self._on_unknown == "repeat":
+            return
+        doubt = f"a call of {recorded[-1].reserved.model} for {order.attempt.key} may have been paid and has no answer"
+        if self._on_unknown == "fail":
+            raise SwarmError(f'{doubt}, and the settings say `on_unknown = "fail"`: it is not made again')
+        question = f"{doubt[0].upper()}{doubt[1:]}. Make it again?"
+        try:
+            allowed = await self._ask(question)
+        except ConfirmationNeeded:
+            allowed = False
+        if not allowed:
+            raise ConfirmationNeeded(question, remedy="to make it again, resume with `--yes`")
+
     async def _pick_of_record(self, order: _Order, recorded: Sequence[Try]) -> tuple[_Order, Pick] | None:
         """The request and the arm of the last recorded try: a resume takes a recorded request, it never builds it again."""
         if not recorded:
@@ -200,11 +218,6 @@ class Calls:
         model = last.reserved.model
         if model not in self._models or model in self._out or self._models[model].price is None:
             return None
-        if isinstance(last.outcome, CallUnknown) and self._on_unknown != "repeat":
-            raise ConfirmationNeeded(
-                f"A call of {model} for {order.attempt.key} may have been paid and has no answer.",
-                remedy='say `on_unknown = "repeat"` in the settings and resume, to ask it again',
-            )
         if isinstance(last.outcome, CallFailed) and last.outcome.failure != Failure.WAIT:
             return None
         texts = [await order.attempt.log.text(said.text, at=last.position) for said in last.reserved.messages]

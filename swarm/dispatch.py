@@ -49,7 +49,7 @@ class Faces(msgspec.Struct, kw_only=True):
     recall: Callable[[Sequence[Entry]], None] = lambda _: None  # what stood in the log before: known, and no news
     confirm: Callable[
         [str], Awaitable[bool]
-    ]  # asks about paid calls; raises ConfirmationNeeded where nobody can be asked
+    ]  # asks about paid calls, and about calls in doubt; raises ConfirmationNeeded where nobody can be asked
     stop: anyio.Event  # set once: no new call, a grace for those in flight
     abort: anyio.Event  # set: now
 
@@ -84,11 +84,13 @@ class Dispatcher:
             tries=plan.tries,
             on_unknown=plan.on_unknown,
             confirm=self._confirm,
+            ask=self._ask,
         )
         self._specs: dict[str, Task] = {}
         self._running: set[Open] = set()
         self._deadlines: dict[str, float] = {}
         self._paid = plan.paid_confirmed
+        self._refusal: ConfirmationNeeded | None = None  # of paid calls, for as long as the session runs
         self._asking = anyio.Lock()
         self._appended: dict[str, int] = {}  # task -> the last position that was appended for it
         self._following = anyio.CancelScope()
@@ -266,12 +268,25 @@ class Dispatcher:
     async def _confirm(self, arm: Arm) -> None:
         """The first paid call of a session under no cap but the built-in one is asked about, once."""
         async with self._asking:
-            if self._paid:
-                return
-            question = f"{arm.model} is paid, and nothing but the built-in cap of a day bounds this run. Use it?"
-            if not await self._faces.confirm(question):
-                raise ConfirmationNeeded("Paid calls were not allowed.", remedy="set a budget in the task file")
-            self._paid = True
+            if not self._paid and self._refusal is None:
+                await self._ask_about_paid(arm)
+            if self._refusal is not None:
+                raise self._refusal
+
+    async def _ask_about_paid(self, arm: Arm) -> None:
+        question = f"{arm.model} is paid, and nothing but the built-in cap of a day bounds this run. Use it?"
+        try:
+            self._paid = await self._faces.confirm(question)
+        except ConfirmationNeeded as refusal:
+            self._refusal = refusal
+            return
+        if not self._paid:
+            self._refusal = ConfirmationNeeded("Paid calls were not allowed.", remedy="set a budget in the task file")
+
+    async def _ask(self, question: str) -> bool:
+        """Ask whoever runs the session, one question at a time."""
+        async with self._asking:
+            return await self._faces.confirm(question)
 
     async def _renew(self) -> None:
         while True:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
+import anyio
 import msgspec
 
 from events import processes
@@ -103,7 +104,7 @@ async def open_session(
         claim = new_event(_claimed(1, clock()), number, project, topic=claim_topic(number))
         expect = {SESSIONS: last.position if last else 0, claim_topic(number): 0}
         try:
-            ack = await log.append([*opening(number), claim], expect=expect, texts=texts)
+            ack = await _appended(log, [*opening(number), claim], expect, texts)
         except Conflict:
             continue  # another process took the number
         known = Known()
@@ -128,7 +129,7 @@ async def take_session(
     claimed = msgspec.structs.replace(_claimed(epoch, clock()), settings=pack.put(settings))
     event = NewEvent(event=claimed, topic=topic, project=project, session=state.number)
     try:
-        ack = await log.append([event], expect={topic: state.claim_head}, texts=pack.texts)
+        ack = await _appended(log, [event], {topic: state.claim_head}, pack.texts)
     except Conflict as conflict:
         view = await fold(log, SessionsView(), after=state.opened - 1, session=state.number)
         claim = view.sessions[state.number].claim
@@ -137,6 +138,15 @@ async def take_session(
         ) from conflict
     known.learn(pack.texts, ack.place)
     return Owner(log=log, session=state.number, project=project, position=ack.positions[0], epoch=epoch, known=known)
+
+
+async def _appended(log: EventLog, events: Sequence[NewEvent], expect: Mapping[str, int], texts: Sequence[Text]) -> Ack:
+    """Append a claim. Whoever is cancelled meanwhile waits for it: a claim that is taken has somebody to let it go."""
+    ack: Ack | None = None
+    with anyio.CancelScope(shield=True):
+        ack = await log.append(events, expect=expect, texts=texts)
+    assert ack is not None, "an append is acknowledged, or raises"
+    return ack
 
 
 def owner_of(claim: Claim) -> str:

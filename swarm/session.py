@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import cast
 
+import anyio
 import msgspec
 
 from events.blobs import Known, Pack
 from events.bus import read_all
-from events.log import Clock, EventLog, Head, system_clock
+from events.log import Clock, EventLog, Head, LogError, system_clock
 from events.types.call import CallUnknown
 from events.types.task import TaskReopened
 from events.views.sessions import Claim, SessionState
@@ -21,7 +23,7 @@ from events.views.tasks import TaskState, TasksView
 from events.views.trails import TrailsView
 from swarm.connect import open_models
 from swarm.dispatch import Dispatcher, Faces
-from swarm.errors import gravest
+from swarm.errors import OwnerLost, gravest
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, lives, open_session, take_session
@@ -35,8 +37,10 @@ from swarm.world import open_surroundings
 EXIT_CODES = {"budget": 3, "no model": 4, "confirmation": 5}
 """By the cause of a task's end; any other that is not accepted is 1. The first of 130, 3, 4, 5, 1 counts."""
 
-TAKEN_UP = ("budget", "no model", "confirmation")
-"""Causes of an end that a resume takes up again: what stopped the task may have changed."""
+TAKEN_UP = ("budget", "no model", "confirmation", "input", "output")
+"""Causes of an end that a resume takes up again: what stopped the task lies outside of it, and may have changed."""
+
+LET_GO_S = 5.0  # how long a session that ends by an error tries to say so
 
 
 class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,8 +136,23 @@ async def _run_owned(
             await opened.run()
             await opened.catch_up()
             return await _close(owner, opened)
-    except BaseExceptionGroup as group:
-        raise gravest(group) from group
+    except BaseException as error:
+        several = isinstance(error, BaseExceptionGroup)
+        cause = gravest(cast("BaseExceptionGroup[BaseException]", error)) if several else error
+        await _let_go(owner, cause, secrets)
+        if cause is error:
+            raise
+        raise cause from error
+
+
+async def _let_go(owner: Owner, cause: BaseException, secrets: Secrets) -> None:
+    """Close a session that an error or a cancellation ended: the process may live on, and anybody may go on with it."""
+    if isinstance(cause, OwnerLost | LogError):
+        return  # nothing can be written; that the process is gone will say it
+    by_fault = isinstance(cause, Exception)
+    reason = secrets.redact(f"{type(cause).__name__}: {cause}") if by_fault else "interrupted"
+    with anyio.move_on_after(LET_GO_S, shield=True), suppress(OwnerLost, LogError):
+        await owner.close(finished=False, exit_code=1 if by_fault else 130, reason=reason)
 
 
 @asynccontextmanager
@@ -213,8 +232,9 @@ async def _close(owner: Owner, dispatcher: Dispatcher) -> Result:
     states = list(dispatcher.tasks.values())
     open_ended = any(task.status == "open" or task.cause in TAKEN_UP for task in states)
     codes = [EXIT_CODES.get(task.cause, 1) for task in states if task.status not in ("accepted", "open")]
-    code = 130 if dispatcher.interrupted else next((code for code in (3, 4, 5, 1) if code in codes), 0)
-    await owner.close(finished=not open_ended, exit_code=code, reason="interrupted" if dispatcher.interrupted else "")
+    interrupted = dispatcher.interrupted and any(task.status == "open" for task in states)
+    code = 130 if interrupted else next((code for code in (3, 4, 5, 1) if code in codes), 0)
+    await owner.close(finished=not open_ended, exit_code=code, reason="interrupted" if interrupted else "")
     return Result(
         session=owner.name,
         exit_code=code,
@@ -222,7 +242,7 @@ async def _close(owner: Owner, dispatcher: Dispatcher) -> Result:
         tokens=sum(task.tokens for task in states),
         cost_nanos=sum(task.cost_nanos for task in states),
         head=await owner.log.head(),
-        interrupted=dispatcher.interrupted,
+        interrupted=interrupted,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio import to_thread
 
 from events.log import EventLog
 from events.types.task import OutputFile
@@ -63,7 +64,8 @@ class Surroundings:
         """Write the accepted result to the user's tree. Raises OutputConflict where a file changed meanwhile."""
         outputs = {task.output.path: text} if task.output else {}
         known = {output.path: output.digest or None for output in before}
-        return await asyncio.to_thread(deliver, self.root, outputs, known)
+        # whoever is cancelled waits for it: no thread writes to the user's files once its task has ended
+        return await to_thread.run_sync(deliver, self.root, outputs, known)
 
     async def _result(self, name: str) -> str:
         state = self._tasks()[name]

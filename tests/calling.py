@@ -18,6 +18,7 @@ from events.views.sessions import Claim
 from events.views.tasks import TasksView
 from swarm.calls import Answer as Said
 from swarm.calls import Ask, Calls, Connected, Pick, Terms
+from swarm.errors import ConfirmationNeeded
 from swarm.journal import Attempt, Recorded
 from swarm.messages import FREE, Arm, Message, Price
 from swarm.models.base import Model
@@ -73,12 +74,20 @@ class Desk:
         self.log, self.owner, self.ledger, self.clock = log, owner, ledger, clock
         self.caps: tuple[Cap, ...] = (Cap(scope="day"), Cap(scope="s1"))
         self.asked_about: list[str] = []
+        self.questions: list[str] = []
+        self.yes: bool | None = None  # what a person says to them; None: nobody can be asked
         self.recorded = Recorded()
 
         async def confirm(arm: Arm) -> None:
             self.asked_about.append(arm.model)
 
-        given: dict[str, Any] = {"tries": 3, "on_unknown": "repeat", "confirm": confirm, "redact": str}
+        async def ask(question: str) -> bool:
+            self.questions.append(question)
+            if self.yes is None:
+                raise ConfirmationNeeded(question, remedy="sit down at a terminal")
+            return self.yes
+
+        given: dict[str, Any] = {"tries": 3, "on_unknown": "repeat", "confirm": confirm, "ask": ask, "redact": str}
         self.calls = Calls(ledger=ledger, models=models, sleep=clock.sleep, **(given | more))
 
     async def call(self, *arms: Arm, ask: Ask = ASK, pick: Any = None, turns: int | None = None) -> Said:

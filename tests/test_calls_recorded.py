@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 import anyio
 import anyio.lowlevel
 import msgspec
@@ -173,16 +176,45 @@ async def test_a_call_that_was_in_flight_is_asked_again_as_it_was_recorded_under
         assert money.scope("s1").spent.nanos > maybe
 
 
-@pytest.mark.parametrize("rule", ["ask", "fail"])
-async def test_a_call_that_was_in_flight_is_not_repeated_where_the_settings_forbid_it(rule: str) -> None:
+@asynccontextmanager
+async def in_doubt(rule: str) -> AsyncGenerator[Desk]:
+    """A call of the model `free` may have been paid, and the session goes on under a rule."""
     scope = anyio.CancelScope()
-    async with desk([interrupted_once("free", scope)], on_unknown=rule) as it:
+    async with desk([interrupted_once("free", scope), ScriptedModel("paid", ["two"])], on_unknown=rule) as it:
         with scope:
             await it.call(arm("free"))
         await read_back(it)
-        with pytest.raises(ConfirmationNeeded, match="may have been paid and has no answer"):
-            await it.call(arm("free"))
+        yield it
+
+
+@pytest.mark.parametrize("model", ["free", "paid"], ids=["the same model", "another model"])
+async def test_a_call_in_doubt_is_not_repeated_by_any_model_where_the_settings_forbid_it(model: str) -> None:
+    async with in_doubt("fail") as it:
+        with pytest.raises(SwarmError, match="a call of free for s1/t/1/1/worker may have been paid") as caught:
+            await it.call(arm(model))
+        assert not isinstance(caught.value, ConfirmationNeeded), "nobody is asked"
+        assert it.questions == []
         assert len(await it.only(CallReserved)) == 1
+
+
+@pytest.mark.parametrize("answer", [False, None], ids=["no", "nobody there"])
+@pytest.mark.parametrize("model", ["free", "paid"], ids=["the same model", "another model"])
+async def test_a_call_in_doubt_is_not_repeated_by_any_model_before_a_person_says_yes(
+    model: str, answer: bool | None
+) -> None:
+    async with in_doubt("ask") as it:
+        it.yes = answer
+        with pytest.raises(ConfirmationNeeded, match=r"may have been paid and has no answer.*resume with `--yes`"):
+            await it.call(arm(model))
+        assert len(await it.only(CallReserved)) == 1
+
+
+async def test_a_call_in_doubt_is_repeated_once_a_person_says_yes() -> None:
+    async with in_doubt("ask") as it:
+        it.yes = True
+        assert (await it.call(arm("free"))).text == "read: Say hello."
+        assert await it.tries() == [("free", 1, "unknown"), ("free", 2, "settled")]
+    assert len(it.questions) == 1
 
 
 async def test_a_call_whose_model_was_refused_is_taken_by_another_after_a_resume() -> None:

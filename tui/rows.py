@@ -41,6 +41,7 @@ _STATES: dict[str, tuple[str, Tone]] = {
 }
 WARN_PERCENT = 80  # of a cap: the mark from which a run prefers cheaper models
 _WIDE = 84  # columns from which the tasks have all columns
+_MIDDLE = 46  # columns from which they have their age
 
 
 class _Amounts(NamedTuple):
@@ -99,8 +100,10 @@ def task_row(task: TaskState, width: int, now: int) -> Row:
 def _task_columns(width: int, cells: Sequence[str], first: Tone, rest: Tone) -> Row:
     state, name, role, model, attempt, tokens, cost, age = cells
     wide = width >= _WIDE
-    fixed = 12 + 8 + 12 + 8 + (11 + 4 if wide else 0)
-    left = max(8, width - fixed - 1)
+    with_age = width >= _MIDDLE
+    numbers = f"{tokens:>7} {cost:>11} {age:>7}" if with_age else f"{tokens:>7} {cost:>8}"
+    fixed = 12 + (27 if with_age else 16) + (11 + 4 if wide else 0)
+    left = max(6, width - fixed - 2)
     model_width = min(28, left // 2) if width >= 60 else 0
     row: Row = [(_cell(state, 12), first), (_cell(name, left - model_width), rest)]
     if wide:
@@ -109,7 +112,7 @@ def _task_columns(width: int, cells: Sequence[str], first: Tone, rest: Tone) -> 
         row.append((_cell(model, model_width), rest))
     if wide:
         row.append((f"{attempt:>3} ", rest))
-    return [*row, (f"{tokens:>7} {cost:>11} {age:>7}", rest)]
+    return [*row, (numbers, rest)]
 
 
 def budget_rows(live: Live, now: int) -> list[Row]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from events.views.tasks import TaskState
+if TYPE_CHECKING:
+    from events.views.tasks import TaskState
 
 Tone = Literal["", "good", "bad", "busy", "warn", "faint"]
 """What a piece of text means. How a tone looks is decided where it is drawn; no meaning hangs on it alone."""
@@ -51,7 +52,10 @@ def status_of(task: TaskState) -> Status:
 def attempt_of(task: TaskState) -> int:
     """The attempt that is under way or was the last, of the step that it belongs to."""
     step = task.step or (task.steps[-1] if task.steps else None)
-    return step.attempt if step is not None else task.explorations + 1
+    if step is None:
+        return task.explorations + 1
+    # a rejection makes way for the next attempt, which a task that failed by it never had
+    return step.attempt - (task.cause == "rejected")
 
 
 def visible(text: str) -> str:

@@ -16,7 +16,10 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0002, 0.01
 
 
 class FileLock:
-    """An flock (see flock(2); it goes with the process that holds it) on `<log>.lock` that holds its holder's pid. Used by the writer thread alone; waits by blocking it."""
+    """An flock (flock(2): it goes with its process) on `<log>.lock`, a file that holds the pid of who took it last.
+
+    Used by the writer thread alone, which it blocks while it waits.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -8,12 +8,13 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 
 from events.blobs import Text
 from events.bus import RING_ENTRIES, Ring
-from events.log import Ack, Clock, Entry, Head, LogUnusable, NewEvent, system_clock
+from events.log import Ack, Clock, Entry, Head, LogError, LogUnusable, NewEvent, system_clock
 from events.rows import encode_append
 from events.sqlite import schema
 from events.sqlite.reader import Reader
@@ -150,33 +151,19 @@ class SqliteLog:
     def _publish(self, done: Committed | Turn) -> None:
         """Called in the writer's thread: one hop back to the loop, whatever the size of the batch."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            if isinstance(done, Committed):
-                self._loop.call_soon_threadsafe(self._committed, done)
-            else:
-                self._loop.call_soon_threadsafe(self._turned, done)
+            self._loop.call_soon_threadsafe(self._tell, done)
 
-    def _committed(self, done: Committed) -> None:
+    def _tell(self, done: Committed | Turn) -> None:
+        if isinstance(done, Turn):
+            _resolve(done.future, done.outcome)
+            return
         self._ring.publish(done.previous, done.entries)
         for append in done.appends:
             self._queued -= len(append.events)
-            outcome = append.outcome
-            if isinstance(outcome, Ack):
+            if isinstance(append.outcome, Ack):
                 self._remember(append.texts)
-            if append.future.done():
-                continue
-            if isinstance(outcome, Ack):
-                append.future.set_result(outcome)
-            else:
-                append.future.set_exception(outcome)
+            _resolve(append.future, append.outcome)
         self._room.set()
-
-    @staticmethod
-    def _turned(done: Turn) -> None:
-        if not done.future.done():
-            if done.outcome is None:
-                done.future.set_result(None)
-            else:
-                done.future.set_exception(done.outcome)
 
     def _remember(self, texts: Sequence[Text]) -> None:
         for text in texts:
@@ -185,6 +172,15 @@ class SqliteLog:
                 self._recent_bytes += len(text.text)
         while self._recent_bytes > RECENT_BYTES:
             self._recent_bytes -= len(self._recent.popitem(last=False)[1])
+
+
+def _resolve(future: asyncio.Future[Any], outcome: Ack | LogError | None) -> None:
+    if future.done():  # its caller was cancelled
+        return
+    if isinstance(outcome, LogError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 @asynccontextmanager

@@ -21,7 +21,18 @@ import msgspec
 
 from events.blobs import Text, encode_pack
 from events.chain import GENESIS, batch_hash
-from events.log import Ack, AppendRefused, Clock, Conflict, Entry, LogCorrupt, LogError, LogUnusable, NewEvent
+from events.log import (
+    Ack,
+    AppendRefused,
+    Clock,
+    Conflict,
+    Durability,
+    Entry,
+    LogCorrupt,
+    LogError,
+    LogUnusable,
+    NewEvent,
+)
 from events.rows import ONE_ID_EACH, PackRow, Row, Spent, entry_of, new_row, spent_by
 from events.sqlite import schema
 from events.sqlite.lock import FileLock
@@ -159,7 +170,9 @@ class Writer(threading.Thread):
             case _:  # a number that the file has no room for, or a clock that fails: the thread goes on for the others
                 return AppendRefused(url=self._url, reason=repr(error), remedy="see what the append holds")
 
-    def _repeated(self, append: Append, fresh: Mapping[bytes, int]) -> Ack | AppendRefused | None:
+    def _repeated(
+        self, append: Append, fresh: Mapping[bytes, int], durability: Durability
+    ) -> Ack | AppendRefused | None:
         """The acknowledgement that the same ids got before, in the file or earlier in this batch; None: they are new."""
         query = "SELECT position FROM event WHERE id=?"
         found: list[int] = []
@@ -172,7 +185,7 @@ class Writer(threading.Thread):
             return None
         if len(found) < len(append.events):
             return AppendRefused(url=self._url, reason="some of its ids stand in the log already", remedy=ONE_ID_EACH)
-        return Ack(positions=tuple(found), place=found[0], durability="process", duplicate=True)
+        return Ack(positions=tuple(found), place=found[0], durability=durability, duplicate=True)
 
     def _commit(self, batch: list[Append], careful: bool) -> Committed:
         with self._lock.held_for(self._lock_timeout_s, self._url):
@@ -192,16 +205,12 @@ class Writer(threading.Thread):
         self._connection.execute("BEGIN IMMEDIATE")
         self._refresh()
         previous = self._head
-        rows, packs, entries = self._build(batch, careful)
+        rows, packs, entries = self._build(batch, careful, "disk" if durable else "process")
         if rows:
             self._insert(rows, packs)
         self._connection.execute("COMMIT")
-        if durable:
-            if not rows:
-                self._sync()  # what a repeat speaks of may have been committed without
-            for append in batch:
-                if isinstance(append.outcome, Ack):
-                    append.outcome = msgspec.structs.replace(append.outcome, durability="disk")
+        if durable and not rows:
+            self._sync()  # what a repeat speaks of may have been committed without
         return Committed(previous=previous, entries=entries, appends=batch)
 
     def _sync(self) -> None:
@@ -255,7 +264,7 @@ class Writer(threading.Thread):
         return head
 
     def _build(
-        self, batch: list[Append], careful: bool
+        self, batch: list[Append], careful: bool, durability: Durability
     ) -> tuple[list[Row], list[tuple[PackRow, Sequence[Text]]], list[Entry]]:
         rows: list[Row] = []
         packs: list[tuple[PackRow, Sequence[Text]]] = []
@@ -265,7 +274,7 @@ class Writer(threading.Thread):
         for append in batch:
             refusal: Ack | LogError | None = self._conflict(append.expect)
             if refusal is not None or careful:  # a repeat is one also where its first time moved the topic on
-                refusal = self._repeated(append, fresh) or refusal
+                refusal = self._repeated(append, fresh, durability) or refusal
             if refusal is not None:
                 append.outcome = refusal
                 continue
@@ -277,7 +286,7 @@ class Writer(threading.Thread):
                 entries.append(entry_of(row, new.event))
             if append.texts:
                 packs.append((PackRow(place, tuple(text.digest for text in append.texts)), append.texts))
-            append.outcome = Ack(positions=tuple(range(place, self._head + 1)), place=place, durability="process")
+            append.outcome = Ack(positions=tuple(range(place, self._head + 1)), place=place, durability=durability)
         return rows, packs, entries
 
     def _conflict(self, expect: Mapping[str, int]) -> Conflict | None:
@@ -313,8 +322,9 @@ class Writer(threading.Thread):
 
     def _insert(self, rows: list[Row], packs: list[tuple[PackRow, Sequence[Text]]]) -> None:
         values = [schema.values_of(row, self._names) for row in rows]
-        self._connection.executemany("INSERT INTO name VALUES (?, ?)", self._names.fresh)
-        self._names.fresh.clear()
+        if self._names.fresh:
+            self._connection.executemany("INSERT INTO name VALUES (?, ?)", self._names.fresh)
+            self._names.fresh.clear()
         self._connection.executemany(schema.INSERT, values)
         for pack, texts in packs:
             self._connection.execute(

@@ -54,7 +54,7 @@ KINDS: dict[str, type[AnyEvent]] = {struct.__struct_config__.tag: struct for str
 _decoders: dict[str, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(KINDS[kind]) for kind in KINDS}
 _encoder = msgspec.json.Encoder()
 _kind_of: dict[type, str] = {struct: kind for kind, struct in KINDS.items()}
-_tag_length: dict[type, int] = {struct: len(f'{{"kind":"{kind}"') for kind, struct in KINDS.items()}
+_before_fields: dict[type, int] = {struct: len(f'{{"kind":"{kind}",') for kind, struct in KINDS.items()}
 
 
 def kind_of(event: AnyEvent | Unknown) -> str:
@@ -65,8 +65,8 @@ def encode_body(event: AnyEvent | Unknown) -> str:
     """The stored form: a JSON object without the kind, which the envelope holds. Raises UnicodeError."""
     if isinstance(event, Unknown):
         return event.raw.decode()
-    rest = _encoder.encode(event)[_tag_length[type(event)] :].decode()
-    return "{" + rest[1:] if rest[:1] == "," else "{}"
+    fields = _encoder.encode(event)[_before_fields[type(event)] :]
+    return "{" + fields.decode() if fields else "{}"
 
 
 def decode_body(kind: str, body: bytes | str) -> AnyEvent | Unknown:

@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from swarm.cli.output import Output
-from swarm.settings.load import BUILT_IN, Loaded, ProviderConfig, load_settings
+from swarm.settings.load import BUILT_IN, Loaded, ProviderConfig, config_dir, load_settings
 from swarm.settings.tomlfile import dotted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["show"], help="show: print the settings as a settings file would have them")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=["show"],
+        default="show",
+        help="show, the only one so far: print the settings as a settings file would have them",
+    )
     parser.add_argument("--origin", action="store_true", help="say of each value where it comes from")
 
 
@@ -34,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _lines(loaded: Loaded, *, with_origin: bool) -> Iterator[str]:
     """Yield the settings as TOML that can be read back: what is not in a table first, then table by table."""
+    own = config_dir(os.environ) / "config.toml"
+    yield f"# your settings file: {own}" + ("" if own.exists() else " (not there yet)")
     settings, table_before = loaded.settings, ""
     unused = {name for name, provider in settings.providers.items() if _is_unused(loaded, name, provider)}
     hidden = {("providers", name) for name in unused} | {
@@ -52,8 +60,8 @@ def _lines(loaded: Loaded, *, with_origin: bool) -> Iterator[str]:
         yield f"{key[-1]} = {_toml(value)}{comment}"
     if unused:
         yield ""
-        named = ", ".join(f"{name} ({settings.providers[name].key_env})" for name in sorted(unused))
-        yield f"# known as well, as soon as their key is set: {named}"
+        yield "# known as well, as soon as the key is set:"
+        yield from (f"#   {name:<10}  {settings.providers[name].key_env}" for name in sorted(unused))
 
 
 def _is_unused(loaded: Loaded, name: str, provider: ProviderConfig) -> bool:

@@ -7,12 +7,12 @@ writes its own document last, so this one then stands alone, or as the last line
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Iterator
 from typing import cast
 
 from swarm.cli.output import Output
+from swarm.cli.streams import write_aside, write_result
 from swarm.errors import SwarmError
 from swarm.redact import Secrets
 
@@ -21,7 +21,7 @@ _FIRST = (130, 143, 3, 4, 5, 2, 1)
 
 
 def tell(error: Exception, *, debug: bool, as_json: bool) -> int:
-    """Write what happened for people on stderr, and for programs on stdout; return the exit code."""
+    """Write what happened for people on stderr, and for programs on stdout; return the exit code. Raises ResultLost."""
     secrets = Secrets.from_environ(os.environ)  # an error may quote what a server or a file said
     leaves = list(_leaves(error))
     known = [leaf for leaf in leaves if isinstance(leaf, SwarmError)]
@@ -35,14 +35,14 @@ def tell(error: Exception, *, debug: bool, as_json: bool) -> int:
             "Run it again with --debug and report what it prints"
         ]
     if debug:
-        sys.stderr.write(secrets.redact("".join(traceback.format_exception(error))))
+        write_aside(secrets.redact("".join(traceback.format_exception(error))))
     said = [secrets.redact(sentence.removeprefix("error: ")) for sentence in sentences]
     output = Output()
     for sentence in said:
         output.problem(f"error: {sentence}")
     if as_json:
         output.document("swarm.error/1", {"error": "\n".join(said), "kind": type(error).__name__, "exit_code": code})
-        sys.stdout.flush()
+        write_result("", flush=True)
     return code
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 
 from swarm.cli.output import Output
+from swarm.cli.streams import write_aside, write_result
 from swarm.errors import SwarmError, UsageError
 from swarm.models.catalogue import CATALOGUE, CatalogueModel, find_model, megabytes, pulled_path
 from swarm.models.pull import LocalModel, Progress, ensure_model, remove
@@ -36,7 +37,6 @@ class ServerEnded(SwarmError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _ACTIONS
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "action", choices=("list", "pull", "rm", "serve"), metavar="ACTION", help="list, pull, rm or serve"
     )
@@ -72,8 +72,7 @@ def progress_line(output: Output) -> Progress:
             return
         shown = percent
         start, end = ("\r" if terminal else "", "\n" if not terminal or done == total else "")
-        sys.stderr.write(f"{start}{name}: {percent} % of {megabytes(total)}{end}")
-        sys.stderr.flush()
+        write_aside(f"{start}{name}: {percent} % of {megabytes(total)}{end}")
 
     return show
 
@@ -151,4 +150,4 @@ def _tell(output: Output, document: dict[str, Any], text: str) -> None:
         output.document(SCHEMA, document)
     else:
         output.line(text)
-    sys.stdout.flush()
+    write_result("", flush=True)

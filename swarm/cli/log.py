@@ -20,6 +20,7 @@ from events.log import Entry, EventLog, system_clock
 from events.types.any import KINDS, encode_body
 from swarm.cli.names import Name, find
 from swarm.cli.recorded import LogGone, local_time, presence_of, recorded, settings_of, text_of, utc_text, zone_of
+from swarm.cli.streams import write_result
 from swarm.errors import UsageError
 from swarm.units import parse_seconds
 
@@ -162,7 +163,7 @@ class _Printer:
             self._output.line(line.rstrip())
             for digest, (field, ref) in found.items():
                 self._write_text(f"{field} {short(ref)}", texts[digest])
-        sys.stdout.flush()
+        write_result("", flush=True)
 
     def _write_text(self, title: str, text: str | None) -> None:
         from tui.words import visible_lines

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from swarm.cli.streams import ResultLost, make_streams_fit, write_aside, write_result
 from swarm.errors import UsageError
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
@@ -35,26 +36,33 @@ _BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell sees of any program whose read
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. This is the console script `swarm`."""
+    if sys.platform == "win32":
+        sys.stderr.write("error: swarm runs on Linux and macOS; on Windows install it under WSL and run it there\n")
+        return UsageError.exit_code
     given = list(sys.argv[1:] if argv is None else argv)
-    _never_fail_on_a_character()
+    make_streams_fit()
     # known before anything is parsed: they decide how a wrong option is told
     debug, as_json = "--debug" in given, "--json" in given
     try:
         code = _dispatch(given)
-        sys.stdout.flush()
+        write_result("", flush=True)
         return code
     except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted\n")
+        write_aside("\ninterrupted\n")
         return 130
     except Exception as error:
-        from swarm.cli.failure import tell
+        return _told(error, debug=debug, as_json=as_json)
 
-        try:
-            if not isinstance(error, BrokenPipeError) or not _reader_is_gone():
-                return tell(error, debug=debug, as_json=as_json)
-        except BrokenPipeError:
-            _reader_is_gone()
-        return _BROKEN_PIPE
+
+def _told(error: Exception, *, debug: bool, as_json: bool) -> int:
+    from swarm.cli.failure import tell
+
+    try:
+        if not isinstance(error, ResultLost):
+            return tell(error, debug=debug, as_json=as_json)
+    except ResultLost as lost:
+        error = lost
+    return _BROKEN_PIPE if error.reader_gone else tell(error, debug=debug, as_json=False)
 
 
 def top_help(color: bool = False) -> str:
@@ -76,11 +84,11 @@ def _dispatch(given: list[str]) -> int:
         name, rest = rest[0], ["--help"]
     if name is None or name == "help":
         if "--version" in before:
-            sys.stdout.write(f"swarm {_version()}\n")
+            write_result(f"swarm {_version()}\n")
             return 0
         if wrong := [option for option in before if option not in ("-h", "--help")]:
             raise UsageError(f"{wrong[0]} needs a command; see `swarm --help`")
-        sys.stdout.write(top_help(color=sys.stdout.isatty() and not os.environ.get("NO_COLOR")) + "\n")
+        write_result(top_help(color=sys.stdout.isatty() and not os.environ.get("NO_COLOR")) + "\n")
         return 0
     if name not in _MODULES:
         raise UsageError(_unknown(name))
@@ -101,33 +109,15 @@ def _split(given: list[str]) -> tuple[list[str], str | None, list[str]]:
 def _unknown(name: str) -> str:
     from difflib import get_close_matches  # only an error needs it
 
-    if " " in name:
+    if " " in name and not name.endswith((".yaml", ".yml")):
         return "a prompt stands in a task file: write `prompt: ...` to a file and say `swarm run FILE`"
     if name.endswith((".yaml", ".yml")):
-        return f"a task file needs a command: `swarm run {name}`, or `swarm validate {name}`"
+        from shlex import quote
+
+        return f"a task file needs a command: `swarm run {quote(name)}`, or `swarm validate {quote(name)}`"
     near = get_close_matches(name, _MODULES, n=1)
     guess = f"did you mean `swarm {near[0]}`?" if near else "see `swarm --help`"
     return f"there is no command '{name}'; {guess}"
-
-
-def _reader_is_gone() -> bool:
-    """Say whether stdout is what broke; if so nothing more goes there, not even at the end of the interpreter."""
-    import select
-
-    poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)  # an error and a hang-up are reported unasked
-    if not poll.poll(0):
-        return False
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return True
-
-
-def _never_fail_on_a_character() -> None:
-    """Write what a terminal's encoding lacks as an escape instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
 
 
 def _version() -> str:

@@ -63,6 +63,15 @@ async def find(log: EventLog, text: str | None) -> Name:
     return name
 
 
+async def find_session(log: EventLog, text: str | None) -> int:
+    """Return the number of the session that is named, of the last one for None. Raises as `find`, and at a task."""
+    name = await find(log, text)
+    if name.task:
+        session = session_name(name.session)
+        raise UsageError(f"{name} is a part of session {session}, and this takes a whole one; name {session}")
+    return name.session
+
+
 def check_task(name: Name, tasks: Collection[str]) -> None:
     """Raises NoSuchThing where the session has no task of that name."""
     if name.task and name.task not in tasks:

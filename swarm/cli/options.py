@@ -10,9 +10,11 @@ import argparse
 import importlib
 import os
 import re
+from collections.abc import Iterable
 from typing import NoReturn, Protocol, cast
 
 from swarm.cli.output import Output
+from swarm.cli.streams import write_result
 from swarm.errors import UsageError
 
 
@@ -24,27 +26,50 @@ class Command(Protocol):
     def run(self, args: argparse.Namespace) -> int: ...
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Names the arguments in the line of the usage, and no option: there are more than fit, and the list below has them."""
+
+    _ANY = argparse.Action(["OPTIONS"], "options", nargs=0)
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[argparse._MutuallyExclusiveGroup],  # pyright: ignore[reportPrivateUsage]  # in the base's signature
+        prefix: str | None = None,
+    ) -> None:
+        super().add_usage(usage, [self._ANY, *(one for one in actions if not one.option_strings)], groups, prefix)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are sentences of ours."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}; see `{self.prog} --help`")
+        missing = re.fullmatch(r"the following arguments are required: (.*)", message)
+        said = f"{missing[1]} is missing" if missing else message
+        raise UsageError(f"{self.prog}: {said}; see `{self.prog} --help`")
+
+    def print_help(self, file: object = None) -> None:
+        write_result(self.format_help())
 
 
 def run_command(name: str, module: str, help_: str, words: list[str]) -> int:
     """Import the module of a command, read its words and run it. Raises UsageError where the words make no sense."""
-    shared = shared_options(f"swarm {name}")
-    options, own_words = _take_shared(shared, words)
+    prog = f"swarm {name}"
+    options, own_words = _take_shared(shared_options(prog), words)
     description = f"{help_[0].upper()}{help_[1:]}."
-    parser = _Parser(prog=f"swarm {name}", description=description, parents=[shared], allow_abbrev=False)
+    parser = _Parser(prog=prog, description=description, formatter_class=_Formatter, allow_abbrev=False)
     command = cast("Command", importlib.import_module(module))
     command.add_arguments(parser)
+    add_shared(parser)  # behind the command's own, in its help, too
     try:
         args, unknown = parser.parse_known_args(own_words, options)
     except SystemExit:  # argparse has printed the help
         return 0
+    except UsageError as error:
+        raise _about_a_file(error, own_words) from error
     if unknown:
-        raise UsageError(_not_known(unknown[0], parser))
+        raise _about_a_file(UsageError(_not_known(unknown[0], parser)), own_words)
     if args.folder is not None:
         _go_to(args.folder)
     args.output = Output(
@@ -56,6 +81,12 @@ def run_command(name: str, module: str, help_: str, words: list[str]) -> int:
 def shared_options(prog: str) -> argparse.ArgumentParser:
     """Return a parser for the options that every command has."""
     parser = _Parser(prog=prog, add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    add_shared(parser)
+    return parser
+
+
+def add_shared(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every command has."""
     group = parser.add_argument_group("shared by all commands")
     group.add_argument("--json", action="store_true", help="write the result as JSON")
     group.add_argument("-q", "--quiet", action="store_true", help="say nothing but the result and errors")
@@ -65,7 +96,6 @@ def shared_options(prog: str) -> argparse.ArgumentParser:
     group.add_argument("--log", metavar="URL", help="use this log instead of the one in the settings")
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
     group.add_argument("-C", dest="folder", metavar="DIR", help="go to this folder first")
-    return parser
 
 
 def _take_shared(shared: argparse.ArgumentParser, words: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -78,9 +108,17 @@ def _take_shared(shared: argparse.ArgumentParser, words: list[str]) -> tuple[arg
     return options, own_words + words[end:]
 
 
+def _about_a_file(error: UsageError, words: list[str]) -> UsageError:
+    """Return the error, or what explains it: a file whose name is read as an option."""
+    named = next((word for word in words if word.startswith("-") and os.path.lexists(word)), None)
+    return error if named is None else UsageError(f"{named} is read as an option; a file of this name is ./{named}")
+
+
 def _not_known(word: str, parser: argparse.ArgumentParser) -> str:
     from difflib import get_close_matches  # only an error needs it
 
+    if not word.startswith("-"):
+        return f"{parser.prog} has no use for {word!r}; see `{parser.prog} --help`"
     options = set(re.findall(r"--[a-z][a-z-]+", parser.format_help()))
     near = get_close_matches(word.partition("=")[0], sorted(options), n=1)
     guess = f"did you mean {near[0]}?" if near else f"see `{parser.prog} --help`"

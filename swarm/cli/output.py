@@ -5,18 +5,30 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from swarm.errors import ConfirmationNeeded
+from swarm.cli.streams import write_aside, write_result
+from swarm.errors import ConfirmationNeeded, SwarmError
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_WORD = re.compile(r"(\s*)(`[^`\n]*`\S*|\S+)")
+"""A gap, and what a line is not broken in: a word, or a command that somebody may copy."""
+_LEAST = 12  # characters of a table's last column, however narrow the terminal is
 
 Cell = str | tuple[str, str]
 """A text, or a text and its style."""
+
+
+class Declined(ConfirmationNeeded):
+    """A person was asked, and did not say yes. `remedy` is how to go on after all."""
+
+    def __init__(self, what: str, *, remedy: str) -> None:
+        self.question, self.remedy = what, remedy
+        SwarmError.__init__(self, f"{what}; {remedy}")
 
 
 class Output:
@@ -36,12 +48,14 @@ class Output:
     @property
     def width(self) -> int:
         """Columns of the terminal that stderr is."""
-        return shutil.get_terminal_size().columns
+        return _columns(sys.stderr)
 
     def line(self, text: str = "", style: str = "") -> None:
         """Write a line of the result. On a terminal nothing in the text is acted upon; in a pipe it stays as it is."""
-        shown = _harmless(text) if sys.stdout.isatty() else text
-        sys.stdout.write(_painted(shown, style if self._out_color else "") + "\n")
+        self._result(_harmless(text) if sys.stdout.isatty() else text, style)
+
+    def _result(self, text: str, style: str = "") -> None:
+        write_result(_painted(text, style if self._out_color else "") + "\n")
 
     def note(self, text: str, style: str = "") -> None:
         """Tell a person something that is not the result; silent with --quiet."""
@@ -53,35 +67,75 @@ class Output:
         if self.verbose:
             self.problem(text, "dim")
 
-    def problem(self, text: str, style: str = "") -> None:
-        """Tell what must be seen even with --quiet."""
-        shown = _harmless(text) if sys.stderr.isatty() else text
-        sys.stderr.write(_painted(shown, style if self._err_color else "") + "\n")
+    def problem(self, text: str, style: str = "", *, exact: bool = False) -> None:
+        """Tell what must be seen even with --quiet; on a terminal lines are broken between words, unless `exact`."""
+        shown = text
+        if sys.stderr.isatty():
+            shown = _harmless(text) if exact else _broken(_harmless(text), self.width)
+        write_aside(_painted(shown, style if self._err_color else "") + "\n")
 
     def document(self, schema: str, content: Mapping[str, Any]) -> None:
         """Write the result as one line of JSON; `schema` is its name and version, such as swarm.cost/1."""
-        sys.stdout.write(json.dumps({"schema": schema, **content}, default=str) + "\n")
+        write_result(json.dumps({"schema": schema, **content}, default=str) + "\n")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-        """Write rows in columns as wide as their widest cell; numbers, written as such, stand to the right."""
+        """Write rows in columns as wide as their widest cell; numbers, written as such, stand to the right.
+
+        On a terminal the last column has the room that the others leave it.
+        """
         texts = [[_harmless(_text(cell)).replace("\n", " ") for cell in row] for row in rows]
+        if sys.stdout.isatty():
+            _fit_last(texts, header, _columns(sys.stdout))
         widths = [max(map(len, column)) for column in zip(header, *texts, strict=True)]
         right = [bool(texts) and all(_is_number(row[i]) for row in texts) for i in range(len(header))]
-        self.line(_row(header, widths, right, ["dim" if self._out_color else ""] * len(header)))
+        self._result(_row(header, widths, right, [""] * len(header)), "dim")
         for row, shown in zip(rows, texts, strict=True):
             styles = [cell[1] if self._out_color and isinstance(cell, tuple) else "" for cell in row]
-            sys.stdout.write(_row(shown, widths, right, styles) + "\n")
+            self._result(_row(shown, widths, right, styles))
 
     def confirm(self, question: str, *, remedy: str) -> bool:
-        """Ask a person for yes or no, on stderr; no is what an empty line means.
+        """Ask a person for yes or no, on stderr; no is what an empty line means. Ctrl-C ends the program.
 
         Raises ConfirmationNeeded where nobody can be asked; `remedy` is what to type instead.
         """
+        with _ctrl_c_ends():
+            self._ask(question, remedy)
+            return self._said_yes()
+
+    async def confirm_beside(self, question: str, *, remedy: str) -> bool:
+        """As `confirm`, while other work goes on: Ctrl-C stays with whoever listens for it, and cancelling ends the wait."""
+        import anyio  # only a run has other work
+
+        self._ask(question, remedy)
+        await anyio.wait_readable(sys.stdin)  # a terminal hands over whole lines, so reading one does not wait
+        return self._said_yes()
+
+    def _ask(self, question: str, remedy: str) -> None:
         if self.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise ConfirmationNeeded(question, remedy=remedy)
-        sys.stderr.write(f"{_harmless(question)} [y/N] ")
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        write_aside(_broken(f"{_harmless(question)} [y/N] ", self.width))
+
+    def _said_yes(self) -> bool:
+        answer = sys.stdin.readline()
+        if not answer.endswith("\n"):
+            write_aside("\n")  # Ctrl-D leaves the cursor behind the question
+        return answer.strip().lower() in ("y", "yes")
+
+
+@contextmanager
+def _ctrl_c_ends() -> Generator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt at once: an event loop takes it for later, and we keep the loop waiting."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def counted(number: int, noun: str) -> str:
+    """Write how many there are: 1 task, 2 tasks, 1,200 batches."""
+    plural = "" if number == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{number:,} {noun}{plural}"
 
 
 def _has_color(stream: TextIO, color: str) -> bool:
@@ -96,8 +150,42 @@ def _painted(text: str, style: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Replace control characters: a model's text must not move the cursor, retitle the window or write the clipboard."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+    """Show as a sign what a terminal would act upon: a model's text must not move the cursor or turn the writing around."""
+    from tui.words import visible_lines  # the screen and the commands show the same signs
+
+    return visible_lines(text)
+
+
+def _broken(text: str, width: int) -> str:
+    """Break the lines that are longer than the terminal is wide between words; what is indented stays so."""
+    return "\n".join(_broken_line(line, width - 1) if len(line) >= width else line for line in text.split("\n"))
+
+
+def _broken_line(line: str, most: int) -> str:
+    lines = [""]
+    for gap, word in _WORD.findall(line):
+        if lines[-1].strip() and len(lines[-1]) + len(gap) + len(word) > most:
+            lines.append(word)
+        else:
+            lines[-1] += gap + word
+    return "\n".join(lines) + line[len(line.rstrip()) :]
+
+
+def _columns(stream: TextIO) -> int:
+    """Columns of the terminal that a stream is: as COLUMNS says, else as it says itself, else 80."""
+    with suppress(OSError, ValueError):
+        if columns := int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(stream.fileno()).columns:
+            return columns
+    return 80
+
+
+def _fit_last(texts: list[list[str]], header: Sequence[str], columns: int) -> None:
+    """Cut the texts of the last column where its lines would be longer than the terminal is wide."""
+    taken = sum(max(map(len, column)) + 2 for column in list(zip(header, *texts, strict=True))[:-1])
+    room = max(_LEAST, columns - taken)
+    for row in texts:
+        if len(row[-1]) > room:
+            row[-1] = row[-1][: room - 1] + "…"
 
 
 def _text(cell: Cell) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
 from typing import Literal, Protocol
+from unicodedata import east_asian_width
 
 import anyio
 
@@ -15,14 +17,19 @@ from events.types.any import kind_of
 from events.types.call import CallFailed, CallReserved, CallUnknown
 from events.types.task import StepAccepted, StepDrafted, StepPlanned, StepRejected, TaskAccepted
 from events.views.tasks import TaskState, TasksView
-from swarm.cli.output import Output
+from swarm.cli.output import Output, counted
+from swarm.cli.streams import write_aside
 from swarm.errors import dollars
+from tui.words import status_of, visible
 
 Mode = Literal["auto", "live", "plain", "json", "none"]
 MODES: tuple[Mode, ...] = ("auto", "live", "plain", "json", "none")
 HEARTBEAT_S = 30.0
 FRAME_S = 0.125
 MOST_LINES = 6
+MOST_ACCEPTED = 20
+"""Up to so many tasks each has a last line of its own; of more only those that were not accepted."""
+
 GLYPHS = {"open": "●", "accepted": "✔", "failed": "✘", "halted": "‖", "cancelled": "⊘"}
 STYLES = {"accepted": "green", "failed": "red", "halted": "yellow", "cancelled": "dim"}
 
@@ -52,7 +59,8 @@ class Progress(Protocol):
 def progress_of(mode: Mode, output: Output) -> Progress:
     """The display that fits: a block where somebody looks at a terminal, plain lines in a pipe or in CI."""
     if mode == "auto":
-        mode = "none" if output.quiet else "live" if sys.stderr.isatty() and not output.in_ci else "plain"
+        can_paint = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        mode = "none" if output.quiet else "live" if can_paint and not output.in_ci else "plain"
     match mode:
         case "live":
             return Live(output)
@@ -163,6 +171,8 @@ class Live(Silent):
                 self._paint()
 
     def tell(self, text: str) -> None:
+        if self._held:
+            write_aside("\n")  # the cursor stands behind the question
         self._above(text)
         self._dirty = True
 
@@ -172,8 +182,14 @@ class Live(Silent):
 
     def close(self) -> None:
         self._erase()
-        for task in self._tasks():
-            self._output.note(f"{GLYPHS[task.status]} {described(task)}", STYLES.get(task.status, ""))
+        tasks = self._tasks()
+        shown = [task for task in tasks if len(tasks) <= MOST_ACCEPTED or task.status != "accepted"]
+        if len(shown) < len(tasks):
+            self._output.note(
+                f"{GLYPHS['accepted']} {counted(len(tasks) - len(shown), 'task')} accepted", STYLES["accepted"]
+            )
+        for task in shown:
+            self._output.note(f"{status_of(task).glyph} {described(task)}", STYLES.get(task.status, ""))
 
     def _tasks(self) -> list[TaskState]:
         return [task for session in self._view.tasks.values() for task in session.values()]
@@ -184,7 +200,7 @@ class Live(Silent):
         shown = running[: MOST_LINES - 1]
         self._erase()
         for task in shown:
-            self._write(f"{GLYPHS[task.status]} {described(task)}")
+            self._write(f"{status_of(task).glyph} {described(task)}")
         more = f", {len(running) - len(shown)} more at work" if len(running) > len(shown) else ""
         self._write(f"  {counts(tasks)}{more}", "dim")
 
@@ -193,14 +209,25 @@ class Live(Silent):
         self._output.note(line, "yellow")
 
     def _write(self, text: str, style: str = "") -> None:
-        self._output.note(text[: self._output.width - 1], style)
+        self._output.note(_on_one_line(text, self._output.width - 1), style)
         self._lines += 1
 
     def _erase(self) -> None:
         if self._lines:
-            sys.stderr.write(f"\x1b[{self._lines}A\x1b[J")
-            sys.stderr.flush()
+            # the cursor need not stand at the left: a terminal shows the ^C that was typed
+            write_aside(f"\r\x1b[{self._lines}A\x1b[J")
         self._lines = 0
+
+
+def _on_one_line(text: str, columns: int) -> str:
+    """As much of a text as stands on one line of a terminal, whatever a server called its model."""
+    shown, left = "", columns
+    for char in visible(text):
+        left -= 2 if east_asian_width(char) in "WF" else 1
+        if left < 0:
+            break
+        shown += char
+    return shown
 
 
 def change_of(entry: Entry) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 import anyio
 import msgspec
 
-from swarm.cli.names import find
-from swarm.cli.output import Output
+from swarm.cli.names import find_session
+from swarm.cli.output import Output, counted
 from swarm.cli.recorded import log_errors, recorded, settings_of
-from swarm.errors import dollars
+from swarm.errors import UsageError, dollars
 from swarm.replay import Replayed, replay
 
 
@@ -21,15 +21,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.until is not None and args.until < 1:
+        raise UsageError(f"--until {args.until}: a position of the log is expected, 1 or more; `swarm log` shows them")
     return anyio.run(_replay, args)
 
 
 async def _replay(args: argparse.Namespace) -> int:
     output: Output = args.output
     async with recorded(settings_of(args).log) as log:
-        name = await find(log, args.session)
+        session = await find_session(log, args.session)
         with log_errors():
-            result = await replay(log, name.session, until=args.until)
+            result = await replay(log, session, until=args.until)
     if output.json:
         output.document("swarm.replay/1", _document(result))
     else:
@@ -38,14 +40,22 @@ async def _replay(args: argparse.Namespace) -> int:
 
 
 def _tell(result: Replayed, output: Output) -> None:
-    output.line(f"{result.session}: {result.events} events up to position {result.until}, no model was called")
+    output.line(
+        f"{result.session}: {counted(result.events, 'event')} up to position {result.until}, no model was called"
+    )
     for task in result.tasks.of(int(result.session[1:])).values():
         unjudged = " (unjudged)" if task.unjudged else ""
         output.line(f"  {task.name}  {task.status}{unjudged}  {task.tokens:,} tokens  {dollars(task.cost_nanos)}")
     if result.skipped:
         output.line(f"decisions were not compared: {result.skipped}", "yellow")
-    compared = (
-        f"{result.attempts} attempts, {result.requests} requests, {result.choices} draws, {result.decisions} decisions"
+    compared = ", ".join(
+        counted(number, noun)
+        for number, noun in (
+            (result.attempts, "attempt"),
+            (result.requests, "request"),
+            (result.choices, "draw"),
+            (result.decisions, "decision"),
+        )
     )
     if result.divergence is None:
         output.line(f"the same again: {compared}", "green")

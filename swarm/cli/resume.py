@@ -14,11 +14,19 @@ import msgspec
 from events.log import EventLog, open_log, session_name
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
-from swarm.cli.names import find
+from swarm.cli.names import find_session
 from swarm.cli.output import Output
-from swarm.cli.recorded import log_errors, require_log
+from swarm.cli.recorded import NothingRecorded, log_errors, require_log
 from swarm.cli.run import budget_of
-from swarm.cli.running import add_model_arguments, carry_out, roster_of, secrets_of, tell, tell_small
+from swarm.cli.running import (
+    add_model_arguments,
+    carry_out,
+    require_endpoint,
+    roster_of,
+    secrets_of,
+    tell,
+    tell_small,
+)
 from swarm.owner import exists
 from swarm.session import Result, recorded_plan, resume_session
 from swarm.settings.load import Loaded, load_settings
@@ -45,7 +53,13 @@ def run(args: argparse.Namespace) -> int:
 async def _resume(args: argparse.Namespace) -> int:
     output: Output = args.output
     loaded = load_settings(Path.cwd(), environ=os.environ, flags={"log": args.log} if args.log else {})
-    require_log(loaded.settings.log)
+    require_endpoint(args)
+    try:
+        require_log(loaded.settings.log)
+    except NothingRecorded as nothing:
+        if args.log or args.session:
+            raise  # who names one means one that is there
+        return _nothing(output, None, str(nothing))
     with log_errors():
         async with open_log(loaded.settings.log) as log:
             state = await _session(log, args.session)
@@ -55,8 +69,7 @@ async def _resume(args: argparse.Namespace) -> int:
                     if state is None
                     else f"{session_name(state.number)} is finished"
                 )
-                output.note(f"{said}; there is nothing to resume")
-                return 0
+                return _nothing(output, state, f"{said}; there is nothing to resume")
             plan = await _plan(args, log, state, loaded, output)
             secrets = secrets_of(loaded.settings)
 
@@ -76,11 +89,20 @@ async def _resume(args: argparse.Namespace) -> int:
     return code
 
 
+def _nothing(output: Output, state: SessionState | None, said: str) -> int:
+    """Say that nothing is left to do, which is no failure."""
+    if output.json:
+        session = session_name(state.number) if state else None
+        output.document("swarm.run/1", {"session": session, "exit_code": 0, "reason": said, "tasks": []})
+    output.note(said)
+    return 0
+
+
 async def _session(log: EventLog, name: str | None) -> SessionState | None:
     """The session that is named; else the last that is not finished, one without a living owner first."""
     sessions = (await fold(log, SessionsView())).sessions
     if name is not None:
-        return sessions[(await find(log, name)).session]
+        return sessions[await find_session(log, name)]
     unfinished = [state for state in sessions.values() if not state.finished]
     now = time.time_ns() // 1000
     free = [state for state in unfinished if state.claim is None or not exists(state.claim, now)]

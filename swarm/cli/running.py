@@ -12,17 +12,40 @@ from typing import Any
 import anyio
 import msgspec
 
-from swarm.cli.output import Output
+from swarm.cli.output import Declined, Output, counted
 from swarm.cli.progress import MODES, Progress, progress_of
 from swarm.cli.recorded import decimal_usd
 from swarm.connect import EMBEDDED, Roster, embedded_model, endpoint
 from swarm.dispatch import Faces
-from swarm.errors import ConfirmationNeeded, NoModelAvailable, UsageError, dollars, gravest
+from swarm.errors import ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
 from swarm.redact import Secrets
-from swarm.session import Result, TaskResult
+from swarm.session import TAKEN_UP, Result, TaskResult
 from swarm.settings.load import Loaded, ModelConfig, ProviderConfig, Settings, available_models, data_dir
 
 CONFIRM_PAID = "set a budget in the task file (`budget: $0.10`), or say `--yes`"
+MOST_NAMED = 10
+
+
+class NoModelHere(SwarmError):
+    """Nothing is set up that could work."""
+
+    exit_code = 4
+
+    def __init__(self) -> None:
+        super().__init__(
+            "there is no model to work with: no key is set, no server is named and no local model is here; "
+            "try the small one that runs on this machine (`--local`), set a key such as OPENROUTER_API_KEY, "
+            "or name a server (`--endpoint http://127.0.0.1:11434/v1`)"
+        )
+
+
+class EndpointSilent(SwarmError):
+    """The server of the command line does not say which models it has."""
+
+    exit_code = 4
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"--endpoint {url}: {why.removeprefix('endpoint: ')}")
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,21 +68,16 @@ def secrets_of(settings: Settings) -> Secrets:
 async def roster_of(args: argparse.Namespace, loaded: Loaded, output: Output, *, local: bool = False) -> Roster:
     """The models that take part: the embedded one alone, one endpoint alone, or all that are found.
 
-    Raises NoModelAvailable where there is none, UsageError for options that do not go together.
+    Raises NoModelHere where there is none, EndpointSilent, and UsageError for options that do not go together.
     """
     settings = loaded.settings
-    if (args.model or args.price) and not args.endpoint:
-        raise UsageError("--model and --price go with --endpoint URL; models of your own stand in the settings")
+    require_endpoint(args)
     if local and args.endpoint:
         raise UsageError("--local and --endpoint exclude each other; name one of them")
     embedded = ""
     pairs: list[tuple[ModelConfig, ProviderConfig]]
     if args.endpoint:
-        pairs = [
-            await endpoint(
-                args.endpoint, model=args.model, price=args.price, environ=os.environ, transport=settings.transport
-            )
-        ]
+        pairs = [await _endpoint(args, settings)]
     elif local:
         embedded, pair = await _embedded(args, output)
         pairs = [pair]
@@ -70,7 +88,7 @@ async def roster_of(args: argparse.Namespace, loaded: Loaded, output: Output, *,
             embedded, pair = found
             pairs.append(pair)
     if not pairs:
-        raise NoModelAvailable(role="first", reasons={})
+        raise NoModelHere
     providers = {provider.name: provider for _, provider in pairs}
     return Roster(
         models=tuple(model for model, _ in pairs),
@@ -79,6 +97,21 @@ async def roster_of(args: argparse.Namespace, loaded: Loaded, output: Output, *,
         transport=settings.transport,
         timeout_s=settings.calls.timeout_s,
     )
+
+
+def require_endpoint(args: argparse.Namespace) -> None:
+    """Raises UsageError where options say more of a server that is not named."""
+    if (args.model or args.price) and not args.endpoint:
+        raise UsageError("--model and --price go with --endpoint URL; models of your own stand in the settings")
+
+
+async def _endpoint(args: argparse.Namespace, settings: Settings) -> tuple[ModelConfig, ProviderConfig]:
+    try:
+        return await endpoint(
+            args.endpoint, model=args.model, price=args.price, environ=os.environ, transport=settings.transport
+        )
+    except ProviderError as error:
+        raise EndpointSilent(args.endpoint, str(error)) from error
 
 
 async def _embedded(args: argparse.Namespace, output: Output) -> tuple[str, tuple[ModelConfig, ProviderConfig]]:
@@ -173,9 +206,11 @@ def _confirmation(args: argparse.Namespace, output: Output, progress: Progress) 
             return True
         progress.hold(True)
         try:
-            return await anyio.to_thread.run_sync(lambda: output.confirm(question, remedy=CONFIRM_PAID))
+            if await output.confirm_beside(question, remedy=CONFIRM_PAID):
+                return True
         finally:
             progress.hold(False)
+        raise Declined("Paid calls were not allowed", remedy=f"to go on with them, {CONFIRM_PAID}")
 
     return confirm
 
@@ -193,14 +228,20 @@ def tell(result: Result, output: Output, code: int) -> None:
             )
     accepted = sum(task.status == "accepted" for task in result.tasks)
     maybe = sum(task.maybe_paid for task in result.tasks)
-    unsure = f", {maybe} calls maybe paid" if maybe else ""
+    unsure = f", {counted(maybe, 'call')} maybe paid" if maybe else ""
     output.note(
         f"{result.session}: {accepted} of {len(result.tasks)} accepted, {result.tokens:,} tokens, "
         f"{dollars(result.cost_nanos)}{unsure}"
     )
     output.detail(f"head {result.head} (keep it for `swarm verify --head`)")
-    if any(task.status == "open" or task.cause in ("budget", "no model", "confirmation") for task in result.tasks):
+    if any(task.status == "open" or task.cause in TAKEN_UP for task in result.tasks):
         output.note(f"go on with: swarm resume {result.session}")
+    failed = [task.name for task in result.tasks if task.status == "failed" and task.cause not in TAKEN_UP]
+    if failed:
+        named = ", ".join(failed[:MOST_NAMED]) + (
+            f" and {len(failed) - MOST_NAMED} more" if failed[MOST_NAMED:] else ""
+        )
+        output.note(f"failed: {named}; see why with: swarm show {result.session}/{failed[0]}")
 
 
 def _texts(result: Result, output: Output) -> None:

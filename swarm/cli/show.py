@@ -19,6 +19,7 @@ from swarm.cli.names import HELP, Name, NoSuchThing, check_task, find
 from swarm.cli.ps import Listed
 from swarm.cli.recorded import recorded, settings_of, text_of
 from swarm.cli.sessions import state_of
+from swarm.cli.streams import write_result
 from swarm.errors import SwarmError, UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ async def _print_text(log: EventLog, name: Name, tasks: dict[str, TaskState]) ->
     if text is None:
         raise NoResult(name, because="its text is no longer kept")
     shown = visible_lines(text) if sys.stdout.isatty() else text
-    sys.stdout.write(shown if shown.endswith("\n") else shown + "\n")
+    write_result(shown if shown.endswith("\n") else shown + "\n")
 
 
 def _only_result(name: Name, tasks: dict[str, TaskState]) -> Place:

@@ -9,7 +9,7 @@ from events.types.choice import ChoiceMade
 from events.types.task import StepAccepted, StepRejected
 from events.views.attempts import Attempt, Call, Verdict
 from events.views.tasks import StepState, TaskState
-from swarm.cli.output import Cell, Output
+from swarm.cli.output import Cell, Output, counted
 from swarm.cli.ps import Listed
 from swarm.cli.sessions import STYLES
 from swarm.errors import dollars
@@ -96,7 +96,7 @@ def _task_head(task: TaskState, output: Output, now: int) -> None:
     output.line(f"  {task.type} · {task.complexity}{needs} · {took}")
     maybe = f" · {task.maybe_paid} maybe paid" if task.maybe_paid else ""
     sizes = f"{task.input_tokens:,} tokens in, {task.output_tokens:,} out"
-    output.line(f"  {task.calls} calls · {sizes} · {dollars(task.cost_nanos)}{maybe}")
+    output.line(f"  {counted(task.calls, 'call')} · {sizes} · {dollars(task.cost_nanos)}{maybe}")
 
 
 def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> None:
@@ -154,11 +154,12 @@ def _verdict(verdict: Verdict, texts: dict[int, str | None], output: Output) -> 
         detail = f": {visible(check.detail)}" if check.detail else ""
         output.line(f"    check {mark} {visible(check.name)}{optional}{detail}", style)
     accepted = isinstance(event, StepAccepted)
-    judge = f" by {visible(event.judge)}" if event.judge else ""
+    by_checks = not event.judge and any(check.name != "form" or not check.passed for check in event.checks)
+    judge = f" by {visible(event.judge) if event.judge else 'its checks'}" if event.judge or by_checks else ""
     why = f" ({visible(event.why_judge)})" if event.why_judge else ""
     score = f", score {event.score:.2f}" if event.score is not None else ""
     unjudged = ", unjudged" if isinstance(event, StepAccepted) and event.unjudged else ""
-    reason = f": {visible(event.reason)}" if event.reason else ""
+    reason = f": {visible(event.reason)}" if event.reason and not by_checks else ""  # the checks have said theirs
     word, style = ("✔ accepted", "green") if accepted else ("✘ rejected", "red")
     output.line(f"    {word}{judge}{why}{score}{unjudged}{reason}", style)
     if isinstance(event, StepRejected):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import anyio
 
 from events.log import EventLog, NewEvent, open_log
 from events.types.session import FileTrusted
-from swarm.cli.output import Output
+from swarm.cli.output import Declined, Output, counted
 from swarm.cli.recorded import log_errors, settings_of
 from swarm.cli.running import secrets_of
-from swarm.errors import ConfirmationNeeded
 
 if TYPE_CHECKING:
     from swarm.task import TaskFile
@@ -37,34 +37,38 @@ async def _trust(args: argparse.Namespace) -> int:
     output: Output = args.output
     file = load_task_file(args.file)
     if not file.commands:
-        output.line(f"{file.path} runs no command; there is nothing to confirm")
-        return 0
+        return _told(output, file, f"{file.path} runs no command; there is nothing to confirm", new=False)
     settings = settings_of(args)
     redact = secrets_of(settings).redact
     with log_errors():
         async with open_log(settings.log) as log:
             if await is_trusted(log, file):
-                output.line(f"{file.path} is trusted already")
-                return 0
+                return _told(output, file, f"{file.path} is trusted already", new=False)
             show_commands(file, output, redact)
-            if not args.yes and not output.confirm(
-                "Confirm these commands?", remedy=f"say `swarm trust --yes {file.path}`"
-            ):
-                output.note("nothing was confirmed")
-                return 1
+            remedy = f"say `swarm trust --yes {quote(file.path)}`"
+            if not args.yes and not output.confirm("Confirm these commands?", remedy=remedy):
+                raise Declined("Nothing was confirmed", remedy=f"to confirm them, {remedy}")
             await record_trust(log, file, redact)
-    output.line(f"trusted: the {len(file.commands)} commands of {file.path}, until one of them changes")
+    said = f"trusted: {counted(len(file.commands), 'command')} of {file.path}, until one of them changes"
+    return _told(output, file, said, new=True)
+
+
+def _told(output: Output, file: TaskFile, said: str, *, new: bool) -> int:
+    if output.json:
+        output.document("swarm.trust/1", {"path": file.path, "commands": len(file.commands), "confirmed": new})
+    else:
+        output.line(said)
     return 0
 
 
 def show_commands(file: TaskFile, output: Output, redact: Callable[[str], str]) -> None:
-    """Show what the file runs, with the variables that it sets."""
-    output.note(f"{file.path} runs these commands in a copy of {Path.cwd()}:")
+    """Show what the file runs, with the variables that it sets, also with --quiet: nobody can confirm what was not seen."""
+    output.problem(f"{file.path} runs these commands in a copy of {Path.cwd()}:")
     for task in file.tasks:
         for check in task.checks:
             if check.run is not None:
                 env = "".join(f"{name}={value} " for name, value in task.env.items())
-                output.note(redact(f"  {task.id}: {env}{check.run}"))
+                output.problem(redact(f"  {task.id}: {env}{check.run}"), exact=True)
 
 
 async def require_trust(
@@ -72,16 +76,18 @@ async def require_trust(
 ) -> None:
     """See that a person confirmed the file's commands; ask where one can be asked.
 
-    Raises ConfirmationNeeded. `trusted` says that the command line confirms them.
+    Raises ConfirmationNeeded, Declined. `trusted` says that the command line confirms them.
     """
     if not file.commands or await is_trusted(log, file):
         return
     if not trusted:
         show_commands(file, output, redact)
         question = f"The commands of {file.path} were not confirmed before. Run them?"
-        remedy = f"look at them and say `swarm trust {file.path}`, or run it with `--trust`"
+        remedy = f"look at them and say `swarm trust {quote(file.path)}`, or run it with `--trust`"
         if not output.confirm(question, remedy=remedy):
-            raise ConfirmationNeeded("The commands were not confirmed.", remedy=remedy)
+            raise Declined(
+                "The commands were not confirmed, nothing was run", remedy=f"to run them after all, {remedy}"
+            )
     await record_trust(log, file, redact)
 
 

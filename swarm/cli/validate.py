@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swarm.cli.output import Output
+from swarm.cli.output import Output, counted
 from swarm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,11 +49,7 @@ def _content(file: TaskFile) -> dict[str, Any]:
 def _summary(file: TaskFile) -> str:
     checks, commands = sum(len(task.checks) for task in file.tasks), len(file.commands)
     # commands are what somebody has to confirm before they run, so they are counted even where there are none
-    return f"ok, {_counted(len(file.tasks), 'task')}, {_counted(checks, 'check')}, {_counted(commands, 'command')}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"ok, {counted(len(file.tasks), 'task')}, {counted(checks, 'check')}, {counted(commands, 'command')}"
 
 
 def _problems(error: UsageError) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import anyio
 
 from events.log import Head
 from events.verify import Report, parse_head, verify_log
+from swarm.cli.output import counted
 from swarm.cli.recorded import log_errors, require_log, settings_of
 from swarm.errors import UsageError
 
@@ -54,16 +55,17 @@ def _kept(text: str) -> Head:
 def _tell(report: Report, url: str, output: Output) -> None:
     for problem in report.problems:
         output.line(f"✘ {problem.where}: {problem.what}", "red")
-    read = f"{report.events:,} events in {report.batches:,} batches and {report.texts:,} texts were read"
+    read = (
+        f"{counted(report.events, 'event')} in {counted(report.batches, 'batch')} and {counted(report.texts, 'text')}"
+    )
     if report.ok:
-        output.line(f"✔ {url} is as it was written: {read}", "green")
+        output.line(f"✔ {url} is as it was written: {read} were read", "green")
         output.line(f"head {report.head}")
         output.note(
             "keep the head elsewhere; `swarm verify --head POSITION:HASH` says later whether anything is missing"
         )
         return
-    many = len(report.problems)
-    output.line(f"{url} has {many} problem{'s' if many > 1 else ''}; {read}")
+    output.line(f"{url} has {counted(len(report.problems), 'problem')}; {read} were read")
     output.note("go on with another log (`--log FILE`), and keep this one as it is: what can still be read, is read")
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from events.log import EventLog, TextMissing, session_name, system_clock
 from events.views.sessions import SessionState
-from swarm.cli.names import find
+from swarm.cli.names import find_session
 from swarm.cli.recorded import presence_of, recorded, settings_of, zone_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
@@ -58,7 +58,7 @@ async def _watch(args: argparse.Namespace) -> str:
     settings = settings_of(args)
     async with recorded(settings.log) as log:
         empty = await log.last("sessions") is None
-        session = 0 if empty and not args.session else (await find(log, args.session)).session
+        session = 0 if empty and not args.session else await find_session(log, args.session)
         app = watch_app(log, session, settings, fps=args.fps)
         await app.run_async()
         return app.reader.trouble

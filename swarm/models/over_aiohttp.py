@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 import aiohttp
-import anyio.to_thread
 import httpx
 from yarl import URL
 
-from swarm.models.transport import KEEP_PLAIN_S, KEEP_TLS_S
+from swarm.models.transport import KEEP_PLAIN_S, KEEP_TLS_S, Tls, address_of
 
 _OUR_HEADERS_ONLY = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
@@ -29,10 +27,8 @@ class _Way(NamedTuple):
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """See `open_transport` for the contract."""
 
-    def __init__(self, route: Callable[[str, str, int], str | None], tls: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(self, route: Callable[[str, str, int], str | None], tls: Tls) -> None:
         self._route, self._tls = route, tls
-        self._context: ssl.SSLContext | None = None
-        self._making = asyncio.Lock()
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._ways: dict[httpx.URL, _Way] = {}
         self._timeouts: dict[tuple[float | None, float | None], aiohttp.ClientTimeout] = {}
@@ -60,19 +56,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await session.close()
 
     async def _find_way(self, url: httpx.URL) -> _Way:
-        if url.scheme not in ("http", "https") or not url.host:
-            raise httpx.UnsupportedProtocol(f"{url.scheme or 'no'}:// is no address that can be asked")
-        context = None
-        if url.scheme == "https":
-            async with self._making:
-                if self._context is None:
-                    self._context = await anyio.to_thread.run_sync(self._tls)
-            context = self._context
-        port = url.port or (443 if url.scheme == "https" else 80)
-        way = _Way(
-            URL(str(url), encoded=True), self._session(url.scheme), self._route(url.scheme, url.host, port), context
-        )
-        self._ways[url] = way
+        proxy = self._route(*address_of(url))
+        context = await self._tls.context() if url.scheme == "https" else None
+        way = self._ways[url] = _Way(URL(str(url), encoded=True), self._session(url.scheme), proxy, context)
         return way
 
     def _session(self, scheme: str) -> aiohttp.ClientSession:

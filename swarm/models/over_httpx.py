@@ -6,27 +6,23 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
-import anyio.to_thread
 import httpx
 
-from swarm.models.transport import KEEP_PLAIN_S, KEEP_TLS_S
+from swarm.models.transport import KEEP_PLAIN_S, KEEP_TLS_S, Tls, address_of
 
 
 class HttpxTransport(httpx.AsyncBaseTransport):
     """See `open_transport` for the contract."""
 
-    def __init__(self, route: Callable[[str, str, int], str | None], tls: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(self, route: Callable[[str, str, int], str | None], tls: Tls) -> None:
         self._route, self._tls = route, tls
-        self._making = asyncio.Lock()
-        self._context: ssl.SSLContext | None = None
+        self._opening = asyncio.Lock()
         self._pools: dict[tuple[str, str | None], httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        if url.scheme not in ("http", "https") or not url.host:
-            raise httpx.UnsupportedProtocol(f"{url.scheme or 'no'}:// is no address that can be asked")
-        proxy = self._route(url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
-        pool = self._pools.get((url.scheme, proxy)) or await self._open(url.scheme, proxy)
+        address = address_of(request.url)
+        scheme, proxy = address[0], self._route(*address)
+        pool = self._pools.get((scheme, proxy)) or await self._open(scheme, proxy)
         return await pool.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -34,7 +30,7 @@ class HttpxTransport(httpx.AsyncBaseTransport):
             await pool.aclose()
 
     async def _open(self, scheme: str, proxy: str | None) -> httpx.AsyncHTTPTransport:
-        async with self._making:
+        async with self._opening:
             if (scheme, proxy) not in self._pools:
                 self._pools[scheme, proxy] = httpx.AsyncHTTPTransport(
                     verify=await self._verify(needed=scheme == "https" or bool(proxy and proxy.startswith("https:"))),
@@ -49,8 +45,6 @@ class HttpxTransport(httpx.AsyncBaseTransport):
             return self._pools[scheme, proxy]
 
     async def _verify(self, *, needed: bool) -> ssl.SSLContext:
-        if not needed:
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and loads no certificates to do so
-        if self._context is None:
-            self._context = await anyio.to_thread.run_sync(self._tls)
-        return self._context
+        if needed:
+            return await self._tls.context()
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and loads no certificates to do so

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import ssl
@@ -113,6 +114,30 @@ def default_tls() -> ssl.SSLContext:
     return context
 
 
+class Tls:
+    """The context of all TLS connections, made in a thread when it is first asked for."""
+
+    def __init__(self, make: Callable[[], ssl.SSLContext]) -> None:
+        self._make = make
+        self._making = asyncio.Lock()
+        self._made: ssl.SSLContext | None = None
+
+    async def context(self) -> ssl.SSLContext:
+        async with self._making:
+            if self._made is None:
+                self._made = await asyncio.to_thread(self._make)
+            return self._made
+
+
+def address_of(url: httpx.URL) -> tuple[str, str, int]:
+    """Return scheme, host and port. Raises httpx.UnsupportedProtocol for what is no http."""
+    import httpx
+
+    if url.scheme not in ("http", "https") or not url.host:
+        raise httpx.UnsupportedProtocol(f"{url.scheme or 'no'}:// is no address that can be asked")
+    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
 @asynccontextmanager
 async def open_transport(
     kind: TransportKind = "aiohttp",
@@ -136,11 +161,11 @@ async def open_transport(
     if kind == "aiohttp":
         from swarm.models.over_aiohttp import AiohttpTransport
 
-        transport = AiohttpTransport(proxies.route, tls)
+        transport = AiohttpTransport(proxies.route, Tls(tls))
     elif kind == "httpx":
         from swarm.models.over_httpx import HttpxTransport
 
-        transport = HttpxTransport(proxies.route, tls)
+        transport = HttpxTransport(proxies.route, Tls(tls))
     else:
         raise UsageError(f"there is no HTTP transport {kind!r}; take 'aiohttp' or 'httpx'")
     try:

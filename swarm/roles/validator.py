@@ -40,7 +40,7 @@ async def validate(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     checks = _recorded(found)
     if not _wants_judge(job):
         return [_accepted(job, place.lasting, checks, unjudged=False)]
-    if not job.judges:
+    if not job.judges and not job.task.accept:  # what is said in words waits for a model that may judge it
         return [_accepted(job, place.lasting, checks, unjudged=True)]
     judged = await _judge(job, attempt, call, draft, checks)
     if judged.verdict is None:

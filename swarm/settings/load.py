@@ -114,7 +114,7 @@ def load_settings(
     layers = Layers(start=start, home=home, user_file=user_file)
     _add_built_in(layers, environ)
     try:
-        if user_file.is_file():
+        if user_file.exists():
             layers.add_file("user file", read_toml(user_file))
         if project := project_file(start, home=home):
             layers.add_file("project file", project[0], below=project[1])

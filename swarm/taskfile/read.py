@@ -50,7 +50,7 @@ def load_task_file(path: Path) -> TaskFile:
             raw = file.read(MOST_BYTES + 1)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        problem = Problem(line=0, column=0, message=f"the file cannot be read: {why}", hint="check the path")
+        problem = Problem(line=0, column=0, message=f"the file cannot be read: {why}", hint=_hint(path, error))
         raise TaskFileInvalid(path, (problem,)) from error
     if len(raw) > MOST_BYTES:
         report = Report("")
@@ -67,6 +67,22 @@ def load_task_file(path: Path) -> TaskFile:
         report.add(place, f"the file is not UTF-8 text: byte 0x{raw[error.start]:02x}", "save it as UTF-8")
         raise TaskFileInvalid(path, report.problems) from error
     return parse_task_file(decoded, path)
+
+
+def _hint(path: Path, error: OSError) -> str:
+    """Return what to do about a file that cannot be read, with the nearest name that stands beside it."""
+    if isinstance(error, IsADirectoryError):
+        return "name a task file in that folder"
+    if not isinstance(error, FileNotFoundError):
+        return "correct its permissions, or name another file"
+    if " " in path.name and not path.suffix:
+        return "a prompt stands in a task file: write `prompt: ...` to a file and name that"
+    if str(path) == "-":
+        return "a task file is read from a file, not from a pipe; write it to one and name that"
+    beside: list[str] = []
+    with suppress(OSError):
+        beside = [one.name for one in path.parent.iterdir()]
+    return f"check the path{nearest(path.name, beside)}"
 
 
 def parse_task_file(text: str, path: Path) -> TaskFile:

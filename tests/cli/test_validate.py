@@ -74,4 +74,4 @@ def test_nothing_of_a_file_is_run_or_written(folder: Path) -> None:
 
 def test_without_a_file_the_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate"]) == 2
-    assert "the following arguments are required: FILE; see `swarm validate --help`" in capsys.readouterr().err
+    assert "FILE is missing; see `swarm validate --help`" in capsys.readouterr().err

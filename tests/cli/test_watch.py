@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
-import struct
-import subprocess
-import sys
-import termios
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -22,6 +13,7 @@ from events.views.sessions import SessionsView
 from events.views.tasks import TasksView
 from swarm.cli.main import main
 from swarm.cli.watch import cap_reader
+from tests.terminal import terminal
 from tests.tui.recordings import DAY, at_home, recorded_log, recording
 from tui.live import Cap, Live
 
@@ -31,53 +23,8 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return recorded_log(tmp_path, monkeypatch)
 
 
-class Terminal:
-    """The parent's end of a terminal in which `swarm watch` runs."""
-
-    def __init__(self, process: subprocess.Popen[bytes], parent: int) -> None:
-        self.process, self._parent, self.shown = process, parent, b""
-
-    def wait_for(self, text: str) -> None:
-        """Read until the text was drawn. Fails where the program ends before."""
-        while text.encode() not in self.shown:
-            try:
-                part = os.read(self._parent, 65536)
-            except OSError:  # Linux reports the end of a terminal as an error
-                part = b""
-            assert part, f"{text!r} was not drawn: {self.shown!r}"
-            self.shown += part
-
-    def press(self, keys: str) -> None:
-        os.write(self._parent, keys.encode())
-
-    def end(self) -> int:
-        """Read to the end, so that the program is not held up, and return its exit code."""
-        try:
-            while part := os.read(self._parent, 65536):
-                self.shown += part
-        except OSError:
-            pass
-        return self.process.wait(timeout=30)
-
-
-@contextmanager
-def terminal(*words: str) -> Generator[Terminal]:
-    parent, child = pty.openpty()
-    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    code = "import sys; from swarm.cli.main import main; sys.exit(main())"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm-256color"}
-    command = [sys.executable, "-c", code, "watch", *words]
-    with subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environment) as process:
-        os.close(child)
-        try:
-            yield Terminal(process, parent)
-        finally:
-            process.kill()
-            os.close(parent)
-
-
 def test_watch_draws_a_session_on_a_terminal_and_q_leaves_it(log: str) -> None:
-    with terminal("--log", log) as screen:
+    with terminal("watch", "--log", log) as screen:
         screen.wait_for("accepted")
         screen.wait_for("q leave")
         screen.press("q")
@@ -87,7 +34,7 @@ def test_watch_draws_a_session_on_a_terminal_and_q_leaves_it(log: str) -> None:
 
 
 def test_watch_tells_on_leaving_that_the_log_is_gone(log: str) -> None:
-    with terminal("s1", "--log", log) as screen:
+    with terminal("watch", "s1", "--log", log) as screen:
         screen.wait_for("accepted")
         Path(log).unlink()
         screen.wait_for("✘ the log")
@@ -107,7 +54,7 @@ def test_watch_waits_for_the_first_session_of_an_empty_log(tmp_path: Path, monke
                 await writer.open(title)
 
     anyio.run(write)
-    with terminal("--log", str(path)) as screen:
+    with terminal("watch", "--log", str(path)) as screen:
         screen.wait_for("no session yet")
         anyio.run(write, "The first of all")
         screen.wait_for("The first of all")

@@ -1,0 +1,69 @@
+"""A terminal of its own for a `swarm` command, with the test at its other end."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+class Terminal:
+    """The parent's end of the terminal."""
+
+    def __init__(self, process: subprocess.Popen[bytes], parent: int) -> None:
+        self.process, self._parent, self.shown = process, parent, b""
+
+    def wait_for(self, text: str) -> None:
+        """Read until the text was drawn. Fails where the program ends before."""
+        while text.encode() not in self.shown:
+            try:
+                part = os.read(self._parent, 65536)
+            except OSError:  # Linux reports the end of a terminal as an error
+                part = b""
+            assert part, f"{text!r} was not drawn: {self.shown!r}"
+            self.shown += part
+
+    def press(self, keys: str) -> None:
+        os.write(self._parent, keys.encode())
+
+    def end(self) -> int:
+        """Read to the end, so that the program is not held up, and return its exit code."""
+        try:
+            while part := os.read(self._parent, 65536):
+                self.shown += part
+        except OSError:
+            pass
+        return self.process.wait(timeout=30)
+
+    @property
+    def text(self) -> str:
+        """What was shown, without colours and movements of the cursor."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.shown.decode()).replace("\r\n", "\n")
+
+
+@contextmanager
+def terminal(
+    *words: str, columns: int = 100, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> Generator[Terminal]:
+    """Run a command with all three streams on a terminal; it is ended with the block."""
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {**(os.environ if env is None else env), "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+    command = [sys.executable, "-P", "-m", "swarm.cli.main", *words]
+    with subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environment, cwd=cwd) as process:
+        os.close(child)
+        try:
+            yield Terminal(process, parent)
+        finally:
+            process.kill()
+            os.close(parent)
