@@ -168,7 +168,7 @@ class Live(Silent):
             await anyio.sleep(FRAME_S)
             if self._dirty and not self._held:
                 self._dirty = False
-                self._paint()
+                self.paint()
 
     def tell(self, text: str) -> None:
         if self._held:
@@ -194,7 +194,8 @@ class Live(Silent):
     def _tasks(self) -> list[TaskState]:
         return [task for session in self._view.tasks.values() for task in session.values()]
 
-    def _paint(self) -> None:
+    def paint(self) -> None:
+        """Draw the block in the place of the one before."""
         tasks = self._tasks()
         running = [task for task in tasks if task.status == "open" and task.role]
         shown = running[: MOST_LINES - 1]

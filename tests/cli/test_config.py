@@ -74,7 +74,7 @@ def test_a_key_is_said_to_be_set_and_never_shown(
     assert "[providers.groq]  # GROQ_API_KEY is set" in text
     assert "[providers.mine]  # MINE_KEY is not set" in text
     assert "[providers.open]  # needs no key" in text
-    assert "openrouter (OPENROUTER_API_KEY)" in text and "[providers.openrouter]" not in text
+    assert "#   openrouter  OPENROUTER_API_KEY" in text and "[providers.openrouter]" not in text
     keys = json.loads(document)["keys"]
     assert (keys["GROQ_API_KEY"], keys["MINE_KEY"], keys["OPENROUTER_API_KEY"]) == ("set", "not set", "not set")
 
@@ -100,3 +100,15 @@ def test_wrong_settings_end_with_2_and_name_the_line(home: Path, capsys: pytest.
     (home / "swarm.toml").write_text("\nday_usd = 1\n")
     assert main(["config", "show"]) == 2
     assert capsys.readouterr().err.startswith(f"error: {home}/swarm.toml:2: day_usd: unknown key; ")
+
+
+def test_it_says_where_your_own_file_is_and_whether_it_is_there(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = home / "somewhere" / "swarm" / "config.toml"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "somewhere"))
+    assert main(["config"]) == 0  # `show` is what it does without a word
+    assert capsys.readouterr().out.splitlines()[0] == f"# your settings file: {own} (not there yet)"
+    own.mkdir(parents=True)
+    assert main(["config", "show"]) == 2
+    assert f"{own} cannot be read (Is a directory)" in capsys.readouterr().err
