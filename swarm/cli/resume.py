@@ -111,7 +111,14 @@ async def _session(log: EventLog, name: str | None) -> SessionState | None:
 
 async def _plan(args: argparse.Namespace, log: EventLog, state: SessionState, loaded: Loaded, output: Output) -> Plan:
     """The recorded plan, with what the command line says instead."""
-    plan = await recorded_plan(log, state)
+    settings = loaded.settings
+    plan = msgspec.structs.replace(
+        await recorded_plan(log, state),
+        day_nanos=settings.budget.day_nanos,  # the cap of a day is the one that holds today, raised or lowered since
+        time_zone=settings.time_zone,
+        on_unknown=settings.on_unknown,
+        tries=settings.calls.tries,
+    )
     if args.endpoint:
         plan = msgspec.structs.replace(plan, roster=await roster_of(args, loaded, output))
     if args.budget is not None:

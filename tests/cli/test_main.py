@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,32 @@ def test_the_help_of_a_command_shows_its_own_options_and_the_shared_ones(
     assert shown.startswith("usage: swarm cost ")
     for option in ("--top", "--json", "--quiet", "--verbose", "--color", "--no-input", "--log", "--debug", "-C DIR"):
         assert option in shown
+
+
+def test_the_help_of_a_command_begins_with_what_is_its_own(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(lambda args: 1)
+    main(["cost", "--help"])
+    shown = capsys.readouterr().out
+    assert shown.startswith("usage: swarm cost [OPTIONS] [words ...]\n")
+    assert shown.index("--top") < shown.index("shared by all commands") < shown.index("--json")
+
+
+def test_a_word_too_many_and_a_file_that_looks_like_an_option_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-x.yaml").write_text("prompt: Say hi.")
+    for words, said in (
+        (["run"], "error: swarm run: FILE is missing; see `swarm run --help`"),
+        (["run", "a.yaml", "b.yaml"], "error: swarm run has no use for 'b.yaml'; see `swarm run --help`"),
+        (["run", "-x.yaml"], "error: -x.yaml is read as an option; a file of this name is ./-x.yaml"),
+        (["run", "a.yaml", "-x.yaml"], "error: -x.yaml is read as an option; a file of this name is ./-x.yaml"),
+    ):
+        assert main(words) == 2
+        assert capsys.readouterr().err == said + "\n"
+    assert main(["validate", "./-x.yaml"]) == main(["validate", "--", "-x.yaml"]) == 0
 
 
 def test_the_version_is_the_one_that_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -264,6 +291,41 @@ def test_a_table_has_columns_and_numbers_stand_to_the_right(capsys: pytest.Captu
     assert capsys.readouterr().out == "task     cost\nbuild   $0.05\na b    $12.00\n"
     Output().table(["task", "cost"], [])
     assert capsys.readouterr().out == "task  cost\n"
+
+
+def test_on_a_terminal_a_table_is_painted_and_no_wider_than_the_terminal() -> None:
+    show = (
+        "from swarm.cli.output import Output\n"
+        "Output().table(['STATE', 'TITLE'], [[('open', 'green'), 'a title that goes on \\u202e and on and on']])"
+    )
+    for columns, title in ((80, "a title that goes on <U+202E> and on and on"), (30, "a title that goes on <…")):
+        with terminal_of(show, columns) as shown:
+            assert shown == f"\x1b[2mSTATE  TITLE\x1b[0m\n\x1b[32mopen \x1b[0m  {title}\n"
+
+
+def test_on_a_terminal_sentences_are_broken_between_words_and_commands_are_whole() -> None:
+    say = "from swarm.cli.output import Output\nOutput().problem('{}', exact={})"
+    sentence = "error: this  is wrong; say `swarm trust a-long-name.yaml`, or not"
+    with terminal_of(say.format(sentence, False), 40) as shown:
+        assert shown == "error: this  is wrong; say\n`swarm trust a-long-name.yaml`, or not\n"
+    with terminal_of(say.format(sentence, True), 40) as shown:
+        assert shown == sentence + "\n"
+
+
+@contextmanager
+def terminal_of(code: str, columns: int) -> Generator[str]:
+    """Run a piece of Python whose streams are a terminal; give what it shows."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    environ = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
+    environ.pop("NO_COLOR", None)
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs, env=environ)
+    child.wait(30)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    yield shown.replace("\r\n", "\n")
 
 
 def test_a_model_cannot_drive_the_terminal_through_a_table(capsys: pytest.CaptureFixture[str]) -> None:

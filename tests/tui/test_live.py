@@ -169,6 +169,15 @@ async def test_every_row_fits_any_width(width: int) -> None:
         assert len("".join(text for text, _ in fitted(row, width))) == width
 
 
+async def test_a_narrow_screen_shows_each_task_with_its_cost() -> None:
+    async with open_log("memory:") as log:
+        entries = await a_random_history(log, Random(3))
+    live = Live(1)
+    live.apply(entries)
+    row = "".join(text for text, _ in fitted(task_row(live.rows[0], 38, NOW), 38))
+    assert usd(live.rows[0].cost_nanos)[:4] in row and live.rows[0].name in row
+
+
 def _entry(position: int, task: str = "") -> Entry:
     event = TaskSubmitted(spec=TextRef("x"), title="t", decisions=1, type="code", complexity="simple")
     return Entry(
