@@ -1,148 +1,176 @@
-"""A run of three-call tasks beside a bare httpx loop that makes the same calls: CPU a task, in one process, round by round.
+"""A run of three-call tasks beside bare HTTP clients that make the same calls: CPU, tasks a second, memory, disk.
 
-python -m bench.run [--tasks 200] [--rounds 5] [--delay-ms 0]
+python -m bench.run [--quick] [--json] [--rounds N] [--folder DIR]
 
-The provider stands in a process of its own. Bars: DESIGN section 11; here are the first rows of them.
+Each row runs in a process of its own against a provider in another one, on loopback; the rows take turns, round by round,
+and what is printed are medians over the rounds of ratios within a round. The process itself is measured as a user starts
+it, by `swarm run FILE`. Bars: DESIGN, section 11. A whole run takes some three minutes.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import Any
 
-import anyio
-import httpx
-import msgspec
+from bench.options import parser_of, to_its_end
+from bench.processes import ROOT, Process, finished, installed, provider
+from bench.table import Bar, Figure, middle, show
 
-from events.log import open_log
-from swarm.connect import Roster, endpoint
-from swarm.dispatch import Faces
-from swarm.plan import Plan
-from swarm.redact import Secrets
-from swarm.session import run_file
-from swarm.task import Task, TaskFile
+FAR_MS = 50  # +- 50 %
+MOST_A_SECOND = 1000 * 50 / (3 * FAR_MS)  # 50 at once, three calls of 50 ms each
 
-AT_ONCE = 50
-PROVIDER = """
-import asyncio, sys
-from dataclasses import replace
-from tests.provider import Provider
-from tests.team import play
+Spent = dict[str, float]
+"""What a process of `bench.loads` printed."""
 
-async def main(delay_s: float) -> None:
-    async with Provider(lambda body: replace(play(body), before_head=delay_s, stream=body["stream"])) as provider:
-        print(provider.url, flush=True)
-        await asyncio.to_thread(sys.stdin.read)
 
-asyncio.run(main(float(sys.argv[1])))
+@dataclass(frozen=True)
+class Row:
+    """A client, how far away its provider is, and how many tasks it does, how many of them at once."""
+
+    name: str
+    client: str
+    delay_ms: int
+    tasks: int
+    at_once: int
+
+
+def rows(quick: bool) -> list[Row]:
+    count, few = 200, 10 if quick else 20
+    near = [
+        Row(client, client, 0, count, 50)
+        for client in ("httpx", "httpx-streamed", "aiohttp", "aiohttp-streamed", "swarm-file", "swarm-memory")
+    ]
+    far = [Row(f"{client}, far", client, FAR_MS, count, 50) for client in ("httpx", "aiohttp-streamed", "swarm-file")]
+    single = [Row(f"{client}, one", client, 0, count, 1) for client in ("httpx", "aiohttp-streamed", "swarm-file")]
+    both = [Row(f"{client}, one, far", client, FAR_MS, few, 1) for client in ("httpx", "swarm-file")]
+    return [*near, *far, *single, *both]
+
+
+def carried_out(row: Row, url: str, folder: Path) -> Spent:
+    words = [sys.executable, "-m", "bench.loads", row.client, "--url", url, "--folder", str(folder)]
+    words += ["--tasks", str(row.tasks), "--at-once", str(row.at_once)]
+    done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    spent: Spent = json.loads(done.stdout)
+    return spent
+
+
+TASK_FILE = """\
+prompt: Write a line, number 1.
+explore: true
 """
 
 
-def tasks(count: int) -> TaskFile:
-    """Tasks of three calls each: an explorer, a worker, a judge."""
-    made = tuple(
-        Task(id=f"t{number}", prompt=f"Write a line, number {number}.", explore=True) for number in range(count)
-    )
-    return TaskFile(path="bench.yaml", name="bench", tasks=made)
+def processes(url: str, folder: Path) -> dict[str, Process]:
+    """One round of what a user starts. The first run of all makes the log; it is no part of a round."""
+    (folder / "one.yaml").write_text(TASK_FILE)
+    run = ["run", "one.yaml", "--endpoint", url, "--log", str(folder / "one.db")]
+    return {
+        "python": finished([sys.executable, "-I", "-c", "pass"], folder),
+        "help": finished([*installed(), "--help"], folder),
+        "run": finished([*installed(), *run], folder),
+    }
 
 
-async def ours(url: str, log_url: str, count: int) -> float:
-    """CPU seconds of one session of `count` tasks, from the open log to its close."""
-    model, provider = await endpoint(url, model="m", price=None, environ={}, transport="aiohttp")
-    provider = msgspec.structs.replace(provider, concurrency=AT_ONCE)
-    plan = Plan(roster=Roster(models=(model,), providers=(provider,)), day_nanos=0, paid_confirmed=True)
-
-    async def confirm(_: str) -> bool:
-        return True
-
-    faces = Faces(observe=lambda _: None, confirm=confirm, stop=anyio.Event(), abort=anyio.Event())
-    async with open_log(log_url) as log:
-        root = Path(tempfile.gettempdir())
-        began = time.process_time()
-        result = await run_file(log, tasks(count), plan, root=root, environ={}, faces=faces, secrets=Secrets([]))
-        spent = time.process_time() - began
-    assert result.exit_code == 0, result
-    return spent
+@dataclass(frozen=True)
+class Round:
+    spent: dict[str, Spent]
+    processes: dict[str, Process]
 
 
-async def bare(url: str, count: int, *, stream: bool) -> float:
-    """CPU seconds of the same calls in a bare httpx loop, one after the other a task: one document, or streamed as ours are."""
-    slots = anyio.Semaphore(AT_ONCE)
-    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
-
-        async def ask(system: str, prompt: str) -> str:
-            messages = [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
-            body = {"model": "m", "messages": messages, "stream": stream, "max_tokens": 1000}
-            if not stream:
-                answer = (await client.post(f"{url}/chat/completions", json=body)).json()
-                return str(answer["choices"][0]["message"]["content"])
-            text = ""
-            async with client.stream("POST", f"{url}/chat/completions", json=body) as response:
-                async for line in response.aiter_lines():
-                    if line.startswith("data: {"):
-                        choices: list[Any] = json.loads(line[6:])["choices"]
-                        text += choices[0]["delta"].get("content") or "" if choices else ""
-            return text
-
-        async def task(number: int) -> None:
-            async with slots:
-                plan = await ask("You are the explorer of a team.", f"Write a line, number {number}.")
-                draft = await ask("You do the task.", plan)
-                assert "pass" in await ask("You are the validator of a team.", draft)
-
-        began = time.process_time()
-        async with anyio.create_task_group() as group:
-            for number in range(count):
-                group.start_soon(task, number)
-        return time.process_time() - began
-
-
-async def measure(url: str, count: int, rounds: int) -> dict[str, list[float]]:
-    """CPU milliseconds a task of each row, round by round, after a warm-up of ten tasks."""
-    with tempfile.TemporaryDirectory() as folder:
-        rows: dict[str, Callable[[int], Awaitable[float]]] = {
-            "bare httpx loop": lambda number: bare(url, number, stream=False),
-            "bare httpx, streamed": lambda number: bare(url, number, stream=True),
-            "swarm, log in a file": lambda number: ours(url, f"{folder}/{time.monotonic_ns()}.db", number),
-            "swarm, log in memory": lambda number: ours(url, "memory:", number),
-        }
-        spent: dict[str, list[float]] = {name: [] for name in rows}
-        for row in rows.values():
-            await row(10)
+def measure(quick: bool, rounds: int, folder: Path) -> list[Round]:
+    measured: list[Round] = []
+    with provider(0) as near, provider(FAR_MS) as far:
+        urls = {0: near, FAR_MS: far}
+        processes(near, folder)
         for _ in range(rounds):
-            for name, row in rows.items():
-                spent[name].append(await row(count) * 1000 / count)
-    return spent
+            spent = {row.name: carried_out(row, urls[row.delay_ms], folder) for row in rows(quick)}
+            measured.append(Round(spent, processes(near, folder)))
+    return measured
+
+
+def ratio(rounds: Sequence[Round], what: str, of: str, to: str, bar: Bar | None = None) -> Figure:
+    """CPU a task of one row against another's."""
+    value = middle(rounds, lambda each: each.spent[of]["cpu_ms"] / each.spent[to]["cpu_ms"])
+    mine = middle(rounds, lambda each: each.spent[of]["cpu_ms"])
+    other = middle(rounds, lambda each: each.spent[to]["cpu_ms"])
+    return Figure(what, value, "x", f"{mine:.2f} ms against {other:.2f} ms", bar)
+
+
+def figures(rounds: Sequence[Round]) -> list[Figure]:
+    """The table, from what was measured."""
+    return [*_of_runs(rounds), *_of_the_log(rounds), *_of_processes(rounds)]
+
+
+def _of_runs(rounds: Sequence[Round]) -> list[Figure]:
+    more = middle(rounds, lambda each: each.spent["swarm-file, far"]["cpu_ms"] - each.spent["swarm-file"]["cpu_ms"])
+    speed = middle(rounds, lambda each: each.spent["swarm-file, far"]["tasks_a_second"])
+    bare = middle(rounds, lambda each: each.spent["aiohttp-streamed, far"]["tasks_a_second"])
+    slow = middle(rounds, lambda each: each.spent["httpx, far"]["tasks_a_second"])
+    peak = middle(rounds, lambda each: each.spent["swarm-file"]["peak_mb"])
+    floor = middle(rounds, lambda each: each.spent["aiohttp-streamed"]["peak_mb"])
+    return [
+        ratio(rounds, "CPU a task, 50 at once, against a bare httpx loop", "swarm-file", "httpx", Bar(1.0, 0.25)),
+        ratio(rounds, "the same, httpx streaming as swarm does", "swarm-file", "httpx-streamed"),
+        ratio(rounds, "the same against bare aiohttp", "swarm-file", "aiohttp"),
+        ratio(rounds, "the same, aiohttp streaming", "swarm-file", "aiohttp-streamed"),
+        ratio(rounds, "one at once, against httpx", "swarm-file, one", "httpx, one"),
+        ratio(rounds, "one at once, against aiohttp streaming", "swarm-file, one", "aiohttp-streamed, one"),
+        ratio(rounds, f"50 at once, {FAR_MS} ms away, against httpx", "swarm-file, far", "httpx, far"),
+        ratio(rounds, "the same against aiohttp streaming", "swarm-file, far", "aiohttp-streamed, far"),
+        ratio(rounds, f"one at once, {FAR_MS} ms away, against httpx", "swarm-file, one, far", "httpx, one, far"),
+        Figure(f"CPU a task more at {FAR_MS} ms than at 0 ms", more, "ms", "", Bar(1.0, 0.5)),
+        Figure(
+            f"tasks a second at {FAR_MS} ms, of {MOST_A_SECOND:.0f}",
+            speed,
+            "",
+            f"aiohttp {bare:.0f}, httpx {slow:.0f}",
+            Bar(250, 290, least=True),
+        ),
+        Figure("peak memory of such a run", peak, "MB", f"bare aiohttp {floor:.0f} MB"),
+    ]
+
+
+def _of_the_log(rounds: Sequence[Round]) -> list[Figure]:
+    costs = middle(rounds, lambda each: each.spent["swarm-file"]["cpu_ms"] - each.spent["swarm-memory"]["cpu_ms"])
+    disk = middle(rounds, lambda each: each.spent["swarm-file"]["disk_kb"])
+    written = middle(rounds, lambda each: each.spent["swarm-file"]["written_kb"])
+    found = [
+        Figure("CPU a task of a log in a file over one in memory", costs, "ms", "", Bar(0.3, 0.15)),
+        Figure("disk a task", disk, "KB", "", Bar(6, 4)),
+    ]
+    if written:  # a system without /proc, or a folder in memory, does not say
+        found.append(Figure("written a task", written, "KB", "", Bar(20, 12)))
+    return found
+
+
+def _of_processes(rounds: Sequence[Round]) -> list[Figure]:
+    cpu = middle(rounds, lambda each: each.processes["run"].cpu_ms)
+    wall = middle(rounds, lambda each: each.processes["run"].wall_ms)
+    peak = middle(rounds, lambda each: each.processes["run"].peak_mb)
+    helps = middle(rounds, lambda each: each.processes["help"].wall_ms)
+    python = middle(rounds, lambda each: each.processes["python"].cpu_ms)
+    python_wall = middle(rounds, lambda each: each.processes["python"].wall_ms)
+    return [
+        Figure("swarm run, one task: CPU of the process", cpu, "ms", f"{wall:.0f} ms to its end", Bar(500, 300)),
+        Figure("the same against a bare Python", cpu / python, "x", f"{python:.0f} ms"),
+        Figure("swarm run, one task: peak memory", peak, "MB", "", Bar(70, 50)),
+        Figure("swarm --help, to its end", helps, "ms", f"a bare Python {python_wall:.0f} ms", Bar(100, 40)),
+    ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--delay-ms", type=float, default=0.0)
-    args = parser.parse_args()
-    words = [sys.executable, "-c", PROVIDER, str(args.delay_ms / 1000)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as provider:
-        assert provider.stdout is not None
-        url = provider.stdout.readline().strip()
-        spent = anyio.run(measure, url, args.tasks, args.rounds)
-        provider.kill()
-    floor = median(spent["bare httpx loop"])
-    sys.stdout.write(
-        f"CPU a task of 3 calls, {args.tasks} tasks, {AT_ONCE} at once, {args.delay_ms:g} ms, medians of {args.rounds}\n"
-    )
-    for name, values in spent.items():
-        sys.stdout.write(f"{name:<24}{median(values):8.2f} ms{median(values) / floor:8.2f} x\n")
+    args = parser_of(__doc__, "2 rounds, in a minute").parse_args()
+    rounds = args.rounds or (2 if args.quick else 5)
+    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+        measured = measure(args.quick, rounds, Path(folder))
+    title = f"200 tasks of three calls, medians of {rounds} interleaved rounds, CPU of the whole process"
+    show(title, figures(measured), as_json=args.json)
 
 
 if __name__ == "__main__":
-    main()
+    to_its_end(main)

@@ -12,8 +12,14 @@ import msgspec
 
 from events.types.base import TextRef
 
-PLAIN, DEFLATED = 0, 1
+PLAIN, DEFLATED, GONE = 0, 1, 2
+EMPTIED = (GONE, 0, b"")
+"""Codec, checksum and bytes of a pack whose texts were dropped. Their digests stay beside it."""
 _COMPRESS_FROM = 2048  # bytes; below it a deflated pack saves less than a page of the file and costs more CPU
+
+
+class TextsDropped(ValueError):
+    """A pack has no texts any more (see `events/sqlite/retention.py`)."""
 
 
 class Text(msgspec.Struct, frozen=True, gc=False):
@@ -84,10 +90,13 @@ def encode_pack(texts: Sequence[Text]) -> tuple[int, int, bytes]:
 
 
 def decode_pack(codec: object, checksum: object, data: object) -> list[str]:
-    """Return the texts of a pack in arrival order. Raises ValueError where this is not what `encode_pack` made.
+    """Return the texts of a pack in arrival order.
 
-    The checksum is of the stored bytes: a deflated text has more than one form, and the digests see the text alone.
+    Raises TextsDropped where they were, and ValueError where this is not what `encode_pack` made. The checksum is of
+    the stored bytes: a deflated text has more than one form, and the digests see the text alone.
     """
+    if (codec, checksum, data) == EMPTIED:
+        raise TextsDropped("its texts were dropped")
     if codec not in (PLAIN, DEFLATED) or not isinstance(data, bytes) or zlib.crc32(data) != checksum:
         raise ValueError("not the pack of texts that was stored")
     try:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.05  # how often a follower looks for what other processes wrote (notes: idle poll 3 us, latency 25 ms)
 RING_ENTRIES = 8192
+PAGE_ENTRIES = 500  # read at once: what a larger page saves in hops it loses in the processor's cache
 
 
 class Ring:
@@ -108,7 +109,7 @@ async def read_all(
 ) -> AsyncGenerator[list[Entry]]:
     """Yield what stands in the log now behind `after`, page by page, up to `until` if it is given."""
     position = after
-    while entries := await log.read(after=position, limit=1000, session=session):
+    while entries := await log.read(after=position, limit=PAGE_ENTRIES, session=session):
         position = entries[-1].position
         if until is not None and position >= until:
             entries = [entry for entry in entries if entry.position <= until]

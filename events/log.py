@@ -5,6 +5,7 @@ The order of positions is the order of facts. Code relies on that order, never o
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -31,11 +32,22 @@ def system_clock() -> int:
 
 _VERSION_AND_VARIANT = 0x7 << 76 | 0b10 << 62
 _RANDOM_BITS = (1 << 80) - 1 & ~(0xF << 76 | 0b11 << 62)
+_random = itertools.count()
+
+
+def _seed() -> None:
+    """Begin to count from a random number of 74 bits: one system call for a process instead of one for each id."""
+    global _random
+    _random = itertools.count(int.from_bytes(os.urandom(10), "big"))
+
+
+_seed()
+os.register_at_fork(after_in_child=_seed)
 
 
 def new_id() -> bytes:
-    """Make a UUIDv7: 48 bits of milliseconds, then random bits (RFC 9562, section 5.7)."""
-    random = int.from_bytes(os.urandom(10), "big") & _RANDOM_BITS
+    """Make a UUIDv7: 48 bits of milliseconds, then bits that nobody else counts (RFC 9562, sections 5.7 and 6.2, method 2)."""
+    random = next(_random) & _RANDOM_BITS
     return (time.time_ns() // 1_000_000 << 80 | _VERSION_AND_VARIANT | random).to_bytes(16, "big")
 
 
@@ -52,7 +64,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     id: bytes = msgspec.field(default_factory=new_id)
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A fact as it stands in the log."""
 
     position: int
@@ -89,6 +101,16 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.position}:{self.hash}"
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The state of a view as it was kept with the log: a cache, from which its fold goes on."""
+
+    view: str
+    form: int  # of the state: one of another form is not read
+    position: int  # everything up to here is in it; the last of an append
+    state: bytes
+    wrong: str = ""  # what is wrong with it as it was found: such a one is not to be believed
 
 
 class EventLog(Protocol):
@@ -129,12 +151,24 @@ class EventLog(Protocol):
         """Return the last entry of a topic."""
         ...
 
+    async def archived(self) -> Entry | None:
+        """Return the log.archived of what was cut off before the first entry; None where nothing was, and in an archive."""
+        ...
+
     async def text(self, ref: TextRef, *, at: int) -> str:
         """Return the text that the event at position `at` refers to. Raises TextMissing where it is gone."""
         ...
 
     async def head(self) -> Head:
         """Return the end of the log as it is now, other processes' writes included."""
+        ...
+
+    async def snapshot(self, view: str, form: int) -> Snapshot | None:
+        """Return the snapshot that was kept last of a view in this form; None where there is none."""
+        ...
+
+    async def keep(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot in the place of the last one of its view. It may be lost: it is a cache."""
         ...
 
     def since(self, after: int) -> list[Entry] | None:

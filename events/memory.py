@@ -10,7 +10,7 @@ from itertools import islice
 from events.blobs import Text
 from events.bus import RING_ENTRIES, Ring
 from events.chain import GENESIS, batch_hash
-from events.log import Ack, AppendRefused, Clock, Conflict, Entry, Head, NewEvent, TextMissing
+from events.log import Ack, AppendRefused, Clock, Conflict, Entry, Head, NewEvent, Snapshot, TextMissing
 from events.rows import ONE_ID_EACH, Row, encode_append, entry_of, new_row, spent_by
 from events.turn import own_turn
 from events.types.base import TextRef
@@ -27,6 +27,7 @@ class MemoryLog:
         self._ids: dict[bytes, int] = {}
         self._texts: dict[str, str] = {}
         self._hash = GENESIS
+        self._snapshots: dict[str, Snapshot] = {}
         self._ring = Ring(capacity=ring)
         self._turn = asyncio.Lock()
 
@@ -80,6 +81,9 @@ class MemoryLog:
         position = self._topics.get(topic, 0)
         return self._entries[position - 1] if position else None
 
+    async def archived(self) -> Entry | None:
+        return None
+
     async def text(self, ref: TextRef, *, at: int) -> str:
         try:
             return self._texts[ref.digest]
@@ -88,6 +92,13 @@ class MemoryLog:
 
     async def head(self) -> Head:
         return Head(position=len(self._entries), hash=self._hash.hex())
+
+    async def snapshot(self, view: str, form: int) -> Snapshot | None:
+        kept = self._snapshots.get(view)
+        return kept if kept is not None and kept.form == form else None
+
+    async def keep(self, snapshot: Snapshot) -> None:
+        self._snapshots[snapshot.view] = snapshot
 
     def since(self, after: int) -> list[Entry] | None:
         return self._ring.since(after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,22 +23,26 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     batches: int
     texts: int
+    dropped: int = 0  # texts that are no longer kept, of which only the digests are left
     head: Head
     problems: tuple[Problem, ...] = ()
+    archives: tuple[str, ...] = ()  # files with what was before, which were read and join
+    elsewhere: str = ""  # the file that goes before these, where it was not found
 
     @property
     def ok(self) -> bool:
         return not self.problems
 
 
-async def verify_log(url: str | Path, *, kept: Head | None = None) -> Report:
+async def verify_log(url: str | Path, *, kept: Head | None = None, archives: Sequence[Path] = ()) -> Report:
     """Read everything that the log at `url` holds and say what is not as it was written.
 
-    With a `kept` head it also says whether the log's tail is missing. Raises LogForeign, LogNewer, LogUnusable.
+    With a `kept` head it also says whether the log's tail is missing. What was archived is looked for among `archives`, then
+    where the log says that it was written, then beside the log. Raises LogForeign, LogNewer, LogUnusable.
     """
-    from events.sqlite.verify import verify_file
+    from events.sqlite.joined import verify_joined
 
-    return await asyncio.to_thread(verify_file, Path(url), kept)
+    return await asyncio.to_thread(verify_joined, Path(url), kept, archives)
 
 
 def parse_head(text: str) -> Head:

@@ -24,7 +24,7 @@ from swarm.errors import ConfirmationNeeded, Failure, NoModelAvailable, Provider
 from swarm.journal import Attempt, Try
 from swarm.messages import Arm, Finish, Message, Price, Reply, Request, Tier, Usage
 from swarm.models.base import Model
-from swarm.models.limits import Limits
+from swarm.models.limits import Limits, Slot
 from swarm.money import ledger as money
 from swarm.money.caps import Cap, Grant, Need, Wait
 from swarm.money.prices import cost_nanos, counted_tokens
@@ -248,7 +248,7 @@ class Calls:
                         raise Stopped
                     reserved = await self._reserve(order, pick, need, nth, ticket)
                     if isinstance(reserved, money.Reserved):
-                        return await self._send(order, pick, connected, need, reserved)
+                        return await self._send(order, pick, connected, need, reserved, slot)
                     slot.unused()  # who waits for money counts against no minute of the provider
                 await self._ledger.room(ticket=ticket)
                 need = msgspec.structs.replace(need, **_terms(order.terms()))
@@ -289,7 +289,7 @@ class Calls:
         return reserved
 
     async def _send(
-        self, order: _Order, pick: Pick, connected: Connected, need: Need, reserved: money.Reserved
+        self, order: _Order, pick: Pick, connected: Connected, need: Need, reserved: money.Reserved, slot: Slot
     ) -> Answer | ProviderError:
         request = Request(
             messages=order.ask.messages,
@@ -305,6 +305,8 @@ class Calls:
             sent = True
             reply = await connected.model.ask(request)
         except ProviderError as error:
+            if not error.sent:
+                slot.unused()
             return await self._failed(order, reserved, error)
         except BaseException:
             with anyio.CancelScope(shield=True):
@@ -312,6 +314,8 @@ class Calls:
             raise
         finally:
             del self.in_flight[reserved.position]
+        if reply.usage is not None:
+            slot.used(reply.usage.input_tokens + reply.usage.output_tokens)
         milliseconds = int((time.monotonic() - began) * 1000)
         return self._settled(order, pick, need, reserved, reply, milliseconds)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,16 @@ from swarm.settings.providers import PRESETS, is_local
 EMBEDDED = "embedded"
 """The provider of the model that runs as a child of this process."""
 
+SCRIPTED = "scripted"
+"""The provider of models that answer from the roster's script."""
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True):
+    """What scripted models say, and how long each answer takes."""
+
+    path: str
+    pause_s: float = 0.0
+
 
 class Roster(msgspec.Struct, frozen=True, kw_only=True):
     """The models of a run, as they are recorded: whoever resumes connects to the same ones."""
@@ -30,6 +40,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[ModelConfig, ...]
     providers: tuple[ProviderConfig, ...]
     embedded: str = ""  # path of the embedded model's file
+    script: Script | None = None  # of the models of the provider "scripted"
     transport: Literal["aiohttp", "httpx"] = "aiohttp"
     timeout_s: float = 180.0
 
@@ -68,12 +79,10 @@ def embedded_model(
 @asynccontextmanager
 async def open_models(roster: Roster, environ: Mapping[str, str]) -> AsyncGenerator[Mapping[str, Connected]]:
     """Connect to every model of the roster. Nothing is sent, and no embedded model started, before the first call."""
-    from swarm.models.transport import open_transport
-
     async with AsyncExitStack() as stack:
         connected: dict[str, Connected] = {}
         for provider in roster.providers:
-            transport = await stack.enter_async_context(open_transport(roster.transport, environ=environ))
+            connect = await _connector(provider, roster, environ, stack)
             limits = Limits(
                 Allowance(
                     at_once=provider.concurrency,
@@ -84,14 +93,31 @@ async def open_models(roster: Roster, environ: Mapping[str, str]) -> AsyncGenera
             for config in roster.models:
                 if config.provider != provider.name:
                     continue
-                model: Model
-                if provider.name == EMBEDDED:
-                    model = Embedded(config, Path(roster.embedded), transport=transport, timeout_s=roster.timeout_s)
-                else:
-                    model = _chat(config, provider, transport, environ, roster.timeout_s)
-                await stack.enter_async_context(model)
+                model = await stack.enter_async_context(connect(config))
                 connected[config.name] = Connected(model, limits, config.max_output_tokens, config.price)
         yield connected
+
+
+async def _connector(
+    provider: ProviderConfig, roster: Roster, environ: Mapping[str, str], stack: AsyncExitStack
+) -> Callable[[ModelConfig], Model]:
+    """Return what connects to a model of the provider; the connections live as long as the stack."""
+    if provider.name == SCRIPTED and roster.script is not None:
+        from swarm.models.script import by_script, read_script
+        from swarm.models.scripted import ScriptedModel
+
+        script = roster.script
+        lines = await anyio.to_thread.run_sync(read_script, Path(script.path))
+        return lambda config: ScriptedModel(
+            config.name, by_script(config.name, lines), latency_s=script.pause_s, keep=0
+        )
+    from swarm.models.transport import open_transport
+
+    transport = await stack.enter_async_context(open_transport(roster.transport, environ=environ))
+    if provider.name == EMBEDDED:
+        path = Path(roster.embedded)
+        return lambda config: Embedded(config, path, transport=transport, timeout_s=roster.timeout_s)
+    return lambda config: _chat(config, provider, transport, environ, roster.timeout_s)
 
 
 def _chat(

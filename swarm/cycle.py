@@ -1,8 +1,9 @@
 """The whole explorer -> worker -> validator cycle is decided here, by pure functions of the folded task.
 
-    needs met -> (explore) -> step.planned -> draft -> judge -> step.accepted -> ... -> (deliver) -> task.accepted
-                                                ^         |
-                                                +-- step.rejected, while attempts are left
+    needs met -> (gate) -> (explore) -> step.planned -> draft -> judge -> step.accepted -> ... -> (deliver) -> task.accepted
+                   |                                      ^         |
+                   +-- task.skipped                       +-- step.rejected, while attempts are left
+                   +-- task.expanded -> a task for each item -> gather -> task.accepted
 
 The dispatcher folds each committed event and asks `next_step`; after a restart it asks the same function about the folded
 state, so there is no second code path.
@@ -17,23 +18,28 @@ import msgspec
 
 from events.log import Entry
 from events.types.any import AnyEvent
-from events.types.task import StepPlanned, TaskAccepted, TaskCancelled, TaskFailed
+from events.types.task import StepPlanned, TaskAccepted, TaskCancelled, TaskFailed, TaskSkipped
 from events.views.tasks import StepState, TaskState, advance
 
 DECISIONS = 1
 """Version of the rules below and of the choice. A log that was decided by other rules is folded, not decided again."""
 
 EXPLORATIONS = 2  # attempts to get a plan; then the task is done as one step
+TAKEN_UP = ("budget", "no model", "confirmation", "input", "output")
+"""Causes of an end that a resume takes up again: what stopped the task lies outside of it, and may have changed."""
+
 RETRIES_ON_ARM = 1  # rejected drafts after which the same agent@model may try once more with feedback
 
 
 class Work(StrEnum):
     """What can be open for a task."""
 
+    GATE = "gate"  # see whether its condition holds, and for which items it is done
     EXPLORE = "explore"
     DRAFT = "draft"
     JUDGE = "judge"
     DELIVER = "deliver"
+    GATHER = "gather"  # the results of its items as one
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +54,12 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """An event and where in the task it belongs."""
+    """An event and where in the task it belongs; `task` where it is not the one that is spoken of."""
 
     event: AnyEvent
     step: int = 0
     attempt: int = 0
+    task: str = ""
 
 
 class Next(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +76,8 @@ def next_step(task: TaskState, others: Mapping[str, TaskState]) -> Next:
     """Say what follows for a task; `others` are the tasks of its session, by name."""
     if task.status != "open":
         return _NOTHING
+    if task.children is not None:
+        return _of_items(task, task.children, others)
     if not task.total:
         return _before_plan(task, others)
     if task.abandoned:
@@ -100,14 +109,30 @@ def consequences(task: TaskState, others: Mapping[str, TaskState], outcome: Sequ
 def _before_plan(task: TaskState, others: Mapping[str, TaskState]) -> Next:
     for need in task.needs:
         found = others.get(need)
-        if found is not None and found.status in ("failed", "cancelled"):
-            return Next(events=(Placed(TaskCancelled(reason=f"it needs {need}, which {_ended(found)}")),))
-        if found is None or found.status != "accepted":
+        if found is None or found.status in ("open", "halted"):
             return _NOTHING
+        if found.status == "accepted" or need in task.ruled:
+            continue
+        if found.status == "skipped":
+            return Next(events=(Placed(TaskSkipped(reason=f"it needs {need}, which was skipped")),))
+        return Next(events=(Placed(TaskCancelled(reason=f"it needs {need}, which {_ended(found)}")),))
+    if task.gated:
+        return Next(open=Open(work=Work.GATE, task=task.name, step=0, attempt=1))
     if task.explore and task.explorations < EXPLORATIONS:
         attempt = task.explorations + 1
         return Next(open=Open(work=Work.EXPLORE, task=task.name, step=0, attempt=attempt))
     return Next(events=(Placed(StepPlanned(title=task.title, total=1), step=1),))
+
+
+def _of_items(task: TaskState, children: Sequence[str], others: Mapping[str, TaskState]) -> Next:
+    """A task that is done once for each item ends when all of them have."""
+    ended = [others[name].status for name in children if name in others]
+    if len(ended) < len(children) or any(status in ("open", "halted") for status in ended):
+        return _NOTHING
+    bad = sum(status in ("failed", "cancelled") for status in ended)
+    if bad:
+        return _fail(f"{bad} of its {len(children)} items {'was' if bad == 1 else 'were'} not done", "items")
+    return Next(open=Open(work=Work.GATHER, task=task.name, step=0, attempt=1))
 
 
 def _open_step(task: TaskState, step: StepState) -> Next:

@@ -6,29 +6,38 @@ from the folded state with the same function, never from old events.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
 
 import anyio
 import msgspec
+from anyio import to_thread
 
 from events.bus import next_entries, read_all
 from events.log import Ack, Clock, Entry
-from events.types.task import TaskAccepted, TaskFailed, TaskHalted
-from events.views.tasks import TaskState, TasksView
+from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskHalted, TaskSkipped, TaskSubmitted
+from events.views.tasks import TaskState
 from events.views.trails import TrailsView
 from swarm.calls import Calls, Connected, Stopped, Terms
 from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError, UsageError
-from swarm.journal import Attempt, Journal, Recorded
+from swarm.gate import expanded, facts_of, gathered, seen_through
+from swarm.items import item_tasks, items_of
+from swarm.journal import Attempt, Recorded
 from swarm.messages import Arm
 from swarm.money.ledger import Ledger
 from swarm.owner import RENEW_S, Owner
+from swarm.past import Past
 from swarm.picks import judge_picker, worker_picker
 from swarm.plan import Plan, allowed_arms
+from swarm.prepare import Prepared, prepare_task
+from swarm.requests import answer_to, concerned
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job, World
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
+from swarm.submission import submitted
 from swarm.task import Role, Task
 from swarm.tools.deliver import OutputConflict
 from swarm.world import Surroundings
@@ -47,6 +56,7 @@ class Faces(msgspec.Struct, kw_only=True):
 
     observe: Callable[[Sequence[Entry]], None]
     recall: Callable[[Sequence[Entry]], None] = lambda _: None  # what stood in the log before: known, and no news
+    say: Callable[[str], None] = lambda _: None  # a sentence for people that is no event
     confirm: Callable[
         [str], Awaitable[bool]
     ]  # asks about paid calls, and about calls in doubt; raises ConfirmationNeeded where nobody can be asked
@@ -66,15 +76,15 @@ class Dispatcher:
         trails: TrailsView,
         models: Mapping[str, Connected],
         surroundings: Surroundings,
-        tasks: TasksView,
-        journal: Journal,
+        past: Past,
         redact: Callable[[str], str],
         faces: Faces,
         clock: Clock,
         position: int,
     ) -> None:
         self._owner, self._plan, self._ledger, self._trails = owner, plan, ledger, trails
-        self._surroundings, self._view, self._journal = surroundings, tasks, journal
+        self._surroundings = surroundings
+        self._view, self._requests, self._journal = past.tasks, past.requests, past.journal
         self._redact, self._faces, self._clock = redact, faces, clock
         self._position = position
         self._calls = Calls(
@@ -88,6 +98,10 @@ class Dispatcher:
         )
         self._specs: dict[str, Task] = {}
         self._running: set[Open] = set()
+        self._scopes: dict[Open, anyio.CancelScope] = {}
+        self._ended = anyio.Event()  # set whenever work has ended
+        self._waiting: dict[str, list[str]] = {}  # by a task those that wait for it; empty where it is to be found anew
+        self._answered = 0  # position of the last request that was dealt with
         self._deadlines: dict[str, float] = {}
         self._paid = plan.paid_confirmed
         self._refusal: ConfirmationNeeded | None = None  # of paid calls, for as long as the session runs
@@ -100,12 +114,14 @@ class Dispatcher:
     def tasks(self) -> Mapping[str, TaskState]:
         return self._view.of(self._owner.session)
 
-    async def run(self) -> None:
-        """Carry the session's tasks to their ends, or to where the caller stops them."""
+    async def run(self, *, working: bool = True) -> None:
+        """Carry the session's tasks to their ends, or to where the caller stops them; without `working` no model is called."""
+        self._calls.stopping = not working
         async with anyio.create_task_group() as around:
             around.start_soon(self._renew)
             around.start_soon(self._obey)
             async with anyio.create_task_group() as self._roles:
+                await self._answer_requests()
                 for name in list(self.tasks):
                     await self._advance(name)
                 with self._following:
@@ -116,21 +132,30 @@ class Dispatcher:
     async def catch_up(self) -> None:
         """Fold what stands in the log by now."""
         async for entries in read_all(self._owner.log, after=self._position):
-            self._position = entries[-1].position
-            self._fold(entries)
+            self._take(entries)
             for entry in entries:
                 if entry.session == self._owner.session:
                     self._journal.apply(entry)
-            self._faces.observe(entries)
+
+    async def tell_marks(self) -> None:
+        """Tell of caps that the last calls came near to; before, the next call does it."""
+        await self._ledger.catch_up()
+        if marks := self._ledger.marks():
+            await self._owner.append([self._owner.new(mark) for mark in marks])
+            await self.catch_up()
 
     async def _dispatch(self) -> None:
         while not self._done():
-            entries = await next_entries(self._owner.log, self._position)
-            self._position = entries[-1].position
-            touched = self._fold(entries)
-            self._faces.observe(entries)
+            touched = self._take(await next_entries(self._owner.log, self._position))
+            touched += await self._answer_requests()
             for name in touched:
                 await self._advance(name)
+
+    def _take(self, entries: Sequence[Entry]) -> list[str]:
+        self._position = entries[-1].position
+        touched = self._fold(entries)
+        self._faces.observe([entry for entry in entries if entry.session == self._owner.session])
+        return touched
 
     def _fold(self, entries: Sequence[Entry]) -> list[str]:
         """Fold entries and name the tasks of this session that they may have moved, dependents included."""
@@ -140,12 +165,53 @@ class Dispatcher:
             if entry.session != self._owner.session:
                 continue
             self._view.apply(entry)
-            if entry.task:
+            self._requests.apply(entry)
+            if isinstance(entry.event, TaskSubmitted | TaskExpanded):
+                self._waiting = {}
+            if entry.task in self.tasks:
                 touched[entry.task] = None
         for name in list(touched):
-            if name in self.tasks and self.tasks[name].status != "open":
-                touched.update({other: None for other, state in self.tasks.items() if name in state.needs})
+            if self.tasks[name].status != "open":
+                touched.update(dict.fromkeys(self._waiting_for(name)))
         return list(touched)
+
+    def _waiting_for(self, name: str) -> Sequence[str]:
+        """The tasks that need it, and the one of which it does an item."""
+        if not self._waiting:
+            for other, state in self.tasks.items():
+                for each in (*state.needs, *(state.children or ())):
+                    self._waiting.setdefault(each, []).append(other)
+        return self._waiting.get(name, ())
+
+    async def _answer_requests(self) -> list[str]:
+        """Do what others ask of the session, in their order; name the tasks that may have moved."""
+        touched: list[str] = []
+        while request := next((each for each in self._requests.open.values() if each.position > self._answered), None):
+            self._answered = request.position
+            touched += await self._end_work(concerned(request, self.tasks))
+            answer = answer_to(request, self.tasks, self._owner)
+            ack = await answer.append(self._owner)
+            for name in answer.tasks:
+                self._note(name, ack)
+            touched += await self._read_on(answer.tasks)
+        return touched
+
+    async def _end_work(self, names: Collection[str]) -> list[str]:
+        """End what runs for the tasks and fold what it left; name the tasks that may have moved."""
+        for open_, scope in self._scopes.items():
+            if open_.task in names:
+                scope.cancel()
+        while any(open_.task in names for open_ in self._running):
+            self._ended = anyio.Event()
+            await self._ended.wait()
+        return await self._read_on(names)
+
+    async def _read_on(self, names: Collection[str]) -> list[str]:
+        """Fold on until all is folded that was appended for the tasks; name those that may have moved."""
+        touched: list[str] = []
+        while any(self._appended.get(name, 0) > self._position for name in names):
+            touched += self._take(await next_entries(self._owner.log, self._position))
+        return touched
 
     def _done(self) -> bool:
         """Nothing runs and nothing follows: each task has ended, or waits for one that was halted."""
@@ -153,6 +219,8 @@ class Dispatcher:
             return False
         if self._calls.stopping:
             return True
+        if any(position > self._answered for position in self._requests.open):
+            return False
         if any(at > self._position for at in self._appended.values()):
             return False
         return all(next_step(task, self.tasks) == Next() for task in self.tasks.values())
@@ -164,19 +232,24 @@ class Dispatcher:
         following = next_step(task, self.tasks)
         if following.events:
             placed = consequences(task, self.tasks, ())
-            events = [self._owner.new(each.event, task=name, step=each.step, attempt=each.attempt) for each in placed]
-            self._note(name, await self._owner.append(events))
-        elif following.open is not None and following.open not in self._running and not self._calls.stopping:
+            self._note(name, await self._owner.append([self._owner.placed(name, each) for each in placed]))
+        elif following.open is not None and following.open not in self._running and self._may_start(following.open):
             self._running.add(following.open)
             self._roles.start_soon(self._do, following.open)
 
+    def _may_start(self, open_: Open) -> bool:
+        return open_.work not in ROLES or not self._calls.stopping
+
     async def _do(self, open_: Open) -> None:
         try:
-            await self._work(open_)
+            with anyio.CancelScope() as self._scopes[open_]:
+                await self._work(open_)
         except Stopped:
             self.interrupted = True
         finally:
+            del self._scopes[open_]
             self._running.discard(open_)
+            self._ended.set()
             if self._done():
                 self._following.cancel()
 
@@ -187,7 +260,8 @@ class Dispatcher:
         recorded = self._journal.of(open_.task, open_.step, open_.attempt, role) if role else Recorded()
         attempt = Attempt(self._owner, state, step=open_.step, attempt=open_.attempt, role=role, recorded=recorded)
         try:
-            with anyio.fail_after(self._time_left(task)):
+            left = self._time_left(task)
+            with nullcontext() if left is None else anyio.fail_after(left):
                 outcome = await self._outcome(open_, state, task, attempt)
         except TimeoutError:
             limit = task.limits.time_s or 0
@@ -205,8 +279,16 @@ class Dispatcher:
 
     async def _outcome(self, open_: Open, state: TaskState, task: Task, attempt: Attempt) -> list[Placed]:
         try:
-            if open_.work is Work.DELIVER:
-                return [Placed(await self._delivered(state, task))]
+            match open_.work:
+                case Work.GATE:
+                    return await self._gated(state, task, attempt)
+                case Work.GATHER:
+                    children = [self.tasks[name] for name in state.children or ()]
+                    return [Placed(await gathered(task, children, self._result, attempt.put))]
+                case Work.DELIVER:
+                    return [Placed(await self._delivered(state, task))]
+                case _:
+                    pass
             role, function = ROLES[open_.work]
             call = self._calls.for_attempt(attempt, lambda: self._terms(task), turns=task.limits.turns)
             job = self._job(open_, state, task, role)
@@ -220,6 +302,27 @@ class Dispatcher:
             raise
         except SwarmError as error:
             return [Placed(_ending(error, self._redact(str(error))))]
+
+    async def _gated(self, state: TaskState, task: Task, attempt: Attempt) -> list[Placed]:
+        """See whether the task is to be done, and for which items."""
+        ended = {need: self.tasks[need] for need in task.needs}
+        results = {need: await self._result(found) for need, found in ended.items() if found.result is not None}
+        seen = seen_through(task, facts_of(task, self.tasks, results))
+        if isinstance(seen, TaskSkipped) or task.each is None:
+            return [Placed(seen)]
+        root = self._surroundings.root
+        items = await to_thread.run_sync(partial(items_of, task.each, results, root, task=task.id))
+        said = self._redact(msgspec.json.encode(items).decode())
+        children = await to_thread.run_sync(self._prepared, item_tasks(task, msgspec.json.decode(said)))
+        events = {each.task.id: submitted(each, attempt.put, self._redact) for each in children}
+        return expanded(state, seen.condition, attempt.put(said), events)
+
+    def _prepared(self, tasks: Sequence[Task]) -> list[Prepared]:
+        return [prepare_task(task, self._surroundings.root, self._redact, self._plan) for task in tasks]
+
+    async def _result(self, state: TaskState) -> str:
+        assert state.result is not None, "an accepted task has a result"
+        return await self._owner.log.text(state.result.ref, at=state.result.at)
 
     def _job(self, open_: Open, state: TaskState, task: Task, role: Role) -> Job:
         arms, excluded = allowed_arms(self._plan, task, role)

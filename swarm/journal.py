@@ -23,6 +23,7 @@ from events.types.task import (
     StepPlanned,
     StepRejected,
     TaskAccepted,
+    TaskSubmitted,
 )
 from events.views.tasks import Place, TaskState
 from swarm.cycle import Placed, consequences
@@ -84,8 +85,20 @@ class Journal(msgspec.Struct):
                 recorded.outcome.append(entry)
             case AttemptAbandoned(role=role):
                 self._recorded(entry, role).outcome.append(entry)
+            case TaskSubmitted():  # in a fork: what is recorded of the task was done for another form of it
+                self.attempts = {key: recorded for key, recorded in self.attempts.items() if key[0] != entry.task}
             case _:
                 pass
+
+    def forget_open(self) -> None:
+        """Drop the tries of which nobody knows what became: they are somebody else's."""
+        for position in self.open:
+            del self._tries[position]
+        for recorded in self.attempts.values():
+            for ordinal, tries in recorded.calls.items():
+                recorded.calls[ordinal] = [each for each in tries if each.position not in self.open]
+        self.open.clear()
+        self._choice = None
 
     def of(self, task: str, step: int, attempt: int, role: str) -> Recorded:
         return self.attempts.get((task, step, attempt, role)) or Recorded()
@@ -188,10 +201,7 @@ class Attempt:
         following = consequences(self.state, others, placed)
         make, self._settlement = self._settlement, None
         events = list(make(self._pack)) if make is not None else []
-        events += [
-            self.owner.new(each.event, task=self.state.name, step=each.step, attempt=each.attempt)
-            for each in (*placed, *following)
-        ]
+        events += [self.owner.placed(self.state.name, each) for each in (*placed, *following)]
         durable = any(isinstance(each.event, TaskAccepted) for each in (*placed, *following))
         durable = durable or (make is not None and self._settlement_durable)
         texts = self._pack.texts

@@ -13,11 +13,13 @@ import msgspec
 
 from events import processes
 from events.blobs import Known, Pack, Text
-from events.log import Ack, Clock, Conflict, EventLog, NewEvent, session_name
+from events.log import Ack, Clock, Conflict, EventLog, LogCorrupt, NewEvent, session_name
 from events.types.any import AnyEvent
 from events.types.session import SessionClaimed, SessionClosed, SessionRenewed
+from events.types.upkeep import LogArchived
 from events.views.base import fold
 from events.views.sessions import Claim, SessionState, SessionsView
+from swarm.cycle import Placed
 from swarm.errors import OwnerLost, SessionBusy
 
 SESSIONS = "sessions"
@@ -65,6 +67,10 @@ class Owner(msgspec.Struct, kw_only=True):
         """The event as one of this session, on the session's own topic unless another is named."""
         return new_event(event, self.session, self.project, task=task, step=step, attempt=attempt, topic=topic)
 
+    def placed(self, task: str, placed: Placed) -> NewEvent:
+        """An event of the cycle as one of this session."""
+        return self.new(placed.event, task=placed.task or task, step=placed.step, attempt=placed.attempt)
+
     async def append(
         self, events: Sequence[NewEvent], *, texts: Sequence[Text] = (), durable: bool = False, cause: int = 0
     ) -> Ack:
@@ -100,16 +106,26 @@ async def open_session(
     """
     while True:
         last = await log.last(SESSIONS)
-        number = last.session + 1 if last else 1
+        number = (last.session if last else await _highest_archived(log)) + 1
         claim = new_event(_claimed(1, clock()), number, project, topic=claim_topic(number))
         expect = {SESSIONS: last.position if last else 0, claim_topic(number): 0}
         try:
             ack = await _appended(log, [*opening(number), claim], expect, texts)
-        except Conflict:
+        except Conflict as conflict:
+            if await log.last(SESSIONS) == last:  # nobody took the number: the log is damaged
+                raise LogCorrupt(
+                    url=log.url, position=conflict.found, reason=f"its topic is not {conflict.topic}"
+                ) from conflict
             continue  # another process took the number
         known = Known()
         known.learn(texts, ack.place)
         return Owner(log=log, session=number, project=project, position=ack.positions[-1], epoch=1, known=known)
+
+
+async def _highest_archived(log: EventLog) -> int:
+    """The highest number that a session had which an archive took: none is given twice."""
+    archived = await log.archived()
+    return archived.event.sessions if archived is not None and isinstance(archived.event, LogArchived) else 0
 
 
 async def take_session(

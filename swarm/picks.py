@@ -15,6 +15,11 @@ from swarm.messages import Arm
 EXPECTED_OUTPUT_TOKENS = 500  # until a task's own history says more
 
 
+def context_of(role: str, type_: str) -> str:
+    """The context of a choice's trails."""
+    return f"{role}/{type_}"
+
+
 def worker_picker(
     arms: Sequence[Arm],
     trails: TrailsView,
@@ -31,7 +36,7 @@ def worker_picker(
     def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
         question = Question(
             role=role,
-            context=f"{role}/{type_}",
+            context=context_of(role, type_),
             seed=f"{key}/{nth}",
             now=clock(),
             input_tokens=input_tokens,

@@ -9,16 +9,31 @@ import msgspec
 
 from swarm.choice.complexity import Complexity, classify
 from swarm.connect import Roster
+from swarm.errors import SwarmError
 from swarm.messages import Arm
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.prompts.build import AGENTS
 from swarm.roles.job import OUTPUT_TOKENS
-from swarm.task import Budget, Role, RoleConfig, Task
+from swarm.settings.load import Loaded
+from swarm.task import Budget, Role, RoleConfig, Task, TaskFile
 
 BYTES_A_TOKEN = 3  # of ordinary text, on the careful side (English has 4 to 5)
 ROLE_TOKENS = 500  # what a role's own words, an approach, feedback and an answer schema add to the task's
 ROLE_BYTES = 4096  # the same as a reservation counts it
+EXPECTED_ITEMS = 10  # of a task whose items are known only when it starts; more may need a budget of its own
 MOST_PLANNED = 3  # steps that the cap of an explored task allows for; a longer plan may need a budget of its own
+
+
+class PlanUnreadable(SwarmError):
+    """What a session ran with is not recorded in the form that this program has."""
+
+    exit_code = 2
+
+    def __init__(self, *, session: str, reason: str) -> None:
+        super().__init__(
+            f"the settings with which {session} ran cannot be read ({reason}); go on with the version of swarm that "
+            "recorded them, or run its task file anew"
+        )
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +58,35 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             Cap(scope=session_scope(session), tokens=self.session_tokens, nanos=self.session_nanos),
             Cap(scope=task_scope(session, task.id), tokens=budget.tokens, nanos=budget.usd_nanos),
         )
+
+
+def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool) -> Plan:
+    """The rules of a new session from the settings. Paid calls are confirmed by a person, or by a cap that a person set."""
+    settings = loaded.settings
+    return Plan(
+        roster=roster,
+        day_nanos=settings.budget.day_nanos,
+        time_zone=settings.time_zone,
+        on_unknown=settings.on_unknown,
+        judge=settings.judge,
+        tries=settings.calls.tries,
+        paid_confirmed=confirmed or loaded.origins["budget", "day_usd"].kind != "default",
+    )
+
+
+def is_capped(file: TaskFile) -> bool:
+    """Whether money is capped by the file itself: as a whole, or in each of its tasks."""
+    if file.budget is not None and file.budget.usd_nanos is not None:
+        return True
+    return all(task.budget is not None and task.budget.usd_nanos is not None for task in file.tasks)
+
+
+def read_plan(text: str, *, session: str) -> Plan:
+    """Read a plan as it was recorded. Raises PlanUnreadable."""
+    try:
+        return msgspec.json.decode(text, type=Plan)
+    except msgspec.DecodeError as error:
+        raise PlanUnreadable(session=session, reason=str(error)) from error
 
 
 def classified(task: Task, input_size: int) -> Complexity:
@@ -73,11 +117,18 @@ def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
         explored = explores(task, complexity)
         steps, roles = (MOST_PLANNED, 3) if explored else (1, 2)
         largest = max(largest, given + ROLE_BYTES + steps * BYTES_A_TOKEN * draft)
+        once = (given // BYTES_A_TOKEN + ROLE_TOKENS + draft) * roles * steps * task.limits.attempts
         if task.budget is not None and task.budget.tokens is not None:
-            total += task.budget.tokens
-        else:
-            total += (given // BYTES_A_TOKEN + ROLE_TOKENS + draft) * roles * steps * task.limits.attempts
+            once = task.budget.tokens
+        total += once * _times(task)
     return total + largest
+
+
+def _times(task: Task) -> int:
+    """How often a task is done, as far as that can be known before the start."""
+    if task.each is None:
+        return 1
+    return len(task.each.items) or EXPECTED_ITEMS
 
 
 def allowed_arms(plan: Plan, task: Task, role: Role) -> tuple[list[Arm], dict[str, str]]:

@@ -11,9 +11,11 @@ from events.types.task import OutputFile
 from swarm.choice.complexity import Complexity
 from swarm.context.inputs import read_inputs
 from swarm.errors import UsageError
+from swarm.items import items_of
 from swarm.plan import Plan, allowed_arms, classified, default_tokens
 from swarm.roles.checks import require
-from swarm.task import Task, TaskFile
+from swarm.roles.schemas import with_schemas
+from swarm.task import Task, TaskFile, words_of
 from swarm.tools.deliver import fingerprint
 
 
@@ -35,13 +37,7 @@ def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan
     for task in file.tasks:
         if len(file.tasks) == 1 and task.budget == file.budget:
             task = msgspec.structs.replace(task, budget=None)  # the run's cap says it; a resume can raise that one
-        readable = tuple(source for source in task.inputs if source.from_task is None)
-        size = sum(len(each.text.encode("utf-8", "replace")) for each in read_inputs(readable, root, redact, {}))
-        paths = [task.output.path] if task.output else []
-        before = tuple(OutputFile(path, digest or "") for path, digest in fingerprint(root, paths).items())
-        prepared.append(Prepared(task=task, complexity=classified(task, size), input_bytes=size, before=before))
-        _refuse_unjudgeable(task, plan)
-        require(task.checks, root)
+        prepared.append(prepare_task(task, root, redact, plan))
     budget = file.budget
     if budget is None:
         tokens = default_tokens([(each.task, each.complexity, each.input_bytes) for each in prepared])
@@ -49,9 +45,35 @@ def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan
     return prepared, msgspec.structs.replace(plan, session_tokens=budget.tokens, session_nanos=budget.usd_nanos)
 
 
+def prepare_task(task: Task, root: Path, redact: Callable[[str], str], plan: Plan) -> Prepared:
+    """Read and classify one task. Of one that is done for each of some items, what does not depend on them is looked at.
+
+    Raises UsageError.
+    """
+    _refuse_unjudgeable(task, plan)
+    if task.each is not None and task.each.from_task is None:
+        items_of(task.each, {}, root, task=task.id)
+    known = [source for source in task.inputs if source.from_task is None and not _has_lookups(task, *source.files)]
+    loaded = read_inputs(known, root, redact, {}, sought=words_of(task))
+    size = sum(len(each.text.encode("utf-8", "replace")) for each in loaded)
+    require([check for check in task.checks if not _has_lookups(task, check.schema)], root)
+    if task.each is not None:
+        return Prepared(task=task, complexity=classified(task, size), input_bytes=size, before=())
+    task = with_schemas(task, root)
+    before = tuple(
+        OutputFile(path, digest or "") for path, digest in fingerprint(root, (one.path for one in task.written)).items()
+    )
+    return Prepared(task=task, complexity=classified(task, size), input_bytes=size, before=before)
+
+
+def _has_lookups(task: Task, *paths: object) -> bool:
+    """Whether one of the paths depends on an item of the task."""
+    return task.each is not None and any(isinstance(path, str) and "{{" in path for path in paths)
+
+
 def _refuse_unjudgeable(task: Task, plan: Plan) -> None:
     arms, excluded = allowed_arms(plan, task, "validator")
-    if task.accept and arms and all(arm.model in excluded for arm in arms):
+    if (task.accept or task.rubrics) and arms and all(arm.model in excluded for arm in arms):
         raise UsageError(
             f"task {task.id!r} says in words when it is accepted, and no model here may judge that "
             f"({'; '.join(sorted(set(excluded.values())))}); say it so that a program can, for example `check: {{contains: ...}}`"

@@ -13,6 +13,7 @@ import msgspec
 
 from events.blobs import Known, digest_of
 from events.bus import read_all
+from events.lineage import inherited
 from events.log import Entry, EventLog
 from events.types.any import AnyEvent, kind_of
 from events.types.base import TextRef
@@ -27,21 +28,28 @@ from events.types.task import (
     StepRejected,
     TaskAccepted,
     TaskCancelled,
+    TaskCleared,
+    TaskExpanded,
     TaskFailed,
+    TaskSkipped,
     TaskSubmitted,
 )
 from events.views.cost import CostView
 from events.views.money import MoneyView
+from events.views.requests import RequestsView
 from events.views.tasks import TaskState, TasksView
 from events.views.trails import TrailsView
 from swarm.calls import Answer, Ask, Call, Picker
 from swarm.choice.choose import decided_again
-from swarm.cycle import DECISIONS, Open, Placed, accepted, consequences
+from swarm.cycle import DECISIONS, Open, Placed, Work, accepted, consequences, next_step
 from swarm.dispatch import ROLES
+from swarm.gate import facts_of, gathered, seen_through
+from swarm.items import item_tasks
 from swarm.journal import Attempt, Journal, Try
 from swarm.messages import Message
 from swarm.owner import Owner
-from swarm.plan import Plan, allowed_arms
+from swarm.past import Past
+from swarm.plan import Plan, allowed_arms, read_plan
 from swarm.roles.job import Job, World
 from swarm.task import Role, Task
 
@@ -85,11 +93,15 @@ class _RecordEnds(Exception):
 
 
 async def replay(log: EventLog, session: int, *, until: int | None = None) -> Replayed:
-    """Play a session again, up to position `until`. Reads the log and nothing else. Raises LogError where it cannot be read."""
+    """Play a session again, up to position `until`. Reads the log and nothing else.
+
+    Raises LogError where it cannot be read, PlanUnreadable where its settings cannot.
+    """
     entries: list[Entry] = []
     async for page in read_all(log, until=until, session=session):
         entries += page
     player = _Player(log, session)
+    await player.inherit(await inherited(log, session))
     try:
         await player.play(entries)
     except _Diverged as diverged:
@@ -104,15 +116,22 @@ class _Player:
     def __init__(self, log: EventLog, session: int) -> None:
         self._log, self._session = log, session
         self._owner = Owner(log=log, session=session, project="", position=0, epoch=0, known=Known())
-        self._journal = Journal()
+        self._past = Past(tasks=TasksView(), requests=RequestsView(), journal=Journal())
         self._plan: Plan | None = None
         self._specs: dict[str, Task] = {}
         self._foreseen: list[tuple[str, Placed]] = []  # what the cycle says comes next
-        self.result = Replayed(session=self._owner.name)
+        self.result = Replayed(session=self._owner.name, tasks=self._past.tasks)
+
+    async def inherit(self, entries: Sequence[Entry]) -> None:
+        """Take in what the session was forked from: that is its parent's to be played."""
+        self._past.inherit(entries)
+        for entry in entries:
+            if isinstance(entry.event, TaskSubmitted):
+                await self._submitted(entry, entry.event)
 
     async def play(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            self._journal.apply(entry)
+            self._past.journal.apply(entry)
         for entry in entries:
             await self._check(entry)
             self.fold(entry)
@@ -131,21 +150,22 @@ class _Player:
     async def _check(self, entry: Entry) -> None:
         match entry.event:
             case SessionOpened(settings=settings):
-                self._plan = msgspec.json.decode(await self._log.text(settings, at=entry.position), type=Plan)
+                self._plan = read_plan(await self._log.text(settings, at=entry.position), session=self._owner.name)
             case SessionClaimed(settings=settings) if settings is not None:
-                self._plan = msgspec.json.decode(await self._log.text(settings, at=entry.position), type=Plan)
-            case TaskSubmitted(spec=spec, decisions=decisions):
-                self._specs[entry.task] = msgspec.json.decode(await self._log.text(spec, at=entry.position), type=Task)
-                if decisions != DECISIONS:
-                    self.result.skipped = (
-                        f"the log was decided by version {decisions} of the rules, this is {DECISIONS}"
-                    )
+                self._plan = read_plan(await self._log.text(settings, at=entry.position), session=self._owner.name)
+            case TaskSubmitted() as task:
+                await self._submitted(entry, task)
             case ChoiceMade() as choice:
                 self._check_choice(entry, choice)
             case CallSettled(answer=answer):
                 await self._check_text(entry, answer.digest)
             case _:
                 await self._check_progress(entry)
+
+    async def _submitted(self, entry: Entry, event: TaskSubmitted) -> None:
+        self._specs[entry.task] = msgspec.json.decode(await self._log.text(event.spec, at=entry.position), type=Task)
+        if event.decisions != DECISIONS:
+            self.result.skipped = f"the log was decided by version {event.decisions} of the rules, this is {DECISIONS}"
 
     def _check_choice(self, entry: Entry, choice: ChoiceMade) -> None:
         if self.result.skipped:
@@ -171,18 +191,52 @@ class _Player:
             self._compare(entry, f"what follows for {name}", entry.event, placed.event)
             self.result.decisions += 1
             return
+        if _is_a_persons(entry):
+            if isinstance(entry.event, StepAccepted | StepRejected):
+                self._foresee(entry, task, [Placed(entry.event, entry.step, entry.attempt)])
+            return
         role = _role_of(entry)
         if role is not None:
             outcome = await self._again(entry, task, role)
             if outcome is not None:
                 self._compare_outcome(entry, task, outcome)
-        elif isinstance(entry.event, StepPlanned | TaskCancelled):
+        elif isinstance(entry.event, TaskCleared | TaskExpanded | TaskSkipped) and task.gated and self._needs_met(task):
+            await self._check_gate(entry, task)
+        elif isinstance(entry.event, StepPlanned | TaskCancelled | TaskSkipped):
             self._foresee(entry, task, ())
         elif isinstance(entry.event, TaskAccepted):
-            self._compare(entry, "the end", entry.event, accepted(task))
-            self.result.decisions += 1
+            await self._check_end(entry, task)
         elif isinstance(entry.event, TaskFailed) and entry.event.cause not in OUTSIDE:
             self._foresee(entry, task, ())
+
+    def _needs_met(self, task: TaskState) -> bool:
+        following = next_step(task, self._tasks).open
+        return following is not None and following.work is Work.GATE
+
+    async def _check_gate(self, entry: Entry, task: TaskState) -> None:
+        """Whether a task is done, and for which items, is worked out again from the results that it needs."""
+        spec = self._specs[task.name]
+        results = {need: await self._result(self._tasks[need]) for need in task.needs if self._tasks[need].result}
+        seen: AnyEvent = seen_through(spec, facts_of(spec, self._tasks, results))
+        self.result.decisions += 1
+        if isinstance(entry.event, TaskExpanded) and isinstance(seen, TaskCleared):
+            items = msgspec.json.decode(await self._log.text(entry.event.items, at=entry.position))
+            names = tuple(child.id for child in item_tasks(spec, items))
+            seen = msgspec.structs.replace(entry.event, children=names, condition=seen.condition)
+        self._foresee(entry, task, [Placed(seen)])
+
+    async def _check_end(self, entry: Entry, task: TaskState) -> None:
+        end = accepted(task) if task.children is None else await self._gathered(task, task.children)
+        self._compare(entry, "the end", entry.event, end)
+        self.result.decisions += 1
+
+    async def _gathered(self, task: TaskState, children: Sequence[str]) -> TaskAccepted:
+        states = [self._tasks[name] for name in children]
+        return await gathered(self._specs[task.name], states, self._result, lambda text: TextRef(digest_of(text)))
+
+    async def _result(self, state: TaskState) -> str:
+        assert state.result is not None, "an accepted task has a result"
+        return await self._log.text(state.result.ref, at=state.result.at)
 
     def _foresee(self, entry: Entry, task: TaskState, outcome: Sequence[Placed]) -> None:
         """Compare the entry with the first thing that the cycle says now, and remember the rest for what follows."""
@@ -202,7 +256,7 @@ class _Player:
         """The outcome of the attempt, worked out from its record; None where the record does not reach that far."""
         work = next(work for work, (name, _) in ROLES.items() if name == role)
         step = 0 if role == "explorer" else entry.step
-        recorded = self._journal.of(entry.task, step, entry.attempt, role)
+        recorded = self._past.journal.of(entry.task, step, entry.attempt, role)
         attempt = Attempt(self._owner, task, step=step, attempt=entry.attempt, role=role, recorded=recorded)
         job = self._job(Open(work=work, task=entry.task, step=step, attempt=entry.attempt), task, role)
         try:
@@ -280,6 +334,11 @@ class _Player:
 
 async def _not_recorded(*_: object, **__: object) -> Never:
     raise _RecordEnds
+
+
+def _is_a_persons(entry: Entry) -> bool:
+    """Whether a person made it so: there is nothing to be worked out again but what follows from it."""
+    return isinstance(entry.event, StepAccepted | StepRejected | TaskCancelled) and bool(entry.event.by)
 
 
 def _role_of(entry: Entry) -> Role | None:

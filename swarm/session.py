@@ -5,40 +5,50 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial, wraps
 from pathlib import Path
-from typing import cast
+from typing import ParamSpec, cast
 
 import anyio
 import msgspec
 
 from events.blobs import Known, Pack
-from events.bus import read_all
-from events.log import Clock, EventLog, Head, LogError, system_clock
+from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
 from events.types.call import CallUnknown
 from events.types.task import TaskReopened
+from events.views.money import MoneyView
+from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
+from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
-from events.views.trails import TrailsView
-from swarm.connect import open_models
+from swarm.confirmed import is_trusted, record_trust
+from swarm.connect import endpoint, open_models
+from swarm.cycle import TAKEN_UP
 from swarm.dispatch import Dispatcher, Faces
-from swarm.errors import OwnerLost, gravest
+from swarm.errors import ConfirmationNeeded, OwnerLost, UsageError, gravest
+from swarm.fork import Submissions, begun_anew, fork_opening, point_of, submissions_of
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, lives, open_session, take_session
-from swarm.plan import Plan
+from swarm.past import Past
+from swarm.plan import Plan, is_capped, plan_of, read_plan
 from swarm.prepare import prepare
 from swarm.redact import Secrets
+from swarm.roster import found_here, free_part, is_other_log, roster_from, settings_secrets
+from swarm.settings.load import load_settings
 from swarm.submission import opening_of
-from swarm.task import TaskFile
+from swarm.task import TaskFile, parse_budget
+from swarm.taskfile.prompt import direct_file
+from swarm.taskfile.read import load_task_file
 from swarm.world import open_surroundings
+
+P = ParamSpec("P")
 
 EXIT_CODES = {"budget": 3, "no model": 4, "confirmation": 5}
 """By the cause of a task's end; any other that is not accepted is 1. The first of 130, 3, 4, 5, 1 counts."""
-
-TAKEN_UP = ("budget", "no model", "confirmation", "input", "output")
-"""Causes of an end that a resume takes up again: what stopped the task lies outside of it, and may have changed."""
 
 LET_GO_S = 5.0  # how long a session that ends by an error tries to say so
 
@@ -46,7 +56,7 @@ LET_GO_S = 5.0  # how long a session that ends by an error tries to say so
 class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
-    status: str  # "accepted", "failed", "halted", "cancelled" or "open" (interrupted)
+    status: str  # "accepted", "failed", "halted", "cancelled", "skipped" or "open" (interrupted)
     text: str | None = None  # what was accepted
     unjudged: bool = False
     reason: str = ""
@@ -67,6 +77,105 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     cost_nanos: int
     head: Head
     interrupted: bool = False
+
+
+async def run(
+    task: str | Path | TaskFile,
+    *,
+    root: Path | None = None,
+    log: str | Path | None = None,
+    vars: Mapping[str, str] | None = None,
+    server: str | None = None,
+    model: str | None = None,
+    price: str | None = None,
+    budget: str | None = None,
+    trust: bool = False,
+    confirm: Callable[[str], Awaitable[bool]] | None = None,
+    observe: Callable[[Sequence[Entry]], None] = lambda _: None,
+    environ: Mapping[str, str] = os.environ,
+) -> Result:
+    """Run a task to its end as `swarm run` does, from the same settings and on the same log.
+
+    `task` is a prompt (str), the path of a task file, or one that was read. `root` is the project folder, else the current
+    one. `log` is another log than that of the settings, `vars` other values for the variables of the file. `server` is the
+    URL of the only server to use, with its `model` and `price` ("IN/OUT", US dollars a million tokens); else the models of
+    the settings take part whose keys are in `environ`. `budget` caps the run ("$0.10", "20k"). `trust` confirms the file's
+    commands. `confirm` is asked about paid calls where no cap but the built-in one holds, which are else not made.
+    `observe` is handed every batch of the session's entries.
+
+    How the tasks ended is in the result: `exit_code` is 0 where all were accepted. Raises UsageError for what is wrong with
+    task, options or settings, ConfirmationNeeded for commands that nobody confirmed, NoModelHere, OwnerLost, LogError.
+    """
+    root = (root or Path.cwd()).resolve()
+    file, source = _read(task, vars or {}, budget)
+    loaded = load_settings(root, environ=environ, flags={"log": str(log)} if log is not None else {})
+    secrets = settings_secrets(loaded.settings, environ)
+    if server is not None:
+        found = await endpoint(server, model=model, price=price, environ=environ, transport=loaded.settings.transport)
+        roster = roster_from([found], loaded.settings)
+    else:
+        roster = found_here(loaded.settings, environ)
+    if not is_capped(file) and is_other_log(loaded, root, environ):
+        roster = free_part(roster)  # a cap holds within one log
+    plan = plan_of(loaded, roster, confirmed=is_capped(file))
+    faces = Faces(observe=observe, confirm=confirm or _nobody, stop=anyio.Event(), abort=anyio.Event())
+    async with open_log(loaded.settings.log) as opened:
+        await _require_trust(opened, file, trust, secrets)
+        return await run_file(
+            opened,
+            file,
+            plan,
+            root=root,
+            environ=environ,
+            faces=faces,
+            secrets=secrets,
+            source=source,
+            type_="file" if file.path else "direct",
+        )
+
+
+def _read(task: str | Path | TaskFile, variables: Mapping[str, str], budget: str | None) -> tuple[TaskFile, str]:
+    """The tasks, and the text of the file that they were written in. Raises UsageError."""
+    source = ""
+    match task:
+        case Path():
+            file, source = load_task_file(task, overrides=variables), task.read_text("utf-8")
+        case str():
+            if not task.strip():
+                raise UsageError("the prompt is empty; say what is to be done")
+            file = direct_file(task)
+        case TaskFile():
+            file = task
+    try:
+        return (msgspec.structs.replace(file, budget=parse_budget(budget)) if budget else file), source
+    except ValueError as error:
+        raise UsageError(f"budget={budget!r}: {error}") from error
+
+
+async def _require_trust(log: EventLog, file: TaskFile, trust: bool, secrets: Secrets) -> None:
+    if not file.commands or await is_trusted(log, file):
+        return
+    if not trust:
+        raise ConfirmationNeeded(
+            f"The commands of {file.path} were not confirmed.", remedy="look at them and say `trust=True`"
+        )
+    await record_trust(log, file, secrets.redact)
+
+
+async def _nobody(question: str) -> bool:
+    raise ConfirmationNeeded(question, remedy="set a budget, or hand in `confirm`")
+
+
+def _sync(function: Callable[P, Awaitable[Result]]) -> Callable[P, Result]:
+    @wraps(function)
+    def waiting(*args: P.args, **options: P.kwargs) -> Result:
+        return anyio.run(partial(function, *args, **options))
+
+    return waiting
+
+
+run_sync = _sync(run)
+"""`run` for a program that has no event loop."""
 
 
 async def run_file(
@@ -111,9 +220,56 @@ async def resume_session(
     return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
 
 
+async def fork_session(
+    log: EventLog,
+    state: SessionState,
+    plan: Plan,
+    *,
+    at: int | None,
+    changed: Submissions,
+    texts: Pack,
+    environ: Mapping[str, str],
+    faces: Faces,
+    secrets: Secrets,
+    clock: Clock = system_clock,
+) -> Result:
+    """Begin a new session with what `state` recorded up to a position, its `changed` tasks anew, and carry it on.
+
+    `texts` holds those of the changed tasks. Raises UsageError where the position is none of the session's.
+    """
+    root = Path(state.directory)
+    point = await point_of(log, state.number, at)
+    anew = begun_anew(await submissions_of(log, state.number), changed)
+    opening = await fork_opening(log, point, state, plan, anew, project=root.name, pack=texts)
+    owner = await open_session(log, opening, project=root.name, clock=clock, texts=texts.texts)
+    return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
+
+
+async def answer_session(
+    log: EventLog,
+    state: SessionState,
+    plan: Plan,
+    *,
+    environ: Mapping[str, str],
+    secrets: Secrets,
+    clock: Clock = system_clock,
+) -> Result:
+    """Answer what is asked of a session that nobody owns: verdicts, cancellations. Results are delivered, nothing is called.
+
+    What is then left to do waits for a resume. Raises SessionBusy where its owner lives.
+    """
+    root = Path(state.directory)
+    settings = msgspec.json.encode(plan).decode()
+    owner = await take_session(log, state, settings=settings, project=root.name, clock=clock, take_over=False)
+    faces = Faces(observe=lambda _: None, confirm=_nobody, stop=anyio.Event(), abort=anyio.Event())
+    return await _run_owned(
+        owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock, working=False
+    )
+
+
 async def recorded_plan(log: EventLog, state: SessionState) -> Plan:
-    """The plan that a session's last owner ran with."""
-    return msgspec.json.decode(await log.text(state.settings, at=state.settings_at), type=Plan)
+    """The plan that a session's last owner ran with. Raises PlanUnreadable."""
+    return read_plan(await log.text(state.settings, at=state.settings_at), session=session_name(state.number))
 
 
 async def _run_owned(
@@ -125,16 +281,20 @@ async def _run_owned(
     faces: Faces,
     secrets: Secrets,
     clock: Clock,
+    working: bool = True,
 ) -> Result:
+    """Carry the session on and let it go; without `working` only what needs no model is done."""
     journal = Journal()
     try:
         async with _open(
             owner, plan, journal, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock
         ) as opened:
-            await _take_up(owner, opened.tasks, journal)
+            if working:
+                await _take_up(owner, opened.tasks, journal)
             await opened.catch_up()
-            await opened.run()
+            await opened.run(working=working)
             await opened.catch_up()
+            await opened.tell_marks()
             return await _close(owner, opened)
     except BaseException as error:
         several = isinstance(error, BaseExceptionGroup)
@@ -167,27 +327,29 @@ async def _open(
     secrets: Secrets,
     clock: Clock,
 ) -> AsyncGenerator[Dispatcher]:
-    """Everything with a lifetime: models, work copies. The log is read once, for money, trails and the session's own state."""
+    """Everything with a lifetime: models, work copies; and what the log says of money, trails and the session itself."""
     log = owner.log
-    tasks, trails = TasksView(), TrailsView()
+    past = Past(tasks=TasksView(), requests=RequestsView(), journal=journal)
+    start, own = await standing(log), MoneyView().only(owner.session)
 
     def lives_now(claim: Claim) -> bool:
         return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
 
     def tasks_now() -> Mapping[str, TaskState]:
-        return tasks.of(owner.session)
+        return past.tasks.of(owner.session)
 
-    ledger = Ledger(log, lives=lives_now)
-    position = 0
-    async for entries in read_all(log):
-        ledger.fold(entries)
+    if start.wrong:
+        remedy = "it was made anew" if start.kept else "`swarm doctor --fix` makes it anew"
+        faces.say(f"the snapshot of this log was not used: {start.wrong}; {remedy}")
+
+    def recall(entries: Sequence[Entry]) -> None:
         for entry in entries:
-            trails.apply(entry)
-            if entry.session == owner.session:
-                tasks.apply(entry)
-                journal.apply(entry)
-        position = entries[-1].position
-        faces.recall([entry for entry in entries if entry.session == owner.session])
+            own.apply(entry)
+        faces.recall(entries)
+
+    await past.recall(log, owner.session, until=start.position, observe=recall)
+    ledger = Ledger(log, lives=lives_now)
+    ledger.begin(start, own, owner.session)
     async with (
         open_models(plan.roster, environ) as models,
         open_surroundings(root, log, tasks_now, secrets.redact) as surroundings,
@@ -196,15 +358,14 @@ async def _open(
             owner,
             plan,
             ledger=ledger,
-            trails=trails,
+            trails=start.standing.trails,
             models=models,
             surroundings=surroundings,
-            tasks=tasks,
-            journal=journal,
+            past=past,
             redact=secrets.redact,
             faces=faces,
             clock=clock,
-            position=position,
+            position=start.position,
         )
 
 
@@ -221,7 +382,7 @@ async def _take_up(owner: Owner, tasks: Mapping[str, TaskState], journal: Journa
     ]
     reopened = [name for name, task in tasks.items() if task.status in ("halted", "failed") and task.cause in TAKEN_UP]
     for name, task in tasks.items():  # in the order of the file, so that chains of needs are found in one pass
-        if task.status == "cancelled" and any(need in reopened for need in task.needs):
+        if task.status == "cancelled" and not task.cause and any(need in reopened for need in task.needs):
             reopened.append(name)
     events += [owner.new(TaskReopened(reason="resumed"), task=name) for name in reopened]
     if events:
@@ -231,7 +392,7 @@ async def _take_up(owner: Owner, tasks: Mapping[str, TaskState], journal: Journa
 async def _close(owner: Owner, dispatcher: Dispatcher) -> Result:
     states = list(dispatcher.tasks.values())
     open_ended = any(task.status == "open" or task.cause in TAKEN_UP for task in states)
-    codes = [EXIT_CODES.get(task.cause, 1) for task in states if task.status not in ("accepted", "open")]
+    codes = [EXIT_CODES.get(task.cause, 1) for task in states if task.status not in ("accepted", "open", "skipped")]
     interrupted = dispatcher.interrupted and any(task.status == "open" for task in states)
     code = 130 if interrupted else next((code for code in (3, 4, 5, 1) if code in codes), 0)
     await owner.close(finished=not open_ended, exit_code=code, reason="interrupted" if interrupted else "")

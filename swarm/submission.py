@@ -10,9 +10,11 @@ import msgspec
 
 from events.blobs import Pack
 from events.log import Entry, NewEvent
+from events.types.base import TextRef
 from events.types.session import SessionOpened
 from events.types.task import TaskSubmitted
 from events.views.tasks import TasksView
+from swarm.conditions import ruled_by
 from swarm.cycle import DECISIONS, consequences
 from swarm.owner import SESSIONS, new_event
 from swarm.plan import Plan, explores
@@ -40,13 +42,14 @@ def opening_of(
         version=program_version(),
         settings=pack.put(msgspec.json.encode(plan).decode()),
         source=pack.put(secrets.redact(source)) if source else None,
+        path=secrets.redact(file.path),
     )
-    submissions = [(each.task.id, _submitted(each, pack, secrets)) for each in prepared]
+    submissions = [(each.task.id, submitted(each, pack.put, secrets.redact)) for each in prepared]
 
     def opening(number: int) -> Sequence[NewEvent]:
         first = new_event(opened, number, root.name, topic=SESSIONS)
         tasks = [new_event(event, number, root.name, task=name) for name, event in submissions]
-        return [first, *tasks, *_first_steps(tasks, number, root.name)]
+        return [first, *tasks, *first_steps(tasks, number, root.name)]
 
     return opening
 
@@ -58,11 +61,12 @@ def program_version() -> str:
         return ""
 
 
-def _submitted(each: Prepared, pack: Pack, secrets: Secrets) -> TaskSubmitted:
+def submitted(each: Prepared, put: Callable[[str], TextRef], redact: Callable[[str], str]) -> TaskSubmitted:
+    """The task as an event; its texts are put where the append takes them from."""
     task = each.task
     return TaskSubmitted(
-        spec=pack.put(secrets.redact(msgspec.json.encode(task).decode())),
-        title=secrets.redact(task.title or task.id),
+        spec=put(redact(msgspec.json.encode(task).decode())),
+        title=redact(task.title or task.id),
         decisions=DECISIONS,
         type=each.complexity.type,
         complexity=each.complexity.level,
@@ -71,19 +75,23 @@ def _submitted(each: Prepared, pack: Pack, secrets: Secrets) -> TaskSubmitted:
         needs=task.needs,
         attempts=task.limits.attempts,
         outputs=each.before,
+        gated=task.when is not None or task.each is not None,
+        ruled=tuple(sorted(ruled_by(task.when))) if task.when is not None else (),
     )
 
 
-def _first_steps(tasks: Sequence[NewEvent], number: int, project: str) -> list[NewEvent]:
-    """What the cycle says of tasks that need no plan and no other task."""
+def first_steps(
+    tasks: Sequence[NewEvent], number: int, project: str, *, before: Sequence[Entry] = ()
+) -> list[NewEvent]:
+    """What the cycle says of submitted tasks that need no plan and no other task, after what stands `before` them."""
     view = TasksView()
-    for new in tasks:
-        view.apply(_unplaced(new))
+    for entry in (*before, *map(_unplaced, tasks)):
+        view.apply(entry)
     states = view.of(number)
     return [
-        new_event(each.event, number, project, task=name, step=each.step, attempt=each.attempt)
-        for name, state in states.items()
-        for each in consequences(state, states, ())
+        new_event(each.event, number, project, task=new.task, step=each.step, attempt=each.attempt)
+        for new in tasks
+        for each in consequences(states[new.task], states, ())
     ]
 
 

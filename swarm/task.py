@@ -1,7 +1,7 @@
 """What a task is: the structs that a task file becomes, which the log records and a resume reads back.
 
 Everything is in one normal form: a list that was written as a scalar is a tuple, `20k` is 20000, `$0.05` is 50000000
-nano-dollars, a path is relative to the project's folder. How people may write it is the matter of `taskfile.py`.
+nano-dollars, a path is relative to the project's folder. How people may write it is the matter of `taskfile/`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,24 @@ from swarm.units import parse_tokens, parse_usd, shortened
 
 Role = Literal["explorer", "worker", "validator"]
 Format = Literal["text", "markdown", "json", "patch"]
+Load = Literal["full", "relevant", "outline", "name"]
+Operator = Literal["", "not", "==", "!=", "<", "<=", ">", ">="]
 
 ROLES: tuple[Role, ...] = ("explorer", "worker", "validator")
 """In the order in which they take part."""
 
 MOST_ATTEMPTS = 20
+MOST_ITEMS = 1_000
+"""How often one task may be done, once for each item."""
+
+LEAST_SCORE = 0.7
+"""What a rubric asks for where `min_score` says nothing."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_ITEM_ID = re.compile(rf"({_ID.pattern})\.([1-9][0-9]{{0,3}})")
 
 
-class Budget(msgspec.Struct, frozen=True, kw_only=True):
+class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A cap. None is no cap of that kind; a cap of 0 nano-dollars allows what is free."""
 
     tokens: int | None = None
@@ -35,7 +43,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     on_exceed: Literal["fail"] = "fail"
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What bounds a task besides its budget. None is no limit of that kind."""
 
     time_s: float | None = None  # from the task's start to its end
@@ -43,32 +51,40 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     turns: int | None = None  # calls of one attempt
 
 
-class Input(msgspec.Struct, frozen=True, kw_only=True):
+class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a task is given to read: exactly one of `files`, `text` and `from_task`."""
 
     files: tuple[str, ...] = ()  # globs
     text: str | None = None
     from_task: str | None = None  # the id of a task that stands in `needs`
     max_tokens: int | None = None
-    load: Literal["full", "name"] = "full"  # name: only the names of the files
+    load: Load = "full"
 
 
-class Output(msgspec.Struct, frozen=True, kw_only=True):
+class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A file that a task writes."""
 
     path: str
     format: Format = "text"
+    schema: Mapping[str, Any] | str | None = None  # JSON Schema of the file, or the path of a file that holds it
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """A gate that no model decides: exactly one of `run`, `schema`, `contains`, `not_contains`, `regex` and `file`."""
+class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A gate: exactly one of `run`, `schema`, `contains`, `not_contains`, `regex`, `file`, `diff_within` and `rubric`.
 
-    run: str | None = None  # shell command, passes with exit code 0
+    No model decides it, but for `rubric`, for which the judge gives a score.
+    """
+
+    run: str | None = None  # shell command, passes with exit code 0; a lookup is a reference to a variable in it
     schema: Mapping[str, Any] | str | None = None  # JSON Schema of the result, or the path of a file that holds it
     contains: str | None = None  # text that the result must hold
     not_contains: str | None = None  # text that the result must not hold
     regex: str | None = None  # searched for in the result
     file: str | None = None  # path that must exist in the work copy
+    diff_within: tuple[str, ...] = ()  # globs; no other file of the work copy may differ from the project's
+    rubric: str | None = None  # what the judge gives a score for
+    min_score: float = LEAST_SCORE  # 0 to 1, for `rubric`
+    output: str | None = None  # the one of several outputs that is looked at; None = all of them
     name: str | None = None  # what it is called on screen
     required: bool = True  # False: shown, rejects nothing
     timeout_s: float = 300.0  # for `run`
@@ -76,7 +92,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     ignore_case: bool = False  # for `contains`, `not_contains` and `regex`
 
 
-class RoleConfig(msgspec.Struct, frozen=True, kw_only=True):
+class RoleConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a task asks of one role. Empty = what the task or the settings say."""
 
     tiers: tuple[Tier, ...] = ()
@@ -84,15 +100,46 @@ class RoleConfig(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str | None = None  # added to the role's own
 
 
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """One piece of work that is accepted or not."""
+class Each(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """For what a task is done once each: exactly one of `items`, `from_task` and `files`."""
+
+    items: tuple[Any, ...] = ()  # as JSON has them
+    from_task: str | None = None  # the id of a task that stands in `needs`
+    field: tuple[str, ...] = ()  # where in its result, which is JSON, the list stands; empty: it is the list
+    files: tuple[str, ...] = ()  # globs; an item is a path
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One comparison, or with the operators "" and "not" what is asked of a value alone."""
+
+    name: str  # NEED.status, .passed, .failed, .total, .output, .output.FIELD, or vars.NAME
+    op: Operator = ""
+    value: str | int | float | bool | None = None
+
+
+class When(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What must hold for a task to be done: all of its conditions."""
+
+    conditions: tuple[Condition, ...]
+    vars: Mapping[str, str] = {}  # of the file, those that it speaks of
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One piece of work that is accepted or not.
+
+    The texts of a task with `each` hold lookups (`{{item}}`), which are filled when its items are known; those of any other
+    are filled, but for `env`, whose values are filled when a command is run.
+    """
 
     id: str
     prompt: str
     title: str = ""
     needs: tuple[str, ...] = ()  # ids of the tasks that must be accepted before this one starts
     inputs: tuple[Input, ...] = ()
+    each: Each | None = None  # it is done once for each item
+    when: When | None = None  # it is done only if that holds
     output: Output | None = None  # where the result goes; None = only shown
+    outputs: Mapping[str, Output] = {}  # several files, by the names under which the answer holds them
     checks: tuple[Check, ...] = ()
     accept: tuple[str, ...] = ()  # in prose, for the judge
     roles: Mapping[Role, RoleConfig] = {}
@@ -101,16 +148,35 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     judge: Literal["free", "paid"] = "free"
     explore: bool | None = None  # None = by the task's complexity
-    env: Mapping[str, str] = {}  # environment variables of its commands
+    env: Mapping[str, str] = {}  # environment variables of its commands, as they are written
+    values: Mapping[
+        str, str
+    ] = {}  # what lookups stand for that are not filled yet, and what its commands find in variables
+
+    @property
+    def written(self) -> tuple[Output, ...]:
+        """All files that it writes, in the order of the task file."""
+        return (self.output,) if self.output is not None else tuple(self.outputs.values())
+
+    @property
+    def rubrics(self) -> tuple[Check, ...]:
+        """Those of its checks for which the judge gives scores."""
+        return tuple(check for check in self.checks if check.rubric is not None)
+
+    @property
+    def gates(self) -> tuple[Check, ...]:
+        """Those of its checks that no model decides."""
+        return tuple(check for check in self.checks if check.rubric is None)
 
 
-class TaskFile(msgspec.Struct, frozen=True, kw_only=True):
+class TaskFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A task file that was read and found right."""
 
     path: str  # as the caller named it
     name: str
     tasks: tuple[Task, ...]  # in file order, at least one
     budget: Budget | None = None  # of the whole run
+    vars: Mapping[str, str] = {}  # as the file has them; what a command line says instead is in the tasks only
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -119,11 +185,16 @@ class TaskFile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def commands_digest(self) -> str:
-        """What a confirmation stands for: SHA-256 (hex) over the commands and the variables that they are run with.
+        """What a confirmation stands for: SHA-256 (hex) over the commands and what the file runs them with.
 
-        The same commands give the same digest wherever the file lies; one added, changed or moved gives another.
+        The same commands give the same digest wherever the file lies; one added, changed or moved gives another, and so does
+        a variable or an item that the file gives them. A value from elsewhere (a command line, the environment, a model)
+        changes nothing: it reaches a command as the content of a variable only.
         """
-        told = [{"env": env, "run": command} for env, command in self._commands_with_env()]
+        told: list[Any] = [{"env": env, "run": command} for env, command in self._commands_with_env()]
+        items = [task.each.items for task in self.tasks if task.each and any(check.run for check in task.checks)]
+        if told and (self.vars or any(items)):
+            told.append({"vars": self.vars, "items": items})
         return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()
 
     def _commands_with_env(self) -> list[tuple[Mapping[str, str], str]]:
@@ -133,6 +204,21 @@ class TaskFile(msgspec.Struct, frozen=True, kw_only=True):
 def is_id(text: str) -> bool:
     """Say whether `text` can be the id of a task: `[a-z0-9][a-z0-9_-]*`, up to 64 characters."""
     return _ID.fullmatch(text) is not None
+
+
+def words_of(task: Task) -> str:
+    """Return what the task is about, in its own words."""
+    return "\n".join([task.title, task.prompt, *task.accept])
+
+
+def item_id(task: str, number: int) -> str:
+    """Return the id of the task that does the item with that number, from 1."""
+    return f"{task}.{number}"
+
+
+def is_item_id(text: str) -> bool:
+    """Say whether `text` is the id of a task that does one item: `write.1`."""
+    return _ITEM_ID.fullmatch(text) is not None
 
 
 def made_id(name: str) -> str:

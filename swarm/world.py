@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,20 @@ from events.types.task import OutputFile
 from events.views.tasks import TaskState
 from swarm.context.inputs import read_inputs
 from swarm.prompts.build import Material
-from swarm.roles.checks import Checked, run_checks
-from swarm.task import Task
+from swarm.roles.checks import Checked, Named, run_checks
+from swarm.roles.results import delivered_texts, texts_by_name
+from swarm.task import Task, words_of
+from swarm.text.lookups import filled, variable_of
 from swarm.tools.deliver import deliver
 
 if TYPE_CHECKING:
     from swarm.tools.workcopy import WorkCopy
+
+
+def environment_of(task: Task) -> dict[str, str]:
+    """The variables with which the task's commands run: those that its templates stand for, and its own `env`."""
+    given = {variable_of(name): value for name, value in task.values.items()}
+    return given | {name: filled(value, task.values) for name, value in task.env.items()}
 
 
 class Surroundings:
@@ -38,31 +47,35 @@ class Surroundings:
 
     async def material(self, task: Task) -> Sequence[Material]:
         """The task's inputs, and the results of the tasks that it needs, secrets taken out."""
-        results = {need: await self._result(need) for need in task.needs}
-        loaded = await asyncio.to_thread(read_inputs, task.inputs, self.root, self._redact, results)
+        ended = self._tasks()  # one that a condition ruled may have ended without a result
+        results = {need: await self._result(need) for need in task.needs if ended[need].result is not None}
+        read = partial(read_inputs, task.inputs, self.root, self._redact, results, sought=words_of(task))
+        loaded = await asyncio.to_thread(read) if task.inputs else ()
         used = {source.from_task for source in task.inputs}
         given = [Material(f"Result of {need}", text) for need, text in results.items() if need not in used]
         return [*given, *(Material(each.name, each.text) for each in loaded)]
 
     async def checks(self, task: Task, draft: str) -> tuple[Checked, ...]:
-        """Run the task's deterministic checks on a draft."""
+        """Run the task's deterministic checks on a draft that has the form which the task asks for."""
 
         async def copy() -> WorkCopy:
             return await self._work_copy(task.id)
 
+        named = texts_by_name(task, draft)
         return await run_checks(
             task.checks,
             draft=draft,
             copy=copy,
             root=self.root,
             output=task.output.path if task.output else None,
-            env={**task.env, "SWARM_TASK": task.id},
+            several={name: Named(task.outputs[name].path, text) for name, text in named.items()},
+            env={**environment_of(task), "SWARM_TASK": task.id},
             redact=self._redact,
         )
 
     async def deliver(self, task: Task, text: str, before: Sequence[OutputFile]) -> tuple[OutputFile, ...]:
         """Write the accepted result to the user's tree. Raises OutputConflict where a file changed meanwhile."""
-        outputs = {task.output.path: text} if task.output else {}
+        outputs = delivered_texts(task, text)
         known = {output.path: output.digest or None for output in before}
         # whoever is cancelled waits for it: no thread writes to the user's files once its task has ended
         return await to_thread.run_sync(deliver, self.root, outputs, known)

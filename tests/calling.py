@@ -122,7 +122,14 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(models: Sequence[Model], *, price: Price = DEAR, at_once: int = 8, **more: Any) -> AsyncGenerator[Desk]:
+async def desk(
+    models: Sequence[Model],
+    *,
+    price: Price = DEAR,
+    at_once: int = 8,
+    tokens_a_minute: int | None = None,
+    **more: Any,
+) -> AsyncGenerator[Desk]:
     """A desk for models: the first is free, the others have a price."""
 
     def lives_now(claim: Claim) -> bool:
@@ -133,7 +140,8 @@ async def desk(models: Sequence[Model], *, price: Price = DEAR, at_once: int = 8
         connected: dict[str, Connected] = {}
         for number, model in enumerate(models):
             await stack.enter_async_context(model)
-            limits = Limits(Allowance(at_once=at_once), now=clock, sleep=clock.sleep)
+            allowance = Allowance(at_once=at_once, tokens_a_minute=tokens_a_minute)
+            limits = Limits(allowance, now=clock, sleep=clock.sleep)
             connected[model.name] = Connected(model, limits, price=price if number else FREE)
         owner = await a_session(log)
         await owner.append([owner.new(submitted(), task="t")])

@@ -77,6 +77,17 @@ async def test_an_answer_is_settled_at_what_the_provider_counted(transport: Tran
         assert (money.scope("s1").spent.tokens, money.scope("s1").reserved.tokens) == (6, 0)
 
 
+async def test_a_minute_of_the_provider_counts_what_it_counted_and_not_what_was_reserved() -> None:
+    async with Provider(lambda _: OK) as server, open_transport("aiohttp", environ={}) as pool:
+        model = OpenAIChat("free", base_url=server.url, wire_model="free", transport=pool, key=None)
+        async with desk([model], tokens_a_minute=MOST + 6) as found:
+            await found.call(arm("free"))
+            await found.call(arm("free"))
+            assert found.clock.slept == []
+            await found.call(arm("free"))  # 12 tokens are used, and no more than 6 may be beside what it reserves
+            assert found.clock.slept == [60.0]
+
+
 async def test_after_429_with_retry_after_the_same_model_is_asked_when_the_provider_said(transport: Transport) -> None:
     busy = Answer(status=429, headers={"retry-after": "7"}, body=BUSY.body)
     async with two_tiers(transport, [busy, OK]) as two:

@@ -23,7 +23,8 @@ FILE_LINES, FUNCTION_LINES = 450, 50
 # from the ground up; a module may import what stands on its own line or below it
 LINES = (
     (
-        "swarm.errors swarm.messages swarm.task swarm.taskfile swarm.settings swarm.units swarm.paths swarm.redact swarm.text"
+        "swarm.errors swarm.messages swarm.task swarm.conditions swarm.taskfile swarm.settings swarm.units swarm.paths swarm.redact swarm.text"
+        " swarm.globs swarm.items"
     ),
     (
         "swarm.choice swarm.money swarm.models swarm.context swarm.prompts swarm.cache swarm.tools"
@@ -33,8 +34,8 @@ LINES = (
     "swarm.calls",
     "swarm.roles",
     (
-        "swarm.session swarm.connect swarm.dispatch swarm.picks swarm.plan swarm.prepare swarm.submission swarm.world"
-        " swarm.replay swarm.insight swarm.schedule"
+        "swarm.session swarm.connect swarm.demo swarm.dispatch swarm.fork swarm.gate swarm.past swarm.picks swarm.plan swarm.prepare"
+        " swarm.confirmed swarm.roster swarm.requests swarm.submission swarm.verdicts swarm.world swarm.replay swarm.insight swarm.schedule"
     ),
     "swarm.cli",
 )

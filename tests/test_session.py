@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from events.blobs import Text
-from events.log import Ack, Entry, EventLog, Head, NewEvent, open_log
+from events.log import Ack, Entry, EventLog, Head, NewEvent, Snapshot, open_log
 from events.types.base import TextRef
 from events.types.call import CallReserved, CallSettled
 from events.types.choice import ChoiceMade
@@ -304,6 +304,15 @@ class Counting:
 
     async def head(self) -> Head:
         return await self._log.head()
+
+    async def archived(self) -> Entry | None:
+        return await self._log.archived()
+
+    async def snapshot(self, view: str, form: int) -> Snapshot | None:
+        return await self._log.snapshot(view, form)
+
+    async def keep(self, snapshot: Snapshot) -> None:
+        await self._log.keep(snapshot)
 
     def since(self, after: int) -> list[Entry] | None:
         return self._log.since(after)

@@ -300,6 +300,17 @@ def test_folders_follow_xdg_and_home_is_enough() -> None:
     assert config_dir({"HOME": "/h", "XDG_CONFIG_HOME": "relative"}) == Path("/h/.config/swarm")
 
 
+def test_a_home_that_cannot_stand_in_a_setting_is_refused_with_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="set HOME or XDG_DATA_HOME"):
+        load_settings(tmp_path, environ={"HOME": "/h\x1b[31m"})
+
+
+def test_a_name_of_any_length_leaves_the_error_readable(place: Place) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        place.load(user=f'[models."{"x" * 50_000}"]\nprovider = "mine"\n')
+    assert "cannot be a name" in str(caught.value) and len(str(caught.value)) < 1_000
+
+
 def test_a_preset_takes_part_only_when_its_key_is_in_the_environment(place: Place) -> None:
     settings = place.load().settings
     assert available_models(settings, {}) == []

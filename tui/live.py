@@ -100,6 +100,11 @@ class Live:
         if money:
             self.versions.budget += 1
 
+    def inherit(self, entries: Sequence[Entry]) -> None:
+        """Take in what a session was forked from, each entry as if it were the session's own."""
+        for entry in entries:
+            self.tasks.apply(entry)
+
     def set_cap(self, scope: str, cap: Cap | None) -> None:
         self.asked.add(scope)
         if cap is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from events.bus import POLL_S
+from events.lineage import inherited, without_money
 from events.log import EventLog, LogError, session_name
+from events.types.session import SessionOpened
 from tui.live import Cap, Live
 from tui.words import span
 
@@ -49,6 +51,9 @@ class Reader:
         entries = self._log.since(after)
         if entries is None:
             entries = await self._log.read(after=after, limit=PAGE)
+        for entry in entries[:PAGE]:
+            if isinstance(entry.event, SessionOpened) and entry.event.parent:
+                self.live.inherit(without_money(await inherited(self._log, entry.session)))
         self.live.apply(entries[:PAGE])
         await self._look_up_caps()
         self.caught_up = len(entries) < PAGE

@@ -33,6 +33,7 @@ _ENDED: dict[str, Status] = {
     "failed": Status("✘", "failed", "bad"),
     "halted": Status("‖", "halted", "warn"),
     "cancelled": Status("⊘", "cancelled", "faint"),
+    "skipped": Status("⊝", "skipped", "faint"),
 }
 _RUNNING = Status("●", "running", "busy")
 _RETRYING = Status("↻", "retrying", "busy")

@@ -14,7 +14,7 @@ import anyio
 
 from events.blobs import Text
 from events.bus import RING_ENTRIES, Ring
-from events.log import Ack, Clock, Entry, Head, LogError, LogUnusable, NewEvent, system_clock
+from events.log import Ack, Clock, Entry, Head, LogError, LogUnusable, NewEvent, Snapshot, system_clock
 from events.rows import encode_append
 from events.sqlite import schema
 from events.sqlite.reader import Reader
@@ -82,12 +82,23 @@ class SqliteLog:
     async def last(self, topic: str) -> Entry | None:
         return await self._reader.last(topic)
 
+    async def archived(self) -> Entry | None:
+        return await self._reader.archived()
+
     async def text(self, ref: TextRef, *, at: int) -> str:
         recent = self._recent.get(ref.digest)
         return recent if recent is not None else await self._reader.text(ref, at)
 
     async def head(self) -> Head:
         return await self._reader.head()
+
+    async def snapshot(self, view: str, form: int) -> Snapshot | None:
+        return await self._reader.snapshot(view, form)
+
+    async def keep(self, snapshot: Snapshot) -> None:
+        if self._writer is not None and not self._closing:
+            self._hand_over()
+            self._writer.put(snapshot)
 
     def since(self, after: int) -> list[Entry] | None:
         return self._ring.since(after)

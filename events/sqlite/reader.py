@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
-import msgspec
-
-from events.blobs import decode_pack
+from events.blobs import TextsDropped, decode_pack
 from events.chain import GENESIS
-from events.log import Entry, Head, LogCorrupt, LogUnusable, TextMissing
-from events.rows import Row
-from events.sqlite import schema
+from events.log import Entry, Head, LogCorrupt, LogUnusable, Snapshot, TextMissing
+from events.sqlite import bounds, decode, schema, snapshots
+from events.sqlite.decode import Decoder, Stored, UnknownName
 from events.types.base import TextRef
+from events.types.upkeep import ARCHIVE
 
 if TYPE_CHECKING:
     import aiosqlite
@@ -24,9 +23,10 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self._path, self._url = path, str(path)
         self._connection: aiosqlite.Connection | None = None
-        self._names: dict[object, str] = {0: ""}
+        self._decoder = Decoder(self._url)
         self._version = -1
         self._position = 0
+        self._has_caches = False
 
     async def entries(self, *, after: int, limit: int, topic: str | None, session: int | None) -> list[Entry]:
         where, order, arguments = "position > ?", "position", [after]
@@ -38,16 +38,20 @@ class Reader:
                 return []
             # within a topic this is the same order, and its index has it
             where, order, arguments = where + " AND topic = ?", "previous", [*arguments, number]
-        rows = await self._all(f"{schema.SELECT} WHERE {where} ORDER BY {order} LIMIT ?", *arguments, limit)
+        rows = await self._all(f"{decode.SELECT} WHERE {where} ORDER BY {order} LIMIT ?", *arguments, limit)
         return await self._decode(rows, after)
 
     async def last(self, topic: str) -> Entry | None:
         number = await self._name_id(topic)
         if number is None:
             return None
-        rows = await self._all(f"{schema.SELECT} WHERE topic = ? ORDER BY previous DESC LIMIT 1", number)
+        rows = await self._all(f"{decode.SELECT} WHERE topic = ? ORDER BY previous DESC LIMIT 1", number)
         found = await self._decode(rows)
         return found[0] if found else None
+
+    async def archived(self) -> Entry | None:
+        found = await self.last(ARCHIVE)
+        return None if found is None or (await self._all(bounds.IS_ARCHIVE))[0][0] else found
 
     async def text(self, ref: TextRef, at: int) -> str:
         query = "SELECT digests, codec, checksum, data FROM pack WHERE place <= ? ORDER BY place DESC LIMIT 1"
@@ -56,6 +60,8 @@ class Reader:
             if ref.digest in known:
                 try:
                     return decode_pack(codec, checksum, data)[known.index(ref.digest)]
+                except TextsDropped:
+                    break
                 except (ValueError, IndexError) as error:
                     raise LogCorrupt(url=self._url, position=at, reason=f"its text cannot be read: {error}") from error
         raise TextMissing(digest=ref.digest, at=at)
@@ -66,6 +72,12 @@ class Reader:
         if not isinstance(chain, bytes):
             raise LogCorrupt(url=self._url, position=position, reason="its hash is no hash")
         return Head(position=position, hash=chain.hex())
+
+    async def snapshot(self, view: str, form: int) -> Snapshot | None:
+        if not self._has_caches:
+            return None
+        rows = await self._all(f"{snapshots.SELECT} WHERE view = ? AND form = ?", view, form)
+        return snapshots.found(rows[0]) if rows else None
 
     async def position(self) -> int:
         """The last position, cheaply: the file is only asked for it when another connection wrote."""
@@ -95,7 +107,9 @@ class Reader:
             for pragma in schema.READER_PRAGMAS:
                 await connection.execute(pragma)
             form = [next(iter(await connection.execute_fetchall(query)))[0] for query in schema.FORM]
-            if not schema.check_form(form, self._url):
+            found = schema.check_form(form, self._url)
+            self._has_caches = found >= schema.WITH_CACHES
+            if not found:
                 raise LogUnusable(
                     url=self._url, reason="nothing was ever written to it", remedy="run a task first, or use `--log`"
                 )
@@ -107,7 +121,7 @@ class Reader:
             raise
         return connection
 
-    async def _all(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+    async def _all(self, query: str, *arguments: object) -> list[Stored]:
         try:
             if self._connection is None:
                 raise ValueError("no connection")
@@ -116,7 +130,7 @@ class Reader:
             raise schema.translate(error, self._url) from error
         except ValueError as error:  # aiosqlite's word for a connection that was closed
             raise LogUnusable(url=self._url, reason="it was closed", remedy="open it again") from error
-        return [tuple(row) for row in rows]
+        return cast("list[Stored]", rows)  # a list of tuples: no row factory is set
 
     async def _name_id(self, name: str) -> int | None:
         if not name:
@@ -128,22 +142,12 @@ class Reader:
         rows = await self._all("SELECT id FROM name WHERE text = ?", name)
         return rows[0][0] if rows else None
 
-    async def _decode(self, rows: list[tuple[Any, ...]], after: int = -1) -> list[Entry]:
-        for row in rows:
-            if row[0] <= after:  # a damaged page: who reads on from there would never come to an end
-                raise LogCorrupt(url=self._url, position=row[0], reason=f"it stands behind position {after}")
-            after = row[0]
+    async def _decode(self, rows: list[Stored], after: int = -1) -> list[Entry]:
         try:
-            resolved = [schema.row_of(row, self._names) for row in rows]
-        except (KeyError, msgspec.ValidationError):
-            self._names.update((number, text) for number, text in await self._all("SELECT id, text FROM name"))
-            resolved = [self._row(row) for row in rows]
-        return [schema.entry(row, self._url) for row in resolved]
-
-    def _row(self, row: tuple[Any, ...]) -> Row:
+            return self._decoder.entries(rows, after=after)
+        except UnknownName:
+            self._decoder.learn((number, text) for number, text in await self._all("SELECT id, text FROM name"))
         try:
-            return schema.row_of(row, self._names)
-        except KeyError as error:
-            raise LogCorrupt(url=self._url, position=row[0], reason=f"name {error} does not exist") from error
-        except msgspec.ValidationError as error:
-            raise LogCorrupt(url=self._url, position=row[0], reason=str(error)) from error
+            return self._decoder.entries(rows, after=after)
+        except UnknownName:
+            raise self._decoder.missing(rows) from None

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sqlite3
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,15 +14,18 @@ import msgspec
 
 from events.log import Entry, LogCorrupt, LogError, LogForeign, LogNewer, LogUnusable
 from events.rows import Row, entry_of
+from events.sqlite.bounds import is_archive
+from events.sqlite.filesystem import require_local
 from events.sqlite.lock import FileLock
 from events.types.any import decode_body
 
 BUSY_S = 5.0  # how long SQLite waits for a program that does not know our lock
 PAGE = 2048  # a lone commit writes the last page of each table and index: half of what SQLite's own 4096 costs
 APPLICATION_ID = 0x53574152  # "SWAR"
-SCHEMA = 1
+SCHEMA = 2
+WITH_CACHES = 2  # the first schema that has segments and snapshots
 
-DDL = (
+DDL_1 = (
     "CREATE TABLE name(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT",
     "CREATE TABLE event(position INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, kind INTEGER NOT NULL,"
     " topic INTEGER NOT NULL, previous INTEGER NOT NULL, project INTEGER NOT NULL, session INTEGER NOT NULL, task INTEGER NOT NULL,"
@@ -37,6 +40,19 @@ DDL = (
     "CREATE TRIGGER event_is_a_fact BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END",
     "CREATE TRIGGER event_stays BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END",
 )
+"""The log itself, as the first schema made it."""
+
+DDL_2 = (
+    # caches: what they hold is in the events as well, and what does not agree with its checksum is made again
+    "CREATE TABLE segment(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, checksum INTEGER NOT NULL, data BLOB NOT NULL) STRICT",
+    "CREATE TABLE snapshot(view TEXT PRIMARY KEY, form INTEGER NOT NULL, position INTEGER NOT NULL, hash BLOB NOT NULL,"
+    " checksum INTEGER NOT NULL, state BLOB NOT NULL) STRICT",
+    # where an archive took the events before: position and hash of its last batch, from which the chain goes on
+    "CREATE TABLE start(position INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT",
+)
+"""What the second schema added."""
+
+DDL = DDL_1 + DDL_2
 
 NAMED = ("kind", "topic", "project", "task", "role", "agent", "model", "tier")
 """Columns that hold the number of a name; name 0 is the empty text and has no row."""
@@ -72,6 +88,7 @@ def prepare_file(path: Path, *, read_only: bool) -> Path:
     url = str(path)
     try:
         if not read_only:
+            require_local(path)
             _make(path)
         mode = path.stat().st_mode
     except OSError as error:
@@ -107,32 +124,47 @@ def read_only_uri(path: Path) -> str:
     return f"file:{quote(os.fsencode(path))}?mode=ro"
 
 
-def look(path: Path) -> bool:
-    """Say whether the file is a log already; False where it is empty. Nothing of the file is changed.
+def look(path: Path) -> int:
+    """Return the schema of the log that the file is; 0 where it is empty. Nothing of the file is changed.
 
-    Raises LogForeign, LogNewer, LogUnusable.
+    Raises LogForeign, LogNewer, LogUnusable; the last also at an archive, to which nothing is ever appended.
     """
     if path.stat().st_size == 0:
-        return False
+        return 0
     try:
         with contextlib.closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=BUSY_S)) as connection:
-            return check_form([connection.execute(query).fetchone()[0] for query in FORM], str(path))
+            found = check_form([connection.execute(query).fetchone()[0] for query in FORM], str(path))
+            if found and is_archive(connection):
+                raise LogUnusable(
+                    url=str(path),
+                    reason="it is an archive, and the log that it was cut from goes on elsewhere",
+                    remedy="name that one with `--log`; this one can be read, and nothing is written to it",
+                )
+            return found
     except UNREADABLE as error:
         raise translate(error, str(path)) from error
 
 
-def connect_writer(path: Path, lock: FileLock, *, ready: bool, timeout: float) -> sqlite3.Connection:
-    """Open the file for writing; made into a log where it is not `ready` (see `look`), which happens under the lock, once.
+Connect = Callable[[Path], sqlite3.Connection]
+
+
+def connect_plainly(path: Path) -> sqlite3.Connection:
+    """The connection of a writer: it may be used by any one thread, and its transactions are begun by name."""
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S, cached_statements=64)
+
+
+def connect_writer(
+    path: Path, lock: FileLock, *, ready: int, timeout: float, connect: Connect = connect_plainly
+) -> sqlite3.Connection:
+    """Open the file for writing; made into a log of our schema where it is not yet (`ready`, see `look`), under the lock, once.
 
     Raises LogBusy, LogUnusable.
     """
     with contextlib.ExitStack() as stack:
         try:
-            connection = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=BUSY_S, cached_statements=64
-            )
+            connection = connect(path)
             stack.callback(connection.close)
-            if ready:
+            if ready == SCHEMA:
                 _set_up(connection, path)
             else:
                 with lock.held_for(timeout, str(path)):
@@ -158,19 +190,23 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
 
 def _create(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-        for statement in DDL:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={SCHEMA}")
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    for statement in _MISSING[found]:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={SCHEMA}")
     connection.execute("COMMIT")
+
+
+_MISSING: Mapping[int, Sequence[str]] = {0: DDL, 1: DDL_2, SCHEMA: ()}
+"""By the schema that a file has: what makes it ours."""
 
 
 FORM = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
 
 
-def check_form(form: Sequence[int], url: str) -> bool:
-    """See from the answers to `FORM` that the file is a log of a schema that this program knows; False: an empty one.
+def check_form(form: Sequence[int], url: str) -> int:
+    """Return from the answers to `FORM` the schema of the log that the file is; 0: an empty one.
 
     Raises LogForeign, LogNewer.
     """
@@ -179,11 +215,20 @@ def check_form(form: Sequence[int], url: str) -> bool:
         raise LogForeign(url=url, found="an SQLite file of another program")
     if schema > SCHEMA:
         raise LogNewer(url=url, schema=schema, known=SCHEMA)
-    return schema == SCHEMA
+    return schema
 
 
-UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
-"""What SQLite raises at a damaged file: bytes of a page can reach even the text of an error, which Python then refuses."""
+def has_caches(connection: sqlite3.Connection) -> bool:
+    """Whether the schema has tables of caches: the first one had none."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version >= WITH_CACHES
+
+
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError, MemoryError)
+"""What SQLite raises at a damaged file.
+
+Bytes of a page can reach even the text of an error, which Python then refuses, and a length in it can ask for any memory.
+"""
 
 
 def primary_code(error: BaseException) -> int:
@@ -192,10 +237,12 @@ def primary_code(error: BaseException) -> int:
     return code & 0xFF if isinstance(code, int) else 0
 
 
-def translate(error: sqlite3.Error | UnicodeDecodeError, url: str) -> LogError:
+def translate(error: sqlite3.Error | UnicodeDecodeError | MemoryError, url: str) -> LogError:
     """Say in our terms what SQLite refused."""
     if isinstance(error, UnicodeDecodeError):
         return _damaged(url, "a text in it is no text")
+    if isinstance(error, MemoryError):
+        return _damaged(url, "it names a length for which there is no memory")
     match primary_code(error):
         case sqlite3.SQLITE_NOTADB:
             return LogForeign(url=url, found="not an SQLite file")
@@ -209,6 +256,9 @@ def translate(error: sqlite3.Error | UnicodeDecodeError, url: str) -> LogError:
             return LogUnusable(
                 url=url, reason="the disk is full", remedy="make room; nothing that was acknowledged is lost"
             )
+        case sqlite3.SQLITE_IOERR:
+            remedy = "see that it works, and no quota or limit (`ulimit -f`) is reached; nothing that was acknowledged is lost"
+            return LogUnusable(url=url, reason=f"the disk refused it ({error})", remedy=remedy)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return LogUnusable(
                 url=url,

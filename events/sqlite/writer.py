@@ -32,9 +32,12 @@ from events.log import (
     LogError,
     LogUnusable,
     NewEvent,
+    Snapshot,
 )
 from events.rows import ONE_ID_EACH, PackRow, Row, Spent, entry_of, new_row, spent_by
-from events.sqlite import schema
+from events.sqlite import schema, segments, snapshots
+from events.sqlite.ballast import Ballast
+from events.sqlite.filesystem import Opened
 from events.sqlite.lock import FileLock
 from events.types.call import CallReserved
 
@@ -42,6 +45,7 @@ BATCH_EVENTS = 1000
 BATCH_BYTES = 1 << 20
 LINGER_S = 0.002
 LOCK_TIMEOUT_S = 30.0
+CACHES_LOCK_S = 0.5  # nobody waits for segments and snapshots, but what is appended meanwhile does
 COMMIT_PAGES = 6  # what a commit writes at least: the last page of each table and index
 CHECKPOINT_PAGES = (4 << 20) // schema.PAGE  # 4 MiB of WAL
 
@@ -78,25 +82,39 @@ class Committed(msgspec.Struct, kw_only=True, gc=False):
 
 
 Publish = Callable[[Committed | Turn], None]
-Item: TypeAlias = list[Append] | Turn | None
-"""What the thread is handed: the appends of one turn of the event loop, or a turn to take, or the end."""
+Also = Callable[[sqlite3.Connection], None]
+Item: TypeAlias = list[Append] | Turn | Snapshot | None
+"""What the thread is handed: the appends of one turn of the event loop, or a turn to take, a snapshot to keep, or the end."""
 
 
 class Writer(threading.Thread):
     """Commits batches until it is closed. `publish` is called from the thread, once a batch."""
 
-    def __init__(self, path: Path, *, clock: Clock, publish: Publish, lock_timeout_s: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        publish: Publish,
+        lock_timeout_s: float,
+        connect: schema.Connect = schema.connect_plainly,
+    ) -> None:
         super().__init__(name=f"log {path.name}", daemon=True)
         self._url, self._clock, self._publish, self._lock_timeout_s = str(path), clock, publish, lock_timeout_s
         self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._behind: list[Item] = []  # what ended the last gathering
         ready = schema.look(path)  # before anything is made beside a file of somebody else
+        self._opened = Opened(path)
         self._lock = FileLock(path.with_name(path.name + ".lock"))
         try:
-            self._connection = schema.connect_writer(path, self._lock, ready=ready, timeout=lock_timeout_s)
+            self._connection = schema.connect_writer(
+                path, self._lock, ready=ready, timeout=lock_timeout_s, connect=connect
+            )
         except BaseException:
             self._lock.close()
             raise
+        self._ballast = Ballast(path)
+        self._ballast.lay()
         self.ended = False  # to ask the thread itself costs more than to encode an event
         self._turns = 0
         self._wal_pages = 0
@@ -106,6 +124,7 @@ class Writer(threading.Thread):
         self._topics: dict[str, int] = {}
         self._names = schema.NameNumbers()
         self._reservations: dict[int, Spent] = {}  # made here and not settled yet
+        self._packer = segments.Packer()
 
     def put(self, item: Item) -> None:
         self._queue.put(item)
@@ -115,8 +134,11 @@ class Writer(threading.Thread):
             while (item := self._behind.pop() if self._behind else self._queue.get()) is not None:
                 if isinstance(item, Turn):
                     self._take_turn(item)
+                elif isinstance(item, Snapshot):
+                    self._keep_caches(item)
                 else:
                     self._write(self._gather(item))
+                    self._keep_caches()
         finally:
             self.ended = True
             self._finish()
@@ -162,7 +184,7 @@ class Writer(threading.Thread):
         match error:
             case LogError():
                 return error
-            case sqlite3.Error() | UnicodeDecodeError():
+            case sqlite3.Error() | UnicodeDecodeError() | MemoryError():
                 return schema.translate(error, self._url)
             case OSError():
                 reason = error.strerror or str(error)
@@ -187,19 +209,31 @@ class Writer(threading.Thread):
             return AppendRefused(url=self._url, reason="some of its ids stand in the log already", remedy=ONE_ID_EACH)
         return Ack(positions=tuple(found), place=found[0], durability=durability, duplicate=True)
 
-    def _commit(self, batch: list[Append], careful: bool) -> Committed:
+    def _commit(self, batch: list[Append], careful: bool, also: Also | None = None) -> Committed:
         with self._lock.held_for(self._lock_timeout_s, self._url):
+            self._opened.require()
             try:
-                done = self._transaction(batch, careful)
-            except BaseException:
-                self._forget()
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+                done = self._transaction(batch, careful, also)
+            except sqlite3.OperationalError as error:
+                if schema.primary_code(error) != sqlite3.SQLITE_FULL or not self._ballast.drop():
+                    raise
+                try:
+                    done = self._transaction(batch, careful, also)  # once more, in the room that was kept for it
+                finally:
+                    self._ballast.needed = True
             self._checkpoint_when_long(2 * sum(append.size for append in batch))
         return done
 
-    def _transaction(self, batch: list[Append], careful: bool) -> Committed:
+    def _transaction(self, batch: list[Append], careful: bool, also: Also | None) -> Committed:
+        try:
+            return self._attempt(batch, careful, also)
+        except BaseException:
+            self._forget()
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _attempt(self, batch: list[Append], careful: bool, also: Also | None) -> Committed:
         durable = any(append.durable for append in batch)
         self._set_synchronous("FULL" if durable else "NORMAL")
         self._connection.execute("BEGIN IMMEDIATE")
@@ -208,6 +242,8 @@ class Writer(threading.Thread):
         rows, packs, entries = self._build(batch, careful, "disk" if durable else "process")
         if rows:
             self._insert(rows, packs)
+            if also is not None:
+                also(self._connection)
         self._connection.execute("COMMIT")
         if durable and not rows:
             self._sync()  # what a repeat speaks of may have been committed without
@@ -272,7 +308,7 @@ class Writer(threading.Thread):
         fresh: dict[bytes, int] = {}
         now = self._clock()
         for append in batch:
-            refusal: Ack | LogError | None = self._conflict(append.expect)
+            refusal: Ack | LogError | None = self._conflict(append.expect) or self._scarce(append)
             if refusal is not None or careful:  # a repeat is one also where its first time moved the topic on
                 refusal = self._repeated(append, fresh, durability) or refusal
             if refusal is not None:
@@ -295,6 +331,15 @@ class Writer(threading.Thread):
             if head != position:
                 return Conflict(topic=topic, expected=position, found=head)
         return None
+
+    def _scarce(self, append: Append) -> LogUnusable | None:
+        """What the ballast made room for is the end of what runs: no new call begins before there is room for it again."""
+        if not self._ballast.needed or self._ballast.lay():
+            return None
+        if not any(isinstance(new.event, CallReserved) for new in append.events):
+            return None
+        remedy = "make room; nothing that was acknowledged is lost, and what is in flight can still be recorded"
+        return LogUnusable(url=self._url, reason="the disk is full", remedy=remedy)
 
     def _row(self, new: NewEvent, body: str, cause: int, now: int) -> Row:
         previous = self._topic_head(new.topic)
@@ -341,6 +386,28 @@ class Writer(threading.Thread):
             self._wal_pages = 0
             with contextlib.suppress(sqlite3.Error):  # the batch is committed; a disk that is full tells the next one
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _keep_caches(self, snapshot: Snapshot | None = None) -> None:
+        """Store the next segment where one is due, and the snapshot. Nobody waits for it, and what fails is made another time."""
+        if snapshot is None and not self._packer.due(self._head):
+            return
+        try:
+            segment = self._packer.next(self._connection, self._head)
+            if segment is None and snapshot is None:
+                return
+            with self._lock.held_for(CACHES_LOCK_S, self._url):
+                self._opened.require()
+                self._set_synchronous("NORMAL")
+                self._connection.execute("BEGIN IMMEDIATE")
+                if segment is not None:
+                    segments.store(self._connection, segment)
+                if snapshot is not None:
+                    snapshots.store(self._connection, snapshot)
+                self._connection.execute("COMMIT")
+        except Exception:  # a damaged file may hold anything, and the thread goes on for those who append
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
 
     def _take_turn(self, turn: Turn) -> None:
         try:

@@ -30,10 +30,10 @@ Scene = Generator[Append, Positions, None]
 """Yields appends and is sent the positions that they got."""
 
 
-def scenes(random: Random, *, sessions: int = 3) -> Scene:
-    """The appends of several sessions, interleaved. Send the positions of each back."""
+def scenes(random: Random, *, sessions: int = 3, first: int = 1) -> Scene:
+    """The appends of several sessions, interleaved; `first` is the number of the first. Send the positions of each back."""
     known = Known()
-    running = [_Session(random, known, number).scene() for number in range(1, sessions + 1)]
+    running = [_Session(random, known, number).scene() for number in range(first, first + sessions)]
     waiting = [next(scene) for scene in running]
     while running:
         index = random.randrange(len(running))
@@ -63,7 +63,7 @@ def history(random: Random, *, sessions: int = 3) -> list[Append]:
 class _Session:
     def __init__(self, random: Random, known: Known, number: int) -> None:
         self._random, self._known, self._number = random, known, number
-        self._scopes = ("log", f"day:2026-09-2{random.randrange(1, 4)}@UTC", f"session:{number}")
+        self._scopes = ("log", f"day:2026-09-2{random.randrange(1, 4)}@UTC", session_name(number))
 
     def scene(self) -> Scene:
         pack = Pack(self._known)
@@ -96,7 +96,7 @@ class _Session:
 class _Task:
     def __init__(self, random: Random, known: Known, session: int, name: str, scopes: tuple[str, ...]) -> None:
         self._random, self._known, self._session, self._name = random, known, session, name
-        self._scopes = (*scopes, f"task:{session}/{name}")
+        self._scopes = (*scopes, f"{session_name(session)}/{name}")
         self._step = self._attempt = 0
         self._arm = ARMS[0]
         self._doubtful: list[int] = []

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias, get_args
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias, get_args
 
 import msgspec
 
 from events.types.base import Unknown
-from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.call import (
+    BudgetMarked,
+    CallFailed,
+    CallOverran,
+    CallReleased,
+    CallReserved,
+    CallSettled,
+    CallUnknown,
+)
 from events.types.choice import ChoiceMade
+from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.task import (
     AttemptAbandoned,
@@ -18,11 +29,16 @@ from events.types.task import (
     StepRejected,
     TaskAccepted,
     TaskCancelled,
+    TaskCleared,
+    TaskExpanded,
     TaskFailed,
     TaskHalted,
     TaskReopened,
+    TaskSkipped,
     TaskSubmitted,
 )
+from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
+from events.upcast import Decoder, decoders
 
 AnyEvent: TypeAlias = (
     SessionOpened
@@ -31,6 +47,9 @@ AnyEvent: TypeAlias = (
     | SessionClosed
     | FileTrusted
     | TaskSubmitted
+    | TaskCleared
+    | TaskSkipped
+    | TaskExpanded
     | StepPlanned
     | StepDrafted
     | StepAccepted
@@ -48,10 +67,17 @@ AnyEvent: TypeAlias = (
     | CallReleased
     | CallUnknown
     | CallOverran
+    | BudgetMarked
+    | CancelRequested
+    | VerdictRequested
+    | RequestAnswered
+    | TextsPruned
+    | LogArchived
+    | LedgerCarried
 )
 
 KINDS: dict[str, type[AnyEvent]] = {struct.__struct_config__.tag: struct for struct in get_args(AnyEvent)}
-_decoders: dict[str, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(KINDS[kind]) for kind in KINDS}
+_decoders: dict[str, Decoder] = decoders({kind: msgspec.json.Decoder(KINDS[kind]) for kind in KINDS})
 _encoder = msgspec.json.Encoder()
 _kind_of: dict[type, str] = {struct: kind for kind, struct in KINDS.items()}
 _before_fields: dict[type, int] = {struct: len(f'{{"kind":"{kind}",') for kind, struct in KINDS.items()}
@@ -70,7 +96,7 @@ def encode_body(event: AnyEvent | Unknown) -> str:
 
 
 def decode_body(kind: str, body: bytes | str) -> AnyEvent | Unknown:
-    """The event again; `Unknown` for a kind that this program does not know.
+    """The event again, in its form of today; `Unknown` for a kind that this program does not know.
 
     Raises msgspec.DecodeError where a known kind does not hold what it must.
     """
@@ -79,3 +105,9 @@ def decode_body(kind: str, body: bytes | str) -> AnyEvent | Unknown:
         return Unknown(kind, body.encode() if isinstance(body, str) else body)
     event: AnyEvent = decoder.decode(body)
     return event
+
+
+def decoder_of(kind: str) -> Callable[[bytes | str], AnyEvent | Unknown]:
+    """What `decode_body` does for one kind, to be looked up once for many bodies."""
+    decoder = _decoders.get(kind)
+    return partial(decode_body, kind) if decoder is None else decoder.decode

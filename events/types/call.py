@@ -73,3 +73,13 @@ class CallOverran(Event, frozen=True, kw_only=True, tag="call.overran"):
     scopes: tuple[str, ...]  # those of the reservation
     tokens: int
     cost_nanos: int
+
+
+class BudgetMarked(Event, frozen=True, kw_only=True, tag="budget.marked"):
+    """What is spent and reserved in a scope has passed a share of its cap, for the first time."""
+
+    scope: str
+    unit: str  # "tokens" or "nanos"
+    percent: int  # 80, 90 or 100
+    used: int  # spent and reserved
+    cap: int

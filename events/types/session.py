@@ -8,12 +8,15 @@ from events.types.base import Event, TextRef
 class SessionOpened(Event, frozen=True, kw_only=True, tag="session.opened"):
     """Stands on the topic `sessions`; its number is the envelope's session."""
 
-    type: str  # "file", "direct", "cron" or "sub-agent"
+    type: str  # "file", "direct", "fork", "cron" or "sub-agent"
     title: str
     directory: str  # the project folder in which it runs
     version: str  # of the program
     settings: TextRef  # the effective settings as JSON, without secrets: what a resume runs with
     source: TextRef | None = None  # the task file as it was read
+    path: str = ""  # of the task file, as the caller named it
+    parent: int = 0  # number of the session that it was forked from; 0 = none
+    parent_position: int = 0  # what the parent recorded up to here is its beginning
 
 
 class SessionClaimed(Event, frozen=True, kw_only=True, tag="session.claimed"):

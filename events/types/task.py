@@ -25,6 +25,29 @@ class TaskSubmitted(Event, frozen=True, kw_only=True, tag="task.submitted"):
     needs: tuple[str, ...] = ()
     attempts: int = 3  # the most drafts a step may have
     outputs: tuple[OutputFile, ...] = ()  # where accepted work is delivered, as it is before
+    gated: bool = False  # it has a condition or is done once for each of some items: that is seen when its needs have ended
+    ruled: tuple[str, ...] = ()  # those of its needs that need not be accepted: its condition speaks of how they ended
+    parent: str = ""  # the task of which it does one item
+
+
+class TaskCleared(Event, frozen=True, kw_only=True, tag="task.cleared"):
+    """Its condition held when what it needs had ended."""
+
+    condition: str
+
+
+class TaskSkipped(Event, frozen=True, kw_only=True, tag="task.skipped"):
+    """It was not to be done. That is no failure."""
+
+    reason: str
+
+
+class TaskExpanded(Event, frozen=True, kw_only=True, tag="task.expanded"):
+    """It is done once for each item, by tasks of their own that are submitted in the same append."""
+
+    items: TextRef  # JSON list
+    children: tuple[str, ...]
+    condition: str = ""
 
 
 class StepPlanned(Event, frozen=True, kw_only=True, tag="step.planned"):
@@ -55,6 +78,14 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     required: bool = True
 
 
+class Overruled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The choice whose work a person judged otherwise than it was judged before."""
+
+    context: str
+    agent: str
+    model: str
+
+
 class StepAccepted(Event, frozen=True, kw_only=True, tag="step.accepted"):
     draft: TextRef  # what was accepted
     checks: tuple[CheckResult, ...] = ()
@@ -63,6 +94,8 @@ class StepAccepted(Event, frozen=True, kw_only=True, tag="step.accepted"):
     score: float | None = None
     reason: str = ""
     unjudged: bool = False  # nobody could judge it: only its form was looked at
+    by: str = ""  # the person who judged
+    overrules: Overruled | None = None  # where it had been rejected
     captured: tuple[Captured, ...] = ()
 
 
@@ -73,6 +106,8 @@ class StepRejected(Event, frozen=True, kw_only=True, tag="step.rejected"):
     judge: str = ""
     why_judge: str = ""
     score: float | None = None
+    by: str = ""  # the person who judged: the step then has one attempt more
+    overrules: Overruled | None = None  # where it had been accepted
     captured: tuple[Captured, ...] = ()
 
 
@@ -91,7 +126,7 @@ class TaskAccepted(Event, frozen=True, kw_only=True, tag="task.accepted"):
 
 class TaskFailed(Event, frozen=True, kw_only=True, tag="task.failed"):
     reason: str
-    cause: str  # "rejected", "no draft", "no verdict", "no model", "input", "output" or "time"
+    cause: str  # "rejected", "no draft", "no verdict", "no model", "input", "output", "items" or "time"
 
 
 class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
@@ -108,10 +143,11 @@ class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
 
 
 class TaskReopened(Event, frozen=True, kw_only=True, tag="task.reopened"):
-    """A resume takes a halted task, or one that no model could take, up again."""
+    """A task that had ended is taken up again: by a resume, or by a person's verdict."""
 
     reason: str
 
 
 class TaskCancelled(Event, frozen=True, kw_only=True, tag="task.cancelled"):
     reason: str
+    by: str = ""  # the person who asked for it; empty: something that it needs was not done

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import msgspec
 
 from events.log import Entry
@@ -18,6 +21,14 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
     model: str
     tier: str
+
+
+NOBODY: Mapping[str, Any] = {"day": "", "session": 0, "task": "", "role": "", "agent": "", "model": "", "tier": ""}
+
+
+def narrowed(payer: Payer, fields: Sequence[str]) -> Payer:
+    """The payer with its day and these fields alone, the others empty."""
+    return Payer(**{**NOBODY, **{field: getattr(payer, field) for field in ("day", *fields)}})
 
 
 class Cost(msgspec.Struct):
@@ -74,6 +85,10 @@ class CostView(msgspec.Struct):
             total.add(cost)
         return total
 
+    def awaited(self) -> set[int]:
+        """The reservations that may still be ended, or corrected."""
+        return {*self._open, *self._unknown}
+
     def _end(self, position: int) -> Cost | None:
         """End a call and return the sums it belongs to. One that nobody knew about is corrected; None: it had ended before."""
         if position in self._open:
@@ -87,10 +102,17 @@ class CostView(msgspec.Struct):
         return self.costs[payer]
 
 
+def day_of(scopes: Sequence[str]) -> str:
+    """The day that a reservation counts in, as 2026-11-21; empty where its scopes name none."""
+    for scope in scopes:
+        if scope.startswith("day:"):
+            return scope[4:].partition("@")[0]
+    return ""
+
+
 def _payer(entry: Entry, call: CallReserved) -> Payer:
-    day = next((scope for scope in call.scopes if scope.startswith("day:")), "")
     return Payer(
-        day=day.removeprefix("day:").partition("@")[0],
+        day=day_of(call.scopes),
         session=entry.session,
         task=entry.task,
         role=call.role,

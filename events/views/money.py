@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from events.log import Entry
-from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.call import (
+    BudgetMarked,
+    CallFailed,
+    CallOverran,
+    CallReleased,
+    CallReserved,
+    CallSettled,
+    CallUnknown,
+)
 
 
 class Amount(msgspec.Struct):
@@ -27,6 +37,7 @@ class ScopeState(msgspec.Struct):
     maybe_paid: Amount = msgspec.field(default_factory=Amount)
     overran: Amount = msgspec.field(default_factory=Amount)
     calls: int = 0
+    marked: dict[str, int] = {}  # by unit the highest share of its cap, in percent, that was told
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,12 +52,26 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
+EVERY, SHARED = -1, 0
+"""Of whose scopes a view of money is: of all, or of those alone that no session has to itself."""
+
+
+def session_of(scope: str) -> int:
+    """The number of the session that has the scope to itself (`s412`, `s412/build`), SHARED for any other."""
+    name = scope.partition("/")[0]
+    return int(name[1:]) if name[:1] == "s" and name[1:].isdecimal() and name.isascii() else SHARED
+
+
 class MoneyView(msgspec.Struct):
-    """Scopes by name, and the reservations that are open by their position."""
+    """Scopes by name, and the reservations that are open by their position.
+
+    Where it is not of every scope (see `only`), it is of the shared ones and those of one session.
+    """
 
     scopes: dict[str, ScopeState] = {}
     open: dict[int, Reservation] = {}
     unknown: dict[int, Reservation] = {}
+    _of: int = EVERY
 
     def apply(self, entry: Entry) -> None:
         match entry.event:
@@ -62,8 +87,12 @@ class MoneyView(msgspec.Struct):
                 for scope in self._close(position):
                     scope.spent.add(held.tokens, held.nanos)
                     scope.maybe_paid.add(held.tokens, held.nanos)
+            case BudgetMarked(scope=name, unit=unit, percent=percent):
+                for counted in self._counted((name,)):
+                    marked = self.scope(counted).marked
+                    marked[unit] = max(percent, marked.get(unit, 0))
             case CallOverran(scopes=scopes, tokens=tokens, cost_nanos=nanos):
-                for name in scopes:
+                for name in self._counted(scopes):
                     self.scope(name).overran.add(tokens, nanos)
             case _:
                 pass
@@ -72,17 +101,36 @@ class MoneyView(msgspec.Struct):
         """The scope's state, an empty one where nothing was ever reserved in it."""
         return self.scopes.setdefault(name, ScopeState())
 
+    def only(self, session: int) -> MoneyView:
+        """Be of the shared scopes and those of one session from here on (SHARED: of none), and return itself."""
+        self._of = session
+        return self
+
+    def own(self, session: int, entries: MoneyView) -> None:
+        """Be of the scopes of a session, too. They are taken from a view over its own entries, up to where this one is."""
+        self._of = session
+        self.scopes.update((name, state) for name, state in entries.scopes.items() if session_of(name) == session)
+        for mine, theirs in ((self.open, entries.open), (self.unknown, entries.unknown)):
+            mine.update((at, theirs[at]) for at, held in mine.items() if held.session == session and at in theirs)
+
+    def _counted(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of the scopes that this view is of."""
+        if self._of == EVERY:
+            return tuple(names)
+        return tuple(name for name in names if session_of(name) in (SHARED, self._of))
+
     def _reserve(self, entry: Entry, call: CallReserved) -> None:
+        scopes = self._counted(call.scopes)
         self.open[entry.position] = Reservation(
             position=entry.position,
             session=entry.session,
             task=entry.task,
-            scopes=call.scopes,
+            scopes=scopes,
             tokens=call.tokens,
             nanos=call.cost_nanos,
             at=entry.at,
         )
-        for name in call.scopes:
+        for name in scopes:
             scope = self.scope(name)
             scope.reserved.add(call.tokens, call.cost_nanos)
             scope.calls += 1

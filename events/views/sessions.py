@@ -30,6 +30,8 @@ class SessionState(msgspec.Struct, kw_only=True):
     settings: TextRef  # what its last owner ran with
     settings_at: int  # position of the event that refers to them
     source: TextRef | None
+    path: str
+    parent: int  # the session that it was forked from; 0 = none
     opened: int  # position of session.opened
     opened_at: int
     claim: Claim | None = None  # None: nobody owns it
@@ -55,7 +57,7 @@ class SessionsView(msgspec.Struct):
             return
         match entry.event:
             case SessionClaimed() as event:
-                state.claim, state.claim_head, state.epoch = _claim(entry.position, event), entry.position, event.epoch
+                state.claim, state.claim_head, state.epoch = claim_of(entry.position, event), entry.position, event.epoch
                 state.closed_at, state.finished, state.exit_code, state.reason = 0, False, None, ""
             case SessionRenewed(valid_until=until):
                 if state.claim is not None:
@@ -76,12 +78,14 @@ def _opened(entry: Entry, event: SessionOpened) -> SessionState:
         settings=event.settings,
         settings_at=entry.position,
         source=event.source,
+        path=event.path,
+        parent=event.parent,
         opened=entry.position,
         opened_at=entry.at,
     )
 
 
-def _claim(position: int, event: SessionClaimed) -> Claim:
+def claim_of(position: int, event: SessionClaimed) -> Claim:
     return Claim(
         position=position,
         owner=event.owner,

@@ -19,13 +19,16 @@ from events.types.task import (
     StepRejected,
     TaskAccepted,
     TaskCancelled,
+    TaskCleared,
+    TaskExpanded,
     TaskFailed,
     TaskHalted,
     TaskReopened,
+    TaskSkipped,
     TaskSubmitted,
 )
 
-Status = Literal["open", "accepted", "failed", "halted", "cancelled"]
+Status = Literal["open", "accepted", "failed", "halted", "cancelled", "skipped"]
 Stage = Literal["planned", "drafted", "rejected", "accepted"]
 
 
@@ -71,6 +74,10 @@ class TaskState(msgspec.Struct, kw_only=True):
     outputs: tuple[OutputFile, ...]
     decisions: int
     submitted_at: int
+    gated: bool = False  # whether it is to be done, or for which items, is not seen yet
+    ruled: tuple[str, ...] = ()  # needs that its condition speaks of
+    parent: str = ""
+    children: tuple[str, ...] | None = None  # the tasks that do its items; None: it is done itself
     status: Status = "open"
     total: int = 0  # steps of its plan; 0 = not planned yet
     steps: list[StepState] = []
@@ -182,14 +189,15 @@ def advance(task: TaskState, entry: Entry) -> None:
             task.role = "validator"
         case StepAccepted(unjudged=unjudged):
             step = task.steps[entry.step - 1]
-            step.stage, step.unjudged = "accepted", unjudged
+            step.stage, step.unjudged, step.attempt = "accepted", unjudged, entry.attempt
             task.abandoned = ""
-        case StepRejected(feedback=feedback):
+        case StepRejected(feedback=feedback, by=by):
             step = task.steps[entry.step - 1]
             step.stage, step.feedback = "rejected", Place(feedback, entry.position)
             arm = f"{step.agent}@{step.model}"
             step.fails[arm] = step.fails.get(arm, 0) + 1
             step.attempt = entry.attempt + 1
+            task.attempts += bool(by)
             task.abandoned = ""
         case AttemptAbandoned(role=role, reason=reason):
             task.abandoned, task.abandoned_role = reason, role
@@ -197,6 +205,11 @@ def advance(task: TaskState, entry: Entry) -> None:
                 task.explorations += 1
         case TaskReopened():
             task.status, task.reason, task.cause, task.ended_at, task.abandoned = "open", "", "", 0, ""
+            task.result = None
+        case TaskCleared():
+            task.gated = False
+        case TaskExpanded(children=children):
+            task.gated, task.children = False, children
         case _:
             _ended(task, entry)
 
@@ -218,8 +231,10 @@ def _ended(task: TaskState, entry: Entry) -> None:
             task.status, task.reason, task.cause = "failed", reason, cause
         case TaskHalted(reason=reason, cause=cause):
             task.status, task.reason, task.cause = "halted", reason, cause
-        case TaskCancelled(reason=reason):
-            task.status, task.reason = "cancelled", reason
+        case TaskCancelled(reason=reason, by=by):
+            task.status, task.reason, task.cause = "cancelled", reason, "person" if by else ""
+        case TaskSkipped(reason=reason):
+            task.status, task.reason, task.gated = "skipped", reason, False
         case _:
             return
     task.ended_at = entry.at
@@ -239,4 +254,7 @@ def _submitted(entry: Entry, event: TaskSubmitted) -> TaskState:
         outputs=event.outputs,
         decisions=event.decisions,
         submitted_at=entry.at,
+        gated=event.gated,
+        ruled=event.ruled,
+        parent=event.parent,
     )

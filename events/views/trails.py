@@ -9,6 +9,7 @@ import msgspec
 
 from events.log import Entry
 from events.types.choice import ChoiceMade
+from events.types.session import SessionClosed
 from events.types.task import StepAccepted, StepRejected, TaskAccepted, TaskFailed
 
 USE = 0.998  # what a trail keeps at each deposit: a memory of 500 uses (notes/routing.md, section 4)
@@ -33,29 +34,39 @@ class Trail(msgspec.Struct):
         return Trail(faded.accepted * USE + accepted, faded.rejected * USE + (not accepted), now)
 
 
+class Chosen(msgspec.Struct, frozen=True, gc=False):
+    """What a verdict will be about: a choice that is not judged yet."""
+
+    context: str
+    arm: str  # agent@model
+
+
 class TrailsView(msgspec.Struct):
     """Trails by context and agent@model."""
 
     trails: dict[tuple[str, str], Trail] = {}
-    _chosen: dict[tuple[int, str, int, int], ChoiceMade] = {}
-    _explorers: dict[tuple[int, str], ChoiceMade] = {}
+    _chosen: dict[int, dict[str, dict[tuple[int, int], Chosen]]] = {}  # by session, task, step and attempt
+    _explorers: dict[int, dict[str, Chosen]] = {}
 
     def apply(self, entry: Entry) -> None:
         match entry.event:
             case ChoiceMade(role="explorer") as choice:
-                self._explorers[entry.session, entry.task] = choice
+                self._explorers.setdefault(entry.session, {})[entry.task] = _kept(choice)
             case ChoiceMade(role="worker") as choice:
-                self._chosen[entry.session, entry.task, entry.step, entry.attempt] = choice
+                tasks = self._chosen.setdefault(entry.session, {})
+                tasks.setdefault(entry.task, {})[entry.step, entry.attempt] = _kept(choice)
             case StepAccepted(unjudged=unjudged):
                 self._deposit(self._taken(entry), not unjudged, True, entry.at)
             case StepRejected():
                 self._deposit(self._taken(entry), True, False, entry.at)
             case TaskAccepted(unjudged=unjudged):
-                self._deposit(self._explorers.pop((entry.session, entry.task), None), not unjudged, True, entry.at)
+                self._deposit(self._explorer(entry), not unjudged, True, entry.at)
+                self._chosen.get(entry.session, {}).pop(entry.task, None)  # its drafts are judged, or never will be
             case TaskFailed(cause=cause):
-                self._deposit(
-                    self._explorers.pop((entry.session, entry.task), None), cause == "rejected", False, entry.at
-                )
+                self._deposit(self._explorer(entry), cause == "rejected", False, entry.at)
+            case SessionClosed(finished=True):
+                self._chosen.pop(entry.session, None)
+                self._explorers.pop(entry.session, None)
             case _:
                 pass
 
@@ -63,12 +74,18 @@ class TrailsView(msgspec.Struct):
         """The trail of agent@model in a context as it is at `now`; an empty one where nothing was judged yet."""
         return self.trails.get((context, arm), Trail()).faded(now)
 
-    def _taken(self, entry: Entry) -> ChoiceMade | None:
-        return self._chosen.pop((entry.session, entry.task, entry.step, entry.attempt), None)
+    def _taken(self, entry: Entry) -> Chosen | None:
+        return self._chosen.get(entry.session, {}).get(entry.task, {}).pop((entry.step, entry.attempt), None)
 
-    def _deposit(self, choice: ChoiceMade | None, judged: bool, accepted: bool, now: int) -> None:
-        if choice is None or not judged:
+    def _explorer(self, entry: Entry) -> Chosen | None:
+        return self._explorers.get(entry.session, {}).pop(entry.task, None)
+
+    def _deposit(self, chosen: Chosen | None, judged: bool, accepted: bool, now: int) -> None:
+        if chosen is None or not judged:
             return
-        arm = f"{choice.agent}@{choice.model}"
-        for context in (choice.context, EVERYWHERE):
-            self.trails[context, arm] = self.trails.get((context, arm), Trail()).deposit(accepted, now)
+        for context in (chosen.context, EVERYWHERE):
+            self.trails[context, chosen.arm] = self.trails.get((context, chosen.arm), Trail()).deposit(accepted, now)
+
+
+def _kept(choice: ChoiceMade) -> Chosen:
+    return Chosen(choice.context, f"{choice.agent}@{choice.model}")

@@ -151,12 +151,16 @@ def _weighed(candidate: Candidate, taken: bool) -> Candidate:
 
 
 def _draw(candidates: Sequence[Candidate], seed: str) -> Candidate:
-    """The seed's point on the wheel, which has a sector of its weight for each candidate."""
-    point = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:7], "big") / 2**56
-    point *= sum(candidate.weight for candidate in candidates)
+    """Whose sector the seed points at: the wheel has one of its weight for each candidate."""
+    point = point_of(seed) * sum(candidate.weight for candidate in candidates)
     drawable = [candidate for candidate in candidates if candidate.weight]
     for candidate in drawable:
         point -= candidate.weight
         if point < 0:
             return candidate
     return drawable[-1]
+
+
+def point_of(seed: str) -> float:
+    """Where on a wheel of the size 1 a seed points."""
+    return int.from_bytes(hashlib.sha256(seed.encode()).digest()[:7], "big") / 2**56

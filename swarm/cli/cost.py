@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
 
+from events.costs import Costs, Field, costs_by
 from events.log import session_name, system_clock
-from events.views.base import fold
-from events.views.cost import Cost, CostView, Payer
-from swarm.cli.recorded import decimal_usd, local_time, recorded, settings_of, zone_of
+from events.views.cost import Cost, Payer
+from swarm.cli.recorded import decimal_usd, local_time, log_errors, require_log, settings_of, zone_of
 from swarm.errors import UsageError, dollars
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ _KEYS: dict[str, Callable[[Payer], str]] = {
     "session": lambda payer: session_name(payer.session),
     "day": lambda payer: payer.day,
 }
+
+_FIELDS: Mapping[str, Sequence[Field]] = {"task": ("session", "task"), "day": ()}
+"""What has to be known of the payer for a key, where it is not the field of its name. The day always is."""
 
 Period = tuple[str, str]
 """The first and the last day, as 2026-11-21."""
@@ -51,11 +54,13 @@ def run(args: argparse.Namespace) -> int:
     output: Output = args.output
     keys = _keys(args.by)
     settings = settings_of(args)
-    view = anyio.run(_fold, settings.log)
+    found = anyio.run(_sums, settings.log, keys)
+    for note in found.notes:
+        output.note(f"{note}; `swarm doctor --fix` makes it anew")
     today = local_time(system_clock(), zone_of(settings)).date()
     period = None if args.period is None else days_of(args.period, today)
-    costs = {payer: cost for payer, cost in view.costs.items() if within(payer, period)}
-    undated = sum(cost.calls for payer, cost in view.costs.items() if not payer.day)
+    costs = {payer: cost for payer, cost in found.costs.items() if within(payer, period)}
+    undated = sum(cost.calls for payer, cost in found.costs.items() if not payer.day)
     if period is not None and undated:
         output.note(f"{undated} calls are left out: their events name no day")
     rows = summed(costs, keys)
@@ -86,9 +91,15 @@ def summed(costs: Mapping[Payer, Cost], keys: Sequence[str]) -> list[tuple[tuple
     return sorted(sums.items(), key=lambda row: (-row[1].nanos, -row[1].calls, row[0]))
 
 
-async def _fold(url: str) -> CostView:
-    async with recorded(url) as log:
-        return await fold(log, CostView())
+async def _sums(url: str, keys: Sequence[str]) -> Costs:
+    """The sums by what the keys are made of. Raises NothingRecorded, LogTrouble."""
+    require_log(url)
+    with log_errors():
+        return await costs_by(url, list(dict.fromkeys(field for key in keys for field in _fields_of(key))))
+
+
+def _fields_of(key: str) -> Sequence[Field]:
+    return _FIELDS[key] if key in _FIELDS else (cast("Field", key),)
 
 
 def _keys(text: str) -> list[str]:

@@ -51,7 +51,23 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         return not self.kinds or any(entry.kind == kind or entry.kind.startswith(kind + ".") for kind in self.kinds)
 
 
+_ACTIONS = """\
+actions:
+  prune --texts-before WHEN         drop the texts of sessions that ended before; events stay
+  archive --before WHEN [--to FILE] cut what is older off into a file that can be read by itself
+WHEN is a date (2026-08-31, its midnight) or an age (90d, 12w)
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _ACTIONS
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("prune", "archive"),
+        metavar="ACTION",
+        help="prune or archive, to make the log small",
+    )
     parser.add_argument("-f", "--follow", action="store_true", help="go on with the events that come, until Ctrl-C")
     parser.add_argument(
         "--session", metavar="ID", help="only of this session, task or step (s412, s412/build, s412/build/2)"
@@ -68,9 +84,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-n", dest="newest", metavar="N", type=int, help="only the newest N")
     parser.add_argument("--texts", action="store_true", help="show the texts that the events refer to")
+    small = parser.add_argument_group("to make the log small")
+    small.add_argument("--texts-before", metavar="WHEN", help="prune: sessions that ended before")
+    small.add_argument("--before", metavar="WHEN", help="archive: events that are older")
+    small.add_argument("--to", metavar="FILE", help="archive: the file to write; default: one beside the log")
+    small.add_argument("--dry-run", action="store_true", help="say what would go, and do nothing")
+    small.add_argument("--yes", action="store_true", help="do it without asking")
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.action is not None:
+        from swarm.cli.smaller import make_smaller
+
+        return make_smaller(args)
+    for option in ("texts_before", "before", "to", "dry_run", "yes"):
+        if getattr(args, option):
+            name = "--" + option.replace("_", "-")
+            raise UsageError(
+                f"swarm log: {name} belongs to `swarm log prune` and `swarm log archive`; name one of them"
+            )
     if args.newest is not None and args.newest < 0:
         raise UsageError(f"-n {args.newest}: the number of events to show is 0 or more")
     try:

@@ -11,22 +11,35 @@ from swarm.errors import UsageError
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Run": {
-        "run": ("swarm.cli.run", "run a task file"),
+        "run": ("swarm.cli.run", "run a task file or a prompt"),
         "resume": ("swarm.cli.resume", "go on with a session that ended early, from the log"),
         "validate": ("swarm.cli.validate", "check task files without running them"),
+        "plan": ("swarm.cli.plan", "show what a task file comes to: order, inputs, roles, checks"),
         "trust": ("swarm.cli.trust", "confirm the shell commands of a task file"),
+    },
+    "Steer": {
+        "cancel": ("swarm.cli.cancel", "end a session or a task for good"),
+        "accept": ("swarm.cli.accept", "accept a task's last draft, whatever was said of it"),
+        "reject": ("swarm.cli.reject", "reject a task's last draft and say why"),
+        "fork": ("swarm.cli.fork", "go on from a point of a recorded session in a new one"),
     },
     "Look": {
         "watch": ("swarm.cli.watch", "watch a running session in the terminal"),
         "replay": ("swarm.cli.replay", "play a recorded session again"),
         "ps": ("swarm.cli.ps", "list sessions and their tasks"),
         "show": ("swarm.cli.show", "show a session, a task or a step"),
+        "why": ("swarm.cli.why", "explain a choice, a refusal, a cost, or how a task ended"),
         "log": ("swarm.cli.log", "print the events of the log"),
         "cost": ("swarm.cli.cost", "say what was spent, on what"),
         "verify": ("swarm.cli.verify", "check that the log is whole and unchanged"),
     },
     "Set up": {
+        "demo": ("swarm.cli.demo", "watch a scripted team at work: no key, no network, no cost"),
+        "init": ("swarm.cli.init", "write a task file to begin with"),
+        "schema": ("swarm.cli.schema", "print the JSON Schema of the task file, for editors"),
+        "doctor": ("swarm.cli.doctor", "look at everything that a run needs, and say what mends it"),
         "config": ("swarm.cli.config", "show the settings and where each comes from"),
+        "completion": ("swarm.cli.completion", "print what a shell completes commands, options and sessions with"),
         "local": ("swarm.cli.local", "list, fetch, remove and serve local models"),
     },
 }
@@ -72,7 +85,7 @@ def top_help(color: bool = False) -> str:
     lines += [f"{bold}usage:{plain} swarm COMMAND [OPTIONS]", "       swarm run --local examples/hello.yaml", ""]
     for group, commands in COMMANDS.items():
         lines.append(f"{bold}{group}{plain}")
-        lines += [f"  {name:<10}{help_}" for name, (_, help_) in commands.items()]
+        lines += [f"  {name:<12}{help_}" for name, (_, help_) in commands.items()]
         lines.append("")
     lines += ["swarm COMMAND --help says more of a command; swarm --version says which version this is."]
     return "\n".join(lines)
@@ -110,7 +123,7 @@ def _unknown(name: str) -> str:
     from difflib import get_close_matches  # only an error needs it
 
     if " " in name and not name.endswith((".yaml", ".yml")):
-        return "a prompt stands in a task file: write `prompt: ...` to a file and say `swarm run FILE`"
+        return 'a prompt needs a command: `swarm run "..."`'
     if name.endswith((".yaml", ".yml")):
         from shlex import quote
 

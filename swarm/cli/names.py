@@ -1,19 +1,23 @@
-"""One way to name a session (`s412`, `412`), a task (`s412/build`) and a step (`s412/build/2`)."""
+"""One way to name things: a session (`s412`, `412`), a task (`s412/build`, `build`) and a step (`s412/build/2`, `build/2`)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from difflib import get_close_matches
 
 import msgspec
 
+from events.lineage import fold_session
 from events.log import EventLog, session_name
+from events.views.tasks import TasksView
 from swarm.errors import UsageError
 
-HELP = "a session (s412), a task (s412/build) or a step (s412/build/2); default: the last session"
+SESSION_HELP = "s412 or 412; default: the last session"
+HELP = "a session (s412), a task (s412/build; of the last session build) or a step (s412/build/2); default: the last session"
 
-_NAME = re.compile(r"s?([0-9]{1,15})(?:/([A-Za-z0-9][A-Za-z0-9_-]{0,63})(?:/([0-9]{1,9}))?)?/?", re.IGNORECASE)
+_TASK = r"(?P<task>[A-Za-z0-9][A-Za-z0-9._-]{0,80})(?:/(?P<step>[0-9]{1,9}))?"
+_WHOLE = re.compile(rf"s?(?P<session>[0-9]{{1,15}})(?:/{_TASK})?/?", re.IGNORECASE)
+_OF_THE_LAST = re.compile(rf"/?{_TASK}/?")
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -36,30 +40,36 @@ class NoSuchThing(UsageError):
         super().__init__(f"there is no {what} in this log; {guess}")
 
 
-def parse_name(text: str) -> Name:
-    """Read a name as people type it. Raises UsageError."""
-    match = _NAME.fullmatch(text.strip())
+def parse_name(text: str, *, last: int) -> Name:
+    """Read a name as people type it; one without a session is of the session `last`.
+
+    What can be a session is one: a task whose id is a number, or begins like s4, is written /4 or s412/4. Raises UsageError.
+    """
+    match = _WHOLE.fullmatch(text.strip()) or _OF_THE_LAST.fullmatch(text.strip())
     if match is None:
         raise UsageError(
-            f"{text!r} names nothing; a session is written s412 or 412, a task s412/build, a step s412/build/2"
+            f"{text!r} names nothing; a session is written s412 or 412, a task s412/build, a step s412/build/2, "
+            "and a task of the last session build"
         )
-    session, task, step = match.groups()
-    return Name(int(session), (task or "").lower(), int(step or 0))
+    found = match.groupdict()
+    return Name(int(found.get("session") or last), (found["task"] or "").lower(), int(found["step"] or 0))
 
 
 async def find(log: EventLog, text: str | None) -> Name:
-    """Return what is named, the last session for None; the session is in the log, its tasks have not been looked at.
+    """Return what is named, the last session for None. It is in the log: the session, its task and its step.
 
-    Raises UsageError where it is no name, NoSuchThing where the log has no such session.
+    Raises UsageError where it is no name, NoSuchThing where the log does not have it.
     """
-    last = await log.last("sessions")
-    if last is None:
+    last = await last_session(log)
+    if not last:
         raise UsageError("no session is recorded in this log yet; begin with `swarm run FILE`")
     if text is None:
-        return Name(last.session)
-    name = parse_name(text)
-    if not await log.read(session=name.session, limit=1) or not name.session:
-        raise NoSuchThing(f"session {session_name(name.session)}", near=f"the last one, {session_name(last.session)}")
+        return Name(last)
+    name = parse_name(text, last=last)
+    if not name.session or not await log.read(session=name.session, limit=1):
+        raise NoSuchThing(f"session {session_name(name.session)}", near=f"the last one, {session_name(last)}")
+    if name.task:
+        await _require_part(log, name)
     return name
 
 
@@ -72,9 +82,17 @@ async def find_session(log: EventLog, text: str | None) -> int:
     return name.session
 
 
-def check_task(name: Name, tasks: Collection[str]) -> None:
-    """Raises NoSuchThing where the session has no task of that name."""
-    if name.task and name.task not in tasks:
+async def last_session(log: EventLog) -> int:
+    """Return the number of the session that was opened last, 0 where there is none."""
+    last = await log.last("sessions")
+    return last.session if last else 0
+
+
+async def _require_part(log: EventLog, name: Name) -> None:
+    tasks = (await fold_session(log, TasksView(), name.session)).of(name.session)
+    if name.task not in tasks:
         near = get_close_matches(name.task, list(tasks), n=1)
-        listed = ", ".join(f"{session_name(name.session)}/{task}" for task in (near or list(tasks)[:5]))
+        listed = ", ".join(str(Name(name.session, task)) for task in (near or list(tasks)[:5]))
         raise NoSuchThing(f"task {name.task} in session {session_name(name.session)}", near=listed)
+    if name.step > len(tasks[name.task].steps):
+        raise NoSuchThing(f"step {name.step} in task {Name(name.session, name.task)}")

@@ -55,13 +55,8 @@ class _Parser(argparse.ArgumentParser):
 
 def run_command(name: str, module: str, help_: str, words: list[str]) -> int:
     """Import the module of a command, read its words and run it. Raises UsageError where the words make no sense."""
-    prog = f"swarm {name}"
-    options, own_words = _take_shared(shared_options(prog), words)
-    description = f"{help_[0].upper()}{help_[1:]}."
-    parser = _Parser(prog=prog, description=description, formatter_class=_Formatter, allow_abbrev=False)
-    command = cast("Command", importlib.import_module(module))
-    command.add_arguments(parser)
-    add_shared(parser)  # behind the command's own, in its help, too
+    options, own_words = _take_shared(shared_options(f"swarm {name}"), words)
+    parser, command = parser_of(name, module, help_)
     try:
         args, unknown = parser.parse_known_args(own_words, options)
     except SystemExit:  # argparse has printed the help
@@ -76,6 +71,16 @@ def run_command(name: str, module: str, help_: str, words: list[str]) -> int:
         json=args.json, quiet=args.quiet, verbose=args.verbose, color=args.color, no_input=args.no_input
     )
     return command.run(args)
+
+
+def parser_of(name: str, module: str, help_: str) -> tuple[argparse.ArgumentParser, Command]:
+    """Import the module of a command; return what reads its words, the shared options included, and the module."""
+    description = f"{help_[0].upper()}{help_[1:]}."
+    parser = _Parser(prog=f"swarm {name}", description=description, formatter_class=_Formatter, allow_abbrev=False)
+    command = cast("Command", importlib.import_module(module))
+    command.add_arguments(parser)
+    add_shared(parser)  # behind the command's own, in its help, too
+    return parser, command
 
 
 def shared_options(prog: str) -> argparse.ArgumentParser:

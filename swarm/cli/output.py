@@ -110,8 +110,13 @@ class Output:
         await anyio.wait_readable(sys.stdin)  # a terminal hands over whole lines, so reading one does not wait
         return self._said_yes()
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is somebody to ask."""
+        return not self.no_input and sys.stdin.isatty() and sys.stderr.isatty()
+
     def _ask(self, question: str, remedy: str) -> None:
-        if self.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not self.can_ask:
             raise ConfirmationNeeded(question, remedy=remedy)
         write_aside(_broken(f"{_harmless(question)} [y/N] ", self.width))
 

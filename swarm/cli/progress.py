@@ -14,12 +14,12 @@ import anyio
 
 from events.log import Entry
 from events.types.any import kind_of
-from events.types.call import CallFailed, CallReserved, CallUnknown
-from events.types.task import StepAccepted, StepDrafted, StepPlanned, StepRejected, TaskAccepted
+from events.types.call import BudgetMarked, CallFailed, CallReserved, CallUnknown
+from events.types.task import StepAccepted, StepDrafted, StepPlanned, StepRejected, TaskAccepted, TaskExpanded
 from events.views.tasks import TaskState, TasksView
 from swarm.cli.output import Output, counted
 from swarm.cli.streams import write_aside
-from swarm.errors import dollars
+from swarm.errors import amount, dollars
 from tui.words import status_of, visible
 
 Mode = Literal["auto", "live", "plain", "json", "none"]
@@ -30,8 +30,8 @@ MOST_LINES = 6
 MOST_ACCEPTED = 20
 """Up to so many tasks each has a last line of its own; of more only those that were not accepted."""
 
-GLYPHS = {"open": "●", "accepted": "✔", "failed": "✘", "halted": "‖", "cancelled": "⊘"}
-STYLES = {"accepted": "green", "failed": "red", "halted": "yellow", "cancelled": "dim"}
+GLYPHS = {"open": "●", "accepted": "✔", "failed": "✘", "halted": "‖", "cancelled": "⊘", "skipped": "⊝"}
+STYLES = {"accepted": "green", "failed": "red", "halted": "yellow", "cancelled": "dim", "skipped": "dim"}
 
 
 class Progress(Protocol):
@@ -159,7 +159,7 @@ class Live(Silent):
     def observe(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self._view.apply(entry)
-            if isinstance(entry.event, StepRejected):
+            if isinstance(entry.event, StepRejected | BudgetMarked):
                 self._above(change_of(entry))
         self._dirty = True
 
@@ -247,8 +247,14 @@ def change_of(entry: Entry) -> str:
             return f"● {name}  drafted by {model}, attempt {entry.attempt}"
         case StepRejected(reason=reason):
             return f"↻ {name}  attempt {entry.attempt} rejected: {reason}"
-        case StepAccepted(unjudged=unjudged, judge=judge):
-            return f"✔ {name}  {'unjudged: only its form was looked at' if unjudged else f'accepted {_by(judge)}'}"
+        case StepAccepted(unjudged=unjudged, judge=judge, by=by):
+            return (
+                f"✔ {name}  {'unjudged: only its form was looked at' if unjudged else f'accepted {_by(by or judge)}'}"
+            )
+        case TaskExpanded(children=children):
+            return f"● {name}  to be done for {counted(len(children), 'item')}"
+        case BudgetMarked():
+            return f"! {marked(entry.event)}"
         case TaskAccepted(outputs=outputs) if outputs:
             return f"✔ {entry.task}  wrote {', '.join(output.path for output in outputs)}"
         case _:
@@ -257,10 +263,18 @@ def change_of(entry: Entry) -> str:
 
 def _ended(entry: Entry) -> str:
     kind = kind_of(entry.event)
-    if kind in ("task.failed", "task.halted", "task.cancelled"):
+    if kind in ("task.failed", "task.halted", "task.cancelled", "task.skipped"):
         status = kind.removeprefix("task.")
         return f"{GLYPHS[status]} {entry.task}  {status}: {getattr(entry.event, 'reason', '')}"
     return ""
+
+
+def marked(event: BudgetMarked) -> str:
+    """How much of a cap is spent, in one line."""
+    return (
+        f"{event.percent} % of the budget of {event.scope} is spent: "
+        f"{amount(event.used, event.unit)} of {amount(event.cap, event.unit)}"
+    )
 
 
 def _by(judge: str) -> str:
@@ -292,7 +306,7 @@ def counts(tasks: Sequence[TaskState]) -> str:
     """How far a run is, in one line."""
     ended = {status: sum(task.status == status for task in tasks) for status in GLYPHS}
     said = [f"{ended['accepted']} of {len(tasks)} accepted"]
-    said += [f"{ended[status]} {status}" for status in ("failed", "halted", "cancelled") if ended[status]]
+    said += [f"{ended[status]} {status}" for status in ("failed", "halted", "cancelled", "skipped") if ended[status]]
     said.append(f"{sum(task.tokens for task in tasks):,} tokens")
     said.append(dollars(sum(task.cost_nanos for task in tasks)))
     return ", ".join(said)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 
+from events.lineage import fold_session
 from events.log import EventLog, session_name, system_clock
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
     from swarm.cli.output import Cell, Output
 
 SHOWN = 10  # sessions without --all; running ones are shown in any case
-_MARKS = {"accepted": "✔", "failed": "✘", "halted": "‖", "cancelled": "⊘", "running": "●", "waiting": "○"}
+_MARKS = {
+    "accepted": "✔",
+    "failed": "✘",
+    "halted": "‖",
+    "cancelled": "⊘",
+    "skipped": "⊝",
+    "running": "●",
+    "waiting": "○",
+}
 _LONGEST_TITLE = 40
 
 
@@ -84,6 +93,9 @@ async def listed(log: EventLog, *, now: int) -> list[Listed]:
     """All sessions of the log, the newest first."""
     both = await fold(log, _Both(SessionsView(), TasksView()))
     sessions = sorted(both.sessions.sessions.values(), key=lambda session: -session.number)
+    for one in sessions:
+        if one.parent:
+            both.tasks.tasks.update((await fold_session(log, TasksView(), one.number)).tasks)
     return [Listed(one, state_of(one, now=now), tuple(both.tasks.of(one.number).values())) for one in sessions]
 
 

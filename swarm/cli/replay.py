@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from swarm.cli.names import find_session
+from swarm.cli.names import SESSION_HELP, find_session
 from swarm.cli.output import Output, counted
 from swarm.cli.recorded import log_errors, recorded, settings_of
 from swarm.errors import UsageError, dollars
@@ -16,7 +16,7 @@ from swarm.replay import Replayed, replay
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("session", nargs="?", metavar="SESSION", help="s412; default: the last session")
+    parser.add_argument("session", nargs="?", metavar="SESSION", help=SESSION_HELP)
     parser.add_argument("--until", type=int, metavar="POSITION", help="stop behind this position of the log")
 
 

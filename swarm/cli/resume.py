@@ -14,6 +14,8 @@ import msgspec
 from events.log import EventLog, open_log, session_name
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
+from events.views.standing import standing
+from events.views.tasks import TasksView
 from swarm.cli.names import find_session
 from swarm.cli.output import Output
 from swarm.cli.recorded import NothingRecorded, log_errors, require_log
@@ -21,15 +23,19 @@ from swarm.cli.run import budget_of
 from swarm.cli.running import (
     add_model_arguments,
     carry_out,
+    refuse_paid,
     require_endpoint,
     roster_of,
     secrets_of,
     tell,
     tell_small,
 )
+from swarm.cycle import TAKEN_UP
 from swarm.owner import exists
+from swarm.roster import is_other_log
 from swarm.session import Result, recorded_plan, resume_session
 from swarm.settings.load import Loaded, load_settings
+from swarm.task import Task
 
 if TYPE_CHECKING:
     from swarm.dispatch import Faces
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "session", nargs="?", metavar="SESSION", help="s412; default: the last one that is not finished"
+        "session", nargs="?", metavar="SESSION", help="s412 or 412; default: the last one that is not finished"
     )
     parser.add_argument(
         "--take-over", action="store_true", help="take it from an owner that lives, for example a stopped one"
@@ -70,7 +76,7 @@ async def _resume(args: argparse.Namespace) -> int:
                     else f"{session_name(state.number)} is finished"
                 )
                 return _nothing(output, state, f"{said}; there is nothing to resume")
-            plan = await _plan(args, log, state, loaded, output)
+            plan = await plan_of_today(args, log, state, loaded, output)
             secrets = secrets_of(loaded.settings)
 
             async def session(faces: Faces) -> Result:
@@ -85,7 +91,7 @@ async def _resume(args: argparse.Namespace) -> int:
                 )
 
             result, code = await carry_out(args, output, session)
-    tell(result, output, code)
+    tell(result, output, code, log=args.log)
     return code
 
 
@@ -100,16 +106,21 @@ def _nothing(output: Output, state: SessionState | None, said: str) -> int:
 
 async def _session(log: EventLog, name: str | None) -> SessionState | None:
     """The session that is named; else the last that is not finished, one without a living owner first."""
-    sessions = (await fold(log, SessionsView())).sessions
-    if name is not None:
-        return sessions[await find_session(log, name)]
-    unfinished = [state for state in sessions.values() if not state.finished]
+    number = await find_session(log, name) if name is not None else await _unfinished(log)
+    return (await fold(log, SessionsView(), session=number)).sessions[number] if number else None
+
+
+async def _unfinished(log: EventLog) -> int:
+    """The number of that session, 0 where there is none."""
+    known = (await standing(log)).standing.claims
     now = time.time_ns() // 1000
-    free = [state for state in unfinished if state.claim is None or not exists(state.claim, now)]
-    return max(free or unfinished, key=lambda state: state.number, default=None)
+    free = [each for each in known.unfinished if each not in known.claims or not exists(known.claims[each], now)]
+    return max(free or known.unfinished, default=0)
 
 
-async def _plan(args: argparse.Namespace, log: EventLog, state: SessionState, loaded: Loaded, output: Output) -> Plan:
+async def plan_of_today(
+    args: argparse.Namespace, log: EventLog, state: SessionState, loaded: Loaded, output: Output
+) -> Plan:
     """The recorded plan, with what the command line says instead."""
     settings = loaded.settings
     plan = msgspec.structs.replace(
@@ -128,5 +139,17 @@ async def _plan(args: argparse.Namespace, log: EventLog, state: SessionState, lo
         )
     if args.yes:
         plan = msgspec.structs.replace(plan, paid_confirmed=True)
+    own_cap = plan.session_nanos is not None or (plan.task_caps and await _each_is_capped(log, state.number))
+    plan = msgspec.structs.replace(
+        plan, roster=refuse_paid(plan.roster, own_cap, is_other_log(loaded, Path.cwd(), os.environ), output)
+    )
     tell_small(plan.roster, output)
     return plan
+
+
+async def _each_is_capped(log: EventLog, session: int) -> bool:
+    """Whether each task of a session that is left to do has a cap in dollars of its own."""
+    tasks = (await fold(log, TasksView(), session=session)).of(session).values()
+    left = [task for task in tasks if task.status == "open" or task.cause in TAKEN_UP]
+    specs = [msgspec.json.decode(await log.text(task.spec.ref, at=task.spec.at), type=Task) for task in left]
+    return all(spec.budget is not None and spec.budget.usd_nanos is not None for spec in specs)

@@ -1,16 +1,19 @@
-"""`swarm run FILE`: the main job."""
+"""`swarm run FILE`, `swarm run -`, `swarm run "prompt"`: the main job."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
 
-from events.log import open_log
+from events.log import EventLog, open_log
+from swarm.cli.given import STDIN, Given, only, overrides_of, read_given
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors
 from swarm.cli.running import (
@@ -23,18 +26,36 @@ from swarm.cli.running import (
     tell_small,
 )
 from swarm.errors import UsageError
-from swarm.plan import Plan
+from swarm.plan import Plan, is_capped, plan_of
+from swarm.roster import is_other_log
 from swarm.session import Result, run_file
 from swarm.settings.load import Loaded, load_settings
 
 if TYPE_CHECKING:
-    from swarm.connect import Roster
     from swarm.dispatch import Faces
     from swarm.task import Budget, TaskFile
 
 
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """What is run, by which rules, with which models; nothing was called yet."""
+
+    given: Given
+    whole: TaskFile  # as it was written, before `--only`: its commands are what a person confirms
+    plan: Plan
+    loaded: Loaded
+    redact: Callable[[str], str]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a task file")
+    parser.add_argument(
+        "what", metavar="FILE", help='a task file, - for one from a pipe, or what is to be done: "Say hello."'
+    )
+    parser.add_argument(
+        "--set", metavar="K=V", action="append", default=[], help="give a variable of the file a value; repeatable"
+    )
+    parser.add_argument(
+        "--only", metavar="ID", action="append", default=[], help="run this task and what it needs; repeatable"
+    )
     parser.add_argument(
         "--local", action="store_true", help="use nothing but the embedded model; gets it where it is missing"
     )
@@ -42,63 +63,92 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--local-model", metavar="NAME", help="with --local: a name that `swarm local list` shows, or a GGUF file"
     )
     parser.add_argument("--trust", action="store_true", help="confirm the file's shell commands")
+    parser.add_argument(
+        "--detach", action="store_true", help="run it in the background and say how to watch and to end it"
+    )
     add_model_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    return anyio.run(_run, args)
+    from swarm.cli.main import COMMANDS
 
-
-async def _run(args: argparse.Namespace) -> int:
-    from swarm.cli.trust import require_trust
-    from swarm.taskfile.read import load_task_file
-
-    output: Output = args.output
     if args.local_model and not args.local:
         raise UsageError("--local-model goes with --local")
-    path = Path(args.file)
-    file = _with_budget(load_task_file(path), args.budget)
-    loaded = load_settings(Path.cwd(), environ=os.environ, flags={"log": args.log} if args.log else {})
-    secrets = secrets_of(loaded.settings)
-    roster = await roster_of(args, loaded, output, local=args.local)
-    own_cap = _has_own_cap(file)
-    roster = refuse_paid(roster, own_cap, _is_other_log(loaded), output)
-    plan = plan_of(loaded, roster, confirmed=args.yes or own_cap or _day_is_set(loaded))
-    tell_small(roster, output)
-    source = await anyio.Path(path).read_text("utf-8", "replace")
+    if args.what == "-" and sys.stdin.isatty():
+        args.output.note("reading from the terminal: a task file or what is to be done, then Ctrl-D")
+    commands = [name for group in COMMANDS.values() for name in group]
+    given = read_given(args.what, overrides=overrides_of(args.set), commands=commands)
+    return anyio.run(_detached if args.detach else _run, args, given)
+
+
+async def _run(args: argparse.Namespace, given: Given) -> int:
+    output: Output = args.output
+    prepared = await _prepared(args, given)
     with log_errors():
-        async with open_log(loaded.settings.log) as log:
-            await require_trust(log, file, trusted=args.trust, output=output, redact=secrets.redact)
+        async with open_log(prepared.loaded.settings.log) as log:
+            await _require_trust(log, prepared, args)
 
             async def session(faces: Faces) -> Result:
                 return await run_file(
                     log,
-                    file,
-                    plan,
+                    prepared.given.file,
+                    prepared.plan,
                     root=Path.cwd(),
                     environ=os.environ,
                     faces=faces,
-                    secrets=secrets,
-                    source=source,
+                    secrets=secrets_of(prepared.loaded.settings),
+                    source=given.source,
+                    type_=given.type,
                     say=output.note,
                 )
 
             result, code = await carry_out(args, output, session)
-    tell(result, output, code)
+    tell(result, output, code, log=args.log)
     return code
 
 
-def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool) -> Plan:
-    """The rules of a session from the settings."""
-    settings = loaded.settings
-    return Plan(
-        roster=roster,
-        day_nanos=settings.budget.day_nanos,
-        time_zone=settings.time_zone,
-        on_unknown=settings.on_unknown,
-        judge=settings.judge,
-        tries=settings.calls.tries,
-        paid_confirmed=confirmed,
+async def _detached(args: argparse.Namespace, given: Given) -> int:
+    """Ask what has to be asked, then leave the run to a process of its own."""
+    from swarm.cli.detach import confirm_paid, launch, tell_launch
+
+    output: Output = args.output
+    prepared = await _prepared(args, given)
+    with log_errors():
+        async with open_log(prepared.loaded.settings.log) as log:
+            await _require_trust(log, prepared, args)
+            paid = confirm_paid(prepared.plan, output)
+            launched = await launch(log, args, stdin=given.piped, paid=paid)
+    if isinstance(launched, int):
+        return launched
+    tell_launch(launched, args, output)
+    return 0
+
+
+async def _prepared(args: argparse.Namespace, given: Given) -> Prepared:
+    output: Output = args.output
+    whole = _with_budget(given.file, args.budget)
+    file = only(whole, args.only) if args.only else whole
+    loaded = load_settings(Path.cwd(), environ=os.environ, flags={"log": args.log} if args.log else {})
+    roster = await roster_of(args, loaded, output, local=args.local)
+    own_cap = is_capped(file)
+    roster = refuse_paid(roster, own_cap, is_other_log(loaded, Path.cwd(), os.environ), output)
+    tell_small(roster, output)
+    return Prepared(
+        given=msgspec.structs.replace(given, file=file),
+        whole=whole,
+        plan=plan_of(loaded, roster, confirmed=args.yes or own_cap),
+        loaded=loaded,
+        redact=secrets_of(loaded.settings).redact,
+    )
+
+
+async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> None:
+    from swarm.cli.trust import require_trust
+
+    piped = prepared.whole.path == STDIN
+    remedy = "look at them and run it with `--trust`" if piped else ""
+    await require_trust(
+        log, prepared.whole, trusted=args.trust, output=args.output, redact=prepared.redact, remedy=remedy
     )
 
 
@@ -117,18 +167,3 @@ def budget_of(text: str) -> Budget:
         return parse_budget(text)
     except ValueError as error:
         raise UsageError(f"--budget {text}: {error}") from error
-
-
-def _has_own_cap(file: TaskFile) -> bool:
-    """Whether money is capped by the file itself: as a whole, or in each of its tasks."""
-    if file.budget is not None and file.budget.usd_nanos is not None:
-        return True
-    return all(task.budget is not None and task.budget.usd_nanos is not None for task in file.tasks)
-
-
-def _day_is_set(loaded: Loaded) -> bool:
-    return loaded.origins["budget", "day_usd"].kind != "default"
-
-
-def _is_other_log(loaded: Loaded) -> bool:
-    return loaded.origins["log",].kind in ("flag", "environment")

@@ -5,38 +5,36 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from importlib.util import find_spec
+from collections.abc import Awaitable, Callable, Sequence
+from shlex import quote
 from typing import Any
 
 import anyio
 import msgspec
 
+from events.log import Entry, LogError, session_name
 from swarm.cli.output import Declined, Output, counted
 from swarm.cli.progress import MODES, Progress, progress_of
 from swarm.cli.recorded import decimal_usd
 from swarm.connect import EMBEDDED, Roster, embedded_model, endpoint
+from swarm.cycle import TAKEN_UP
 from swarm.dispatch import Faces
 from swarm.errors import ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
 from swarm.redact import Secrets
-from swarm.session import TAKEN_UP, Result, TaskResult
-from swarm.settings.load import Loaded, ModelConfig, ProviderConfig, Settings, available_models, data_dir
+from swarm.roster import found_here, free_part, roster_from, settings_secrets
+from swarm.session import Result, TaskResult
+from swarm.settings.load import Loaded, ModelConfig, ProviderConfig, Settings
 
 CONFIRM_PAID = "set a budget in the task file (`budget: $0.10`), or say `--yes`"
+CAP_IT = "give this run a cap in dollars, such as `--budget $0.10`"
 MOST_NAMED = 10
 
 
-class NoModelHere(SwarmError):
-    """Nothing is set up that could work."""
+class LogFailed(SwarmError):
+    """The log failed while a session ran; what it acknowledged is there, and the session can go on from it."""
 
-    exit_code = 4
-
-    def __init__(self) -> None:
-        super().__init__(
-            "there is no model to work with: no key is set, no server is named and no local model is here; "
-            "try the small one that runs on this machine (`--local`), set a key such as OPENROUTER_API_KEY, "
-            "or name a server (`--endpoint http://127.0.0.1:11434/v1`)"
-        )
+    def __init__(self, why: LogError, *, resume: str) -> None:
+        super().__init__(f"{why}; after that go on with `{resume}`: what was acknowledged before is kept")
 
 
 class EndpointSilent(SwarmError):
@@ -61,8 +59,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def secrets_of(settings: Settings) -> Secrets:
-    named = {provider.key_env for provider in settings.providers.values() if provider.key_env}
-    return Secrets.from_environ(os.environ, extra_names=named)
+    return settings_secrets(settings, os.environ)
 
 
 async def roster_of(args: argparse.Namespace, loaded: Loaded, output: Output, *, local: bool = False) -> Roster:
@@ -82,21 +79,8 @@ async def roster_of(args: argparse.Namespace, loaded: Loaded, output: Output, *,
         embedded, pair = await _embedded(args, output)
         pairs = [pair]
     else:
-        pairs = available_models(settings, os.environ)
-        found = _pulled()
-        if found is not None:
-            embedded, pair = found
-            pairs.append(pair)
-    if not pairs:
-        raise NoModelHere
-    providers = {provider.name: provider for _, provider in pairs}
-    return Roster(
-        models=tuple(model for model, _ in pairs),
-        providers=tuple(providers.values()),
-        embedded=embedded,
-        transport=settings.transport,
-        timeout_s=settings.calls.timeout_s,
-    )
+        return found_here(settings, os.environ)
+    return roster_from(pairs, settings, embedded=embedded)
 
 
 def require_endpoint(args: argparse.Namespace) -> None:
@@ -130,21 +114,6 @@ async def _embedded(args: argparse.Namespace, output: Output) -> tuple[str, tupl
     return str(model.path), row
 
 
-def _pulled() -> tuple[str, tuple[ModelConfig, ProviderConfig]] | None:
-    """The largest embedded model that was pulled before, where it can be run."""
-    folder = data_dir(os.environ) / "models"
-    if not folder.is_dir() or find_spec("xllamacpp") is None:
-        return None
-    from swarm.models.catalogue import CATALOGUE, pulled_path
-
-    for model in sorted(CATALOGUE, key=lambda model: -model.size_bytes):
-        path = pulled_path(model, folder)
-        if path is not None:
-            row = embedded_model(model.name, path, context_tokens=model.context_tokens, may_judge=model.may_judge)
-            return str(path), row
-    return None
-
-
 def tell_small(roster: Roster, output: Output) -> None:
     """Say what can be expected where nothing but the embedded model works."""
     small = [model.name for model in roster.models if model.provider == EMBEDDED]
@@ -158,11 +127,21 @@ def tell_small(roster: Roster, output: Output) -> None:
 async def carry_out(
     args: argparse.Namespace, output: Output, session: Callable[[Faces], Awaitable[Result]]
 ) -> tuple[Result, int]:
-    """Run a session under a display and under Ctrl-C; return its result and the exit code."""
+    """Run a session under a display and under Ctrl-C; return its result and the exit code.
+
+    Raises what the session raises; LogFailed for what the log says once the session is open.
+    """
     progress = progress_of(args.progress, output)
+    opened: list[int] = []
+
+    def recall(entries: Sequence[Entry]) -> None:
+        opened.extend(entry.session for entry in entries[:1])
+        progress.recall(entries)
+
     faces = Faces(
         observe=progress.observe,
-        recall=progress.recall,
+        recall=recall,
+        say=output.note,
         confirm=_confirmation(args, output, progress),
         stop=anyio.Event(),
         abort=anyio.Event(),
@@ -176,7 +155,11 @@ async def carry_out(
             result = await session(faces)
             beside.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        raise gravest(group) from group
+        error = gravest(group)
+        if isinstance(error, LogError) and opened:
+            resume = to_type("resume", session_name(opened[0]), log=args.log)
+            raise LogFailed(error, resume=resume) from group
+        raise error from group
     finally:
         progress.close()
     assert result is not None, "the block is left with a result or with an error"
@@ -215,7 +198,12 @@ def _confirmation(args: argparse.Namespace, output: Output, progress: Progress) 
     return confirm
 
 
-def tell(result: Result, output: Output, code: int) -> None:
+def to_type(*words: str, log: str | None) -> str:
+    """The command with these words as a person types it, on the log that the command line named."""
+    return " ".join(["swarm", *words, *(["--log", quote(log)] if log else [])])
+
+
+def tell(result: Result, output: Output, code: int, *, log: str | None) -> None:
     """Write the result: texts on stdout, what they cost and how to go on on stderr."""
     if output.json:
         output.document("swarm.run/1", _document(result, code))
@@ -235,13 +223,13 @@ def tell(result: Result, output: Output, code: int) -> None:
     )
     output.detail(f"head {result.head} (keep it for `swarm verify --head`)")
     if any(task.status == "open" or task.cause in TAKEN_UP for task in result.tasks):
-        output.note(f"go on with: swarm resume {result.session}")
+        output.note(f"go on with: {to_type('resume', result.session, log=log)}")
     failed = [task.name for task in result.tasks if task.status == "failed" and task.cause not in TAKEN_UP]
     if failed:
         named = ", ".join(failed[:MOST_NAMED]) + (
             f" and {len(failed) - MOST_NAMED} more" if failed[MOST_NAMED:] else ""
         )
-        output.note(f"failed: {named}; see why with: swarm show {result.session}/{failed[0]}")
+        output.note(f"failed: {named}; see why with: {to_type('why', f'{result.session}/{failed[0]}', log=log)}")
 
 
 def _texts(result: Result, output: Output) -> None:
@@ -270,19 +258,19 @@ def _task(task: TaskResult) -> dict[str, Any]:
 
 
 def refuse_paid(roster: Roster, own_cap: bool, other_log: bool, output: Output) -> Roster:
-    """A cap holds within one log: on another one only what has a cap of its own may be paid."""
-    if not other_log:
-        return roster
-    paid = [model for model in roster.models if model.price is None or not model.price.is_free]
-    if not paid or own_cap:
+    """A cap holds within one log: on another one only what has a cap of its own may be paid.
+
+    Raises ConfirmationNeeded where nothing is left.
+    """
+    free = free_part(roster)
+    if not other_log or own_cap or free == roster:
         return roster
     output.note(
         "this is not the log of your settings: its caps are its own, so nothing paid takes part without a budget",
         "yellow",
     )
-    free = tuple(model for model in roster.models if model not in paid)
-    if not free:
+    if not free.models:
         raise ConfirmationNeeded(
-            "Every model is paid, and the caps of your own log do not hold on another one.", remedy=CONFIRM_PAID
+            "Every model is paid, and the caps of your own log do not hold on another one.", remedy=CAP_IT
         )
-    return msgspec.structs.replace(roster, models=free)
+    return free

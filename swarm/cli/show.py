@@ -7,23 +7,20 @@ import sys
 from typing import TYPE_CHECKING
 
 import anyio
-import msgspec
 
 from events.log import EventLog, system_clock
 from events.types.task import StepRejected
-from events.views.attempts import Attempt, AttemptsView
-from events.views.base import fold
-from events.views.sessions import SessionsView
-from events.views.tasks import Place, StepState, TaskState, TasksView
-from swarm.cli.names import HELP, Name, NoSuchThing, check_task, find
+from events.views.attempts import Attempt
+from events.views.tasks import Place, StepState, TaskState
+from swarm.cli.names import HELP, Name, NoSuchThing, find
 from swarm.cli.ps import Listed
 from swarm.cli.recorded import recorded, settings_of, text_of
 from swarm.cli.sessions import state_of
 from swarm.cli.streams import write_result
 from swarm.errors import SwarmError, UsageError
+from swarm.insight.story import read_story
 
 if TYPE_CHECKING:
-    from events.log import Entry
     from swarm.cli.output import Output
 
 
@@ -32,19 +29,6 @@ class NoResult(SwarmError):
 
     def __init__(self, name: Name, *, because: str) -> None:
         super().__init__(f"{name} has no result: {because}; `swarm show {name}` tells more")
-
-
-class _Story(msgspec.Struct):
-    """What is folded to show a session or a part of it."""
-
-    sessions: SessionsView
-    tasks: TasksView
-    attempts: AttemptsView
-
-    def apply(self, entry: Entry) -> None:
-        self.sessions.apply(entry)
-        self.tasks.apply(entry)
-        self.attempts.apply(entry)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,14 +46,10 @@ def run(args: argparse.Namespace) -> int:
 async def _show(args: argparse.Namespace) -> None:
     async with recorded(settings_of(args).log) as log:
         name = await find(log, args.id)
-        story = await fold(log, _Story(SessionsView(), TasksView(), AttemptsView()), session=name.session)
-        session = story.sessions.sessions.get(name.session)
+        story = await read_story(log, name.session)
+        session, tasks = story.session, story.tasks
         if session is None:
             raise NoSuchThing(f"session s{name.session}")
-        tasks = story.tasks.of(name.session)
-        check_task(name, tasks)
-        if name.step and name.step > len(tasks[name.task].steps):
-            raise NoSuchThing(f"step {name.step} in task {Name(name.session, name.task)}")
         if args.text:
             await _print_text(log, name, tasks)
         elif name.task:

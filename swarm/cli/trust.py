@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from events.log import EventLog, NewEvent, open_log
-from events.types.session import FileTrusted
+from events.log import EventLog, open_log
 from swarm.cli.output import Declined, Output, counted
 from swarm.cli.recorded import log_errors, settings_of
 from swarm.cli.running import secrets_of
+from swarm.confirmed import is_trusted, record_trust
 
 if TYPE_CHECKING:
     from swarm.task import TaskFile
-
-TOPIC = "trust"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,42 +70,26 @@ def show_commands(file: TaskFile, output: Output, redact: Callable[[str], str]) 
 
 
 async def require_trust(
-    log: EventLog, file: TaskFile, *, trusted: bool, output: Output, redact: Callable[[str], str]
+    log: EventLog,
+    file: TaskFile,
+    *,
+    trusted: bool,
+    output: Output,
+    redact: Callable[[str], str],
+    remedy: str = "",
 ) -> None:
     """See that a person confirmed the file's commands; ask where one can be asked.
 
-    Raises ConfirmationNeeded, Declined. `trusted` says that the command line confirms them.
+    Raises ConfirmationNeeded, Declined. `trusted` says that the command line confirms them, `remedy` how else they can be.
     """
     if not file.commands or await is_trusted(log, file):
         return
     if not trusted:
         show_commands(file, output, redact)
         question = f"The commands of {file.path} were not confirmed before. Run them?"
-        remedy = f"look at them and say `swarm trust {quote(file.path)}`, or run it with `--trust`"
+        remedy = remedy or f"look at them and say `swarm trust {quote(file.path)}`, or run it with `--trust`"
         if not output.confirm(question, remedy=remedy):
             raise Declined(
                 "The commands were not confirmed, nothing was run", remedy=f"to run them after all, {remedy}"
             )
     await record_trust(log, file, redact)
-
-
-async def is_trusted(log: EventLog, file: TaskFile) -> bool:
-    """Whether these commands, wherever the file lies, were confirmed before."""
-    position = 0
-    while entries := await log.read(after=position, topic=TOPIC):
-        position = entries[-1].position
-        if any(
-            isinstance(entry.event, FileTrusted) and entry.event.digest == file.commands_digest for entry in entries
-        ):
-            return True
-    return False
-
-
-async def record_trust(log: EventLog, file: TaskFile, redact: Callable[[str], str]) -> None:
-    await log.append([NewEvent(event=_trusted(file, redact), topic=TOPIC)])
-
-
-def _trusted(file: TaskFile, redact: Callable[[str], str]) -> FileTrusted:
-    """The confirmation: its digest is of the commands as they stand in the file, what is shown of them has no secrets."""
-    commands = tuple(redact(command) for command in file.commands)
-    return FileTrusted(digest=file.commands_digest, path=str(Path.cwd() / file.path), commands=commands)

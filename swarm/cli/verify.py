@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -24,6 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a head that was kept from an earlier run: say whether the log still has everything up to it",
     )
 
+    parser.add_argument(
+        "--with",
+        dest="archives",
+        metavar="FILE",
+        nargs="+",
+        default=[],
+        help="archives of what was before, where they are no longer beside the log",
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     output: Output = args.output
@@ -31,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     url = settings_of(args).log
     require_log(url)
     with log_errors():
-        report = anyio.run(_verify, url, kept)
+        report = anyio.run(_verify, url, kept, [Path(file) for file in args.archives])
     if output.json:
         output.document("swarm.verify/1", _document(report, url))
     else:
@@ -39,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
     return 0 if report.ok else 1
 
 
-async def _verify(url: str, kept: Head | None) -> Report:
-    return await verify_log(url, kept=kept)
+async def _verify(url: str, kept: Head | None, archives: Sequence[Path]) -> Report:
+    return await verify_log(url, kept=kept, archives=archives)
 
 
 def _kept(text: str) -> Head:
@@ -58,6 +69,12 @@ def _tell(report: Report, url: str, output: Output) -> None:
     read = (
         f"{counted(report.events, 'event')} in {counted(report.batches, 'batch')} and {counted(report.texts, 'text')}"
     )
+    if report.dropped:
+        output.note(f"{counted(report.dropped, 'text')} were dropped by `swarm log prune`; only their digests are left")
+    for file in report.archives:
+        output.note(f"what was before is in {file}, which was read, too, and joins")
+    if report.elsewhere:
+        output.note(f"what was before is in {report.elsewhere}, which is not there; name it with --with FILE")
     if report.ok:
         output.line(f"✔ {url} is as it was written: {read} were read", "green")
         output.line(f"head {report.head}")
@@ -76,6 +93,9 @@ def _document(report: Report, url: str) -> dict[str, object]:
         "events": report.events,
         "batches": report.batches,
         "texts": report.texts,
+        "dropped": report.dropped,
+        "archives": list(report.archives),
+        "elsewhere": report.elsewhere or None,
         "head": str(report.head),
         "problems": [{"where": problem.where, "what": problem.what} for problem in report.problems],
     }

@@ -12,7 +12,7 @@ import msgspec
 
 from events.log import EventLog, TextMissing, session_name, system_clock
 from events.views.sessions import SessionState
-from swarm.cli.names import find_session
+from swarm.cli.names import SESSION_HELP, find_session, last_session
 from swarm.cli.recorded import presence_of, recorded, settings_of, zone_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
@@ -31,9 +31,7 @@ _MOST_FPS = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "session", nargs="?", metavar="SESSION", help="the session to watch (s412); default: the last one"
-    )
+    parser.add_argument("session", nargs="?", metavar="SESSION", help=SESSION_HELP)
     parser.add_argument(
         "--fps", type=float, default=8.0, help="how often a second the screen is drawn at most; default: 8"
     )
@@ -57,8 +55,8 @@ async def _watch(args: argparse.Namespace) -> str:
     """Show the screen until somebody leaves; return the trouble that reading came to an end with."""
     settings = settings_of(args)
     async with recorded(settings.log) as log:
-        empty = await log.last("sessions") is None
-        session = 0 if empty and not args.session else await find_session(log, args.session)
+        empty = not args.session and not await last_session(log)
+        session = 0 if empty else await find_session(log, args.session)
         app = watch_app(log, session, settings, fps=args.fps)
         await app.run_async()
         return app.reader.trouble

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import os
-import posixpath
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
-from itertools import islice
 from pathlib import Path
 
 import msgspec
 
-from swarm.errors import UsageError
-from swarm.paths import confined
+from swarm.context.parts import RELEVANT_BYTES, outline, relevant
+from swarm.globs import InputUnusable, files_named
 from swarm.task import Input
 
 MEBIBYTE = 1 << 20
-CACHES = frozenset(
-    ("__pycache__", "node_modules", "venv", "site-packages")  # those with a dot are hidden, and skipped as such
-)
-"""Folders that a glob does not enter unless it names them before its first wildcard."""
-
 _MARGIN = 65_536  # bytes read beyond what is kept, so that no secret is cut in two before it is found
 _LONGEST_SECRET = 8_192
-_MOST_NAMES = 20_000  # looked at to find the one that was meant
+_COUNT_BYTES = 70  # of the line that says how many texts are not given
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,33 +27,27 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     size: int  # bytes of the whole, before anything was cut or taken out
 
 
-class InputUnusable(UsageError):
-    """An input cannot be given to a model. Nothing was called."""
-
-    def __init__(self, name: str, why: str, remedy: str) -> None:
-        self.name, self.why = name, why
-        super().__init__(f"the input {name!r} {why}; {remedy}")
-
-
 def read_inputs(
     inputs: Sequence[Input],
     root: Path,
     redact: Callable[[str], str],
     results: Mapping[str, str],
     *,
+    sought: str = "",
     most_file_bytes: int = MEBIBYTE,
     most_bytes: int = 8 * MEBIBYTE,
 ) -> tuple[Loaded, ...]:
     """Return what `inputs` name, in their order; the files of a glob by name, each once.
 
-    Globs are relative to `root`; `results` holds results by task id. Raises UsageError (InputUnusable,
+    Globs are relative to `root`; `results` holds results by task id; `sought` is what relevant parts are to fit. Raises UsageError (InputUnusable,
     OutsideProject) for a pattern that matches nothing, what is no text, and what is too large.
     """
     loaded: list[Loaded] = []
     seen: set[tuple[Path, str]] = set()
     total = 0
+    terms = _Terms(root=root, redact=redact, sought=sought, most_file_bytes=most_file_bytes, most_bytes=most_bytes)
     for source in inputs:
-        for one in _read(source, root, redact, results, most_file_bytes, seen):
+        for one in _read(source, results, terms, seen):
             total += len(one.text.encode("utf-8", "surrogatepass"))
             if total > most_bytes:
                 raise InputUnusable(
@@ -73,23 +59,85 @@ def read_inputs(
     return tuple(loaded)
 
 
-def _read(
-    source: Input,
-    root: Path,
-    redact: Callable[[str], str],
-    results: Mapping[str, str],
-    most_file_bytes: int,
-    seen: set[tuple[Path, str]],
-) -> Iterator[Loaded]:
+class _Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for all inputs of a task."""
+
+    root: Path
+    redact: Callable[[str], str]
+    sought: str
+    most_file_bytes: int
+    most_bytes: int
+
+
+def _read(source: Input, results: Mapping[str, str], terms: _Terms, seen: set[tuple[Path, str]]) -> Iterator[Loaded]:
     if source.files:
-        files = _new(_places(source.files, root), source.load, seen)
-        yield from _names(files, redact) if source.load == "name" else _texts(files, source, redact, most_file_bytes)
+        files = _new(files_named(source.files, terms.root), source.load, seen)
+        match source.load:
+            case "name":
+                yield from _names(files, terms.redact)
+            case "full":
+                yield from _texts(files, source, terms.redact, terms.most_file_bytes)
+            case "outline":
+                yield from _outlines(_whole(files, terms), source)
+            case "relevant":
+                yield from _relevant(list(_whole(files, terms)), source, terms)
     elif source.from_task is not None:
         if source.from_task not in results:
             raise InputUnusable(source.from_task, "is not there yet", "add that task to 'needs'")
-        yield _given(source.from_task, results[source.from_task], source, redact)
+        text = results[source.from_task]
+        if source.load == "relevant":
+            size = len(text.encode("utf-8", "surrogatepass"))
+            whole = Loaded(name=source.from_task, text=terms.redact(text), size=size)
+            yield from _relevant([whole], source, terms)
+        else:
+            yield _given(source.from_task, text, source, terms.redact)
     else:
-        yield _given("text", source.text or "", source, redact)
+        yield _given("text", source.text or "", source, terms.redact)
+
+
+def _whole(files: Iterator[tuple[str, Path, os.stat_result]], terms: _Terms) -> Iterator[Loaded]:
+    """Read files that are looked through as a whole. Raises InputUnusable where they are too many."""
+    total = 0
+    for name, place, _ in files:
+        raw, size = _bytes(name, place, terms.most_file_bytes, None)
+        total += size
+        if total > terms.most_bytes:
+            why = f"brings the files that are looked through above {_size(terms.most_bytes)}"
+            raise InputUnusable(name, why, "name fewer files, or use `load: name`")
+        text = terms.redact(_decoded(name, raw, whole=True))
+        yield Loaded(name=terms.redact(_printable(name)), text=text, size=size)
+
+
+def _outlines(files: Iterator[Loaded], source: Input) -> Iterator[Loaded]:
+    """Give the outline of each file; behind the one at which `max_tokens` is used up they have no text."""
+    left = source.max_tokens
+    for one in files:
+        text = outline(one.name, one.text)
+        text = _cut(text, len(text.encode("utf-8", "replace")), left, source.max_tokens)
+        if left is not None:
+            left = max(0, left - len(text.encode("utf-8", "replace")))
+        yield msgspec.structs.replace(one, text=text)
+
+
+def _relevant(texts: Sequence[Loaded], source: Input, terms: _Terms) -> Iterator[Loaded]:
+    """Give the parts that fit the task; a text of which nothing does is counted in a line at the end."""
+    most = RELEVANT_BYTES if source.max_tokens is None else source.max_tokens
+    room = most - (_COUNT_BYTES if len(texts) > 1 else 0)
+    found = relevant([(one.name, one.text) for one in texts], terms.sought, room)
+    kept = [(one, text) for one, text in zip(texts, found, strict=True) if text or not one.text]
+    if not any(
+        text for _, text in kept
+    ):  # not even one part has room: the head of the first text says more than nothing
+        kept = [(one, _cut(one.text, one.size, most, most)) for one in texts[:1]]
+    for number, (one, text) in enumerate(kept, 1):
+        missing = len(texts) - len(kept) if number == len(kept) and len(texts) > 1 else 0
+        note = (
+            f"\n[and {missing:,} further {'file' if missing == 1 else 'files'} of which no part is given]"
+            if missing
+            else ""
+        )
+        fits = len((text + note).encode("utf-8", "replace")) <= most
+        yield msgspec.structs.replace(one, text=text + note if fits else text)
 
 
 def _given(name: str, text: str, source: Input, redact: Callable[[str], str]) -> Loaded:
@@ -183,81 +231,6 @@ def _cut(text: str, size: int, most: int | None, asked: int | None) -> str:
         return ""
     head = raw[:keep].decode("utf-8", "ignore")
     return head + mark.format(left=max(0, size - len(head.encode())))
-
-
-def _places(patterns: Sequence[str], root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the name and the place of every file that a pattern names: pattern by pattern, sorted by name."""
-    for pattern in map(posixpath.normpath, patterns):
-        if os.path.lexists(root / pattern):  # a name may hold what is a wildcard elsewhere: app/[id]/page.tsx
-            if (root / pattern).is_dir():
-                raise InputUnusable(
-                    pattern, "is a folder", f"write {posixpath.normpath(f'{pattern}/**')} for its files"
-                )
-            yield pattern, confined(root, pattern)
-            continue
-        names = sorted(_matching(pattern, root))
-        if not names:
-            raise InputUnusable(pattern, f"matches no file{_nearest(pattern, root)}", "mend the path or the glob")
-        for name in names:
-            yield name, confined(root, name)
-
-
-def _matching(pattern: str, root: Path) -> Iterator[str]:
-    parts = tuple(pattern.split("/"))
-    fixed = next((n for n, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts) - 1)
-    start = "/".join(parts[:fixed])
-    if fixed:
-        confined(root, start)
-    hidden = any(part.startswith(".") for part in parts)
-    for name in _walk(root, start, hidden=hidden):
-        if _matches(tuple(name.split("/")), parts):
-            yield name
-
-
-def _walk(root: Path, start: str = "", *, hidden: bool = False) -> Iterator[str]:
-    """Yield the path of each file below `start`; folders that are caches, symlinks, git's, or hidden are not entered."""
-    for folder, folders, files in os.walk(root / start, onerror=_unreadable):
-        folders[:] = sorted(
-            one for one in folders if one not in CACHES and one != ".git" and (hidden or not one.startswith("."))
-        )
-        beneath = Path(folder).relative_to(root).as_posix()
-        prefix = "" if beneath == "." else f"{beneath}/"
-        yield from (prefix + file for file in files)
-
-
-def _unreadable(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):  # where nothing is, nothing matches
-        raise InputUnusable(str(error.filename), f"cannot be read: {error.strerror}", "mend that") from error
-
-
-def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Say whether a path matches; `**` stands for any folders, and only a pattern with a dot matches a hidden name."""
-    if not pattern:
-        return not parts
-    first, rest = pattern[0], pattern[1:]
-    if first == "**":
-        shown = next((n for n, part in enumerate(parts) if part.startswith(".")), len(parts))
-        if not rest:
-            return bool(parts) and shown == len(parts)
-        return any(_matches(parts[n:], rest) for n in range(shown + 1))
-    return (
-        bool(parts)
-        and fnmatchcase(parts[0], first)
-        and (first.startswith(".") or not parts[0].startswith("."))
-        and _matches(parts[1:], rest)
-    )
-
-
-def _nearest(pattern: str, root: Path) -> str:
-    """Return what asks for the nearest file at the end of a sentence, or nothing where none is near."""
-    from difflib import get_close_matches  # only an error needs it
-
-    names = {name.lower(): name for name in islice(_walk(root), _MOST_NAMES)}
-    ends = {name.rpartition("/")[2]: whole for name, whole in names.items()}
-    wanted = pattern.lower()
-    near = [names[name] for name in get_close_matches(wanted, names, n=1, cutoff=0.7)]
-    near = near or [ends[name] for name in get_close_matches(wanted.rpartition("/")[2], ends, n=1, cutoff=0.8)]
-    return f" \u2013 did you mean {near[0]!r}?" if near else ""
 
 
 def _printable(name: str) -> str:

@@ -175,11 +175,15 @@ def _bounded(seconds: float) -> float:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises at somebody else's bytes: no JSON, no text, too large a number, brackets that go too deep."""
+
+
 def what_was_said(body: bytes) -> tuple[str, str]:
     """Return the message and the code of an error body, in any of the shapes that servers use; of a web page, its title."""
     try:
         shape: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         text = body[:4096].decode(errors="replace")
         if not text.lstrip("\ufeff \t\r\n").startswith("<"):
             return text.strip(), ""

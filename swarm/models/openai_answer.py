@@ -8,7 +8,7 @@ import msgspec
 
 from swarm.errors import ProviderError
 from swarm.messages import Finish, Reply, Usage
-from swarm.models.failures import Source, broken_off, classify, said_in
+from swarm.models.failures import UNREADABLE, Source, broken_off, classify, said_in
 from swarm.models.stream import ServerEvent
 
 MAX_TOKENS_OF_A_CALL = 1_000_000_000
@@ -44,11 +44,15 @@ class _Choice(msgspec.Struct, gc=False):
     finish_reason: str | None = None
 
 
+_ABSENT = msgspec.Raw(b"null")
+"""The default itself: nearly all pieces of a stream have neither usage nor error, which is seen without copying them."""
+
+
 class _Chunk(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
     model: str | None = None
-    usage: msgspec.Raw = msgspec.Raw(b"null")  # read apart: a wrong count must not cost the answer
-    error: msgspec.Raw = msgspec.Raw(b"null")
+    usage: msgspec.Raw = _ABSENT  # read apart: a wrong count must not cost the answer
+    error: msgspec.Raw = _ABSENT
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
@@ -107,15 +111,14 @@ class OpenAIAnswer:
     def _take(self, data: bytes, *, ended: bool) -> None:
         try:
             chunk = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             if ended:
                 return  # the answer is there already, and what came after it is not part of it
             raise broken_off(self._source, f"a part of the answer cannot be read ({error})") from None
-        if bytes(chunk.error) not in _NOTHING:
+        if chunk.error is not _ABSENT and bytes(chunk.error) not in _NOTHING:
             raise self._failed(chunk.error)
         self._began = True
-        usage = bytes(chunk.usage)
-        if usage != b"null":
+        if chunk.usage is not _ABSENT and (usage := bytes(chunk.usage)) != b"null":
             self._usage = usage
         if chunk.model:
             self._model = chunk.model
@@ -139,11 +142,14 @@ class OpenAIAnswer:
 
     def _failed(self, raw: msgspec.Raw) -> ProviderError:
         """An error inside an answer with status 200: its own code says which, and only a 4xx before any answer is free."""
-        error: Any = msgspec.json.decode(raw)
+        try:
+            error: Any = msgspec.json.decode(raw)
+        except UNREADABLE:
+            error = bytes(raw).decode(errors="replace")
         status = _status_of(error)
         if status is None:
             return broken_off(self._source, f"it answered with an error: {' '.join(said_in({'error': error}))}")
-        body = msgspec.json.encode({"error": error})
+        body = b'{"error": %b}' % bytes(raw)
         return classify(status, {}, body, source=self._source, now=0.0, began=self._began or status >= 500)
 
 
@@ -163,7 +169,7 @@ def _status_of(error: object) -> int | None:
 def _usage(raw: bytes | None) -> Usage | None:
     try:
         return None if raw is None else usage_in(msgspec.json.decode(raw))
-    except msgspec.DecodeError:  # a number that no integer holds
+    except UNREADABLE:  # a number that no integer holds
         return None
 
 
@@ -218,5 +224,5 @@ class _Listing(msgspec.Struct, gc=False):
 
 
 def model_ids(body: bytes) -> list[str]:
-    """Return the ids of a /models document in its own order. Raises msgspec.DecodeError."""
+    """Return the ids of a /models document in its own order. Raises one of UNREADABLE."""
     return [each.id for each in msgspec.json.decode(body, type=_Listing).data]

@@ -14,7 +14,7 @@ import msgspec
 from swarm.errors import UsageError
 from swarm.messages import Reply, Request
 from swarm.models.exchange import Deadlines, exchange, not_an_answer
-from swarm.models.failures import Source
+from swarm.models.failures import UNREADABLE, Source
 from swarm.models.openai_answer import OpenAIAnswer, model_ids
 from swarm.models.stream import ServerEvent
 
@@ -219,6 +219,6 @@ class _Document:
     def take_document(self, body: bytes) -> None:
         try:
             self.ids = model_ids(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             raise not_an_answer(self._source, "no list of models") from None
         self.whole = self.ended = True

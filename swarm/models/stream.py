@@ -49,7 +49,13 @@ class EventParser:
         self._line, self._held = [], sum(map(len, self._data))
         events: list[ServerEvent] = []
         for line in lines:
-            self._take(line, events)
+            if line.startswith(b"data: ") and not self._first:  # nearly all are this or the next: no call for those
+                self._hold(self._data, line[6:])
+            elif not line and len(self._data) == 1 and not self._name:
+                events.append(ServerEvent("message", self._data[0]))
+                self._data, self._held = [], 0
+            else:
+                self._take(line, events)
         if rest:
             self._hold(self._line, rest)
         return events
@@ -60,9 +66,10 @@ class EventParser:
         Whether such an event is whole is for the reader of its data to say.
         """
         events: list[ServerEvent] = []
-        self._take(b"".join(self._line), events)
+        line = b"".join(self._line)
+        self._line, self._held = [], sum(map(len, self._data))
+        self._take(line, events)
         self._take(b"", events)
-        self._line, self._held = [], 0
         return events
 
     def _with_line_feeds(self, piece: bytes) -> bytes:
@@ -77,6 +84,7 @@ class EventParser:
         return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _take(self, line: bytes, events: list[ServerEvent]) -> None:
+        self._check(len(line))  # as it was when the line came in pieces
         if self._first:
             self._first = False
             line = line.removeprefix(_BOM)
@@ -93,7 +101,10 @@ class EventParser:
             self._name = value.removeprefix(b" ").decode(errors="replace")
 
     def _hold(self, where: list[bytes], piece: bytes) -> None:
+        self._check(len(piece))
         self._held += len(piece)
-        if self._held > self._max:
-            raise EventTooLong(f"one event of the stream is longer than {self._max:,} bytes")
         where.append(piece)
+
+    def _check(self, more: int) -> None:
+        if self._held + more > self._max:
+            raise EventTooLong(f"one event of the stream is longer than {self._max:,} bytes")

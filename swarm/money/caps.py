@@ -8,10 +8,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from events.views.money import Amount, MoneyView
+from events.types.call import BudgetMarked
+from events.views.money import Amount, MoneyView, ScopeState
 from swarm.errors import BudgetExceeded
 from swarm.messages import Price
 from swarm.money.prices import affordable_output, most_nanos
+
+
+MARKS = (80, 90, 100)
+"""Shares of a cap, in percent, that are told when what is spent passes them."""
 
 
 class Cap(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +102,16 @@ def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
     cost = most_nanos(need.price, need.input_tokens, need.least_output_tokens)
     used, reserved = state.spent.nanos, state.reserved.nanos
     return BudgetExceeded(scope=cap.scope, unit="nanos", used=used, reserved=reserved, cap=cap.nanos, needed=cost)
+
+
+def due_marks(cap: Cap, state: ScopeState) -> list[BudgetMarked]:
+    """The highest mark that what is spent has passed, by unit, where it was not told yet."""
+    due: list[BudgetMarked] = []
+    for unit, used, most in (("tokens", state.spent.tokens, cap.tokens), ("nanos", state.spent.nanos, cap.nanos)):
+        passed = max((mark for mark in MARKS if most and used * 100 >= mark * most), default=0)
+        if most and passed > state.marked.get(unit, 0):
+            due.append(BudgetMarked(scope=cap.scope, unit=unit, percent=passed, used=used, cap=most))
+    return due
 
 
 def day_scope(now: int, zone: str) -> str:

@@ -14,11 +14,14 @@ import msgspec
 
 from events.blobs import Text
 from events.bus import read_all
-from events.log import Ack, Conflict, Entry, EventLog, NewEvent
+from events.log import Ack, Conflict, Entry, EventLog, LogCorrupt, NewEvent
+from events.types.call import BudgetMarked, CallSettled, CallUnknown
+from events.views.claims import ClaimsView
 from events.views.money import Amount, MoneyView
-from events.views.sessions import Claim, SessionsView
+from events.views.sessions import Claim
+from events.views.standing import Start
 from swarm.errors import BudgetExceeded
-from swarm.money.caps import Grant, Need, Wait, admit
+from swarm.money.caps import Cap, Grant, Need, Wait, admit, due_marks
 
 TOPIC = "ledger"
 CONFLICTS_BEFORE_TURN = 3
@@ -66,13 +69,17 @@ class Ledger:
     def __init__(self, log: EventLog, *, lives: Callable[[Claim], bool]) -> None:
         self._log, self._lives = log, lives
         self.money = MoneyView()
-        self._sessions = SessionsView()
+        self._claims = ClaimsView()
         self._position = 0  # everything up to here is folded
         self._head = 0  # last position on the ledger's topic
         self._line: list[_Request] = []
         self._committing = False
         self._tickets = 0
         self._waiting: dict[int, _Waiting] = {}  # by ticket
+        self._caps: dict[str, Cap] = {}  # by scope, as the last call under it named them
+        self._settled: set[str] = (
+            set()
+        )  # scopes with caps in which something was settled since their marks were looked at
 
     def ticket(self) -> int:
         """A place in the line of those who may have to wait; kept until the call is granted or given up."""
@@ -119,6 +126,12 @@ class Ledger:
         scope = self._waiting[ticket].scope
         return all(other >= ticket for other, theirs in self._waiting.items() if theirs.scope == scope)
 
+    def marks(self) -> list[BudgetMarked]:
+        """The shares of caps that what is spent has passed and that nobody has told yet."""
+        return [
+            mark for scope in sorted(self._settled) for mark in due_marks(self._caps[scope], self.money.scope(scope))
+        ]
+
     async def _commit_line(self) -> None:
         self._committing = True
         try:
@@ -141,18 +154,22 @@ class Ledger:
                     await self._decide_and_append(batch)
                 else:
                     async with self._log.turn(timeout=TURN_TIMEOUT_S):
-                        await self._catch_up(force=True)
+                        await self.catch_up(force=True)
                         await self._decide_and_append(batch)
                 return
             except Conflict as conflict:
                 conflicts += 1
                 if conflict.topic == TOPIC:
-                    await self._catch_up(force=True)
+                    await self.catch_up(force=True)
+                    if self._head == conflict.expected:  # damaged: what moved the topic on is nowhere in it
+                        raise LogCorrupt(
+                            url=self._log.url, position=conflict.found, reason=f"its topic is not {TOPIC}"
+                        ) from conflict
                 else:
                     batch = _without_lost(batch, conflict)
 
     async def _decide_and_append(self, batch: list[_Request]) -> None:
-        await self._catch_up()
+        await self.catch_up()
         granted: list[tuple[_Request, Grant, Intent]] = []
         settling = self._settling()
         try:
@@ -192,8 +209,8 @@ class Ledger:
         settling: dict[str, Amount] = {}
         for held in self.money.open.values():
             if held.session not in living:
-                state = self._sessions.sessions.get(held.session)
-                living[held.session] = state is not None and state.claim is not None and self._lives(state.claim)
+                claim = self._claims.claims.get(held.session)
+                living[held.session] = claim is not None and self._lives(claim)
             if living[held.session]:
                 _add(settling, held.scopes, held.tokens, held.nanos)
         return settling
@@ -207,19 +224,26 @@ class Ledger:
         texts: dict[str, Text] = {}
         expect = {TOPIC: self._head}
         for request, _, intent in granted:
+            self._caps.update((cap.scope, cap) for cap in request.need.caps)
             events += intent.events
             expect.update(request.claim)
             texts.update((text.digest, text) for text in intent.texts)
+        first = granted[0][2].events[granted[0][2].reserved]
+        for mark in self.marks():  # told by whoever calls next: nothing is spent before
+            events.append(
+                NewEvent(event=mark, topic=TOPIC, project=first.project, session=first.session, task=first.task)
+            )
         cause = granted[0][2].cause if len(granted) == 1 else 0
         durable = any(intent.durable for _, _, intent in granted)
         ack = await self._log.append(events, expect=expect, durable=durable, cause=cause, texts=tuple(texts.values()))
-        first = 0
+        self._settled.clear()
+        place = 0
         for request, grant, intent in granted:
-            position = ack.positions[first + intent.reserved]
-            first += len(intent.events)
+            position = ack.positions[place + intent.reserved]
+            place += len(intent.events)
             request.future.set_result(Reserved(position=position, grant=grant, ack=ack, intent=intent))
 
-    async def _catch_up(self, *, force: bool = False) -> None:
+    async def catch_up(self, *, force: bool = False) -> None:
         """Fold what was committed since. `force` reads the log itself, for what other processes wrote."""
         known = None if force else self._log.since(self._position)
         if known is not None:
@@ -228,11 +252,20 @@ class Ledger:
         async for entries in read_all(self._log, after=self._position):
             self.fold(entries)
 
+    def begin(self, start: Start, own: MoneyView, session: int) -> None:
+        """Go on from how things stand, for a session whose `own` events were folded up to the same position."""
+        self.money, self._claims = start.standing.money, start.standing.claims
+        self.money.own(session, own)
+        self._head, self._position = start.standing.ledger, start.position
+
     def fold(self, entries: Sequence[Entry]) -> None:
         """Take in what the log holds, in its order; from the start, before the first reservation."""
         for entry in entries:
+            if isinstance(entry.event, CallSettled | CallUnknown):
+                held = self.money.open.get(entry.event.reservation)
+                self._settled.update(scope for scope in (held.scopes if held else ()) if scope in self._caps)
             self.money.apply(entry)
-            self._sessions.apply(entry)
+            self._claims.apply(entry)
             if entry.topic == TOPIC:
                 self._head = entry.position
             self._position = entry.position

@@ -94,6 +94,8 @@ def explorer_messages(task: Task, brief: str) -> tuple[Message, ...]:
 def worker_brief(task: Task, step: StepBrief, material: Sequence[Material]) -> str:
     """What the worker is told. A task that is nothing but its prompt is told in its own words."""
     parts = [_materials([*material, *step.earlier]), _demands(task)]
+    if task.outputs and step.number == step.total:
+        parts.append(_section("Your answer", _join(module("worker_outputs"), _list(_named_files(task)))))
     if step.approach:
         parts.append(_section("Approach", step.approach))
     if step.instruction:
@@ -118,8 +120,12 @@ def validator_brief(task: Task, step: StepBrief, draft: str, notes: Sequence[str
     parts = [_section("What was asked", asked)]
     if step.instruction:
         parts.append(_section("The task that this is a step of", task.prompt))
-    if step.number == step.total and task.accept:
+    last = step.number == step.total
+    if last and task.accept:
         parts.append(_section("It is accepted when", _list(task.accept)))
+    if last and task.rubrics:
+        points = [f'"{name}": {check.rubric}' for name, check in rubric_names(task).items()]
+        parts.append(_section("Points", _join(module("validator_rubrics"), _list(points))))
     if notes:
         parts.append(_section("What the checks found", _list(notes)))
     return _join(*parts, _section("Draft", _fence(draft)))
@@ -129,9 +135,35 @@ def validator_messages(task: Task, brief: str) -> tuple[Message, ...]:
     return (Message("system", _system("validator", task)), Message("user", brief))
 
 
-def repair_messages(asked: Sequence[Message], answer: str) -> tuple[Message, ...]:
-    """The same conversation once more, after an answer that was no verdict."""
-    return (*asked, Message("assistant", answer), Message("user", module("validator_repair")))
+def repair_messages(asked: Sequence[Message], answer: str, rubrics: Sequence[str] = ()) -> tuple[Message, ...]:
+    """The same conversation once more, after an answer that was no verdict; `rubrics` are the names that need a score."""
+    told = module("validator_repair")
+    if rubrics:
+        scores = ", ".join(f'"{name}": a number' for name in rubrics)
+        told = f'{told}\nand with one more key, "scores": {{{scores}}}'
+    return (*asked, Message("assistant", answer), Message("user", told))
+
+
+def rubric_names(task: Task) -> dict[str, Check]:
+    """The task's rubrics by the names under which the judge gives their scores, in the order of the file."""
+    return {f"p{number}": check for number, check in enumerate(task.rubrics, 1)}
+
+
+def verdict_schema(rubrics: Sequence[str]) -> Mapping[str, Any]:
+    """The form of a verdict, with a score for each rubric that is named."""
+    if not rubrics:
+        return VERDICT_SCHEMA
+    scores = {
+        "type": "object",
+        "properties": {name: {"type": "number"} for name in rubrics},
+        "required": list(rubrics),
+        "additionalProperties": False,
+    }
+    return {
+        **VERDICT_SCHEMA,
+        "properties": {**VERDICT_SCHEMA["properties"], "scores": scores},
+        "required": [*VERDICT_SCHEMA["required"], "scores"],
+    }
 
 
 def _system(role: Role, task: Task) -> str:
@@ -145,7 +177,7 @@ def _demands(task: Task) -> str:
     for check in task.checks:
         told = _told(check)
         if told:
-            demands.append(told)
+            demands.append(f"of {check.output}: {told}" if check.output else told)
     if task.output is not None and task.output.format == "json":
         demands.append("It is one JSON value and nothing else.")
     return _section("It is accepted when", _list(demands)) if demands else ""
@@ -163,7 +195,13 @@ def _told(check: Check) -> str:
         return f"it is JSON of the schema {msgspec.json.encode(check.schema).decode()}"
     if check.run is not None:
         return f"`{check.run}` succeeds"
+    if check.rubric is not None:
+        return check.rubric
     return ""
+
+
+def _named_files(task: Task) -> list[str]:
+    return [f'"{name}": {output.path}, {output.format}' for name, output in task.outputs.items()]
 
 
 def _materials(material: Sequence[Material]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal, TypeVar
 
 import msgspec
 
-_FENCE = re.compile(r"\A\s*```[^\n`]*\n(.*?)\n?```\s*\Z", re.DOTALL)
+from swarm.text.fence import unfenced
+
 T = TypeVar("T")
 
 
@@ -15,6 +15,7 @@ class Verdict(msgspec.Struct, frozen=True):
     verdict: Literal["pass", "fail"]
     score: float = 0.0
     reason: str = ""
+    scores: dict[str, float] = {}  # of the task's rubrics, by the names under which they were asked for
 
 
 class PlanStep(msgspec.Struct, frozen=True):
@@ -29,8 +30,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def read_object(text: str, form: type[T]) -> T | None:
     """The JSON object of that form in an answer: alone, in a code fence, or after other words; None where there is none."""
-    fenced = _FENCE.match(text)
-    candidates = [fenced.group(1) if fenced else text]
+    candidates = [unfenced(text)]
     first, last = text.find("{"), text.rfind("}")
     if 0 <= first < last:
         candidates.append(text[first : last + 1])
@@ -40,12 +40,6 @@ def read_object(text: str, form: type[T]) -> T | None:
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             continue
     return None
-
-
-def unfenced(text: str) -> str:
-    """The answer without one code fence around all of it."""
-    fenced = _FENCE.match(text)
-    return fenced.group(1) if fenced else text
 
 
 def one_line(text: str, most: int = 200) -> str:

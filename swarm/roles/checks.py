@@ -18,12 +18,15 @@ from anyio import to_thread
 
 from events.types.task import CheckResult
 from swarm.errors import UsageError
+from swarm.globs import matches
 from swarm.paths import OutsideProject, confined
-from swarm.roles.answers import one_line, unfenced
+from swarm.roles.answers import one_line
+from swarm.roles.results import NotInForm, file_texts
 from swarm.roles.schemas import check_schema, read_schema, require_jsonschema
 from swarm.task import Check, Task
+from swarm.text.fence import unfenced
 from swarm.tools.command import CommandNotStarted, Outcome, run_command
-from swarm.tools.workcopy import WorkCopy
+from swarm.tools.workcopy import WorkCopy, differing
 
 MATCH_TIMEOUT_S = 10.0
 """How long one pattern or schema may take."""
@@ -44,6 +47,13 @@ class Checked(CheckResult, frozen=True, kw_only=True):
         return CheckResult(name=self.name, passed=self.passed, detail=self.detail, required=self.required)
 
 
+class Named(msgspec.Struct, frozen=True):
+    """One of several files that a draft is made of."""
+
+    path: str
+    text: str
+
+
 class _World:
     """What the checks of one draft share: the draft, the work copy once one is needed, where the draft stands in it."""
 
@@ -51,18 +61,34 @@ class _World:
         self,
         draft: str,
         output: str | None,
+        several: Mapping[str, Named],
         copy: Callable[[], Awaitable[WorkCopy]],
         redact: Callable[[str], str],
     ) -> None:
         self.draft = draft
-        self._output, self._copy, self._redact = output, copy, redact
-        self._placed: tuple[WorkCopy, Path] | None = None
+        self._output, self._several, self._copy, self._redact = output, several, copy, redact
+        self._placed: tuple[WorkCopy, Mapping[str, str]] | None = None
 
-    async def placed(self) -> tuple[WorkCopy, Path]:
+    async def placed(self) -> tuple[WorkCopy, Mapping[str, str]]:
+        """Return the work copy with the draft in it, and the variables that say where that stands."""
         if self._placed is None:
             copy = await self._copy()
-            self._placed = copy, await to_thread.run_sync(copy.write_draft, self._output, self.draft)
+            self._placed = copy, await to_thread.run_sync(self._place, copy)
         return self._placed
+
+    def _place(self, copy: WorkCopy) -> Mapping[str, str]:
+        variables = {"SWARM_OUTPUT": str(copy.write_draft(self._output, self.draft))}
+        for name, file in self._several.items():
+            variables[f"SWARM_OUTPUT_{name}"] = str(copy.write_draft(file.path, file.text))
+        return variables
+
+    def looked_at(self, check: Check) -> str:
+        """Return the text that a check is about: the draft, or of one that is made of files the one that it names, or all."""
+        if check.output is not None:
+            return self._several[check.output].text
+        if not self._several or check.schema is not None:
+            return self.draft
+        return "\n".join(file.text for file in self._several.values())
 
     def shown(self, text: str) -> str:
         """Return a text without secrets; what a terminal acts upon goes first, else a secret could hide behind it."""
@@ -105,17 +131,19 @@ async def run_checks(
     output: str | None,
     env: Mapping[str, str],
     redact: Callable[[str], str],
+    several: Mapping[str, Named] | None = None,
     match_timeout_s: float = MATCH_TIMEOUT_S,
 ) -> tuple[Checked, ...]:
-    """Carry out all the checks on a draft, in their order, and return how each went, without secrets.
+    """Carry out the checks on a draft, in their order, and return how each went, without secrets; rubrics are left out.
 
-    `copy` is awaited once the first check needs the work copy; the draft is then written to `output` in it. `root` is
-    the project's folder, from which schemas are read. `env` is given to commands, which also find the path of the
-    draft in SWARM_OUTPUT. Raises UsageError where a draft cannot be placed or a schema cannot be used.
+    `copy` is awaited once the first check needs the work copy; the draft is then written to `output` in it, or the files
+    that it is made of, `several`, to their paths. `root` is the project's folder, from which schemas are read. `env` is
+    given to commands, which also find the path of the draft in SWARM_OUTPUT, and those of its files in SWARM_OUTPUT_NAME.
+    Raises UsageError where a draft cannot be placed or a schema cannot be used.
     """
-    world = _World(draft, output, copy, redact)
+    world = _World(draft, output, several or {}, copy, redact)
     results: list[Checked] = []
-    for check in checks:
+    for check in (check for check in checks if check.rubric is None):
         wrong, said = await _wrong(check, world, root, env, match_timeout_s)
         results.append(
             Checked(
@@ -161,10 +189,23 @@ def form_check(draft: str, finish: str, max_output_tokens: int) -> CheckResult:
     return CheckResult(name="form", passed=not wrong, detail=wrong)
 
 
+def files_check(task: Task, draft: str) -> CheckResult:
+    """Say whether a draft holds the files that its task writes, in their form."""
+    try:
+        file_texts(task, draft)
+    except NotInForm as wrong:
+        return CheckResult(name="form", passed=False, detail=str(wrong))
+    return CheckResult(name="form", passed=True)
+
+
 def name_of(check: Check) -> str:
     """Return what a check is called on screen: its name, else what it looks for."""
     if check.name:
         return check.name
+    if check.rubric is not None:
+        return one_line(check.rubric, 80)
+    if check.diff_within:
+        return f"diff_within {_quoted(' '.join(check.diff_within))}"
     for kind in ("contains", "not_contains", "regex", "file"):
         if (wanted := getattr(check, kind)) is not None:
             return f"{kind} {_quoted(wanted)}"
@@ -182,13 +223,27 @@ async def _wrong(
     if check.file is not None:
         copy, _ = await world.placed()
         return await to_thread.run_sync(_missing, copy, check.file), ""
+    if check.diff_within:
+        copy, _ = await world.placed()
+        return _strayed(await differing(copy, root), check.diff_within), ""
+    text = world.looked_at(check)
     if check.schema is not None:
         schema = await to_thread.run_sync(read_schema, check.schema, root)
-        return await _tried({"schema": schema, "text": unfenced(world.draft)}, match_timeout_s), ""
+        return await _tried({"schema": schema, "text": unfenced(text)}, match_timeout_s), ""
     if check.regex is not None:
-        wrong = await _search(check, check.regex, world.draft, match_timeout_s)
+        wrong = await _search(check, check.regex, text, match_timeout_s)
         return wrong and f"{wrong}: {_quoted(world.shown_check(check).regex)}", ""
-    return _contains(check, world.shown_check(check), world.draft), ""
+    return _contains(check, world.shown_check(check), text), ""
+
+
+def _strayed(changed: Sequence[str], globs: Sequence[str]) -> str:
+    """Say which of the files that differ from the project's none of the globs names, empty where there is none."""
+    allowed = [tuple(glob.split("/")) for glob in globs]
+    stray = [name for name in changed if not any(matches(tuple(name.split("/")), glob) for glob in allowed)]
+    if not stray:
+        return ""
+    more = f" and {len(stray) - 5} more" if len(stray) > 5 else ""
+    return f"{', '.join(_quoted(name) for name in stray[:5])}{more} {'differs' if len(stray) == 1 else 'differ'} from the project's"
 
 
 def _contains(check: Check, shown: Check, draft: str) -> str:
@@ -232,8 +287,8 @@ def _missing(copy: WorkCopy, path: str) -> str:
 
 
 async def _run(check: Check, command: str, world: _World, env: Mapping[str, str]) -> tuple[str, str]:
-    copy, place = await world.placed()
-    env = {**env, "SWARM_OUTPUT": str(place), "GIT_CEILING_DIRECTORIES": str(copy.path.parent)}
+    copy, variables = await world.placed()
+    env = {**env, **variables, "GIT_CEILING_DIRECTORIES": str(copy.path.parent)}
     try:
         outcome = await run_command(command, cwd=copy.path, env=env, timeout_s=check.timeout_s, temp=copy.temp)
     except CommandNotStarted as error:

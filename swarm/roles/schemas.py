@@ -8,8 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from swarm.errors import UsageError
 from swarm.paths import confined
+from swarm.task import Check, Output, Task
 
 _MOST_BYTES = 1 << 20
 
@@ -55,6 +58,35 @@ def read_schema(schema: Mapping[str, Any] | str, root: Path) -> Any:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise SchemaUnusable(repr(schema), f"is no JSON: {error}", "write the schema as JSON") from error
+
+
+def with_schemas(task: Task, root: Path) -> Task:
+    """Return the task with the schemas of its outputs as values: what a worker is asked for, and what is checked, is one.
+
+    Raises UsageError where one cannot be read.
+    """
+    read: dict[str, Any] = {}
+    for output in task.written:
+        if isinstance(output.schema, str) and output.schema not in read:
+            read[output.schema] = read_schema(output.schema, root)
+    values: dict[str, Any] = {path: schema for path, schema in read.items() if isinstance(schema, dict)}
+    if not values:
+        return task
+
+    def changed(part: Output | Check) -> Any:
+        if not isinstance(part.schema, str) or part.schema not in values:
+            return part
+        schema = values[part.schema]
+        if isinstance(part, Check):
+            return msgspec.structs.replace(part, schema=schema, name=part.name or f"schema {part.schema}")
+        return msgspec.structs.replace(part, schema=schema)
+
+    return msgspec.structs.replace(
+        task,
+        output=changed(task.output) if task.output is not None else None,
+        outputs={name: changed(output) for name, output in task.outputs.items()},
+        checks=tuple(changed(check) for check in task.checks),
+    )
 
 
 def check_schema(schema: Any, name: str) -> None:

@@ -12,10 +12,12 @@ from swarm.calls import Answer, Ask, Call
 from swarm.cycle import Placed
 from swarm.errors import NoModelAvailable
 from swarm.journal import Attempt
-from swarm.prompts.build import VERDICT_SCHEMA, repair_messages, validator_brief, validator_messages
+from swarm.messages import Message
+from swarm.prompts.build import repair_messages, rubric_names, validator_brief, validator_messages, verdict_schema
 from swarm.roles.answers import Verdict, one_line, read_object
-from swarm.roles.checks import Checked, feedback_of, form_check
+from swarm.roles.checks import Checked, feedback_of, files_check, form_check, name_of
 from swarm.roles.job import OUTPUT_TOKENS, VERDICT_TOKENS, Job, brief_of
+from swarm.roles.results import shown_draft
 
 REPAIRS = 1
 
@@ -40,7 +42,7 @@ async def validate(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     checks = _recorded(found)
     if not _wants_judge(job):
         return [_accepted(job, place.lasting, checks, unjudged=False)]
-    if not job.judges and not job.task.accept:  # what is said in words waits for a model that may judge it
+    if not job.judges and not _in_words(job):  # what is said in words waits for a model that may judge it
         return [_accepted(job, place.lasting, checks, unjudged=True)]
     judged = await _judge(job, attempt, call, draft, checks)
     if judged.verdict is None:
@@ -51,7 +53,10 @@ async def validate(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
 async def _checked(job: Job, attempt: Attempt, draft: str) -> Sequence[CheckResult]:
     form = form_check(draft, job.step.finish, OUTPUT_TOKENS[job.state.complexity])
-    if not form.passed or job.open.step < job.state.total or not job.task.checks:
+    if not form.passed or not _is_last(job):
+        return (form,)
+    form = files_check(job.task, draft)
+    if not form.passed or not job.task.gates:
         return (form,)
 
     async def run() -> str:
@@ -67,43 +72,83 @@ def _recorded(checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
 
 def _wants_judge(job: Job) -> bool:
     """Checks that all passed are enough, unless the task says in words what it is accepted by."""
-    last = job.open.step == job.state.total
-    return bool(job.task.accept) or not (last and any(check.required for check in job.task.checks))
+    if _is_last(job) and job.task.rubrics:
+        return True
+    return bool(job.task.accept) or not (_is_last(job) and any(check.required for check in job.task.gates))
+
+
+def _in_words(job: Job) -> bool:
+    """Whether the task says in words what it is accepted by."""
+    return bool(job.task.accept or job.task.rubrics)
+
+
+def _is_last(job: Job) -> bool:
+    return job.open.step == job.state.total
 
 
 async def _judge(job: Job, attempt: Attempt, call: Call, draft: str, checks: tuple[CheckResult, ...]) -> Judged:
     notes = [f"{check.name}: {check.detail}" for check in checks if not check.passed]
 
     async def brief() -> str:
-        return validator_brief(job.task, await brief_of(job, attempt), draft, notes)
+        shown = shown_draft(job.task, draft) if _is_last(job) else draft
+        return validator_brief(job.task, await brief_of(job, attempt), shown, notes)
 
+    rubrics = tuple(rubric_names(job.task)) if _is_last(job) else ()
     messages = validator_messages(job.task, await attempt.capture("brief", brief))
-    answer = await call(_ask(messages), pick=job.pick)
-    verdict = read_object(answer.text, Verdict)
+    answer = await call(_ask(messages, rubrics), pick=job.pick)
+    verdict = _verdict(answer, rubrics)
     for _ in range(REPAIRS):
         if verdict is not None:
             break
         try:
-            answer = await call(_ask(repair_messages(messages, answer.text)), pick=job.pick)
+            answer = await call(_ask(repair_messages(messages, answer.text, rubrics), rubrics), pick=job.pick)
         except NoModelAvailable:
             break
-        verdict = read_object(answer.text, Verdict)
+        verdict = _verdict(answer, rubrics)
     return Judged(verdict, answer)
 
 
-def _ask(messages: tuple[object, ...]) -> Ask:
-    return Ask(messages=messages, output_tokens=VERDICT_TOKENS, answer_schema=VERDICT_SCHEMA)  # type: ignore[arg-type]
+def _ask(messages: tuple[Message, ...], rubrics: Sequence[str]) -> Ask:
+    return Ask(messages=messages, output_tokens=VERDICT_TOKENS, answer_schema=verdict_schema(rubrics))
+
+
+def _verdict(answer: Answer, rubrics: Sequence[str]) -> Verdict | None:
+    """Read the verdict; one without a score for each rubric is none."""
+    verdict = read_object(answer.text, Verdict)
+    complete = verdict is not None and all(0 <= verdict.scores.get(name, -1) <= 1 for name in rubrics)
+    return verdict if complete else None
+
+
+def _scored(job: Job, verdict: Verdict) -> tuple[CheckResult, ...]:
+    """How the task's rubrics went, in the order of the file."""
+    if not _is_last(job):
+        return ()
+    return tuple(
+        CheckResult(
+            name=one_line(name_of(check)),
+            passed=verdict.scores[name] >= check.min_score,
+            detail=f"score {verdict.scores[name]:.2f} of at least {check.min_score:.2f}",
+            required=check.required,
+        )
+        for name, check in rubric_names(job.task).items()
+    )
 
 
 def _by_verdict(
     job: Job, attempt: Attempt, draft: TextRef, checks: tuple[CheckResult, ...], judged: Judged, verdict: Verdict
 ) -> Placed:
-    reason = one_line(verdict.reason)
-    if verdict.verdict == "pass":
+    scored = _scored(job, verdict)
+    checks = (*checks, *scored)
+    low = [each for each in scored if each.required and not each.passed]
+    if verdict.verdict == "pass" and not low:
         return _accepted(job, draft, checks, unjudged=False, judged=judged, verdict=verdict)
+    said = verdict.reason.strip()
+    told = [said] if said else [] if low else ["The judge did not accept it and gave no reason."]
+    told += [feedback_of(low, job.task.checks)] if low else []
+    reason = "; ".join(f"{each.name}: {each.detail}" for each in low) if verdict.verdict == "pass" else said
     event = StepRejected(
-        reason=reason or "the judge gave no reason",
-        feedback=attempt.put(verdict.reason.strip() or "The judge did not accept it and gave no reason."),
+        reason=one_line(reason) or "the judge gave no reason",
+        feedback=attempt.put(job.redact("\n\n".join(told))),
         checks=checks,
         judge=judged.by.arm,
         why_judge=judged.by.why,

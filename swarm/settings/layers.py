@@ -13,8 +13,10 @@ from swarm.errors import UsageError, dollars
 from swarm.settings.keys import KEYS, Key, Source, kind_of, pattern_of
 from swarm.settings.providers import PRESETS, PRICES_OF
 from swarm.settings.tomlfile import KeyPath, TomlFile, dotted, read_toml
+from swarm.units import shortened
 
 OriginKind = Literal["default", "preset", "user file", "project file", "task file", "environment", "flag"]
+MOST_OF_A_NAME = 100
 _FROM_A_REPOSITORY = ("project file", "task file")
 
 
@@ -66,7 +68,7 @@ class Layers:
             self.values[key] = parsed
         except ValueError as error:
             self.refused.add(key)
-            self.problems.append(f"{place}: {dotted(key)}: {error}")
+            self.problems.append(f"{place}: {_shown(key)}: {error}")
         else:
             self.origins[key] = Origin(kind, place, value)
 
@@ -164,7 +166,7 @@ def _unknown(key: KeyPath, value: Any) -> Key:
     """Raise ValueError for a key that is not known, with the nearest one that is."""
     if _has_keys_below(key):
         raise ValueError(
-            f"this is a table of settings, not {kind_of(value)}; write [{dotted(key)}] and its keys below it"
+            f"this is a table of settings, not {kind_of(value)}; write [{_shown(key)}] and its keys below it"
         )
     if key[0] == "providers" and key[-1] in ("key", "api_key", "token", "secret"):
         raise ValueError("a key is never written into a file; export it and name its variable with key_env")
@@ -174,8 +176,15 @@ def _unknown(key: KeyPath, value: Any) -> Key:
     raise ValueError("unknown key; " + (f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(here)}"))
 
 
+def _shown(key: KeyPath) -> str:
+    """The key as TOML has it, cut where a part of it is longer than a name may be."""
+    return dotted(tuple(part if len(part) <= MOST_OF_A_NAME else part[:MOST_OF_A_NAME] + "\u2026" for part in key))
+
+
 def _check_name(key: KeyPath) -> None:
     if len(key) == 3 and key[0] in ("models", "providers"):
         name = key[1]
-        if not name or len(name) > 100 or "@" in name or not name.isprintable() or " " in name:
-            raise ValueError(f"'{name}' cannot be a name: 1 to 100 characters without spaces and without @")
+        if not name or len(name) > MOST_OF_A_NAME or "@" in name or not name.isprintable() or " " in name:
+            raise ValueError(
+                f"{shortened(name)} cannot be a name: 1 to {MOST_OF_A_NAME} characters without spaces and without @"
+            )

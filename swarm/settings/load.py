@@ -127,6 +127,11 @@ def load_settings(
     layers.problems += misspelt(environ)
     for name, value in (flags or {}).items():
         layers.add("flag", tuple(name.split(".")), value, place="--" + name.replace(".", "-").replace("_", "-"))
+    if ("log",) not in layers.values:  # not even the built-in value
+        raise UsageError(
+            f"{str(data_dir(environ))!r} cannot be the folder of the log; set HOME or XDG_DATA_HOME to a path without "
+            "control characters"
+        )
     settings = _build(layers)
     if layers.problems:
         raise SettingsInvalid(layers.problems)

@@ -1,10 +1,11 @@
-"""The forms in which people may write a task, and what each becomes."""
+"""The forms in which people may write a task, and what each becomes: every key with its kind and what it is for."""
 
 from __future__ import annotations
 
 import posixpath
 import re
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from swarm.messages import TIERS
@@ -18,13 +19,24 @@ from swarm.task import (
     Limits,
     Output,
     RoleConfig,
-    Task,
     parse_budget,
 )
 from swarm.taskfile import yamltree
+from swarm.taskfile.conditions import WHEN
+from swarm.taskfile.items import EACH
 from swarm.taskfile.problems import Wrong
+from swarm.taskfile.scope import fill, fill_command
 from swarm.taskfile.values import (
+    FILLED,
+    OUTPUT_PATH,
+    PATH,
+    PROSE,
+    TEXT,
+    TRUTH,
     At,
+    Key,
+    Keys,
+    Kind,
     Reader,
     amount,
     any_text,
@@ -32,41 +44,34 @@ from swarm.taskfile.values import (
     fields,
     items_in,
     kind,
+    mapping_schema,
     named,
-    names_in,
     one_of,
-    prose,
+    share,
     text,
-    truth,
     whole,
 )
 from swarm.taskfile.yamltree import Node, Scalar
-from swarm.units import parse_seconds, parse_tokens, parse_usd, shortened
-
-_RELATIVE = "write a path relative to the project's folder, without '..'"
+from swarm.text.lookups import NAME
+from swarm.units import parse_seconds, parse_tokens, parse_usd
 
 _FORMATS: dict[str, Format] = {".md": "markdown", ".json": "json", ".patch": "patch", ".diff": "patch"}
 
 
-def _path(node: Node, at: At) -> str:
-    """Read a path or glob inside of the project."""
-    written = prose(node, at)
-    is_glob = any(sign in written for sign in "*?[")
-    parts = written.split("/")
-    if written.startswith(("/", "~")):
-        raise Wrong(node.place, f"{at.where} is {shortened(written)}, a path outside of the project", _RELATIVE)
-    if ".." in parts and (is_glob or posixpath.normpath(written).split("/")[0] == ".."):
-        raise Wrong(node.place, f"{at.where} is {shortened(written)}, which leads out of the project", _RELATIVE)
-    return posixpath.normpath(written)
+def ref(form: str) -> dict[str, Any]:
+    """Return the JSON Schema that stands for one of FORMS."""
+    return {"$ref": f"#/$defs/{form}"}
 
 
-def _output_path(node: Node, at: At) -> str:
-    path = _path(node, at)
-    if path == "." or text(node, at).strip().endswith("/"):
-        raise Wrong(node.place, f"{at.where} is a folder", "name the file that is written")
-    if ".git" in path.lower().split("/"):
-        raise Wrong(node.place, f"{at.where} is inside of .git", "write to another folder")
-    return path
+def _command(node: Node, at: At) -> str:
+    return fill_command(text(node, at), node, at.where, at.scope, at.report)
+
+
+def _env_value(node: Node, at: At) -> str:
+    """Read the value of an environment variable; its lookups are known, and filled when a command is run."""
+    written = any_text(node, at)
+    fill(written, node, at.where, at.scope, at.report)
+    return written
 
 
 def _regex(node: Node, at: At) -> str:
@@ -87,13 +92,14 @@ def _regex(node: Node, at: At) -> str:
 def _schema(node: Node, at: At) -> dict[str, Any] | str:
     if isinstance(node, yamltree.Mapping):
         return dict[str, Any](yamltree.value(node))
-    return _path(node, at)
+    path: str = PATH.read(node, at)
+    return path
 
 
-def budget(node: Node, at: At) -> Budget:
+def _budget(node: Node, at: At) -> Budget:
     """Read `$0.05`, `20k`, or {tokens, usd, on_exceed}."""
     if isinstance(node, Scalar):
-        one: Budget = _ONE_AMOUNT(node, at)
+        one: Budget = _ONE_AMOUNT.read(node, at)
         return one
     found = fields(node, at, _BUDGET)
     if not found.keys() & {"tokens", "usd_nanos"}:
@@ -107,11 +113,13 @@ def _limits(node: Node, at: At) -> Limits:
 
 def _input(node: Node, at: At) -> Input:
     if isinstance(node, Scalar):
-        return Input(files=(_path(node, at),))
+        return Input(files=(PATH.read(node, at),))
     found = fields(node, at, _INPUT)
-    exactly_one(node, at, found, ("files", "text", "from"))
-    if "load" in found and "files" not in found:
-        raise Wrong(node.place, f"'load' in {at.where} goes with 'files' only", "take it out")
+    source = exactly_one(node, at, found, _SOURCES)
+    fits = {"files": ("full", "relevant", "outline", "name"), "from": ("full", "relevant"), "text": ("full",)}[source]
+    load = found.get("load", "full")
+    if load not in fits:
+        raise Wrong(node.place, f"'load: {load}' in {at.where} does not go with {source!r}", "take it out")
     return Input(**found)
 
 
@@ -122,27 +130,45 @@ def _source(node: Node, at: At) -> str:
 
 def _output(node: Node, at: At) -> Output:
     if isinstance(node, Scalar):
-        path = _output_path(node, at)
+        path = OUTPUT_PATH.read(node, at)
         return Output(path=path, format=_format_of(path))
-    found = fields(node, at, _OUTPUT, later=("schema",))
+    found = fields(node, at, _OUTPUT)
     if "path" not in found:
         raise Wrong(node.place, f"{at.where} has no 'path'", "name the file that is written: {path: out/result.md}")
-    return Output(path=found["path"], format=found.get("format") or _format_of(found["path"]))
+    has_schema = found.get("schema") is not None
+    if has_schema and found.get("format", "json") != "json":
+        hint = "take 'format' out: what a schema judges is JSON"
+        raise Wrong(node.place, f"{at.where} has a schema, and is no JSON", hint)
+    found.setdefault("format", "json" if has_schema else _format_of(found["path"]))
+    return Output(**found)
 
 
 def _format_of(path: str) -> Format:
     return _FORMATS.get(posixpath.splitext(path)[1].lower(), "text")
 
 
+def _outputs(node: Node, at: At) -> dict[str, Output]:
+    found: dict[str, Output] = _NAMED_OUTPUTS.read(node, at)
+    if not found:
+        raise Wrong(node.place, f"{at.where} names no file", "write it as {page: docs/page.md, data: out/data.json}")
+    lines: dict[str, str] = {}
+    for name, output in found.items():
+        if output.path in lines:
+            message = f"{name!r} of {at.where} is the same file as {lines[output.path]!r}: {output.path}"
+            raise Wrong(node.place, message, "name two files")
+        lines[output.path] = name
+    return found
+
+
 def _check(node: Node, at: At) -> Check:
     if isinstance(node, Scalar):
-        return Check(run=text(node, at))
+        return Check(run=_command(node, at))
     found = fields(node, at, _CHECK)
-    gate = exactly_one(node, at, found, tuple(_GATES))
-    if "ignore_case" in found and gate not in ("contains", "not_contains", "regex"):
-        raise Wrong(node.place, f"'ignore_case' in {at.where} does not go with {gate!r}", "take it out")
-    if "timeout_s" in found and gate != "run":
-        raise Wrong(node.place, f"'timeout' in {at.where} goes with 'run' only", "take it out")
+    gate = exactly_one(node, at, found, _GATES)
+    for key, name, gates in _GOES_WITH:
+        if name in found and gate not in gates:
+            known = f"goes with {gates[0]!r} only" if len(gates) == 1 else f"does not go with {gate!r}"
+            raise Wrong(node.place, f"{key!r} in {at.where} {known}", "take it out")
     return Check(**found)
 
 
@@ -154,81 +180,145 @@ def _roles(node: Node, at: At) -> dict[str, RoleConfig]:
     if not isinstance(node, yamltree.Mapping):
         hint = "write it as {worker: {tiers: free}}; to leave the explorer out, write `explore: false`"
         raise Wrong(node.place, f"{at.where} is {kind(node)}, but must be roles with what is asked of them", hint)
-    return fields(node, at, dict.fromkeys(ROLES, _role))
+    return fields(node, at, _ROLES)
 
 
-def task_of(found: dict[str, Any], *, task_id: str, node: Node, at: At) -> Task:
-    """Make a task of the fields that were found in `node`."""
-    if "prompt" not in found:
-        raise Wrong(node.place, f"{at.where} has no 'prompt'", "say what is to be done: `prompt: ...`")
-    return Task(id=task_id, **found)
+def _one(read: Reader, short: Kind, form: str) -> Kind:
+    """Make a kind of what is written in a short form, or as one of FORMS."""
+    return Kind(read, {"anyOf": [short.schema, ref(form)]})
 
 
-_TIERS = names_in(one_of(*TIERS))
+_AMOUNT = r"[0-9]{0,12}(\.[0-9]{1,15})?"
+_TOKENS_FORM = {"type": "string", "pattern": rf"^{_AMOUNT}[kKM]?$"}
+_USD_FORM = {"type": "string", "pattern": rf"^\$?{_AMOUNT}$"}
 
-_TOKENS = amount(parse_tokens)
-_SECONDS = amount(parse_seconds)
-_USD = amount(parse_usd)
-_ONE_AMOUNT = amount(parse_budget)
+_TOKENS = amount(parse_tokens, {"type": "integer", "minimum": 1}, _TOKENS_FORM)
+_SECONDS = amount(
+    parse_seconds, {"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": rf"^{_AMOUNT}[smhd]?$"}
+)
+_USD = amount(parse_usd, {"type": "number", "minimum": 0}, _USD_FORM)
+_ONE_AMOUNT = amount(parse_budget, {"type": "string", "pattern": rf"^(\${_AMOUNT}|{_AMOUNT}[kKM])$"})
+_TIERS = items_in(one_of(*TIERS), unique=True)
+_JSON_SCHEMA = Kind(_schema, {"type": ["object", "string"]})
+_COMMAND = Kind(_command, {"type": "string", "minLength": 1})
 
-_BUDGET: dict[str, Reader] = {
-    "tokens": _TOKENS,
-    "usd": _USD,
-    "on_exceed": one_of("fail", later=("summarise", "ask")),
+_BUDGET: Keys = {
+    "tokens": Key(_TOKENS, "tokens, as the provider counts them"),
+    "usd": Key(_USD, "US dollars; 0 allows what is free", "usd_nanos"),
+    "on_exceed": Key(one_of("fail", later=("summarise", "ask")), "what happens at the cap"),
 }
 
-_LIMITS: dict[str, Reader] = {
-    "time": _SECONDS,
-    "attempts": whole(1, MOST_ATTEMPTS),
-    "turns": whole(1, 1000),
+_LIMITS: Keys = {
+    "time": Key(_SECONDS, "from the task's start to its end: 90s, 10m or 2h", "time_s"),
+    "attempts": Key(whole(1, MOST_ATTEMPTS), "drafts of one step"),
+    "turns": Key(whole(1, 1000), "calls of one attempt"),
 }
 
-_INPUT: dict[str, Reader] = {
-    "files": items_in(_path),
-    "text": text,
-    "from": _source,
-    "max_tokens": _TOKENS,
-    "load": one_of("full", "name", later=("outline", "relevant")),
+_SOURCES: Keys = {
+    "files": Key(items_in(PATH), "paths or globs of files of the project"),
+    "text": Key(FILLED, "the text itself"),
+    "from": Key(Kind(_source, TEXT.schema), "the result of a task that stands in `needs`", "from_task"),
 }
 
-_OUTPUT: dict[str, Reader] = {"path": _output_path, "format": one_of("text", "markdown", "json", "patch")}
-
-_GATES: dict[str, Reader] = {
-    "run": text,
-    "schema": _schema,
-    "contains": text,
-    "not_contains": text,
-    "regex": _regex,
-    "file": _path,
+_INPUT: Keys = {
+    **_SOURCES,
+    "max_tokens": Key(_TOKENS, "the most of it that is used"),
+    "load": Key(
+        one_of("full", "relevant", "outline", "name"),
+        "how much of it: all, the parts that fit the task, the outline, or the names of the files",
+    ),
 }
 
-_CHECK: dict[str, Reader] = {
+_OUTPUT: Keys = {
+    "path": Key(OUTPUT_PATH, "the file that is written"),
+    "format": Key(one_of("text", "markdown", "json", "patch"), "what the file holds; without it by its name"),
+    "schema": Key(_JSON_SCHEMA, "JSON Schema that it must match, or the path of a file that holds one"),
+}
+
+_ONE_OUTPUT = _one(_output, PATH, "output")
+_NAMED_OUTPUTS = named(NAME.pattern, "use letters, digits and '_'", _ONE_OUTPUT)
+
+_GATES: Keys = {
+    "run": Key(_COMMAND, "shell command that must end with 0"),
+    "schema": Key(_JSON_SCHEMA, "JSON Schema that the result must match, or the path of a file that holds one"),
+    "contains": Key(FILLED, "text that the result must hold"),
+    "not_contains": Key(FILLED, "text that the result must not hold"),
+    "regex": Key(Kind(_regex, TEXT.schema), "pattern that must be found in the result"),
+    "file": Key(PATH, "path that must exist in the work copy"),
+    "diff_within": Key(items_in(PATH), "globs of the only files that may differ from the project's"),
+    "rubric": Key(PROSE, "what the judge gives a score for, from 0 to 1"),
+}
+
+_CHECK: Keys = {
     **_GATES,
-    "name": text,
-    "required": truth,
-    "timeout": _SECONDS,
-    "feedback": prose,
-    "ignore_case": truth,
+    "name": Key(PROSE, "what it is called on screen"),
+    "required": Key(TRUTH, "false: shown, rejects nothing"),
+    "timeout": Key(_SECONDS, "for `run`; 300s without it", "timeout_s"),
+    "feedback": Key(PROSE, "what the next attempt is told when it fails"),
+    "ignore_case": Key(TRUTH, "for `contains`, `not_contains` and `regex`"),
+    "min_score": Key(Kind(share, {"type": "number", "minimum": 0, "maximum": 1}), "for `rubric`; 0.7 without it"),
+    "output": Key(TEXT, "the one of `outputs` that is looked at; without it all of them"),
 }
 
-_ROLE: dict[str, Reader] = {"tiers": _TIERS, "models": names_in(text), "prompt": prose}
+_TEXT_GATES = ("contains", "not_contains", "regex")
 
-_ENV = named(re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch, "use letters, digits and '_'", any_text)
+_GOES_WITH = (  # key, field, gates
+    ("ignore_case", "ignore_case", _TEXT_GATES),
+    ("timeout", "timeout_s", ("run",)),
+    ("min_score", "min_score", ("rubric",)),
+    ("output", "output", (*_TEXT_GATES, "schema")),
+)
 
-TASK: dict[str, Reader] = {
-    "prompt": prose,
-    "title": prose,
-    "needs": names_in(text),
-    "input": items_in(_input),
-    "output": _output,
-    "check": items_in(_check),
-    "accept": items_in(prose),
-    "roles": _roles,
-    "tiers": _TIERS,
-    "budget": budget,
-    "limits": _limits,
-    "judge": one_of("free", "paid"),
-    "explore": truth,
-    "env": _ENV,
+_ROLE: Keys = {
+    "tiers": Key(_TIERS, "the tiers of its models"),
+    "models": Key(items_in(TEXT, unique=True), "its models, by their names in the settings"),
+    "prompt": Key(PROSE, "added to what the role is told"),
+}
+
+_ENV = named(NAME.pattern, "use letters, digits and '_'", Kind(_env_value, TEXT.schema))
+
+_ROLES: Keys = {role: Key(Kind(_role, ref("role")), f"what is asked of the {role}") for role in ROLES}
+
+BUDGET = Kind(_budget, {"anyOf": [_ONE_AMOUNT.schema, ref("budget")]})
+
+TASK: Keys = {
+    "prompt": Key(PROSE, "what is to be done"),
+    "prompt_file": Key(TEXT, "the file that holds the prompt, from the task file's folder"),
+    "title": Key(PROSE, "what it is called on screen"),
+    "needs": Key(items_in(TEXT, unique=True), "ids of tasks that must be accepted before it starts"),
+    "each": Key(EACH, "the items for each of which it is done once"),
+    "when": Key(WHEN, "what must hold for it to be done, of the tasks that it needs"),
+    "input": Key(items_in(_one(_input, PATH, "input")), "what it is given to read", "inputs"),
+    "output": Key(_ONE_OUTPUT, "the file that its result is written to"),
+    "outputs": Key(Kind(_outputs, _NAMED_OUTPUTS.schema), "the files that its result is written to, by names"),
+    "check": Key(items_in(_one(_check, _COMMAND, "check")), "what must hold before it is accepted", "checks"),
+    "accept": Key(items_in(PROSE), "what must hold, in words, for the judge"),
+    "roles": Key(Kind(_roles, mapping_schema(_ROLES)), "what is asked of each role"),
+    "tiers": Key(_TIERS, "the tiers that may take part; without it all"),
+    "budget": Key(BUDGET, "the cap of this task: $0.05, 20k, or {tokens, usd}"),
+    "limits": Key(Kind(_limits, ref("limits")), "what bounds it besides"),
+    "judge": Key(one_of("free", "paid"), "whether a paid model may judge"),
+    "explore": Key(TRUTH, "whether an explorer plans it; without it only if it is complex"),
+    "env": Key(_ENV, "environment variables of its commands"),
 }
 """The keys of a task, in the order in which they are told."""
+
+NOT_IN_DEFAULTS = ("prompt", "prompt_file", "needs", "each", "when", "output", "outputs")
+
+DEFAULTS: Keys = {name: key for name, key in TASK.items() if name not in NOT_IN_DEFAULTS}
+"""What all tasks of a file may have in common."""
+
+FORMS: Mapping[str, Keys] = {
+    "task": TASK,
+    "defaults": DEFAULTS,
+    "input": _INPUT,
+    "output": _OUTPUT,
+    "check": _CHECK,
+    "role": _ROLE,
+    "budget": _BUDGET,
+    "limits": _LIMITS,
+}
+"""The mappings to which the schemas of the kinds refer as `#/$defs/NAME`."""
+
+EXACTLY_ONE: Mapping[str, Keys] = {"input": _SOURCES, "check": _GATES}
+"""Of these keys of a form exactly one is written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
@@ -16,7 +17,10 @@ _WIDEST = 100  # of a source line that is shown
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where something stands: line and column from 1 (in characters), and how wide it is on that line."""
+    """Where something stands: line and column from 1 (in characters), and how wide it is on that line.
+
+    Line 0 is the file as a whole.
+    """
 
     line: int
     column: int
@@ -79,6 +83,7 @@ class Report:
         self.text = text
         self.seen = 0  # problems met; one that is met again through an alias is counted, but held once
         self._lines = LINE_BREAK.split(text)
+        self._starts = [0, *(found.end() for found in LINE_BREAK.finditer(text))]
         self._problems: dict[Problem, None] = {}
 
     @property
@@ -89,7 +94,7 @@ class Report:
     def add(self, place: Place, message: str, hint: str = "") -> None:
         """Hold a problem. Raises Full with the last one that fits."""
         self.seen += 1
-        line = self._lines[place.line - 1] if place.line <= len(self._lines) else ""
+        line = self._lines[place.line - 1] if 1 <= place.line <= len(self._lines) else ""
         self._problems[
             Problem(
                 line=place.line, column=place.column, message=message, hint=hint, source_line=line, width=place.width
@@ -110,8 +115,8 @@ class Report:
 
     def place_at(self, index: int, width: int) -> Place:
         """Return the place of the character at `index` of the text."""
-        before = LINE_BREAK.split(self.text[:index])
-        return Place(len(before), len(before[-1]) + 1, width)
+        line = bisect_right(self._starts, index)
+        return Place(line, index - self._starts[line - 1] + 1, width)
 
 
 def nearest(word: str, options: Iterable[str]) -> str:

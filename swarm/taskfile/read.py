@@ -7,27 +7,41 @@
       survey: List the public functions.
       write: {prompt: Document them., needs: survey, input: {from: survey}}
 
-`explore: true` or `false` says whether the explorer takes part (without it the task's complexity does); `budget` at the
-top caps the run.
+The keys and their forms are in `forms.py`; what is common to all tasks, prompt files and Markdown are put into the tree of
+the file before they are read, so that every task is read in the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from swarm.errors import UsageError
 from swarm.task import Task, TaskFile, is_id, made_id
 from swarm.taskfile import yamltree
-from swarm.taskfile.forms import TASK, budget, task_of
-from swarm.taskfile.problems import MOST_PROBLEMS, START, Full, Place, Problem, Report, Reported, Wrong, listed, nearest
-from swarm.taskfile.values import At, Reader, fields, items_of, kind, prose, text
-from swarm.taskfile.yamltree import Mapping, Node, Scalar, Sequence
+from swarm.taskfile.defaults import DEFAULTS_KIND, with_prompt, with_tasks
+from swarm.taskfile.documents import MOST_BYTES, parts_of, with_body
+from swarm.taskfile.forms import BUDGET, NOT_IN_DEFAULTS, TASK, ref
+from swarm.taskfile.graph import check_graph, check_outputs
+from swarm.taskfile.problems import MOST_PROBLEMS, START, Full, Problem, Report, Reported, Wrong, nearest
+from swarm.taskfile.tasks import LISTED, read_task
+from swarm.taskfile.values import (
+    PROSE,
+    At,
+    Key,
+    Keys,
+    Kind,
+    fields,
+    kind,
+    mapping_schema,
+    prose,
+    text,
+)
+from swarm.taskfile.variables import ENV_ALLOW, VARS, scope_of
+from swarm.taskfile.yamltree import Node, Scalar, Sequence
 from swarm.units import shortened
-
-MOST_BYTES = 1 << 20
 
 _EXAMPLE = "the shortest task file is one line: `prompt: what is to be done`"
 
@@ -43,8 +57,14 @@ class TaskFileInvalid(UsageError):
         super().__init__("\n".join(shown))
 
 
-def load_task_file(path: Path) -> TaskFile:
-    """Read the task file at `path`. Raises TaskFileInvalid."""
+def load_task_file(
+    path: Path, *, overrides: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
+) -> TaskFile:
+    """Read the task file at `path`; a Markdown file is one task, its front matter the keys, its text the prompt.
+
+    `overrides` are values that stand in place of those of `vars`; `environ` is the environment, None the process's own, of
+    which a file sees what it names under `env_allow`. Raises TaskFileInvalid.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
@@ -66,7 +86,7 @@ def load_task_file(path: Path) -> TaskFile:
         place = report.place_at(len(before), 1)
         report.add(place, f"the file is not UTF-8 text: byte 0x{raw[error.start]:02x}", "save it as UTF-8")
         raise TaskFileInvalid(path, report.problems) from error
-    return parse_task_file(decoded, path)
+    return parse_task_file(decoded, path, overrides=overrides, environ=environ)
 
 
 def _hint(path: Path, error: OSError) -> str:
@@ -85,55 +105,73 @@ def _hint(path: Path, error: OSError) -> str:
     return f"check the path{nearest(path.name, beside)}"
 
 
-def parse_task_file(text: str, path: Path) -> TaskFile:
-    """Read the text of a task file; `path` gives it its name and stands in the errors. Raises TaskFileInvalid."""
+def parse_task_file(
+    text: str, path: Path, *, overrides: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
+) -> TaskFile:
+    """Read the text of a task file; `path` gives it its name, its kind and its folder. Raises TaskFileInvalid.
+
+    A path that is neither YAML's nor Markdown's by its name, such as `-`, may hold front matter and a text, too.
+    """
     report = Report(text.removeprefix("\ufeff"))
     read: TaskFile | None = None
     with suppress(Full), report.collect():
-        read = _file(report, path)
+        read = _file(report, path, overrides or {}, os.environ if environ is None else environ)
     if read is None or report.problems:
         raise TaskFileInvalid(path, report.problems)
     return read
 
 
-def _file(report: Report, path: Path) -> TaskFile:
-    root = yamltree.compose(report)
+def _file(report: Report, path: Path, overrides: Mapping[str, str], environ: Mapping[str, str]) -> TaskFile:
+    parts = parts_of(report, path)
+    root = yamltree.compose(report, end=parts.keys)
+    if root is None and parts.body is not None:
+        root = yamltree.Mapping([], START)
     if root is None:
         raise Wrong(START, "the file is empty", _EXAMPLE)
     if isinstance(root, Sequence):
         raise Wrong(root.place, "a list stands at the top of the file", "put it under the key `tasks:`")
     if isinstance(root, Scalar):
         raise Wrong(root.place, "the file holds a text, but must hold keys with values", _EXAMPLE)
-    at = At(report, "this file")
+    if parts.body is not None:
+        with report.collect():
+            root = with_body(root, parts.body)
+    at = At(report, "this file", scope_of(root, report, overrides, environ))
+    variables = root.get("vars")
+    given: Mapping[str, str] = {} if variables is None else VARS.read(variables, at.within("'vars' of this file"))
     if root.get("tasks") is None:
-        return _single(root, at, path)
-    found = fields(_without_task_keys(root, report), at, _FILE)
+        return _single(root, at, path, given)
+    found = fields(with_tasks(_without_task_keys(root, report), at, path.parent), at, FILE)
     name = found.get("name", made_id(path.stem))
-    return TaskFile(path=str(path), name=name, tasks=found["tasks"], budget=found.get("budget"))
+    return TaskFile(path=str(path), name=name, tasks=found["tasks"], budget=found.get("budget"), vars=given)
 
 
-def _single(root: Mapping, at: At, path: Path) -> TaskFile:
+def _single(root: yamltree.Mapping, at: At, path: Path, given: Mapping[str, str]) -> TaskFile:
     """Read a file that is one task. Its budget caps the run as well."""
+    for key, _ in root.pairs:
+        if key.text == "defaults":
+            at.report.add(key.place, "'defaults' in this file goes with 'tasks'", "write its keys beside 'prompt'")
     named = root.get("name")
-    name = prose(named, At(at.report, "'name' of this file")) if named is not None else made_id(path.stem)
-    _check_graph({made_id(name): root}, at.report)
-    found = fields(root, at, {**TASK, **_FILE})
-    for key in _FILE.keys() - TASK.keys():
-        found.pop(key, None)
-    task = task_of(found, task_id=made_id(name), node=root, at=at)
-    return TaskFile(path=str(path), name=name, tasks=(task,), budget=task.budget)
+    name = prose(named, at.within("'name' of this file")) if named is not None else made_id(path.stem)
+    root = with_prompt(root, at, path.parent)
+    check_graph({made_id(name): root}, at.report)
+    beside = [(key, under) for key, under in root.pairs if key.text in _OF_FILE]
+    own = [(key, under) for key, under in root.pairs if key.text not in _OF_FILE]
+    seen = at.report.seen
+    with at.report.collect():
+        fields(yamltree.Mapping(beside, root.place), at, FILE)
+    task = read_task(yamltree.Mapping(own, root.place), at, made_id(name))
+    if at.report.seen > seen:
+        raise Reported
+    return TaskFile(path=str(path), name=name, tasks=(task,), budget=task.budget, vars=given)
 
 
-def _without_task_keys(root: Mapping, report: Report) -> Mapping:
+def _without_task_keys(root: yamltree.Mapping, report: Report) -> yamltree.Mapping:
     """Report what is a task's own and stands beside `tasks`; return the rest."""
-    rest = Mapping([], root.place)
+    rest = yamltree.Mapping([], root.place)
     for key, value in root.pairs:
-        if key.text in TASK and key.text not in _FILE:
-            report.add(
-                key.place,
-                f"{key.text!r} stands beside 'tasks', but belongs to one task",
-                "write it inside of each task",
-            )
+        if key.text in TASK and key.text not in FILE:
+            hint = "write it inside of each task" + ("" if key.text in NOT_IN_DEFAULTS else ", or under 'defaults'")
+            report.add(key.place, f"{key.text!r} stands beside 'tasks', but belongs to one task", hint)
         else:
             rest.pairs.append((key, value))
     return rest
@@ -153,8 +191,9 @@ def _tasks(node: Node, at: At) -> tuple[Task, ...]:
     for task_id, under in _entries(node, at):
         entries[task_id] = under
         with at.report.collect():
-            tasks.append(_task(under, At(at.report, f"task {task_id!r}"), task_id, listed=isinstance(node, Sequence)))
-    _check_graph(entries, at.report)
+            tasks.append(_task(under, at.within(f"task {task_id!r}"), task_id, listed=isinstance(node, Sequence)))
+    check_graph(entries, at.report)
+    check_outputs(tasks, entries, at.report)
     if at.report.seen > seen:
         raise Reported
     if not tasks:
@@ -162,7 +201,14 @@ def _tasks(node: Node, at: At) -> tuple[Task, ...]:
     return tuple(tasks)
 
 
-def _entries(node: Mapping | Sequence, at: At) -> Iterator[tuple[str, Node]]:
+def _task(node: Node, at: At, task_id: str, *, listed: bool) -> Task:
+    if not isinstance(node, yamltree.Mapping):
+        message = f"{at.where} is {kind(node)}, but must be a prompt, or keys with values"
+        raise Wrong(node.place, message, "say what is to be done")
+    return read_task(node, at, task_id, in_list=listed)
+
+
+def _entries(node: yamltree.Mapping | Sequence, at: At) -> Iterator[tuple[str, Node]]:
     """Give every task with its id; what has no usable id is reported and left out."""
     lines: dict[str, int] = {}
     for key, under in _keyed(node, at):
@@ -178,97 +224,18 @@ def _entries(node: Mapping | Sequence, at: At) -> Iterator[tuple[str, Node]]:
             yield key.text, under
 
 
-def _keyed(node: Mapping | Sequence, at: At) -> Iterator[tuple[Scalar, Node]]:
-    if isinstance(node, Mapping):
+def _keyed(node: yamltree.Mapping | Sequence, at: At) -> Iterator[tuple[Scalar, Node]]:
+    if isinstance(node, yamltree.Mapping):
         yield from node.pairs
         return
     for item in node.items:
-        key = item.get("id") if isinstance(item, Mapping) else None
+        key = item.get("id") if isinstance(item, yamltree.Mapping) else None
         if isinstance(key, Scalar) and not key.is_null:
             yield key, item
         else:
             at.report.add(
                 item.place, "a task in a list needs an 'id'", "write it as {id: a, prompt: what is to be done}"
             )
-
-
-def _task(node: Node, at: At, task_id: str, *, listed: bool) -> Task:
-    if isinstance(node, Scalar):
-        return Task(id=task_id, prompt=prose(node, At(at.report, f"the prompt of {at.where}")))
-    found = fields(node, at, {"id": text, **TASK} if listed else TASK)
-    found.pop("id", None)
-    return task_of(found, task_id=task_id, node=node, at=at)
-
-
-def _check_graph(entries: dict[str, Node], report: Report) -> None:
-    """Report needs that name no task, needs in a circle, and inputs from tasks that are not in `needs`.
-
-    It goes by the nodes, so that a task with another fault takes part.
-    """
-    needs = {task_id: _needs(node) for task_id, node in entries.items()}
-    for task_id, needed in needs.items():
-        for other, place in needed.items():
-            if other not in entries:
-                hint = f"tasks here: {listed(entries)}"
-                report.add(
-                    place, f"task {task_id!r} needs {shortened(other)}, which is no task{nearest(other, entries)}", hint
-                )
-        for source in _sources(entries[task_id]):
-            with report.collect():
-                _check_source(source, task_id, entries, needed)
-    _report_cycles(needs, report)
-
-
-def _needs(node: Node) -> dict[str, Place]:
-    needs = node.get("needs") if isinstance(node, Mapping) else None
-    items = [] if needs is None else items_of(needs)
-    return {item.text: item.place for item in items if isinstance(item, Scalar) and not item.is_null}
-
-
-def _sources(node: Node) -> Iterator[Scalar]:
-    """Give every `from` under the task's `input`."""
-    inputs = node.get("input") if isinstance(node, Mapping) else None
-    for item in [] if inputs is None else items_of(inputs):
-        source = item.get("from") if isinstance(item, Mapping) else None
-        if isinstance(source, Scalar) and not source.is_null:
-            yield source
-
-
-def _check_source(source: Scalar, task_id: str, entries: dict[str, Node], needed: dict[str, Place]) -> None:
-    other, dot, output = source.text.partition(".")
-    if other not in entries:
-        meant = nearest(other, entries)
-        message = f"'from' of task {task_id!r} is {shortened(other)}, which is no task{meant}"
-        raise Wrong(source.place, message, f"tasks here: {listed(entries)}")
-    if other not in needed:
-        raise Wrong(
-            source.place, f"task {task_id!r} takes from {other!r}, but does not need it", f"add to it: `needs: {other}`"
-        )
-    if dot and output != "output":
-        message = f"task {other!r} has no output {shortened(output)}"
-        raise Wrong(source.place, message, f"take its result: `from: {other}`")
-
-
-def _report_cycles(needs: dict[str, dict[str, Place]], report: Report) -> None:
-    """Report every circle once, at the need that closes it for the task that stands first in the file."""
-    order = {task_id: number for number, task_id in enumerate(needs)}
-    left = dict(needs)
-    while True:
-        try:
-            TopologicalSorter({task: [need for need in left[task] if need in left] for task in left}).prepare()
-        except CycleError as error:
-            circle: list[str] = error.args[1][:0:-1]  # from the one that needs to the one that is needed
-            first = circle.index(min(circle, key=order.__getitem__))
-            circle = circle[first:] + circle[:first]
-            told = circle if len(circle) <= 12 else [*circle[:10], "...", circle[-1]]
-            report.add(
-                needs[circle[0]][circle[1 % len(circle)]],
-                f"tasks need each other in a circle: {' -> '.join([*told, circle[0]])}",
-                "take one of the needs out",
-            )
-            left = {task: needed for task, needed in left.items() if task not in circle}
-        else:
-            return
 
 
 def _version(node: Node, at: At) -> str:
@@ -281,5 +248,23 @@ def _version(node: Node, at: At) -> str:
     return "1"
 
 
-_FILE: dict[str, Reader] = {"version": _version, "name": prose, "budget": budget, "tasks": _tasks}
+_TASKS_SCHEMA = {
+    "anyOf": [
+        {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [PROSE.schema, ref("task")]}},
+        {"type": "array", "minItems": 1, "items": mapping_schema(LISTED, required=("id",))},
+    ]
+}
+
+FILE: Keys = {
+    "version": Key(Kind(_version, {"enum": [1, "1"]}), "of this form"),
+    "name": Key(PROSE, "what the run is called"),
+    "vars": Key(VARS, "values for {{name}}, which a command line may give anew"),
+    "env_allow": Key(ENV_ALLOW, "environment variables that may be looked up as {{env.NAME}}"),
+    "defaults": Key(DEFAULTS_KIND, "what the tasks have in common"),
+    "budget": Key(BUDGET, "the cap of the whole run"),
+    "tasks": Key(Kind(_tasks, _TASKS_SCHEMA), "ids with tasks, or a list of tasks with `id`"),
+}
 """The keys at the top of a file with `tasks`; where there is one task, its own stand beside them."""
+
+_OF_FILE = ("version", "name", "vars", "env_allow", "defaults")
+"""Those that are not a task's, too."""

@@ -59,8 +59,10 @@ class Mapping(msgspec.Struct):
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
-def compose(report: Report, loader: type[Any] = LOADER) -> Node | None:
-    """Read the report's text; None where it holds no value at all. Keys that stand twice are reported, the first holds.
+def compose(report: Report, loader: type[Any] = LOADER, *, end: int | None = None) -> Node | None:
+    """Read the report's text, or what stands before `end`; None where it holds no value at all.
+
+    Keys that stand twice are reported, the first holds.
 
     Raises Wrong at the first place where the text cannot be read.
     """
@@ -68,11 +70,13 @@ def compose(report: Report, loader: type[Any] = LOADER) -> Node | None:
     if bad:
         place = report.place_at(bad.start(), 1)
         raise Wrong(
-            place, f"character U+{ord(bad[0]):04X} may not stand in YAML", "take it out; the editor may not show it"
+            place,
+            f"character U+{ord(bad[0]):04X} may not stand in a task file",
+            "take it out; the editor may not show it",
         )
     tree = _Tree(report)
     try:
-        for event in yaml.parse(report.text, Loader=loader):
+        for event in yaml.parse(report.text[:end], Loader=loader):
             tree.take(event)
     except yaml.MarkedYAMLError as error:
         raise _translated(error, report) from error
@@ -236,9 +240,7 @@ class _Tree:
 
 def _key(node: Node, place: Place) -> Scalar:
     if not isinstance(node, Scalar):
-        hint = (
-            "templates ({{...}}) are not supported yet: write the value itself; quote a text that starts with a bracket"
-        )
+        hint = 'quote a text that starts with a bracket, such as "{{name}}"'
         raise Wrong(place, "a bracket stands where a key is expected", hint)
     return Scalar(node.text, node.plain, place, node.span)
 

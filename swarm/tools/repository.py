@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -60,6 +61,12 @@ async def files_of(root: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
+async def ignored_of(root: Path, names: Sequence[str]) -> frozenset[str]:
+    """Return those of `names`, below `root`, that git would not take. They need not be there."""
+    said = await _git(root, "check-ignore", "-z", "--stdin", "--no-index", told="\0".join(names))
+    return frozenset((said or "").split("\0"))
+
+
 async def give_repository(source: Repository, copy: Path) -> None:
     """Make `copy` a repository with the history, the branches and the index of `source`, which stays as it is.
 
@@ -93,14 +100,14 @@ def _write(source: Repository, git: Path, refs: str, head: str) -> None:
             shutil.copy2(file, git / name)
 
 
-async def _git(folder: Path, *arguments: str) -> str | None:
+async def _git(folder: Path, *arguments: str, told: str = "") -> str | None:
     """Return what git prints; None where it fails or is not installed. It takes no lock and starts no watcher."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # a hook's own
     environ |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_DEFAULT_REF_FORMAT": "files", "LC_ALL": "C"}
     argv = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
     try:
         with anyio.fail_after(_PATIENCE_S):
-            done = await anyio.run_process(argv, check=False, env=environ)
+            done = await anyio.run_process(argv, check=False, env=environ, input=os.fsencode(told))
     except FileNotFoundError:
         return None
     except TimeoutError as error:

@@ -9,11 +9,12 @@ its list of worktrees that a crash leaves behind, and it runs the user's hooks.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from anyio import to_thread
 from swarm.errors import UsageError
 from swarm.paths import confined
 from swarm.tools.deliver import file_bytes
-from swarm.tools.repository import files_of, find_repository, give_repository
+from swarm.tools.repository import Repository, files_of, find_repository, give_repository, ignored_of
 
 MOST_BYTES = 500 * (1 << 20)
 MOST_FILES = 50_000
@@ -158,15 +159,55 @@ def _remove(holder: Path) -> None:
                         (Path(folder) / name).chmod(0o700)  # else it keeps what is in it
 
 
-async def _fill(tree: Path, root: Path, max_bytes: int, max_files: int) -> None:
-    repository = await find_repository(root)
-    names = await files_of(root) if repository else ()
-    if repository and (names or repository.whole):
-        listed: Iterable[str] = names
-    else:
-        repository, listed = None, _walk(root)  # a folder that a repository around it ignores is a plain one, too
+async def differing(
+    copy: WorkCopy, root: Path, *, max_bytes: int = MOST_BYTES, max_files: int = MOST_FILES
+) -> list[str]:
+    """Return the paths of files that are not the same in the copy and in the project as it is now, sorted.
+
+    What the project's git ignores does not count, nor do the caches that a copy leaves out. Raises CopyTooLarge.
+    """
+    root = await to_thread.run_sync(root.resolve)
+    repository, names = await _found(root, max_bytes, max_files)
+    changed = await to_thread.run_sync(_changed, root, copy.path, names)
+    added = [name for name in changed if name not in set(names)]
+    ignored = await ignored_of(root, added) if repository and added else frozenset[str]()
+    return sorted(name for name in changed if name not in ignored)
+
+
+def _changed(root: Path, tree: Path, names: Iterable[str]) -> list[str]:
+    known, there = _files(root, names), _files(tree, _walk(tree))
+    return [name for name in known | there if name not in known & there or not _same(root, tree, name)]
+
+
+def _files(folder: Path, names: Iterable[str]) -> frozenset[str]:
+    """Return those of `names` that are what a copy is made of: files and symlinks."""
+    found: set[str] = set()
+    for name in names:
+        with suppress(FileNotFoundError):
+            mode = (folder / name).lstat().st_mode
+            if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+                found.add(name)
+    return frozenset(found)
+
+
+def _same(root: Path, tree: Path, name: str) -> bool:
+    one, other = root / name, tree / name
     try:
-        found = await to_thread.run_sync(partial(_measured, root, listed, max_bytes=max_bytes, max_files=max_files))
+        if one.is_symlink() or other.is_symlink():
+            return (
+                one.is_symlink() and other.is_symlink() and _retargeted(one.readlink(), root, tree) == other.readlink()
+            )
+        with one.open("rb") as first, other.open("rb") as second:
+            if os.fstat(first.fileno()).st_size != os.fstat(second.fileno()).st_size:
+                return False
+            return all(piece == second.read(1 << 20) for piece in iter(partial(first.read, 1 << 20), b""))
+    except OSError:  # it went away, or cannot be read: nobody can say that it is the same
+        return False
+
+
+async def _fill(tree: Path, root: Path, max_bytes: int, max_files: int) -> None:
+    try:
+        repository, found = await _found(root, max_bytes, max_files)
         for start in range(0, len(found), _SLICE):
             await to_thread.run_sync(_copy, root, tree, found[start : start + _SLICE])
         if repository and repository.whole:
@@ -176,6 +217,49 @@ async def _fill(tree: Path, root: Path, max_bytes: int, max_files: int) -> None:
             f"the checks need a copy of {root}, which cannot be made: {error.strerror or error} ({error.filename}); mend "
             "that, let .gitignore name the file, or set TMPDIR to a folder with more room"
         ) from error
+
+
+async def _found(root: Path, max_bytes: int, max_files: int) -> tuple[Repository | None, list[str]]:
+    """What a copy of the project holds: the repository whose files they are, if there is one, and their paths."""
+    repository = await find_repository(root)
+    names = await files_of(root) if repository else ()
+    if repository and (names or repository.whole):
+        listed: Iterable[str] = names
+    else:
+        repository, listed = None, _walk(root)  # a folder that a repository around it ignores is a plain one, too
+    found = await to_thread.run_sync(partial(_measured, root, listed, max_bytes=max_bytes, max_files=max_files))
+    return repository, found
+
+
+async def tree_of(root: Path, *, without: Collection[str] = ()) -> str:
+    """The project's state in one line: how many files, and a digest (SHA-256) of their paths, kinds and contents.
+
+    `without` names files that do not count. Raises UsageError (CopyTooLarge) where the project cannot be copied.
+    """
+    root = await to_thread.run_sync(root.resolve)
+    try:
+        _, found = await _found(root, MOST_BYTES, MOST_FILES)
+        names = sorted(set(found).difference(without))
+        return f"{len(names)} files, {await to_thread.run_sync(_digest_of, root, names)}"
+    except OSError as error:
+        raise UsageError(f"{root} cannot be read: {error.strerror or error} ({error.filename}); mend that") from error
+
+
+def _digest_of(root: Path, names: Iterable[str]) -> str:
+    whole = hashlib.sha256()
+    for name in names:
+        with suppress(FileNotFoundError):  # deleted since it was listed
+            mode = (root / name).lstat().st_mode
+            if stat.S_ISLNK(mode):
+                kind, content = "link", os.fsencode((root / name).readlink())
+            elif stat.S_ISREG(mode):
+                with (root / name).open("rb") as file:
+                    content = hashlib.file_digest(file, "sha256").digest()
+                kind = "program" if mode & stat.S_IXUSR else "file"
+            else:
+                continue  # a folder is what is in it
+            whole.update(b"\0".join((os.fsencode(name), kind.encode(), content)) + b"\n")
+    return whole.hexdigest()
 
 
 def _walk(root: Path) -> Iterator[str]:

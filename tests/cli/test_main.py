@@ -51,7 +51,7 @@ def test_help_names_every_command_on_stdout(words: list[str], capsys: pytest.Cap
     assert shown.err == ""
     for commands in COMMANDS.values():
         for name, (_, help_) in commands.items():
-            assert f"  {name:<10}{help_}\n" in shown.out
+            assert f"  {name:<12}{help_}\n" in shown.out
 
 
 @pytest.mark.parametrize("words", [["cost", "--help"], ["help", "cost"], ["--help", "cost"]])
@@ -105,7 +105,7 @@ def test_the_version_is_the_one_that_is_installed(capsys: pytest.CaptureFixture[
         (["rnu"], "there is no command 'rnu'; did you mean `swarm run`?"),
         (["valdiate", "x.yaml"], "did you mean `swarm validate`?"),
         (["qqqqq"], "see `swarm --help`"),
-        (["What does this do?"], "a prompt stands in a task file"),
+        (["What does this do?"], 'a prompt needs a command: `swarm run "..."`'),
         (["hello.yaml"], "`swarm run hello.yaml`, or `swarm validate hello.yaml`"),
         (["--jsno"], "--jsno needs a command"),
         (["cost", "--topp=3"], "swarm cost does not know --topp=3; did you mean --top?"),

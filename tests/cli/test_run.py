@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from swarm.cli.main import main
+from tests.acceptance.processes import environment
 from tests.provider import provider_thread
-from tests.team import play, swarm
+from tests.team import play
+from tests.team import swarm as command
 
 FAILING = "prompt: Write.\ncheck: {contains: fire}\nlimits: {attempts: 2}"
+
+
+def swarm(*words: str, home: Path, cwd: Path, piped: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command, with a text in a pipe as its stdin where there is one."""
+    if not piped:
+        return command(*words, home=home, cwd=cwd)
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "swarm.cli.main", *words],
+        cwd=cwd,
+        env=environment(home),
+        input=piped,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -39,7 +59,7 @@ def test_a_run_that_failed_says_where_to_look_and_show_counts_the_tries_that_wer
     with provider_thread(play) as provider:
         done = swarm("run", "task.yaml", "--endpoint", provider.url, home=folder, cwd=folder)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "failed: task; see why with: swarm show s1/task"
+    assert done.stderr.splitlines()[-1] == "failed: task; see why with: swarm why s1/task"
     head, row = swarm("show", "s1", home=folder, cwd=folder).stdout.splitlines()[-2:]
     assert row[head.index("TRY") : head.index("TRY") + 3].strip() == "2"
     page = swarm("show", "s1/task", home=folder, cwd=folder).stdout
@@ -50,10 +70,9 @@ def test_a_run_that_failed_says_where_to_look_and_show_counts_the_tries_that_wer
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("Say what this is", "a prompt stands in a task file: write `prompt: ...` to a file and name that"),
-        ("-", "a task file is read from a file, not from a pipe; write it to one and name that"),
         ("taks.yaml", "check the path \u2013 did you mean 'task.yaml'?"),
         (".", "name a task file in that folder"),
+        ("notes/taks", "check the path"),
     ],
 )
 def test_what_is_no_task_file_is_told_with_the_next_step(
@@ -64,6 +83,73 @@ def test_what_is_no_task_file_is_told_with_the_next_step(
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(f"error: {word}: the file cannot be read: ")
     assert second == f"  {said}"
+
+
+def test_a_prompt_is_a_direct_session_whose_answer_alone_is_on_stdout(folder: Path) -> None:
+    with provider_thread(play) as provider:
+        done = swarm("run", "Write a line\nabout ants.", "--endpoint", provider.url, home=folder, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert "Write a line\nabout ants." in provider.requests[1].body["messages"][-1]["content"]
+        assert done.stdout.startswith("A draft, number ") and done.stdout.count("\n") == 1
+        shown = json.loads(swarm("show", "--json", home=folder, cwd=folder).stdout)
+        assert (shown["type"], shown["title"]) == ("direct", "Write a line")
+        long = swarm("run", "ants " * 3000, "--endpoint", provider.url, home=folder, cwd=folder)
+    assert long.returncode == 3
+    assert "of 10,000 tokens left" in swarm("why", "task", home=folder, cwd=folder).stdout
+
+
+@pytest.mark.parametrize(
+    ("piped", "kind", "title"),
+    [
+        ("What are ants?", "direct", "What are ants?"),
+        ("title: Ants\nprompt: What are ants?\n", "file", "stdin"),
+        ("---\ntitle: Ants\n---\nWhat are ants?\n", "file", "stdin"),
+    ],
+)
+def test_stdin_holds_a_task_file_or_the_prompt_itself(piped: str, kind: str, title: str, folder: Path) -> None:
+    with provider_thread(play) as provider:
+        done = swarm("run", "-", "--json", "--endpoint", provider.url, home=folder, cwd=folder, piped=piped)
+        assert "What are ants?" in provider.requests[1].body["messages"][-1]["content"]
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tasks"][0]["text"].startswith("A draft")
+    shown = json.loads(swarm("show", "--json", home=folder, cwd=folder).stdout)
+    assert (shown["type"], shown["title"]) == (kind, title)
+
+
+@pytest.mark.parametrize(
+    ("piped", "code", "said"),
+    [
+        ("promt: x", 2, "<stdin>:1:1: unknown key 'promt' in this file \u2013 did you mean 'prompt'?"),
+        ("", 2, "stdin holds nothing to do"),
+        ("a\0b", 2, "the prompt holds a NUL character"),
+        ("x" * (1 << 20 | 1), 2, "stdin holds more than 1 MiB"),
+        ("prompt: x\ncheck: 'true'", 5, "look at them and run it with `--trust`"),
+    ],
+)
+def test_what_cannot_be_run_from_stdin_is_told_and_nothing_is_called(
+    piped: str, code: int, said: str, folder: Path
+) -> None:
+    with provider_thread(play) as provider:
+        words = ("run", "-", "--endpoint", provider.url, "--model", "m")
+        done = swarm(*words, home=folder, cwd=folder, piped=piped)
+        assert provider.requests == []
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_only_runs_a_task_with_what_it_needs_and_set_gives_a_variable_another_value(folder: Path) -> None:
+    (folder / "many.yaml").write_text(
+        "vars: {what: ants}\ntasks:\n  a: {prompt: Say a.}\n  b: {prompt: 'Say {{what}}.', needs: a}\n  c: Say c.\n"
+    )
+    with provider_thread(play) as provider:
+        words = ("run", "many.yaml", "--json", "--endpoint", provider.url, "--only", "b", "--set", "what=bees")
+        done = swarm(*words, home=folder, cwd=folder)
+        assert [task["name"] for task in json.loads(done.stdout)["tasks"]] == ["a", "b"]
+        asked = "\n".join(request.body["messages"][-1]["content"] for request in provider.requests[1:])
+        assert "Say bees." in asked and "ants" not in asked and "Say c." not in asked
+        wrong = swarm("run", "many.yaml", "--set", "whta=x", "--endpoint", provider.url, home=folder, cwd=folder)
+        assert wrong.returncode == 2
+        assert "'whta'" in wrong.stderr and "did you mean 'what'?" in wrong.stderr
 
 
 def test_with_nothing_to_resume_there_is_one_document_and_no_failure(folder: Path) -> None:

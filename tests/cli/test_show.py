@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 
 from swarm.cli.main import main
-from swarm.cli.names import Name, parse_name
-from swarm.errors import UsageError
 from tests.tui.recordings import EVIL, recorded_log
 
 
@@ -28,29 +26,6 @@ def show_json(capsys: pytest.CaptureFixture[str], log: str, *words: str) -> dict
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert found["schema"] == "swarm.show/1"
     return found
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("s412", Name(412)),
-        ("412", Name(412)),
-        ("s412/", Name(412)),
-        ("S412/build", Name(412, "build")),
-        ("412/build/2", Name(412, "build", 2)),
-        ("s4/12", Name(4, "12")),
-        ("s412/build/", Name(412, "build")),
-    ],
-)
-def test_a_name_can_be_written_in_several_ways(text: str, name: Name) -> None:
-    assert parse_name(text) == name
-    assert parse_name(str(name)) == name
-
-
-@pytest.mark.parametrize("text", ["", "s", "build", "s1//2", "s1/a/b", "s1/../x", "-1", "s1/a/2/3"])
-def test_what_names_nothing_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="names nothing"):
-        parse_name(text)
 
 
 def test_without_a_name_the_last_session_is_shown(log: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,6 +133,8 @@ def test_a_task_without_a_result_says_why(log: str, capsys: pytest.CaptureFixtur
         ("s1/buidl", "did you mean s1/build?"),
         ("s1/build/7", "there is no step 7 in task s1/build"),
         ("the last one", "names nothing"),
+        ("buidl", "there is no task buidl in session s1 in this log; did you mean s1/build?"),
+        ("build/7", "there is no step 7 in task s1/build"),
     ],
 )
 def test_what_is_not_there_is_said_with_what_is(

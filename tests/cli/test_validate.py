@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from swarm.cli.main import main
 
+ROOT = Path(__file__).parents[2]
 RIGHT = """\
 tasks:
   survey: List the functions.
@@ -61,6 +64,7 @@ def test_with_json_there_is_one_document_for_all_files(folder: Path, capsys: pyt
         "checks": 1,
         "commands": ["make test"],
         "problems": [],
+        "warnings": [],
     }
     assert (wrong["ok"], wrong["problems"][0]["line"], wrong["problems"][0]["column"]) == (False, 2, 1)
 
@@ -75,3 +79,130 @@ def test_nothing_of_a_file_is_run_or_written(folder: Path) -> None:
 def test_without_a_file_the_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate"]) == 2
     assert "FILE is missing; see `swarm validate --help`" in capsys.readouterr().err
+
+
+DOUBTFUL = """\
+vars: {pkg: swarm, unused: x}
+budget: $0.05
+defaults:
+  input: notes/*.md
+tasks:
+  survey:
+    prompt: List the functions of {{pkg}}.
+    output: out/list.json
+    budget: $0.10
+  write:
+    prompt: Write it.
+    needs: survey
+    input: [src/**/*.py, ./out/list.json]
+    check: {schema: schemas/list.json}
+"""
+
+
+def warnings_of(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> list[tuple[int, int, str]]:
+    assert main(["validate", "--json", *words]) == code
+    (found,) = json.loads(capsys.readouterr().out)["files"]
+    assert found["ok"] and found["problems"] == []
+    return [(one["line"], one["column"], one["message"]) for one in found["warnings"]]
+
+
+def test_what_is_doubtful_is_a_warning_with_its_place_and_changes_no_exit_code(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "doubtful.yaml").write_text(DOUBTFUL)
+    assert warnings_of(capsys, "doubtful.yaml") == [
+        (1, 20, "the variable 'unused' is looked up nowhere"),
+        (4, 10, "'notes/*.md' of task 'survey' matches no file"),
+        (9, 5, "the budget of task 'survey' is above that of the run, which comes first"),
+        (13, 13, "'src/**/*.py' of task 'write' matches no file"),
+        (13, 26, "'out/list.json' of task 'write' matches no file"),
+        (14, 21, "'schemas/list.json', the schema of task 'write', is no file here"),
+    ]
+    assert len(warnings_of(capsys, "--strict", "doubtful.yaml", code=2)) == 6
+
+
+def test_warnings_go_to_stderr_with_what_to_do_and_the_summary_counts_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "doubtful.yaml").write_text(DOUBTFUL)
+    assert main(["validate", "doubtful.yaml"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "doubtful.yaml: ok, 2 tasks, 1 check, 0 commands, 6 warnings\n"
+    assert "warning: doubtful.yaml:13:26: 'out/list.json' of task 'write' matches no file" in shown.err
+    assert "take the result instead: `input: {from: survey}`" in shown.err
+    assert "error:" not in shown.err
+
+
+def test_a_file_is_without_doubt_once_what_it_names_is_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    right = DOUBTFUL.replace("unused: x", "tone: dry").replace("{{pkg}}.", "{{pkg}}, {{ vars.tone }}.")
+    (folder / "doubtful.yaml").write_text(right.replace("$0.10", "$0.01"))
+    for name in ("notes/a.md", "src/deep/a.py", "out/list.json", "schemas/list.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("{}")
+    assert warnings_of(capsys, "--strict", "doubtful.yaml") == []
+
+
+def test_two_tasks_of_which_a_condition_may_leave_both_to_write_one_file_are_a_doubt(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "tasks:\n  a: do it\n  b: {prompt: x, needs: a, when: a.passed > 0, output: o.md}\n"
+    (folder / "two.yaml").write_text(text + "  c: {prompt: y, needs: a, when: a.failed > 0, output: o.md}\n")
+    assert warnings_of(capsys, "two.yaml") == [(4, 56, "task 'c' writes 'o.md', and so does task 'b'")]
+
+
+def test_items_that_are_files_must_be_there_and_lookups_in_paths_are_left_to_the_run(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "each.yaml").write_text(
+        "prompt: Sum up {{item}}.\neach: {files: pages/*.md}\ninput: '{{item}}'\noutput: out/{{item}}\n"
+    )
+    assert warnings_of(capsys, "each.yaml") == [(2, 15, "'pages/*.md' of task 'each' matches no file")]
+
+
+def test_needs_in_a_circle_are_an_error_that_shows_the_circle(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "circle.yaml").write_text("tasks:\n  a: {prompt: x, needs: b}\n  b: {prompt: y, needs: a}\n")
+    assert main(["validate", "circle.yaml"]) == 2
+    assert "circle.yaml:2:25: tasks need each other in a circle: a -> b -> a" in capsys.readouterr().err
+
+
+def test_markdown_is_looked_at_by_its_front_matter(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "brief.md").write_text("---\ninput: gone.txt\n---\nSum it up.\n")
+    assert warnings_of(capsys, "brief.md") == [(2, 8, "'gone.txt' of task 'brief' matches no file")]
+
+
+def piped(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
+def test_a_file_from_a_pipe_is_checked_and_a_prompt_is_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    piped("prompt: x\ninput: gone.txt\n", monkeypatch)
+    assert main(["validate", "-"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "-: ok, 1 task, 0 checks, 0 commands, 1 warning\n"
+    assert "warning: -:2:8: 'gone.txt'" in shown.err
+    piped("Say hello.", monkeypatch)
+    assert main(["validate", "-"]) == 2
+    assert "stdin holds a prompt and no task file" in capsys.readouterr().err
+
+
+def test_a_variable_without_a_value_can_be_given_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "open.yaml").write_text("vars: {pkg: }\nprompt: List {{pkg}}.\n")
+    assert main(["validate", "open.yaml"]) == 2
+    assert main(["validate", "open.yaml", "--set", "pkg=swarm"]) == 0
+    assert main(["validate", "open.yaml", "--set", "pkg"]) == 2
+    capsys.readouterr()
+    assert main(["plan", "open.yaml", "--set", "pkg=swarm"]) == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted([*(ROOT / "examples").glob("*.yaml"), *(ROOT / "tests/data/broken").glob("*.yaml")]),
+    ids=lambda path: path.name,
+)
+def test_every_file_of_ours_gets_an_answer_without_a_fault_of_the_program(
+    path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["validate", str(path)]) == (2 if "broken" in str(path) else 0)
+    assert "This is a fault of swarm" not in capsys.readouterr().err

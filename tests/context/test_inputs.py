@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarm.context.inputs import InputUnusable, Loaded, read_inputs
+from swarm.context.inputs import Loaded, read_inputs
 from swarm.errors import UsageError
+from swarm.globs import InputUnusable
 from swarm.task import Input
 
 MIB = 1 << 20
@@ -25,7 +27,7 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
-def read(root: Path, *inputs: Input, **bounds: int) -> tuple[Loaded, ...]:
+def read(root: Path, *inputs: Input, **bounds: Any) -> tuple[Loaded, ...]:
     return read_inputs(inputs, root, lambda text: text.replace("hunter22", "[secret:KEY]"), {}, **bounds)
 
 
@@ -203,3 +205,49 @@ def test_a_name_that_no_terminal_can_show_is_made_harmless(project: Path) -> Non
     (project / "a\x1b[31m.txt").write_text("x")
     (project / os.fsdecode(b"\xff.txt")).write_text("x")
     assert names(project, "*.txt") == ["a?[31m.txt", "?.txt"]
+
+
+def test_an_outline_is_given_of_each_file_within_its_bound(project: Path) -> None:
+    (project / "src/a.py").write_text('def one(x):\n    """Give one."""\n    return 1\n')
+    first, second = read(project, Input(files=("src/a.py", "docs/guide.md"), load="outline"))
+    assert first.text == 'def one(x):\n    """Give one."""\n[outline of 45 bytes in 3 lines]'
+    assert (first.size, second.name) == (45, "docs/guide.md")
+    bounded = read(project, Input(files=("src/a.py", "docs/guide.md"), load="outline", max_tokens=20))
+    assert sum(len(one.text.encode()) for one in bounded) <= 20
+
+
+def test_of_many_files_the_parts_that_fit_the_task_are_given_and_the_rest_is_counted(project: Path) -> None:
+    for number in range(40):
+        (project / f"docs/{number}.md").write_text(f"# Page {number}\n\n" + f"It speaks of matter {number}.\n" * 40)
+    (project / "docs/ships.md").write_text("# Ships\n\nhunter22 ships leave on Monday.\n")
+    loaded = read_inputs(
+        [Input(files=("docs/*.md",), load="relevant", max_tokens=500)],
+        project,
+        lambda text: text.replace("hunter22", "[secret:KEY]"),
+        {},
+        sought="When do ships leave?",
+    )
+    assert [one.name for one in loaded] == ["docs/ships.md"]
+    assert "[secret:KEY] ships leave on Monday." in loaded[0].text
+    assert loaded[0].text.endswith("[and 41 further files of which no part is given]")
+    assert len(loaded[0].text.encode()) <= 500
+
+
+def test_the_relevant_parts_of_a_result_are_about_2000_tokens_where_nothing_else_is_said(project: Path) -> None:
+    result = "\n\n".join(f"Paragraph {number} speaks of matter {number}." for number in range(2_000))
+    inputs = [Input(from_task="survey", load="relevant")]
+    (one,) = read_inputs(inputs, project, str, {"survey": result}, sought="What is said of matter 1234?")
+    assert "Paragraph 1234 speaks" in one.text
+    assert len(one.text.encode()) <= 8_000
+
+
+def test_where_not_even_one_part_has_room_the_head_is_given(project: Path) -> None:
+    (project / "long.txt").write_text("word " * 1_000)
+    (one,) = read(project, Input(files=("long.txt",), load="relevant", max_tokens=120))
+    assert one.text.startswith("word word")
+    assert len(one.text.encode()) <= 120
+
+
+def test_files_that_are_looked_through_have_a_bound_together(project: Path) -> None:
+    with pytest.raises(InputUnusable, match="brings the files that are looked through above 20 bytes"):
+        read(project, Input(files=("src/*.py",), load="relevant"), most_bytes=20)

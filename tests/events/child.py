@@ -1,13 +1,19 @@
-"""A process of its own that works on a log: `python -m tests.events.child append|hold|open PATH ...`."""
+"""A process of its own that works on a log: `python -m tests.events.child append|hold|read|archive|overflow|open PATH ...`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import random
+import resource
+import signal
 import sys
 from pathlib import Path
 
+from events import upkeep
+from events.log import LogError
 from events.sqlite.log import open_sqlite
+from events.testing.builders import a_text
 from events.testing.contract import an_event
 
 PRODUCERS = 20
@@ -40,9 +46,39 @@ async def hold(path: Path) -> None:
     say("let go")
 
 
+async def read(path: Path) -> None:
+    """Open it for reading, say so, and stay until a line is read."""
+    async with open_sqlite(path, read_only=True):
+        say("reading")
+        await asyncio.to_thread(sys.stdin.readline)
+
+
 async def open_once(path: Path) -> None:
     async with open_sqlite(path) as log:
         say(str((await log.head()).position))
+
+
+def archive(path: Path, before: int, step: str) -> None:
+    """Archive, and die without a word when a step begins."""
+
+    def die_at(begun: str) -> None:
+        if begun == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    upkeep.archive(path, before=before, tell=die_at)
+
+
+async def overflow(path: Path, limit: int) -> None:
+    """Append large texts under a limit of the size of a file, and say what came of each, until one is refused."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    async with open_sqlite(path) as log:
+        for number in range(1000):
+            try:
+                await log.append([an_event(f"{number}")], texts=[a_text(random.randbytes(20_000).hex())])
+            except LogError as error:
+                say(f"{type(error).__name__}: {error}")
+                return
+            say(f"{number}")
 
 
 async def main(what: str, path: Path, *rest: str) -> None:
@@ -51,6 +87,12 @@ async def main(what: str, path: Path, *rest: str) -> None:
             await append(path, rest[0], int(rest[1]))
         case "hold":
             await hold(path)
+        case "read":
+            await read(path)
+        case "overflow":
+            await overflow(path, int(rest[0]))
+        case "archive":
+            archive(path, int(rest[0]), rest[1])
         case _:
             await open_once(path)
 

@@ -45,7 +45,7 @@ async def test_files_are_the_users_alone_and_so_is_the_folder(path: Path) -> Non
             modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     finally:
         os.umask(before)
-    assert modes == dict.fromkeys(("log.db", "log.db-wal", "log.db-shm", "log.db.lock"), 0o600)
+    assert modes == dict.fromkeys(("log.db", "log.db-wal", "log.db-shm", "log.db.lock", "log.db.ballast"), 0o600)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 

@@ -19,6 +19,7 @@ from events.testing.histories import EXCERPT, history
 from events.types.base import TextRef
 from events.types.task import TaskCancelled
 from events.verify import Report, parse_head, verify_log
+from events.views.standing import snapshot_of, standing
 
 FLIPS = 300
 
@@ -40,7 +41,8 @@ async def fill(log: EventLog, seed: int = 1) -> None:
 
 def stored(path: Path) -> object:
     """All that is stored, byte for byte, or None where it cannot even be read."""
-    queries = ("SELECT * FROM event NOT INDEXED", "SELECT * FROM batch", "SELECT * FROM pack", "SELECT * FROM name")
+    tables = ("event NOT INDEXED", "batch", "pack", "name", "segment", "snapshot", "start")
+    queries = [f"SELECT * FROM {table}" for table in tables]
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             connection.text_factory = bytearray
@@ -110,6 +112,49 @@ async def test_each_flipped_byte_of_what_is_stored_is_found(path: Path) -> None:
             (problem.where + problem.what).encode()
         if found % 5 == 0:
             await read_as_far_as_it_goes(copy)
+
+
+IN_TABLES = {
+    "event": "SELECT body FROM event WHERE position % 97 = 0 LIMIT 8",
+    "batch": "SELECT hash FROM batch LIMIT 8",
+    "pack": "SELECT data FROM pack LIMIT 8",
+    "segment": "SELECT data FROM segment",
+    "snapshot": "SELECT state FROM snapshot",
+}
+
+
+async def test_forty_of_forty_flipped_bytes_are_found_in_events_batches_texts_and_caches(path: Path) -> None:
+    async with open_log(path, clock=SetClock()) as log:
+        for batch in range(9):
+            await log.append([an_event(f"a reason of its own: {batch}, {index}") for index in range(500)])
+        await fill(log)
+        await log.keep(snapshot_of(await standing(log)))
+    whole, before, copy = bytearray(path.read_bytes()), stored(path), path.with_name("copy.db")
+    for table, query in IN_TABLES.items():
+        for offset in places_of(path, whole, query):
+            copy.write_bytes(whole[:offset] + bytes([whole[offset] ^ 0x10]) + whole[offset + 1 :])
+            assert stored(copy) != before
+            report = await verified(copy)
+            assert report is None or not report.ok, f"{table}: offset {offset} was not found"
+            if table in ("segment", "snapshot") and report is not None:
+                assert {problem.where.split()[0] for problem in report.problems} == {table}
+
+
+def places_of(path: Path, whole: bytearray, query: str) -> list[int]:
+    """Eight places in the file at which a value that the query gives stands, and nothing else."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        values = [value.encode() if isinstance(value, str) else value for (value,) in connection.execute(query)]
+    found: list[int] = []
+    while len(found) < 8:
+        value = _random.choice(values)
+        start = _random.randrange(max(1, len(value) - 23))
+        piece = value[start : start + 24]
+        if whole.count(piece) == 1:  # not over the end of a page, and in no page that is free
+            found.append(whole.index(piece) + _random.randrange(len(piece)))
+    return found
+
+
+_random = Random(7)
 
 
 @pytest.mark.parametrize("where", ["header", "anywhere", "wal"])

@@ -164,7 +164,7 @@ def test_cost_tasks_and_money_tell_the_same_sums(seed: int) -> None:
     assert sum(task.open_calls for task in of_tasks) == total.open == len(money.open)
     assert sum(task.maybe_paid for task in of_tasks) == total.maybe_paid == len(money.unknown)
     for (session, name), task in {(task.session, task.name): task for task in of_tasks}.items():
-        scope = money.scope(f"task:{session}/{name}")
+        scope = money.scope(f"s{session}/{name}")
         assert (task.tokens, task.cost_nanos, task.calls) == (scope.spent.tokens, scope.spent.nanos, scope.calls)
 
 

@@ -121,6 +121,8 @@ def test_a_key_at_the_edge_of_the_cut_leaves_no_part_of_itself() -> None:
         (404, {"error": {"message": "model 'x' not found"}}, "`swarm models`"),
         (502, b"<html><title>Bad\n gateway</title>" + b"x" * 9_000, "a web page titled"),
         (500, b"\x1b[31mred\x00 \xff", "[31mred"),
+        (500, b"[" * 100_000, "[[["),
+        (500, b'{"error": {"message": 1e999}}', "1e999"),
     ],
 )
 def test_the_sentence_says_what_happened(status: int, body: object, said: str) -> None:

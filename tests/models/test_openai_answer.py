@@ -35,6 +35,7 @@ def reply_of(*chunks: Any) -> Reply:
 
 
 DONE = b"[DONE]"
+DEEP = b"[" * 100_000 + b"]" * 100_000
 EMPTY: list[Any] = []
 COUNT = {"prompt_tokens": 5, "completion_tokens": 2}
 
@@ -192,6 +193,10 @@ def test_no_usage_has_a_part_that_is_larger_than_its_whole(fields: dict[str, Any
         ([b'{"choices": [{"delta": {"content": "\xff"}}]}'], Failure.WAIT, True),
         ([DONE], Failure.WAIT, True),
         ([{"choices": EMPTY, "usage": COUNT}, DONE], Failure.WAIT, True),
+        ([b'{"choices": ' + DEEP + b"}"], Failure.WAIT, True),
+        ([b'{"usage": ' + DEEP + b"}"], Failure.WAIT, True),
+        ([b'{"error": {"code": 429, "message": ' + DEEP + b"}}"], Failure.WAIT, True),
+        ([b'{"error": {"code": 429, "message": 1e999}}'], Failure.WAIT, True),
     ],
 )
 def test_an_error_inside_an_answer_is_an_error_and_only_a_refusal_before_it_is_free(

@@ -93,3 +93,18 @@ def test_an_event_without_end_is_refused_at_the_bound(pieces: list[bytes]) -> No
 def test_the_bound_holds_for_one_event_and_not_for_the_stream() -> None:
     parser = EventParser(max_event_bytes=100)
     assert sum(len(parser.feed(b"data: " + b"x" * 50 + b"\n\n")) for _ in range(50)) == 50
+
+
+def test_the_last_line_of_a_stream_counts_once_toward_the_bound() -> None:
+    parser = EventParser(max_event_bytes=100)
+    assert parser.feed(b"data: " + b"x" * 90) == []
+    assert [event.data for event in parser.end()] == [b"x" * 90]
+
+
+def test_the_bound_is_the_same_wherever_a_long_line_is_split() -> None:
+    comment = b":" + b"x" * 120 + b"\n"
+    for pieces in ([comment], [comment[at : at + 1] for at in range(len(comment))]):
+        parser = EventParser(max_event_bytes=100)
+        with pytest.raises(EventTooLong):
+            for piece in pieces:
+                parser.feed(piece)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from events.log import open_log
 from events.types.task import CheckResult
 from events.views.tasks import TaskState
 from swarm.errors import UsageError
-from swarm.roles.checks import Checked, feedback_of, form_check, name_of, needs_jsonschema, require, run_checks
+from swarm.roles.checks import Checked, Named, feedback_of, form_check, name_of, needs_jsonschema, require, run_checks
 from swarm.task import Check, Task
 from swarm.tools.workcopy import WorkCopy, open_work_copy
 from swarm.world import open_surroundings
@@ -52,6 +53,7 @@ async def run(project: Path) -> AsyncIterator[Run]:
             copy: Callable[[], Awaitable[WorkCopy]] = in_copy,
             output: str | None = None,
             env: Mapping[str, str] | None = None,
+            several: Mapping[str, Named] | None = None,
             match_timeout_s: float = 20,
         ) -> tuple[Checked, ...]:
             return await run_checks(
@@ -62,6 +64,7 @@ async def run(project: Path) -> AsyncIterator[Run]:
                 output=output,
                 env=env or {},
                 redact=no_secrets,
+                several=several,
                 match_timeout_s=match_timeout_s,
             )
 
@@ -338,3 +341,70 @@ def test_a_missing_jsonschema_is_said_with_the_extra_to_install(project: Path, m
 )
 def test_a_check_without_a_name_is_called_by_what_it_looks_for(check: Check, name: str) -> None:
     assert name_of(check) == name
+
+
+SEVERAL = {"page": Named("docs/a.md", "# A page\n"), "data": Named("out/a.json", "[1]")}
+
+
+async def test_each_of_several_files_stands_at_its_place_when_a_command_runs(run: Run, project: Path) -> None:
+    command = (
+        'test "$(cat docs/a.md)" = "# A page" && test "$(cat "$SWARM_OUTPUT_data")" = "[1]"'
+        ' && test "$(cat "$SWARM_OUTPUT")" = "the answer" && test "$SWARM_OUTPUT_page" -ef docs/a.md'
+    )
+    (result,) = await run("the answer", Check(run=command), several=SEVERAL)
+    assert result.passed, result
+    assert not (project / "docs").exists()
+
+
+async def test_a_check_looks_at_the_file_that_it_names_or_at_all_of_them(run: Run) -> None:
+    checks = (
+        Check(contains="# A page"),
+        Check(regex=r"^\[1\]$"),
+        Check(contains="page", output="data"),
+        Check(not_contains="page", output="data"),
+        Check(schema={"type": "array"}, output="data"),
+        Check(schema={"type": "object"}),
+    )
+    results = await run('{"page": "", "data": [1]}', *checks, several=SEVERAL, copy=never)
+    assert [result.passed for result in results] == [True, True, False, True, True, True]
+
+
+async def test_rubrics_are_left_to_the_judge(run: Run) -> None:
+    results = await run("x", Check(rubric="It is short."), Check(contains="x"), copy=never)
+    assert [result.name for result in results] == ["contains 'x'"]
+
+
+@pytest.mark.parametrize(
+    ("command", "globs", "stray"),
+    [
+        ("true", ("out/*",), ""),
+        ("echo x > out/b.txt", ("out/*",), ""),
+        ("echo x > new.txt", ("out/*",), "'new.txt' differs from the project's"),
+        ("echo x > old.txt; rm other.txt", ("out/**",), "'old.txt', 'other.txt' differ from the project's"),
+        ("echo x > old.txt", ("out/**", "*.txt"), ""),
+        ("touch old.txt; mkdir empty", ("out/*",), ""),
+        ("echo x > .hidden", ("**",), "'.hidden' differs from the project's"),
+        ("ln -sf other.txt old.txt", ("out/*",), "'old.txt' differs from the project's"),
+        ("for n in 1 2 3 4 5 6 7; do echo x > $n; done", ("out/*",), "'1', '2', '3', '4', '5' and 2 more differ"),
+    ],
+)
+async def test_no_file_may_differ_but_those_that_the_globs_name(
+    run: Run, project: Path, command: str, globs: tuple[str, ...], stray: str
+) -> None:
+    (project / "other.txt").write_text("other\n")
+    os.mkfifo(project / "pipe")
+    async with open_work_copy(project) as copy:
+
+        async def in_copy() -> WorkCopy:
+            return copy
+
+        _, result = await run("x", Check(run=command), Check(diff_within=globs), copy=in_copy, output="out/a.txt")
+    assert (result.passed, result.name) == (not stray, f"diff_within {' '.join(globs)!r}")
+    assert result.detail.startswith(stray)
+
+
+async def test_the_output_itself_counts_among_what_differs(run: Run) -> None:
+    (result,) = await run("x", Check(diff_within=("src/**",)), output="out/a.txt")
+    assert result.detail == "'out/a.txt' differs from the project's"
+    (result,) = await run("old", Check(diff_within=("src/**",)), output="old.txt")
+    assert "'old.txt'" not in result.detail

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from events.types.task import AttemptAbandoned, StepPlanned
 from swarm.cycle import Placed, Work
 from swarm.prompts.build import PLAN_SCHEMA, Material
-from swarm.roles.answers import Plan, Verdict, one_line, read_object, unfenced
+from swarm.roles.answers import Plan, Verdict, one_line, read_object
 from swarm.roles.explorer import MOST_STEPS, explore
+from swarm.text.fence import unfenced
 from tests.roles.stage import Stage, on_stage
 from tests.running import plan_text
 

@@ -15,7 +15,7 @@ import anyio
 import pytest
 
 from swarm.errors import UsageError
-from swarm.tools.workcopy import CopyTooLarge, open_work_copy
+from swarm.tools.workcopy import CopyTooLarge, differing, open_work_copy
 
 WHO = {f"GIT_{role}_{what}": "a@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
@@ -301,3 +301,25 @@ async def test_a_draft_stands_in_the_copy_as_it_would_be_delivered(project: Path
         with pytest.raises(UsageError, match="cannot be written"):
             copy.write_draft("src", "text")
     assert (project / "run.sh").read_text() == "#!/bin/sh\n"
+
+
+async def test_what_differs_is_what_was_changed_and_not_what_git_ignores(repository: Path) -> None:
+    (repository / "not-added.txt").write_text("as it is")
+    async with open_work_copy(repository) as copy:
+        assert await differing(copy, repository) == []
+        (copy.path / "a.log").write_text("ignored")
+        (copy.path / "new.py").write_text("")
+        (copy.path / "src" / "a.py").unlink()
+        (copy.path / "run.sh").write_text("#!/bin/SH\n")
+        assert await differing(copy, repository) == ["new.py", "run.sh", "src/a.py"]
+        (copy.path / ".gitignore").write_text("*")  # the project's own rules hold, not those of the copy
+        assert await differing(copy, repository) == [".gitignore", "new.py", "run.sh", "src/a.py"]
+
+
+async def test_what_differs_in_a_plain_folder_is_found_too(project: Path) -> None:
+    async with open_work_copy(project) as copy:
+        (copy.path / "link").unlink()
+        (copy.path / "link").symlink_to("run.sh")
+        (copy.path / "src" / "__pycache__").mkdir()
+        (copy.path / "src" / "__pycache__" / "a.pyc").write_text("")
+        assert await differing(copy, project) == ["link"]

@@ -1,0 +1,119 @@
+"""Reading a log back: every body decoded, its columns alone, and what calls cost; beside the `eventsourcing` package."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TypeAlias
+
+from bench.fill import filled
+from bench.table import Bar, Figure, middle
+from events.bus import read_all
+from events.costs import costs_by
+from events.log import open_log
+from events.views.base import fold
+from events.views.cost import CostView
+
+PEER_EVENTS = 20_000
+COLUMNS = (
+    "SELECT at, kind, session, task, role, agent, model, tier, reservation, input_tokens, output_tokens, cost_nanos"
+)
+
+Round: TypeAlias = dict[str, float]
+"""CPU seconds an event by row; of the cost views seconds for all `events`."""
+
+
+async def decoded(path: Path) -> float:
+    """CPU seconds an event to have all of them as entries."""
+    count = 0
+    async with open_log(path, read_only=True) as log:
+        began = time.process_time()
+        async for entries in read_all(log):
+            count += len(entries)
+        return (time.process_time() - began) / count
+
+
+def columns(path: Path) -> float:
+    """CPU seconds an event to have the columns of all of them: what a sum needs, without a body."""
+    count = 0
+    with closing(sqlite3.connect(path)) as connection:
+        began = time.process_time()
+        for _ in connection.execute(f"{COLUMNS} FROM event ORDER BY position"):
+            count += 1
+        return (time.process_time() - began) / count
+
+
+async def costs(path: Path) -> tuple[float, int]:
+    """Seconds to sum all costs by model, and the sum in tokens; warm, from what the log keeps for it."""
+    began = time.perf_counter()
+    found = await costs_by(path, ("model",))
+    return time.perf_counter() - began, sum(cost.input_tokens for cost in found.costs.values())
+
+
+async def folded_costs(path: Path) -> tuple[float, int]:
+    """The same by folding every entry."""
+    began = time.perf_counter()
+    async with open_log(path, read_only=True) as log:
+        total = (await fold(log, CostView())).total()
+    return time.perf_counter() - began, total.input_tokens
+
+
+async def measure(folder: Path, rounds: int, count: int) -> list[Round]:
+    path = folder / "replay.db"
+    filling = await filled(path, count)
+    await costs(path)  # warms up: the first one imports numpy
+    measured: list[Round] = []
+    for _ in range(rounds):
+        (from_columns, sum_of_columns), (by_fold, sum_of_fold) = await costs(path), await folded_costs(path)
+        assert sum_of_columns == sum_of_fold, "both ways give the same"
+        measured.append(
+            {
+                "full decode": await decoded(path),
+                "columns": columns(path),
+                "cost view": from_columns,
+                "cost fold": by_fold,
+                "events": filling.events,
+                **_of_peer(path),
+            }
+        )
+    return measured
+
+
+def _of_peer(path: Path) -> Round:
+    """Nothing where the package is not installed."""
+    try:
+        from bench.peer import copy, replay
+    except ImportError:
+        return {}
+    theirs = path.with_name("peer.db")
+    if not theirs.exists():
+        copy(path, theirs, PEER_EVENTS)
+    return {"eventsourcing": replay(theirs)[1]}
+
+
+def figures(rounds: Sequence[Round]) -> list[Figure]:
+    events = rounds[0]["events"]
+    view, by_fold = middle(rounds, lambda took: took["cost view"]), middle(rounds, lambda took: took["cost fold"])
+    faster = middle(rounds, lambda took: took["cost fold"] / took["cost view"])
+    found = [
+        Figure(
+            f"cost view of {events:,.0f} events", view * 1000, "ms", f"folded {by_fold * 1000:.0f} ms", Bar(100, 25)
+        ),
+        Figure("speed of the cost view, of the fold of all entries", faster, "x"),
+    ]
+    if "eventsourcing" in rounds[0]:
+        found += [
+            _against_peer(rounds, "full decode", Bar(4, 5, least=True)),
+            _against_peer(rounds, "columns", Bar(7, least=True)),
+        ]
+    return found
+
+
+def _against_peer(rounds: Sequence[Round], what: str, bar: Bar) -> Figure:
+    mine, other = middle(rounds, lambda took: took[what]), middle(rounds, lambda took: took["eventsourcing"])
+    value = middle(rounds, lambda took: took["eventsourcing"] / took[what])
+    beside = f"{mine * 1e6:.2f} us against {other * 1e6:.2f} us an event"
+    return Figure(f"replay: speed of {what}, of eventsourcing", value, "x", beside, bar)

@@ -1,0 +1,120 @@
+"""What a log carries on of the events that an archive took: the sums of views, in a form that stays readable for ever.
+
+The form is JSON with named fields, of the views' own structs where these are plain sums: like the fields of an event, a field
+of theirs is added with a default and never renamed. Archived sessions are summed: their own scopes, their tasks and their
+numbers go with them, days, models, roles, tiers, agents and trails stay exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from events.views.cost import Cost, CostView, Payer
+from events.views.money import MoneyView, Reservation, ScopeState
+from events.views.trails import Trail, TrailsView
+
+_OF_A_SESSION = re.compile(r"s[0-9]+(/.*)?", re.DOTALL)
+
+
+class _Money(msgspec.Struct):
+    scopes: dict[str, ScopeState]
+    open: list[Reservation] = []
+    unknown: list[Reservation] = []
+
+
+class _Paid(msgspec.Struct, frozen=True):
+    payer: Payer
+    cost: Cost
+    open: dict[int, int] = {}  # by position what is reserved for calls that are not over
+    unknown: dict[int, int] = {}
+
+
+class _Trail(msgspec.Struct, frozen=True):
+    context: str
+    arm: str
+    trail: Trail
+
+
+class Form(Protocol):
+    """How one view is carried on."""
+
+    def write(self, view: Any) -> str: ...
+
+    def read(self, text: str) -> Any:
+        """The view again. Raises msgspec.DecodeError."""
+        ...
+
+
+class _MoneyForm:
+    def write(self, view: MoneyView) -> str:
+        scopes = {name: state for name, state in view.scopes.items() if not _OF_A_SESSION.fullmatch(name)}
+        kept = _Money(scopes, [*map(_widened, view.open.values())], [*map(_widened, view.unknown.values())])
+        return _text(kept)
+
+    def read(self, text: str) -> MoneyView:
+        kept = msgspec.json.decode(text, type=_Money)
+        return MoneyView(
+            scopes=kept.scopes,
+            open={held.position: held for held in kept.open},
+            unknown={held.position: held for held in kept.unknown},
+        )
+
+
+class _CostForm:
+    def write(self, view: CostView) -> str:
+        sums: dict[Payer, _Paid] = {}
+        for payer, cost in view.costs.items():
+            paid = sums.setdefault(_summed(payer), _Paid(_summed(payer), Cost(), {}, {}))
+            paid.cost.add(cost)
+        for position, (payer, nanos) in view._open.items():  # pyright: ignore[reportPrivateUsage]  # carried on whole
+            sums[_summed(payer)].open[position] = nanos
+        for position, (payer, nanos) in view._unknown.items():  # pyright: ignore[reportPrivateUsage]
+            sums[_summed(payer)].unknown[position] = nanos
+        return _text(list(sums.values()))
+
+    def read(self, text: str) -> CostView:
+        paid = msgspec.json.decode(text, type=list[_Paid])
+        return CostView(
+            costs={each.payer: each.cost for each in paid},
+            _open={position: (each.payer, nanos) for each in paid for position, nanos in each.open.items()},
+            _unknown={position: (each.payer, nanos) for each in paid for position, nanos in each.unknown.items()},
+        )
+
+
+class _TrailsForm:
+    def write(self, view: TrailsView) -> str:
+        return _text([_Trail(context, arm, trail) for (context, arm), trail in view.trails.items()])
+
+    def read(self, text: str) -> TrailsView:
+        kept = msgspec.json.decode(text, type=list[_Trail])
+        return TrailsView(trails={(each.context, each.arm): each.trail for each in kept})
+
+
+FORMS: Mapping[str, tuple[type, Form]] = {
+    "money": (MoneyView, _MoneyForm()),
+    "cost": (CostView, _CostForm()),
+    "trails": (TrailsView, _TrailsForm()),
+}
+"""By the name under which a view is carried on. What is not among them begins anew: sessions and tasks are in the archive."""
+
+
+def name_of(view: object) -> str:
+    """The name under which the view is carried on; empty: it is not."""
+    return next((name for name, (kind, _) in FORMS.items() if type(view) is kind), "")
+
+
+def _widened(held: Reservation) -> Reservation:
+    scopes = tuple(scope for scope in held.scopes if not _OF_A_SESSION.fullmatch(scope))
+    return msgspec.structs.replace(held, scopes=scopes)
+
+
+def _summed(payer: Payer) -> Payer:
+    return msgspec.structs.replace(payer, session=0, task="")
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()

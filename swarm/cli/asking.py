@@ -1,0 +1,106 @@
+"""What `cancel`, `accept` and `reject` share: a request is appended, and its answer waited for.
+
+A session with a living owner is answered by that one; one that nobody owns is taken for a moment and answered here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import anyio
+
+from events.bus import follow
+from events.log import EventLog, open_log, session_name
+from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.views.base import fold
+from events.views.sessions import SessionState, SessionsView
+from swarm.cli.names import Name, find
+from swarm.cli.output import Output
+from swarm.cli.recorded import log_errors, require_log
+from swarm.cli.running import secrets_of
+from swarm.errors import SwarmError, UsageError
+from swarm.owner import exists
+from swarm.requests import ask_of
+from swarm.session import Result, answer_session, recorded_plan
+from swarm.settings.load import Loaded, load_settings
+
+ANSWER_S = 30.0  # how long the owner of a running session may take: it ends work that is under way first
+
+
+class Unanswered(SwarmError):
+    """The owner lives and did not answer in time; the request stands in the log."""
+
+    def __init__(self, session: str) -> None:
+        super().__init__(
+            f"{session} has not answered within {ANSWER_S:g} s; what was asked stands in the log and is done when it does "
+            f"(see `swarm watch {session}`)"
+        )
+
+
+class Asked:
+    """A request and what became of it. `result` is None where the running session's owner answered."""
+
+    def __init__(self, name: Name, refused: str, result: Result | None) -> None:
+        self.name, self.refused, self.result = name, refused, result
+
+
+async def ask(args: argparse.Namespace, event: CancelRequested | VerdictRequested) -> Asked:
+    """Ask the session that the command line names and return the answer. Raises UsageError where it is refused."""
+    loaded = load_settings(Path.cwd(), environ=os.environ, flags={"log": args.log} if args.log else {})
+    require_log(loaded.settings.log)
+    with log_errors():
+        async with open_log(loaded.settings.log) as log:
+            name = await find(log, args.name)
+            if isinstance(event, VerdictRequested) and not name.task:
+                name = await _only_task(log, name)
+            asked = await _asked(log, name, event, loaded)
+    if asked.refused:
+        raise UsageError(asked.refused)
+    return asked
+
+
+async def _asked(log: EventLog, name: Name, event: CancelRequested | VerdictRequested, loaded: Loaded) -> Asked:
+    state = await _state(log, name.session)
+    project = Path(state.directory).name
+    position = await ask_of(log, name.session, project, event, task=name.task, step=name.step)
+    session = session_name(name.session)
+    if state.claim is not None and exists(state.claim, time.time_ns() // 1000):
+        with anyio.move_on_after(ANSWER_S):
+            return Asked(name, await _answer(log, position), None)
+        raise Unanswered(session)
+    plan, secrets = await recorded_plan(log, state), secrets_of(loaded.settings)
+    result = await answer_session(log, state, plan, environ=os.environ, secrets=secrets)
+    return Asked(name, await _answer(log, position), result)
+
+
+async def _answer(log: EventLog, request: int) -> str:
+    """Wait for the answer; return why it was refused, empty where it was not."""
+    async for entries in follow(log, after=request):
+        for entry in entries:
+            if isinstance(entry.event, RequestAnswered) and entry.event.request == request:
+                return entry.event.refused
+    raise AssertionError("following a log never ends")
+
+
+async def _state(log: EventLog, session: int) -> SessionState:
+    return (await fold(log, SessionsView(), session=session)).sessions[session]
+
+
+async def _only_task(log: EventLog, name: Name) -> Name:
+    """A session that has one task is named by itself. Raises UsageError where it has several."""
+    from events.views.tasks import TasksView
+
+    tasks = (await fold(log, TasksView(), session=name.session)).of(name.session)
+    if len(tasks) != 1:
+        listed = ", ".join(f"{session_name(name.session)}/{task}" for task in list(tasks)[:5])
+        raise UsageError(f"{session_name(name.session)} has {len(tasks)} tasks; name one of them: {listed}")
+    return Name(name.session, next(iter(tasks)))
+
+
+def say_what_is_left(asked: Asked, output: Output) -> None:
+    session = session_name(asked.name.session)
+    if asked.result is not None and any(task.status in ("open", "halted") for task in asked.result.tasks):
+        output.note(f"what is left to do is done with: swarm resume {session}")

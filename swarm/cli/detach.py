@@ -1,0 +1,188 @@
+"""`swarm run --detach`: a run as a process of its own, which outlives its terminal and its parent.
+
+The parent asks what has to be asked, starts the child, and reads the log until the child has claimed its session: that is
+the launch. What the child would say on a terminal goes to a file beside the log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from events.log import EventLog, session_name
+from events.types.session import SessionClaimed
+from swarm.cli.output import Declined, Output
+from swarm.cli.running import CONFIRM_PAID, to_type
+from swarm.cli.streams import write_result
+from swarm.errors import UsageError
+from swarm.plan import Plan
+
+LOOK_S = 0.1  # how often the child is looked at while nothing new stands in the log
+
+END_S = 2.0  # how long a child that is not to run after all may take to end
+
+
+class Launched(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that runs in a process of its own; `log` is the file in which it says what it would on a terminal."""
+
+    session: str
+    pid: int
+    log: str
+
+
+def confirm_paid(plan: Plan, output: Output) -> bool:
+    """Ask about paid calls now, where the run would later; return whether a person said yes.
+
+    Without a yes, or where nobody can be asked, a task halts at its first paid call. Raises Declined where nothing is free.
+    """
+    paid = [model.name for model in plan.roster.models if model.price is not None and not model.price.is_free]
+    if not paid or plan.paid_confirmed or not output.can_ask:
+        return False
+    question = f"{', '.join(paid)}: paid, and nothing but the built-in cap of a day bounds this run. May they be used?"
+    if output.confirm(question, remedy=CONFIRM_PAID):
+        return True
+    if len(paid) == len(plan.roster.models):
+        remedy = f"to run it with them, {CONFIRM_PAID}"
+        raise Declined("Paid calls were not allowed, nothing was started", remedy=remedy)
+    output.note("it runs without them; a task that needs one halts, and `swarm resume --yes` goes on with it")
+    return False
+
+
+async def launch(log: EventLog, args: argparse.Namespace, *, stdin: str | None, paid: bool) -> Launched | int:
+    """Start the run as a child and wait until its session is open.
+
+    Where the child ended before that, its words are told as they are, and its exit code is returned. Ctrl-C ends the child.
+    """
+    folder = runs_folder(log.url)
+    head = (await log.head()).position
+    with _new_file(folder) as (file, path):
+        child = _start(child_words(args, paid=paid), file, stdin)
+        try:
+            session = await _claimed_by(log, child, after=head)
+        except BaseException:
+            _end(child)
+            raise
+        if session is None:
+            return _relayed(path, child.returncode, as_json=args.json)
+        name = session_name(session)
+        return Launched(session=name, pid=child.pid, log=str(path.replace(folder / f"{name}.log")))
+
+
+def tell_launch(launched: Launched, args: argparse.Namespace, output: Output) -> None:
+    """Write the launch record: who runs, where it writes, and how to watch and end it."""
+    watch = to_type("watch", launched.session, log=args.log)
+    cancel = to_type("cancel", launched.session, log=args.log)
+    if output.json:
+        record = {"session": launched.session, "pid": launched.pid, "log": launched.log}
+        output.document("swarm.launch/1", {**record, "watch": watch, "cancel": cancel})
+        return
+    output.line(f"{launched.session} runs in the background as process {launched.pid}")
+    output.line(f"  what it says  {launched.log}")
+    output.line(f"  watch it      {watch}")
+    output.line(f"  end it        {cancel}")
+
+
+def runs_folder(url: str) -> Path:
+    """Where the runs of a log write what they say: log.db has log.runs beside it. Raises UsageError for a log in memory."""
+    if url == "memory:":
+        raise UsageError("--detach needs a log in a file, because its session goes on in another process; name one")
+    path = Path(url).expanduser().absolute()
+    return path.with_name(f"{path.stem}.runs")
+
+
+def child_words(args: argparse.Namespace, *, paid: bool) -> list[str]:
+    """The command line of the child: that of the parent, without what only a terminal has."""
+    words = ["run", "--no-input", "--progress", args.progress if args.progress in ("json", "none") else "plain"]
+    for name in ("local", "json", "quiet", "debug"):
+        words += [f"--{name}"] if getattr(args, name) else []
+    words += ["--yes"] if args.yes or paid else []
+    words += ["--verbose"] * (args.verbose or 0)
+    for name in ("local_model", "endpoint", "model", "price", "budget", "log", "color"):
+        value = getattr(args, name)
+        words += [f"--{name.replace('_', '-')}={value}"] if value is not None else []
+    words += [f"--set={each}" for each in args.set] + [f"--only={each}" for each in args.only]
+    return [*words, "--", args.what]
+
+
+def _start(words: Sequence[str], said: IO[bytes], stdin: str | None) -> subprocess.Popen[bytes]:
+    with tempfile.TemporaryFile() as given:
+        given.write((stdin or "").encode())
+        given.seek(0)
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "swarm.cli.main", *words],
+            stdin=given,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,  # a hang-up or Ctrl-C of the terminal is not for it
+        )
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a child whose session is not open yet: it has called nothing."""
+    child.terminate()
+    try:
+        child.wait(END_S)
+    except subprocess.TimeoutExpired:  # it waits for the log
+        child.kill()
+        child.wait()
+
+
+async def _claimed_by(log: EventLog, child: subprocess.Popen[bytes], *, after: int) -> int | None:
+    """The session that the child opened; None where it ended without one."""
+    while True:
+        ended = child.poll() is not None  # looked at first: what it wrote before stands in the log now
+        while entries := await log.read(after=after):
+            after = entries[-1].position
+            for entry in entries:
+                if isinstance(entry.event, SessionClaimed) and entry.event.pid == child.pid:
+                    return entry.session
+        if ended:
+            return None
+        await log.wait(after, timeout=LOOK_S)
+
+
+@contextmanager
+def _new_file(folder: Path) -> Generator[tuple[IO[bytes], Path]]:
+    """A file for what the child says, readable by its owner alone; gone at the end where it got no other name."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(prefix="starting-", suffix=".log", dir=folder)  # 0600
+    except OSError as error:
+        raise UsageError(
+            f"what the run says cannot be written to {folder} ({error.strerror}); correct its permissions, "
+            "or run it without `--detach`"
+        ) from error
+    try:
+        with os.fdopen(number, "wb") as file:
+            yield file, Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _relayed(path: Path, code: int, *, as_json: bool) -> int:
+    """Tell what the child said; return its exit code as a shell has it."""
+    said = path.read_text("utf-8", "replace")
+    for line in said.splitlines():
+        if as_json and _is_document(line):
+            write_result(line + "\n")
+        else:
+            Output().problem(line)
+    if code < 0:
+        Output().problem(f"error: the run was ended by signal {-code} before its session was open; start it again")
+    return code if code >= 0 else 128 - code
+
+
+def _is_document(line: str) -> bool:
+    with suppress(json.JSONDecodeError):
+        return isinstance(json.loads(line), dict)
+    return False

@@ -1,0 +1,93 @@
+"""`swarm plan FILE`: shows what a task file comes to, as text or as a diagram. Nothing is called and nothing is written."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from swarm.cli.given import overrides_of
+from swarm.cli.validate import read_named
+from swarm.connect import Roster
+from swarm.errors import UsageError
+from swarm.roster import NoModelHere, found_here
+from swarm.settings.load import load_settings
+
+if TYPE_CHECKING:
+    from swarm.cli.outline import Planned
+    from swarm.cli.output import Output
+    from swarm.task import TaskFile
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path, help="a task file, or - for one from a pipe")
+    parser.add_argument(
+        "--set", metavar="K=V", action="append", default=[], help="give a variable of the file a value; repeatable"
+    )
+    parser.add_argument("--mermaid", action="store_true", help="write it as a Mermaid diagram, for a README or a wiki")
+
+
+def run(args: argparse.Namespace) -> int:
+    from swarm.cli.outline import outline
+    from swarm.cli.plan_page import mermaid, page
+    from swarm.plan import Plan
+
+    output: Output = args.output
+    if args.mermaid and output.json:
+        raise UsageError("--mermaid and --json exclude each other; name one of them")
+    file, _ = read_named(args.file, overrides_of(args.set))
+    planned = outline(file, Path.cwd(), Plan(roster=_roster(output), day_nanos=0))
+    if output.json:
+        output.document("swarm.plan/1", _document(file, planned))
+        return 0
+    for line in mermaid(planned) if args.mermaid else page(file, planned):
+        output.line(line)
+    return 0
+
+
+def _roster(output: Output) -> Roster:
+    """The models that would take part in a run from here; none where none is set up."""
+    try:
+        return found_here(load_settings(Path.cwd(), environ=os.environ).settings, os.environ)
+    except NoModelHere:
+        output.note("no model is set up here, so none is named below; `swarm doctor` says how to get one")
+        return Roster(models=(), providers=())
+
+
+def _document(file: TaskFile, planned: Sequence[Planned]) -> dict[str, Any]:
+    depth = max(one.level for one in planned)
+    return {
+        "path": file.path,
+        "name": file.name,
+        "budget": msgspec.to_builtins(file.budget),
+        "levels": [[one.task.id for one in planned if one.level == level] for level in range(1, depth + 1)],
+        "tasks": [_task(one) for one in planned],
+    }
+
+
+def _task(one: Planned) -> dict[str, Any]:
+    task = one.task
+    return {
+        "id": task.id,
+        "title": task.title,
+        "level": one.level,
+        "needs": list(task.needs),
+        "when": msgspec.to_builtins(task.when),
+        "each": msgspec.to_builtins(task.each),
+        "inputs": msgspec.to_builtins(one.sources),
+        "type": one.complexity.type,
+        "complexity": one.complexity.level,
+        "factors": list(one.complexity.factors),
+        "roles": list(one.roles),
+        "judged": one.judged,
+        "models": {role: [{"model": arm.model, "tier": arm.tier} for arm in arms] for role, arms in one.arms.items()},
+        "checks": [msgspec.to_builtins(check) for check in task.checks],
+        "accept": list(task.accept),
+        "outputs": [msgspec.to_builtins(output) for output in task.written],
+        "budget": msgspec.to_builtins(task.budget),
+        "attempts": task.limits.attempts,
+    }

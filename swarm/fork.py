@@ -1,0 +1,109 @@
+"""A fork: a new session that begins with what another recorded up to a position, and goes on live from there.
+
+Nothing is copied and nothing is paid again: the answers of the parent are given back from its record. What stood open at that
+position was never asked, as far as the fork is concerned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from events.blobs import Pack
+from events.bus import read_all
+from events.lineage import Stretch, ancestors, inherited, inherited_by_fork
+from events.log import Entry, EventLog, NewEvent, session_name
+from events.types.base import TextRef
+from events.types.session import SessionOpened
+from events.types.task import TaskSubmitted
+from events.views.sessions import SessionState
+from swarm.errors import UsageError
+from swarm.owner import SESSIONS, new_event
+from swarm.plan import Plan
+from swarm.submission import first_steps, program_version
+
+Submissions = Mapping[str, TaskSubmitted]
+"""Tasks by name, in their order."""
+
+
+async def point_of(log: EventLog, session: int, at: int | None) -> Stretch:
+    """Find who recorded a position of a session, which may be a fork itself; without one its last event.
+
+    Raises UsageError where the position is none of the session's.
+    """
+    last = 0
+    async for page in read_all(log, session=session):
+        last = page[-1].position
+    stretches = [*await ancestors(log, session), Stretch(session, last)]
+    if at is None:
+        return stretches[-1]
+    begins = [(await log.read(session=stretch.session, limit=1))[0].position for stretch in stretches]
+    for stretch, begin in zip(stretches, begins, strict=True):
+        if begin <= at <= stretch.until:
+            return Stretch(stretch.session, at)
+    name = session_name(session)
+    raise UsageError(
+        f"{name} recorded nothing at position {at}: its events stand between {begins[0]} and {last}; "
+        f"`swarm log {name}` lists them"
+    )
+
+
+async def submissions_of(log: EventLog, session: int) -> Submissions:
+    """The tasks that a session was opened with, as they were submitted, their texts referred to for good."""
+    entries = await inherited(log, session)
+    async for page in read_all(log, session=session):
+        entries += page
+    return {
+        entry.task: msgspec.structs.replace(entry.event, spec=_lasting(entry.event.spec, entry.position))
+        for entry in entries
+        if isinstance(entry.event, TaskSubmitted) and not entry.event.parent
+    }
+
+
+def begun_anew(submissions: Submissions, changed: Submissions) -> Submissions:
+    """The changed tasks, and those that need one of them, directly or by others."""
+    anew = dict(changed)
+    for name, event in submissions.items():  # a need stands before what needs it, or is found at the next pass
+        if name not in anew and any(need in anew for need in event.needs):
+            return begun_anew(submissions, {**anew, name: event})
+    return {name: anew[name] for name in submissions if name in anew}
+
+
+async def fork_opening(
+    log: EventLog, point: Stretch, parent: SessionState, plan: Plan, anew: Submissions, *, project: str, pack: Pack
+) -> Callable[[int], Sequence[NewEvent]]:
+    """The events with which a fork begins, by its number.
+
+    Submitted again are the tasks that begin `anew`, and those that the parent had not submitted yet at that point.
+    """
+    before = await inherited_by_fork(log, point, fork=0)
+    known = {entry.task for entry in before if isinstance(entry.event, TaskSubmitted)}
+    every = await submissions_of(log, parent.number)
+    submitted = {name: anew.get(name, event) for name, event in every.items() if name in anew or name not in known}
+    opened = SessionOpened(
+        type="fork",
+        title=parent.title,
+        directory=parent.directory,
+        version=program_version(),
+        settings=pack.put(msgspec.json.encode(plan).decode()),
+        source=_lasting(parent.source, parent.opened) if parent.source else None,
+        path=parent.path,
+        parent=point.session,
+        parent_position=point.until,
+    )
+
+    def opening(number: int) -> Sequence[NewEvent]:
+        tasks = [new_event(event, number, project, task=name) for name, event in submitted.items()]
+        first = new_event(opened, number, project, topic=SESSIONS)
+        return [first, *tasks, *first_steps(tasks, number, project, before=_as_of(before, number))]
+
+    return opening
+
+
+def _as_of(entries: Sequence[Entry], number: int) -> list[Entry]:
+    return [msgspec.structs.replace(entry, session=number) for entry in entries]
+
+
+def _lasting(ref: TextRef, at: int) -> TextRef:
+    return TextRef(ref.digest, ref.place or at)

@@ -1,0 +1,141 @@
+"""Why a task was stopped: which cap had no room, what had used it, and what would have to change. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from events.log import Entry, session_name
+from events.types.call import CallFailed
+from events.types.task import TaskHalted
+from events.views.scope import ScopedCall, ScopeView
+from swarm.insight.reason import Reason, in_unit, many, usd
+from swarm.insight.story import Story
+
+MOST_USERS = 10
+"""So many of those that used a cap are named, the greatest first."""
+
+_CENT = 10_000_000
+_THOUSAND = 1_000
+
+
+def why_halted(entry: Entry, story: Story, scope: ScopeView) -> Reason:
+    """Explain a halt: the numbers of the scope that refused, and the least cap with which it would have gone on.
+
+    `scope` is that scope folded up to the halt.
+    """
+    event = entry.event
+    assert isinstance(event, TaskHalted), "only a halt is a refusal"
+    if event.cause != "budget":
+        return _unconfirmed(entry, story)
+    left = max(0, event.cap - event.used - event.reserved)
+    return Reason(
+        said=f"the scope {event.scope} had no room for its next call: {in_unit(left, event.unit)} were left, "
+        f"{in_unit(event.needed, event.unit)} needed",
+        tone="warn",
+        event=entry.position,
+        facts={name: getattr(event, name) for name in ("scope", "unit", "cap", "used", "reserved", "needed")},
+        because=(
+            *_numbers(event),
+            _remedy(event, story),
+            *users(scope.calls.values(), event.unit, event.used + event.reserved),
+        ),
+    )
+
+
+def _unconfirmed(entry: Entry, story: Story) -> Reason:
+    name = session_name(story.number)
+    command = f"swarm resume {name} --yes"
+    remedy = f"`{command}` says yes; `swarm resume {name} --budget '$0.10'` gives it a cap of its own instead"
+    return Reason(
+        said="a person had to say yes, and did not or could not be asked",
+        tone="warn",
+        event=entry.position,
+        because=(Reason(said=remedy, facts={"command": command}),),
+    )
+
+
+def _numbers(event: TaskHalted) -> Iterator[Reason]:
+    unit = event.unit
+    yield Reason(said=f"its cap is {in_unit(event.cap, unit)}")
+    yield Reason(
+        said=f"used were {in_unit(event.used, unit)}, and calls in flight held {in_unit(event.reserved, unit)}"
+    )
+    yield Reason(
+        said=f"the least that the call could do with was {in_unit(event.needed, unit)}: "
+        "a call is made only where it fits at its dearest"
+    )
+
+
+def _remedy(event: TaskHalted, story: Story) -> Reason:
+    """What would have to change, and the command for it."""
+    least = event.used + event.reserved + event.needed
+    name = session_name(story.number)
+    facts = {"least_cap": least, "unit": event.unit}
+    lets = f"a cap of at least {in_unit(least, event.unit)} lets it go on"
+    if event.scope.startswith("day:"):
+        how = f"raise `budget.day_usd` in your settings, or wait for the next day; then `swarm resume {name}`"
+        return Reason(said=f"{lets}: {how}", facts=facts)
+    if event.scope != name:  # who raises the cap of the run lifts those of its tasks, and the whole run has to fit
+        spent = sum(task.cost_nanos if event.unit == "nanos" else task.tokens for task in story.tasks.values())
+        least = max(least, spent + event.needed)
+    command = f"swarm resume {name} --budget {_round_up(least, event.unit)}"
+    return Reason(said=f"{lets}: `{command}` gives the whole run one", facts={**facts, "command": command})
+
+
+def _round_up(amount: int, unit: str) -> str:
+    """A cap as it is typed, at least the amount, in whole cents or thousands where that is not much more."""
+    step = _CENT if unit == "nanos" else _THOUSAND
+    rounded = -(-amount // step) * step
+    if unit == "nanos":
+        return f"'{usd(rounded).replace(',', '')}'"
+    return f"{rounded // _THOUSAND}k"
+
+
+def users(calls: Iterable[ScopedCall], unit: str, total: int) -> Iterator[Reason]:
+    """What used so much of a scope, by session and task, the greatest first; `calls` are those that count in it."""
+    sums: dict[str, list[ScopedCall]] = {}
+    for call in calls:
+        sums.setdefault(f"{session_name(call.session)}/{call.task}", []).append(call)
+    used = {name: sum(_amount(call, unit) for call in theirs) for name, theirs in sums.items()}
+    order = sorted((name for name in sums if used[name]), key=lambda name: (-used[name], name))
+    for name in order[:MOST_USERS]:
+        yield Reason(
+            said=f"{name} used {in_unit(used[name], unit)} of it in {many(len(sums[name]), 'call')}{_doubt(sums[name])}",
+            facts={"task": name, "used": used[name], "calls": [call.position for call in sums[name]]},
+        )
+    if len(order) > MOST_USERS:
+        rest = sum(used[name] for name in order[MOST_USERS:])
+        yield Reason(said=f"{many(len(order) - MOST_USERS, 'other task')} used {in_unit(rest, unit)}")
+    if (gone := total - sum(used.values())) > 0:
+        yield Reason(said=f"{in_unit(gone, unit)} were used by calls that this log does not hold any more")
+
+
+def _amount(call: ScopedCall, unit: str) -> int:
+    return call.nanos if unit == "nanos" else call.tokens
+
+
+def _doubt(calls: Iterable[ScopedCall]) -> str:
+    states = [call.state for call in calls]
+    said = [f"{states.count(state)} {word}" for state, word in _DOUBTS.items() if state in states]
+    return f" ({', '.join(said)})" if said else ""
+
+
+_DOUBTS: Mapping[str, str] = {"reserved": "in flight", "maybe paid": "maybe paid"}
+
+
+def failed_calls(entry: Entry, story: Story) -> Iterator[Reason]:
+    """The calls of an entry's task that had failed before it."""
+    for failed in story.entries:
+        if failed.task == entry.task and failed.position < entry.position and isinstance(failed.event, CallFailed):
+            status = f" (HTTP {failed.event.status})" if failed.event.status else ""
+            yield Reason(said=f"{failed.event.reason}{status}", tone="warn", event=failed.position)
+
+
+def other_model(story: Story) -> Reason:
+    """What would have to change for a task that no model could take."""
+    command = f"swarm resume {session_name(story.number)}"
+    return Reason(
+        said=f"it goes on where a model can take it: mend what they said, then `{command}`, or give it another with "
+        f"`{command} --endpoint URL`",
+        facts={"command": command},
+    )

@@ -1,0 +1,236 @@
+"""Each event as one sentence, and the event that led to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from events.log import Entry
+from events.types.base import Unknown
+from events.types.call import (
+    BudgetMarked,
+    CallFailed,
+    CallOverran,
+    CallReleased,
+    CallReserved,
+    CallSettled,
+    CallUnknown,
+)
+from events.types.choice import ChoiceMade
+from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
+from events.types.task import (
+    AttemptAbandoned,
+    StepAccepted,
+    StepDrafted,
+    StepPlanned,
+    StepRejected,
+    TaskAccepted,
+    TaskCancelled,
+    TaskCleared,
+    TaskExpanded,
+    TaskFailed,
+    TaskHalted,
+    TaskReopened,
+    TaskSkipped,
+    TaskSubmitted,
+)
+from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
+from swarm.insight.reason import in_unit, many, usd
+
+
+def said(entry: Entry) -> str:
+    """What an event says, in one line; its kind where there is no sentence for it."""
+    if isinstance(entry.event, Unknown):
+        return f"an event of a kind that this program does not know: {entry.kind}"
+    return (
+        _of_work(entry)
+        or _of_calls(entry)
+        or _of_ends(entry)
+        or _of_sessions(entry)
+        or _of_the_log(entry)
+        or entry.kind
+    )
+
+
+def _of_work(entry: Entry) -> str:
+    match entry.event:
+        case TaskSubmitted() as event:
+            why = f" ({', '.join(event.factors)})" if event.factors else ""
+            return f"the task was submitted: {event.type} work, {event.complexity}{why}"
+        case StepPlanned() as event:
+            return f"step {entry.step} of {event.total} was laid out: {event.title}"
+        case ChoiceMade() as event:
+            return f"{event.agent}@{event.model} was chosen as {event.role}"
+        case StepDrafted() as event:
+            cut = ", cut at its limit" if event.finish == "length" else ""
+            return f"{event.agent}@{event.model} handed in a draft{cut}"
+        case StepAccepted() as event:
+            return f"the draft was accepted{judged_by(event)}" + (f": {event.reason}" if event.reason else "")
+        case StepRejected() as event:
+            return f"the draft was rejected{judged_by(event)}: {event.reason}"
+        case AttemptAbandoned() as event:
+            return f"the {event.role}'s attempt came to nothing: {event.reason}"
+        case _:
+            return ""
+
+
+def judged_by(event: StepAccepted | StepRejected) -> str:
+    """Who judged: a person, a judge with the rule by which it was taken, the checks, or nobody."""
+    if event.by:
+        return f" by {event.by}"
+    if event.judge:
+        why = f" ({event.why_judge})" if event.why_judge else ""
+        score = f", score {event.score:.2f}" if event.score is not None else ""
+        return f" by {event.judge}{why}{score}"
+    if isinstance(event, StepAccepted) and event.unjudged:
+        return " unjudged: nobody may judge it, only its form was looked at"
+    return " by its checks"
+
+
+def _of_calls(entry: Entry) -> str:
+    match entry.event:
+        case CallReserved() as event:
+            again = f", try {event.nth}" if event.nth > 1 else ""
+            return f"{event.model} was asked as {event.role}{again}; {usd(event.cost_nanos)} were reserved"
+        case CallSettled() as event:
+            return f"the answer came: {event.input_tokens:,} tokens in, {event.output_tokens:,} out, {usd(event.cost_nanos)}"
+        case CallFailed() as event:
+            return f"the call failed and costs nothing: {event.reason}"
+        case CallReleased() as event:
+            return f"the reservation was given back: {event.reason}"
+        case CallUnknown() as event:
+            return f"nobody knows whether the call was billed: {event.reason}"
+        case CallOverran() as event:
+            return f"the provider counted {event.tokens:,} tokens and {usd(event.cost_nanos)} more than was reserved"
+        case BudgetMarked() as event:
+            used, cap = in_unit(event.used, event.unit), in_unit(event.cap, event.unit)
+            return f"{event.scope} passed {event.percent} % of its cap: {used} of {cap} are spent"
+        case _:
+            return ""
+
+
+def _of_ends(entry: Entry) -> str:
+    match entry.event:
+        case TaskAccepted() as event:
+            wrote = f", {', '.join(output.path for output in event.outputs)} written" if event.outputs else ""
+            return f"the task was accepted{wrote}"
+        case TaskFailed(reason=reason):
+            return f"the task failed: {reason}"
+        case TaskHalted(reason=reason):
+            return f"the task was halted: {reason}"
+        case TaskCancelled() as event:
+            return f"the task was cancelled{f' by {event.by}' if event.by else ''}: {event.reason}"
+        case TaskSkipped(reason=reason):
+            return f"the task was skipped: {reason}"
+        case TaskCleared(condition=condition):
+            return f"its condition held: {condition}"
+        case TaskExpanded(children=children):
+            return f"it is done once for each of {many(len(children), 'item')}"
+        case TaskReopened(reason=reason):
+            return f"the task was taken up again: {reason}"
+        case _:
+            return ""
+
+
+def _of_sessions(entry: Entry) -> str:
+    match entry.event:
+        case SessionOpened() as event:
+            fork = f", forked from s{event.parent} at {event.parent_position}" if event.parent else ""
+            return f"the session was opened in {event.directory}{fork}"
+        case SessionClaimed(owner=owner):
+            return f"{owner} became the owner of the session"
+        case SessionRenewed():
+            return "the owner of the session was still there"
+        case SessionClosed() as event:
+            state = "finished" if event.finished else "with work left"
+            return f"the owner let the session go, {state}{f' ({event.reason})' if event.reason else ''}"
+        case CancelRequested(by=by):
+            return f"{by} asked to cancel {entry.task or 'the session'}"
+        case VerdictRequested() as event:
+            return f"{event.by} {'accepted' if event.accepted else 'rejected'} the draft"
+        case RequestAnswered(refused=refused):
+            return f"the request was refused: {refused}" if refused else "the request was carried out"
+        case _:
+            return ""
+
+
+def _of_the_log(entry: Entry) -> str:
+    match entry.event:
+        case FileTrusted() as event:
+            return f"a person confirmed {many(len(event.commands), 'command')} of {event.path}"
+        case TextsPruned() as event:
+            return f"{many(event.texts, 'text')} of sessions that had ended were dropped, {event.size:,} bytes"
+        case LogArchived() as event:
+            return f"{many(event.events, 'event')} up to {event.position} were cut off into {event.file}"
+        case LedgerCarried(position=position):
+            return f"the ledger goes on from what was cut off up to {position}"
+        case _:
+            return ""
+
+
+Reach = Literal["attempt", "task", "session"]
+_VERDICTS = (StepAccepted, StepRejected)
+_LEADS: dict[type, tuple[Reach, tuple[type, ...]]] = {
+    ChoiceMade: (
+        "task",
+        (StepRejected, AttemptAbandoned, CallFailed, CallUnknown, StepPlanned, TaskReopened, TaskSubmitted),
+    ),
+    CallReserved: ("attempt", (ChoiceMade, StepDrafted, CallFailed, CallUnknown, CallSettled, StepPlanned)),
+    StepPlanned: ("task", (CallSettled, AttemptAbandoned, TaskCleared, TaskReopened, TaskSubmitted)),
+    StepDrafted: ("attempt", (CallSettled,)),
+    StepAccepted: ("attempt", (CallSettled, StepDrafted)),
+    StepRejected: ("attempt", (CallSettled, StepDrafted)),
+    AttemptAbandoned: ("attempt", (CallSettled, CallFailed, CallUnknown, ChoiceMade)),
+    TaskAccepted: ("task", (StepAccepted, TaskSubmitted)),
+    TaskFailed: ("task", (*_VERDICTS, AttemptAbandoned, CallFailed, CallUnknown, StepPlanned, TaskSubmitted)),
+    TaskHalted: ("task", (*_VERDICTS, StepDrafted, CallSettled, CallFailed, CallUnknown, StepPlanned, TaskSubmitted)),
+    TaskReopened: ("session", (SessionClaimed, VerdictRequested)),
+    TaskSubmitted: ("session", (TaskExpanded, SessionOpened)),
+    BudgetMarked: ("session", (CallReserved,)),
+    SessionClaimed: ("session", (SessionOpened,)),
+    SessionClosed: ("session", (TaskAccepted, TaskFailed, TaskHalted, TaskCancelled, TaskSkipped, SessionClaimed)),
+}
+"""By the kind of an event: the last event before it of these kinds, in the same place as far as it says, led to it."""
+
+_ENDS = (TaskAccepted, TaskFailed, TaskHalted, TaskCancelled, TaskSkipped)
+
+
+def led_by(entry: Entry, before: Sequence[Entry], needs: Sequence[str] = ()) -> Entry | None:
+    """The event that led to an entry, of those `before` it; None for the first, or where none is known.
+
+    What the event itself names goes first: its cause, its reservation, the request that it answers. `needs` are the tasks
+    that its task needs.
+    """
+    named = entry.cause or getattr(entry.event, "reservation", 0) or getattr(entry.event, "request", 0)
+    if named:
+        return next((each for each in reversed(before) if each.position == named), None)
+    if isinstance(entry.event, TaskCancelled | TaskSkipped | TaskCleared | TaskExpanded):
+        ended = (each for each in reversed(before) if each.task in needs and isinstance(each.event, _ENDS))
+        return next(ended, None) or _last(entry, before, "task", (TaskSubmitted,))
+    reach, kinds = _LEADS.get(type(entry.event), ("task", ()))
+    return _last(entry, before, reach, kinds)
+
+
+def _last(entry: Entry, before: Sequence[Entry], reach: Reach, kinds: tuple[type, ...]) -> Entry | None:
+    place = _place(entry, reach)
+    return next(
+        (each for each in reversed(before) if isinstance(each.event, kinds) and _place(each, reach) == place), None
+    )
+
+
+def _place(entry: Entry, reach: Reach) -> tuple[object, ...]:
+    whole = (entry.session, entry.task, entry.step, entry.attempt)
+    return whole[: {"session": 1, "task": 2, "attempt": 4}[reach]]
+
+
+def chain(entry: Entry, entries: Sequence[Entry], needs_of: dict[str, tuple[str, ...]]) -> list[Entry]:
+    """What led to an entry, from the latest to the first, as far as the entries of its session tell."""
+    found: list[Entry] = []
+    current: Entry | None = entry
+    while current is not None:
+        index = next((i for i, each in enumerate(entries) if each.position == current.position), len(entries))
+        current = led_by(current, entries[:index], needs_of.get(current.task, ()))
+        if current is not None:
+            found.append(current)
+    return found

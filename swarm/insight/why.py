@@ -1,0 +1,141 @@
+"""Explains from the log alone: a session, a task, a step, what they cost, or any one event with what led to it."""
+
+from __future__ import annotations
+
+from events.log import Entry, EventLog, session_name
+from events.types.call import BudgetMarked, CallOverran, CallReserved
+from events.types.choice import ChoiceMade
+from events.types.task import StepAccepted, StepRejected, TaskFailed, TaskHalted
+from events.views.attempts import Verdict
+from events.views.base import fold
+from events.views.scope import ScopeView
+from swarm.errors import UsageError
+from swarm.insight.choices import why_choice
+from swarm.insight.costs import why_call, why_cost
+from swarm.insight.reason import Reason
+from swarm.insight.refusals import failed_calls, other_model, users, why_halted
+from swarm.insight.rows import read_prices
+from swarm.insight.sentences import chain, said
+from swarm.insight.story import CallEnd, Story, read_story, text_or_none
+from swarm.insight.tasks import Texts, why_session, why_task, why_verdict
+
+
+class NoSuchEvent(UsageError):
+    """The log has no event at that position."""
+
+    def __init__(self, position: int, *, head: int) -> None:
+        there = f"its last one is {head}" if position > head else "it is not kept in this file any more"
+        super().__init__(f"there is no event {position} in this log: {there}; `swarm log` prints them")
+
+
+async def explain(log: EventLog, session: int, *, task: str = "", step: int = 0) -> Reason:
+    """Explain how a session, a task of it, or a step stands."""
+    story = await read_story(log, session)
+    if not task:
+        return why_session(story)
+    end = story.last((TaskHalted,), task=task)
+    halted = end is not None and story.tasks[task].status == "halted" and not step
+    halt = await _halt(log, end, story) if halted and end is not None else None
+    return why_task(story, task, step=step, told=await _told(log, story, task), halt=halt)
+
+
+async def explain_cost(log: EventLog, session: int, *, task: str = "") -> Reason:
+    """Explain what a session, or one task of it, cost."""
+    story = await read_story(log, session)
+    return why_cost(story, await read_prices(log, story), task=task)
+
+
+async def explain_event(log: EventLog, position: int) -> Reason:
+    """Explain one event, with what led to it. Raises NoSuchEvent."""
+    found = await log.read(after=position - 1, limit=1) if position > 0 else []
+    if not found or found[0].position != position:
+        raise NoSuchEvent(position, head=(await log.head()).position)
+    entry = found[0]
+    story = await read_story(log, entry.session) if entry.session else None
+    if story is None or story.session is None:
+        return Reason(said=said(entry), event=position, facts=_place(entry))
+    reason = await _of_event(log, entry, story)
+    needs = {name: task.needs for name, task in story.tasks.items()}
+    before = tuple(
+        Reason(said=f"{_where(each)}{said(each)}", event=each.position, tone="faint")
+        for each in chain(entry, story.entries, needs)
+    )
+    led = (Reason(said="what led to it, from the latest to the first", because=before),) if before else ()
+    return Reason(
+        said=f"{_where(entry)}{reason.said}",
+        tone=reason.tone,
+        event=position,
+        facts={**_place(entry), **reason.facts},
+        because=(*reason.because, *led),
+    )
+
+
+async def _of_event(log: EventLog, entry: Entry, story: Story) -> Reason:
+    match entry.event:
+        case ChoiceMade() as choice:
+            return why_choice(entry.position, choice)
+        case CallReserved():
+            return await _call(log, entry, story)
+        case StepAccepted() | StepRejected():
+            told = await _told(log, story, entry.task)
+            because = tuple(why_verdict(Verdict(entry.position, entry.event), told))
+            return Reason(said=said(entry), because=because)
+        case TaskHalted():
+            return await _halt(log, entry, story)
+        case BudgetMarked(scope=scope, unit=unit, used=used):
+            calls = (await _scope(log, scope, entry, story)).calls.values()
+            spent = [call for call in calls if call.state != "reserved"]
+            return Reason(said=said(entry), tone="warn", because=tuple(users(spent, unit, used)))
+        case TaskFailed(cause="no model"):
+            return Reason(said=said(entry), tone="bad", because=(*failed_calls(entry, story), other_model(story)))
+        case _:
+            pass
+    if isinstance(entry.event, CallEnd | CallOverran):
+        reserved = story.at(entry.event.reservation)
+        if reserved is not None:
+            return Reason(said=said(entry), because=(await _call(log, reserved, story),))
+    return Reason(said=said(entry))
+
+
+async def _call(log: EventLog, reserved: Entry, story: Story) -> Reason:
+    assert isinstance(reserved.event, CallReserved), "a call begins with its reservation"
+    price = (await read_prices(log, story)).of(reserved.event, reserved.position)
+    return why_call(reserved, story.ends.get(reserved.position), story.overruns.get(reserved.position), price)
+
+
+async def _halt(log: EventLog, entry: Entry, story: Story) -> Reason:
+    assert isinstance(entry.event, TaskHalted), "only a halt is a refusal"
+    return why_halted(entry, story, await _scope(log, entry.event.scope, entry, story))
+
+
+async def _scope(log: EventLog, scope: str, entry: Entry, story: Story) -> ScopeView:
+    """A scope as it stood at an entry; an empty one where none is named."""
+    if not scope:
+        return ScopeView(scope)
+    own = scope.partition("/")[0] == session_name(story.number)
+    return await fold(log, ScopeView(scope), until=entry.position, session=story.number if own else None)
+
+
+async def _told(log: EventLog, story: Story, task: str) -> Texts:
+    """What the rejected attempts of a task were told."""
+    return {
+        entry.position: await text_or_none(log, entry.event.feedback, at=entry.position)
+        for entry in story.entries
+        if entry.task == task and isinstance(entry.event, StepRejected)
+    }
+
+
+def _place(entry: Entry) -> dict[str, object]:
+    return {
+        "kind": entry.kind,
+        "session": session_name(entry.session) if entry.session else None,
+        "task": entry.task,
+        "step": entry.step,
+        "attempt": entry.attempt,
+    }
+
+
+def _where(entry: Entry) -> str:
+    parts = [session_name(entry.session), entry.task, str(entry.step) if entry.step else ""]
+    attempt = f", attempt {entry.attempt}" if entry.attempt else ""
+    return f"{'/'.join(part for part in parts if part)}{attempt}: "

@@ -1,0 +1,98 @@
+"""Which models take part, and which values are secret: what the settings and the machine say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+
+from swarm.connect import Roster, embedded_model
+from swarm.errors import SwarmError
+from swarm.redact import Secrets
+from swarm.settings.load import (
+    Loaded,
+    ModelConfig,
+    ProviderConfig,
+    Settings,
+    available_models,
+    data_dir,
+    load_settings,
+)
+
+Served = tuple[ModelConfig, ProviderConfig]
+"""A model with the server that has it."""
+
+
+class NoModelHere(SwarmError):
+    """Nothing is set up that could work."""
+
+    exit_code = 4
+
+    def __init__(self) -> None:
+        super().__init__(
+            "there is no model to work with: no key is set, no server is named and no local model is here; "
+            "try the small one that runs on this machine (`--local`), set a key such as OPENROUTER_API_KEY, "
+            "or name a server (`--endpoint http://127.0.0.1:11434/v1`)"
+        )
+
+
+def found_here(settings: Settings, environ: Mapping[str, str]) -> Roster:
+    """All models that can work: those of the settings whose keys are set, and the embedded one. Raises NoModelHere."""
+    pairs, embedded = list(available_models(settings, environ)), ""
+    found = _pulled(environ)
+    if found is not None:
+        embedded, pair = found
+        pairs.append(pair)
+    if not pairs:
+        raise NoModelHere
+    return roster_from(pairs, settings, embedded=embedded)
+
+
+def roster_from(pairs: Sequence[Served], settings: Settings, *, embedded: str = "") -> Roster:
+    """The roster of these models; `embedded` is the path of the embedded one's file."""
+    providers = {provider.name: provider for _, provider in pairs}
+    return Roster(
+        models=tuple(model for model, _ in pairs),
+        providers=tuple(providers.values()),
+        embedded=embedded,
+        transport=settings.transport,
+        timeout_s=settings.calls.timeout_s,
+    )
+
+
+def settings_secrets(settings: Settings, environ: Mapping[str, str]) -> Secrets:
+    """The secrets of an environment, the keys that the settings name included."""
+    named = {provider.key_env for provider in settings.providers.values() if provider.key_env}
+    return Secrets.from_environ(environ, extra_names=named)
+
+
+def _pulled(environ: Mapping[str, str]) -> tuple[str, Served] | None:
+    """The largest embedded model that was pulled before, where it can be run."""
+    folder = data_dir(environ) / "models"
+    if not folder.is_dir() or find_spec("xllamacpp") is None:
+        return None
+    from swarm.models.catalogue import CATALOGUE, pulled_path
+
+    for model in sorted(CATALOGUE, key=lambda model: -model.size_bytes):
+        path = pulled_path(model, folder)
+        if path is not None:
+            row = embedded_model(model.name, path, context_tokens=model.context_tokens, may_judge=model.may_judge)
+            return str(path), row
+    return None
+
+
+def is_other_log(loaded: Loaded, root: Path, environ: Mapping[str, str]) -> bool:
+    """Whether the log is another than that of the settings, where the caps of all other runs hold."""
+    if loaded.origins["log",].kind not in ("flag", "environment"):
+        return False
+    without = {name: value for name, value in environ.items() if name != "SWARM_LOG"}
+    own = load_settings(root, environ=without).settings.log
+    return Path(own).expanduser().resolve() != Path(loaded.settings.log).expanduser().resolve()
+
+
+def free_part(roster: Roster) -> Roster:
+    """The roster without what is paid, or may be."""
+    free = tuple(model for model in roster.models if model.price is not None and model.price.is_free)
+    return msgspec.structs.replace(roster, models=free)

@@ -1,0 +1,106 @@
+"""What people say of sessions from another terminal: cancel, accept, reject, fork."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.processes import Held, running
+from tests.provider import Provider, provider_thread
+from tests.team import play, swarm
+
+REJECTED = "prompt: Write a line about ants.\noutput: ants.txt\ncheck: {contains: bees}\nlimits: {attempts: 1}\n"
+TWO = "tasks:\n  first: Write a line about {{what}}.\n  second: {prompt: Write another, needs: first}\nvars: {what: ants}\n"
+
+
+def ran(folder: Path, provider: Provider, text: str, code: int) -> None:
+    (folder / "task.yaml").write_text(text)
+    done = swarm("run", "task.yaml", "--endpoint", provider.url, home=folder, cwd=folder)
+    assert done.returncode == code, done.stderr
+
+
+def statuses(folder: Path, session: str) -> dict[str, str]:
+    told = json.loads(swarm("show", session, "--json", home=folder, cwd=folder).stdout)
+    return {task["id"]: task["status"] for task in told["tasks"]}
+
+
+def test_a_running_session_is_cancelled_from_another_terminal(tmp_path: Path) -> None:
+    held = Held()
+    (tmp_path / "task.yaml").write_text(TWO)
+    with (
+        provider_thread(held) as provider,
+        running("run", "task.yaml", "--endpoint", provider.url, "--model", "m", home=tmp_path) as process,
+    ):
+        assert held.arrived.wait(20)
+        done = swarm("cancel", home=tmp_path, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "s1 is cancelled\n")
+        _, told = process.communicate(timeout=30)
+        assert process.returncode == 1, told
+        held.release()
+    assert "cancelled" in told
+    again = swarm("cancel", "s1/first", home=tmp_path, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "first has ended already: it is cancelled" in again.stderr
+    nothing = swarm("resume", home=tmp_path, cwd=tmp_path)
+    assert "nothing is unfinished" in nothing.stderr
+
+
+def test_a_person_accepts_a_draft_that_failed_its_checks_and_its_file_is_written(tmp_path: Path) -> None:
+    with provider_thread(play) as provider:
+        ran(tmp_path, provider, REJECTED, 1)
+        assert not (tmp_path / "ants.txt").exists()
+        done = swarm("accept", "s1", "ants will do", home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "s1/task is accepted" in done.stderr
+        assert "written: ants.txt" in done.stderr
+    assert (tmp_path / "ants.txt").read_text().startswith("A draft")
+    twice = swarm("accept", "s1/task", home=tmp_path, cwd=tmp_path)
+    assert twice.returncode == 2
+    assert "task is accepted already" in twice.stderr
+    played = swarm("replay", home=tmp_path, cwd=tmp_path)
+    assert played.returncode == 0, played.stderr
+
+
+def test_a_person_rejects_a_result_and_a_resume_makes_another_draft(tmp_path: Path) -> None:
+    with provider_thread(play) as provider:
+        ran(tmp_path, provider, "prompt: Write a line about ants.\n", 0)
+        done = swarm("reject", "s1", "say where they live", home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "swarm resume s1" in done.stderr
+        asked = len(provider.requests)
+        resumed = swarm("resume", home=tmp_path, cwd=tmp_path)
+        assert resumed.returncode == 0, resumed.stderr
+        assert "say where they live" in str(provider.requests[asked].body["messages"])
+
+
+def test_a_fork_with_another_value_does_anew_what_that_changes(tmp_path: Path) -> None:
+    with provider_thread(play) as provider:
+        ran(tmp_path, provider, TWO, 0)
+        asked = len(provider.requests)
+        kept = swarm("fork", home=tmp_path, cwd=tmp_path)
+        assert (kept.returncode, len(provider.requests)) == (0, asked), kept.stderr
+        done = swarm("fork", "s1", "--set", "what=bees", home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        anew = [str(request.body["messages"]) for request in provider.requests[asked:]]
+    assert "bees" in anew[0] and "ants" not in anew[0]
+    assert statuses(tmp_path, "s3") == {"s3/first": "accepted", "s3/second": "accepted"}
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("fork", "--at", "9999"), "s1 recorded nothing at position 9999"),
+        (("fork", "--set", "colour=red"), "colour"),
+        (("reject", "s1/first/4", "no"), "there is no step 4"),
+        (("accept", "s1"), "s1 has 2 tasks; name one of them: s1/first, s1/second"),
+        (("cancel", "s7"), "there is no session s7"),
+    ],
+)
+def test_what_cannot_be_done_is_told_with_exit_code_2(words: tuple[str, ...], why: str, tmp_path: Path) -> None:
+    with provider_thread(play) as provider:
+        ran(tmp_path, provider, TWO, 0)
+        done = swarm(*words, home=tmp_path, cwd=tmp_path)
+        assert (done.returncode, why in done.stderr) == (2, True), done.stderr
+        assert "Traceback" not in done.stderr
