@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -84,17 +83,14 @@ def resumed(folder: Path, log: Path) -> Process:
     """Kill a run that waits for an answer, and resume it; what the second process cost."""
     (folder / "task.yaml").write_text(TASK_FILE)
     run = [*installed(), "run", "task.yaml", "--log", str(log), "--endpoint"]
-    with provider(NEVER_MS) as url:
-        child = started([*run, url], folder, subprocess.PIPE)
+    with provider(NEVER_MS) as url, started([*run, url], folder, subprocess.PIPE) as child:
         assert child.stderr is not None, "it was asked for"
         said: list[bytes] = []
         while b"worker" not in b"".join(said[-1:]):
             said.append(child.stderr.readline())
             if not said[-1]:
                 raise SystemExit(f"{' '.join(run)} ended before it asked for anything\n{b''.join(said).decode()}")
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        child.stderr.close()
+        child.kill()
     with provider(0, port=urlsplit(url).port or 0):
         return finished([*installed(), "resume", "--log", str(log)], folder)
 

@@ -19,7 +19,7 @@ from swarm.context.inputs import read_inputs
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked, Named, run_checks
 from swarm.roles.results import delivered_texts, texts_by_name
-from swarm.task import Task, words_of
+from swarm.task import Task, is_item_id, words_of
 from swarm.text.lookups import filled, variable_of
 from swarm.tools.deliver import deliver
 
@@ -41,9 +41,8 @@ class Surroundings:
     ) -> None:
         self.root = root
         self._log, self._tasks, self._redact = log, tasks, redact
-        self._copies: dict[str, WorkCopy] = {}
+        self._copies: dict[str, tuple[WorkCopy, AsyncExitStack]] = {}
         self._copying = anyio.Lock()
-        self._stack = AsyncExitStack()
 
     async def material(self, task: Task) -> Sequence[Material]:
         """The task's inputs, and the results of the tasks that it needs, secrets taken out."""
@@ -62,16 +61,20 @@ class Surroundings:
             return await self._work_copy(task.id)
 
         named = texts_by_name(task, draft)
-        return await run_checks(
-            task.checks,
-            draft=draft,
-            copy=copy,
-            root=self.root,
-            output=task.output.path if task.output else None,
-            several={name: Named(task.outputs[name].path, text) for name, text in named.items()},
-            env={**environment_of(task), "SWARM_TASK": task.id},
-            redact=self._redact,
-        )
+        try:
+            return await run_checks(
+                task.checks,
+                draft=draft,
+                copy=copy,
+                root=self.root,
+                output=task.output.path if task.output else None,
+                several={name: Named(task.outputs[name].path, text) for name, text in named.items()},
+                env={**environment_of(task), "SWARM_TASK": task.id},
+                redact=self._redact,
+            )
+        finally:
+            if is_item_id(task.id):  # there may be a thousand of them, and a copy can have 500 MiB
+                await self._drop_copy(task.id)
 
     async def deliver(self, task: Task, text: str, before: Sequence[OutputFile]) -> tuple[OutputFile, ...]:
         """Write the accepted result to the user's tree. Raises OutputConflict where a file changed meanwhile."""
@@ -90,11 +93,20 @@ class Surroundings:
 
         async with self._copying:
             if task not in self._copies:
-                self._copies[task] = await self._stack.enter_async_context(open_work_copy(self.root))
-            return self._copies[task]
+                stack = AsyncExitStack()
+                self._copies[task] = await stack.enter_async_context(open_work_copy(self.root)), stack
+            return self._copies[task][0]
+
+    async def _drop_copy(self, task: str) -> None:
+        """Remove a task's work copy; one that needs it again makes a new one."""
+        _, stack = self._copies.pop(task, (None, None))
+        if stack is not None:
+            with anyio.CancelScope(shield=True):
+                await stack.aclose()
 
     async def close(self) -> None:
-        await self._stack.aclose()
+        for task in list(self._copies):
+            await self._drop_copy(task)
 
 
 @asynccontextmanager

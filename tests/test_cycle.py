@@ -124,7 +124,7 @@ def outcome_of(data: st.DataObject, open_: Open, task: TaskState) -> list[Placed
             gone = AttemptAbandoned(role="validator", reason="no verdict")
             verdicts: list[AnyEvent] = [accepted(), rejected(), rejected(), gone]
             return [placed(data.draw(st.sampled_from(verdicts)), open_)]
-        case Work.DELIVER:
+        case _:
             return [Placed(TaskAccepted(result=a_ref("draft")))]
 
 

@@ -124,7 +124,7 @@ def test_all_problems_are_told_at_once_each_with_its_line(place: Place) -> None:
     assert problems[1].startswith(f"{place.user_file}:3: budget.day_usd: 'a lot' is not an amount in US dollars")
     assert problems[2] == f"{place.user_file}:5: calls.tries: a whole number from 1 to 20 is expected, not 0"
     assert problems[3] == f"{place.user_file}:6: calls.timeout_s: a time such as 90s is expected, not true or false"
-    assert problems[4] == f'{place.project_file}:1: transport: one of aiohttp, httpx is expected, not "carrier"'
+    assert problems[4] == f"{place.project_file}:1: transport: one of aiohttp, httpx is expected, not 'carrier'"
 
 
 @pytest.mark.parametrize(

@@ -131,3 +131,8 @@ def test_a_long_chain_of_tasks_is_read_and_a_long_circle_is_told_in_short() -> N
     assert "t0 -> t1 -> t2" in str(error)
     assert "... -> t3000 -> t0" in str(error)
     assert len(str(error)) < 400
+
+
+def test_a_condition_that_is_no_sentence_of_a_person_is_refused_at_once() -> None:
+    error = refused(f"tasks: {{a: A., b: {{prompt: B., needs: a, when: 'a{' ' * 100_000}b'}}}}")
+    assert "which is no comparison and no name" in str(error)

@@ -84,3 +84,16 @@ async def test_relevant_parts_fit_the_words_of_the_task(tmp_path: Path) -> None:
         (given,) = await surroundings.material(task)
         assert "It speaks of matter 321." in given.text
         assert len(given.text.encode()) <= 400
+
+
+async def test_the_copy_of_an_items_task_is_gone_when_its_checks_are_done(tmp_path: Path) -> None:
+    check = Check(run="pwd; false")
+    async with open_log("memory:") as log, open_surroundings(tmp_path, log, dict, str) as surroundings:
+        places: dict[str, Path] = {}
+        for name in ("write", "write.1"):
+            (result,) = await surroundings.checks(Task(id=name, prompt="x", checks=(check,)), "x")
+            places[name] = Path(result.said)
+        assert (places["write"].is_dir(), places["write.1"].exists()) == (True, False)
+        (again,) = await surroundings.checks(Task(id="write.1", prompt="x", checks=(check,)), "x")
+        assert not again.passed
+    assert not places["write"].exists()

@@ -9,6 +9,8 @@ from pathlib import Path
 import msgspec
 
 from events.log import Head, LogError
+from events.sqlite.bounds import ends
+from events.sqlite.readonly import read_only
 from events.sqlite.verify import Told, Verified, verify_file
 from events.types.upkeep import LogArchived
 from events.verify import Problem, Report
@@ -49,12 +51,21 @@ def verify_joined(path: Path, kept: Head | None, archives: Sequence[Path]) -> Re
 
 def _found(event: LogArchived, log: Path, given: Sequence[Path]) -> Path | None:
     """The file of which the event speaks: one that was named, the one at the path where it was written, or one beside the log."""
-    for file in given:
-        if _digest(file) == event.digest:
-            return file
     written = Path(event.file)
-    places = [*(file for file in given if file.name == written.name), written, log.absolute().with_name(written.name)]
+    places = [
+        *(file for file in given if _ends_at(file, event.position)),
+        written,
+        log.absolute().with_name(written.name),
+    ]
     return next((file for file in places if file.is_file()), None)
+
+
+def _ends_at(file: Path, position: int) -> bool:
+    try:
+        with read_only(file) as connection:
+            return any(end == position for end, _ in ends(connection))
+    except LogError:
+        return False
 
 
 def _wrong(file: Path, event: LogArchived, found: Verified) -> Iterator[Problem]:

@@ -25,7 +25,9 @@ class TaskSubmitted(Event, frozen=True, kw_only=True, tag="task.submitted"):
     needs: tuple[str, ...] = ()
     attempts: int = 3  # the most drafts a step may have
     outputs: tuple[OutputFile, ...] = ()  # where accepted work is delivered, as it is before
-    gated: bool = False  # it has a condition or is done once for each of some items: that is seen when its needs have ended
+    gated: bool = (
+        False  # it has a condition or is done once for each of some items: that is seen when its needs have ended
+    )
     ruled: tuple[str, ...] = ()  # those of its needs that need not be accepted: its condition speaks of how they ended
     parent: str = ""  # the task of which it does one item
 

@@ -7,17 +7,14 @@ numbers go with them, days, models, roles, tiers, agents and trails stay exact.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
 
 from events.views.cost import Cost, CostView, Payer
-from events.views.money import MoneyView, Reservation, ScopeState
+from events.views.money import SHARED, MoneyView, Reservation, ScopeState, session_of
 from events.views.trails import Trail, TrailsView
-
-_OF_A_SESSION = re.compile(r"s[0-9]+(/.*)?", re.DOTALL)
 
 
 class _Money(msgspec.Struct):
@@ -51,7 +48,7 @@ class Form(Protocol):
 
 class _MoneyForm:
     def write(self, view: MoneyView) -> str:
-        scopes = {name: state for name, state in view.scopes.items() if not _OF_A_SESSION.fullmatch(name)}
+        scopes = {name: state for name, state in view.scopes.items() if session_of(name) == SHARED}
         kept = _Money(scopes, [*map(_widened, view.open.values())], [*map(_widened, view.unknown.values())])
         return _text(kept)
 
@@ -108,7 +105,7 @@ def name_of(view: object) -> str:
 
 
 def _widened(held: Reservation) -> Reservation:
-    scopes = tuple(scope for scope in held.scopes if not _OF_A_SESSION.fullmatch(scope))
+    scopes = tuple(scope for scope in held.scopes if session_of(scope) == SHARED)
     return msgspec.structs.replace(held, scopes=scopes)
 
 

@@ -57,7 +57,11 @@ class SessionsView(msgspec.Struct):
             return
         match entry.event:
             case SessionClaimed() as event:
-                state.claim, state.claim_head, state.epoch = claim_of(entry.position, event), entry.position, event.epoch
+                state.claim, state.claim_head, state.epoch = (
+                    claim_of(entry.position, event),
+                    entry.position,
+                    event.epoch,
+                )
                 state.closed_at, state.finished, state.exit_code, state.reason = 0, False, None, ""
             case SessionRenewed(valid_until=until):
                 if state.claim is not None:

@@ -18,13 +18,15 @@ from swarm.errors import UsageError, dollars
 if TYPE_CHECKING:
     from swarm.cli.output import Output
 
+_ARCHIVED = "(archived)"  # sessions that an archive took are summed
+
 _KEYS: dict[str, Callable[[Payer], str]] = {
     "model": lambda payer: payer.model,
     "role": lambda payer: payer.role,
-    "task": lambda payer: f"{session_name(payer.session)}/{payer.task}",
+    "task": lambda payer: f"{session_name(payer.session)}/{payer.task}" if payer.session else _ARCHIVED,
     "tier": lambda payer: payer.tier,
     "agent": lambda payer: payer.agent,
-    "session": lambda payer: session_name(payer.session),
+    "session": lambda payer: session_name(payer.session) if payer.session else _ARCHIVED,
     "day": lambda payer: payer.day,
 }
 

@@ -55,6 +55,8 @@ class _Parser(argparse.ArgumentParser):
 
 def run_command(name: str, module: str, help_: str, words: list[str]) -> int:
     """Import the module of a command, read its words and run it. Raises UsageError where the words make no sense."""
+    if wrong := next((word for word in words if re.fullmatch(r"-[^=]+=--", word)), None):
+        raise UsageError(f"{wrong.removesuffix('=--')} is given `--`, which is no value")  # argparse makes a list of it
     options, own_words = _take_shared(shared_options(f"swarm {name}"), words)
     parser, command = parser_of(name, module, help_)
     try:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from events.log import EventLog, LogError, open_log
 from events.types.base import TextRef
 from swarm.errors import SwarmError, UsageError
+from swarm.units import shortened
 
 if TYPE_CHECKING:
     from swarm.settings.load import Settings
@@ -56,8 +57,14 @@ async def recorded(url: str) -> AsyncGenerator[EventLog]:
 
 
 def require_log(url: str) -> None:
-    """Raises NothingRecorded where there is no log."""
-    if url == "memory:" or not Path(url).expanduser().exists():
+    """Raises NothingRecorded where there is no log, LogTrouble where that cannot be seen."""
+    try:
+        is_there = url != "memory:" and Path(url).expanduser().exists()
+    except (OSError, RuntimeError) as error:  # a name that is too long, or the home of a user who is not
+        raise LogTrouble(
+            f"the log {shortened(url, 80)} cannot be looked for ({str(error.args[-1]).lower().rstrip('.')}); name another with `--log`"
+        ) from error
+    if not is_there:
         raise NothingRecorded(url=url)
 
 

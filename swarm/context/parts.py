@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -97,10 +98,14 @@ def relevant(texts: Sequence[tuple[str, str]], sought: str, most: int) -> list[s
         if size <= most:
             most -= size
             taken.setdefault(part.source, []).append(number)
-    return [_joined(text, number, parts, sorted(taken.get(number, ()))) for number, (_, text) in enumerate(texts)]
+    totals = Counter(part.source for part in parts)
+    return [
+        _joined(text, totals[number], parts, sorted(taken.get(number, ()))) for number, (_, text) in enumerate(texts)
+    ]
 
 
-def _joined(text: str, source: int, parts: Sequence[Part], kept: Sequence[int]) -> str:
+def _joined(text: str, total: int, parts: Sequence[Part], kept: Sequence[int]) -> str:
+    """Put the parts of one text that are kept together; `total` is how many it has."""
     if not kept:
         return ""
     written: list[str] = []
@@ -111,7 +116,6 @@ def _joined(text: str, source: int, parts: Sequence[Part], kept: Sequence[int]) 
         piece = parts[number].text
         written.append(piece if piece.endswith("\n") else f"{piece}\n")
         before = number
-    total = sum(part.source == source for part in parts)
     if len(kept) == total:
         return text
     note = f"[the relevant parts: {total - len(kept):,} of {total:,} parts of {_size(text):,} bytes are left out]"
@@ -125,15 +129,23 @@ def _size(text: str) -> int:
 def outline(name: str, text: str) -> str:
     """Return what a text is made of: the signatures of Python, the headings of Markdown, else its first lines."""
     size = f"{_size(text):,} bytes in {len(text.splitlines()):,} lines"
-    tree = _tree(text) if name.endswith(".py") else None
-    headings = _headings(text) if name.lower().endswith((".md", ".markdown")) else []
-    if tree is not None:
-        lines = [*_first_sentence(tree), *_signatures(tree)]
-    elif headings:
-        lines = [line for _, line in headings]
-    else:
-        lines = [line for line in text.splitlines() if line.strip()][:_FIRST_LINES]
+    lines: list[str] = []
+    if name.endswith(".py"):
+        lines = _of_python(text)
+    elif name.lower().endswith((".md", ".markdown")):
+        lines = [line for _, line in _headings(text)]
+    lines = lines or [line for line in text.splitlines() if line.strip()][:_FIRST_LINES]
     return "\n".join([*lines, f"[outline of {size}]"])
+
+
+def _of_python(text: str) -> list[str]:
+    tree = _tree(text)
+    if tree is None:
+        return []
+    try:
+        return [*_first_sentence(tree), *_signatures(tree)]
+    except RecursionError:  # a default value is nested beyond what can be written out
+        return []
 
 
 def _signatures(node: ast.Module | ast.ClassDef, depth: int = 0) -> Iterator[str]:

@@ -14,7 +14,6 @@ from swarm.errors import BudgetExceeded
 from swarm.messages import Price
 from swarm.money.prices import affordable_output, most_nanos
 
-
 MARKS = (80, 90, 100)
 """Shares of a cap, in percent, that are told when what is spent passes them."""
 

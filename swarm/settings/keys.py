@@ -37,7 +37,7 @@ class Key(msgspec.Struct, frozen=True):
 def _one_of(*words: str) -> Callable[[Any, Source], str]:
     def parse(value: object, source: Source) -> str:
         if value not in words or not isinstance(value, str):
-            shown = f'"{value}"' if isinstance(value, str) else kind_of(value)
+            shown = shortened(value) if isinstance(value, str) else kind_of(value)
             raise ValueError(f"one of {', '.join(words)} is expected, not {shown}")
         return value
 

@@ -113,6 +113,11 @@ def load_settings(
     home, user_file = _home(environ), config_dir(environ) / "config.toml"
     layers = Layers(start=start, home=home, user_file=user_file)
     _add_built_in(layers, environ)
+    if ("log",) not in layers.values:
+        raise UsageError(
+            f"{str(data_dir(environ))!r} cannot be the folder of the log; set HOME or XDG_DATA_HOME to a path without "
+            "control characters"
+        )
     try:
         if user_file.exists():
             layers.add_file("user file", read_toml(user_file))
@@ -127,11 +132,6 @@ def load_settings(
     layers.problems += misspelt(environ)
     for name, value in (flags or {}).items():
         layers.add("flag", tuple(name.split(".")), value, place="--" + name.replace(".", "-").replace("_", "-"))
-    if ("log",) not in layers.values:  # not even the built-in value
-        raise UsageError(
-            f"{str(data_dir(environ))!r} cannot be the folder of the log; set HOME or XDG_DATA_HOME to a path without "
-            "control characters"
-        )
     settings = _build(layers)
     if layers.problems:
         raise SettingsInvalid(layers.problems)

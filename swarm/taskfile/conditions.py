@@ -19,6 +19,8 @@ _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _WORD = re.compile(r"[\w./-]+")
 _FIELD = re.compile(r"[A-Za-z_][\w-]*")
 
+_LONGEST = 500  # characters of one condition
+
 _EXAMPLE = (
     "write it as `write.passed > 0`, `survey.status == accepted` or `survey.output.urgent`; of a list all must hold"
 )
@@ -34,7 +36,7 @@ def _when(node: Node, at: At) -> When:
 
 def _condition(node: Node, at: At) -> Condition:
     written = text(node, at)
-    found = _CONDITION.fullmatch(written)
+    found = _CONDITION.fullmatch(written) if len(written) <= _LONGEST else None
     if found is None or (found["not"] and found["op"]):
         message = f"{at.where} is {shortened(written)}, which is no comparison and no name"
         raise Wrong(node.place, message, _EXAMPLE)

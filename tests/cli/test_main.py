@@ -352,3 +352,15 @@ def test_on_a_terminal_a_question_is_answered_with_y(answer: bytes, expected: bo
     out, _ = child.communicate(timeout=30)
     os.close(ours)
     assert out == f"{expected}\n"
+
+
+@pytest.mark.parametrize("words", [["ps", "-C=--"], ["ps", "--log=--"], ["run", "--model=--", "x.yaml"]])
+def test_two_dashes_are_no_value_of_an_option(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert "is given `--`, which is no value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["ps", "verify", "cost", "resume"])
+def test_a_log_whose_name_is_too_long_is_told_in_a_sentence(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--log", "x" * 400]) == 2
+    assert "file name too long" in capsys.readouterr().err

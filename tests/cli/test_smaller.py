@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from random import Random
@@ -135,9 +134,7 @@ def test_nobody_who_can_be_asked_is_exit_5_and_changes_nothing(
 def test_on_a_terminal_it_asks_and_no_is_the_answer_of_an_empty_line(log: str) -> None:
     before = Path(log).read_bytes()
     for answer, code in (("\n", 5), ("y\n", 0)):
-        with terminal(
-            sys.executable, "-m", "swarm.cli.main", "log", "archive", "--before", "90d", "--log", log
-        ) as shown:
+        with terminal("log", "archive", "--before", "90d", "--log", log) as shown:
             shown.wait_for("off the log?")
             assert Path(log).read_bytes() == before
             shown.press(answer)

@@ -101,3 +101,9 @@ def test_an_outline_holds_signatures_headings_or_the_first_lines_and_the_size() 
     assert outline("a.md", PAGE).splitlines()[:-1] == ["# Shop", "## Prices", "## Delivery"]
     assert outline("a.txt", "\n".join(map(str, range(100)))).splitlines()[:-1] == list("01234567")
     assert outline("broken.py", "def f(:\n").splitlines()[0] == "def f(:"
+
+
+def test_code_that_nobody_can_write_out_is_outlined_by_its_first_lines() -> None:
+    deep = f"def f(x={'-' * 2_000}1):\n    return x\n"
+    assert outline("a.py", deep).splitlines()[0].startswith("def f(x=---")
+    assert "".join(part.text for part in parts_of("a.py", deep)) == deep

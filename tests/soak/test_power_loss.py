@@ -68,8 +68,9 @@ class Life:
     def group(self, random: Random) -> list[Sent]:
         """The next appends. Now and then one is made again, durable now: its first acknowledgement may have been lost."""
         self.last = [a_new_one(random) for _ in range(random.choice((1, 1, 2, 4)))]
-        if self.sent and random.random() < 0.15:
-            self.last.append(Sent(random.choice(self.sent).events, "", durable=True))
+        if self.sent and random.random() < 0.2:
+            again = Sent(random.choice((self.sent[-1], random.choice(self.sent))).events, "", durable=True)
+            self.last = [again] if random.random() < 0.5 else [*self.last, again]
         self.sent += self.last
         return self.last
 
