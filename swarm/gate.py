@@ -60,11 +60,14 @@ async def gathered(
     put: Callable[[str], TextRef],
 ) -> TaskAccepted:
     """The end of a task whose items are done: its result is a JSON list of theirs, in their order."""
-    done = [state for state in children if state.status == "accepted"]
-    results = [_item(task, await text(state)) for state in done]
-    return TaskAccepted(
-        result=put(msgspec.json.encode(results).decode()), unjudged=any(state.unjudged for state in done)
-    )
+    result = put(await results_of(task, children, text))
+    return TaskAccepted(result=result, unjudged=any(state.unjudged for state in children if state.status == "accepted"))
+
+
+async def results_of(task: Task, children: Sequence[TaskState], text: Callable[[TaskState], Awaitable[str]]) -> str:
+    """The results of those items that were accepted, in their order, as a JSON list."""
+    results = [_item(task, await text(state)) for state in children if state.status == "accepted"]
+    return msgspec.json.encode(results).decode()
 
 
 def _item(task: Task, text: str) -> Any:
@@ -72,6 +75,6 @@ def _item(task: Task, text: str) -> Any:
     if any(output.format == "json" for output in task.written) or task.outputs:
         try:
             return msgspec.Raw(msgspec.json.encode(msgspec.json.decode(text)))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             return text
     return text

@@ -24,6 +24,7 @@ from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
+from swarm.collector import rare_collections
 from swarm.confirmed import is_trusted, record_trust
 from swarm.connect import endpoint, open_models
 from swarm.cycle import TAKEN_UP
@@ -292,7 +293,8 @@ async def _run_owned(
             if working:
                 await _take_up(owner, opened.tasks, journal)
             await opened.catch_up()
-            await opened.run(working=working)
+            with rare_collections():
+                await opened.run(working=working)
             await opened.catch_up()
             await opened.tell_marks()
             return await _close(owner, opened)

@@ -66,7 +66,9 @@ def submitted(each: Prepared, put: Callable[[str], TextRef], redact: Callable[[s
     task = each.task
     return TaskSubmitted(
         spec=put(redact(msgspec.json.encode(task).decode())),
-        title=redact(task.title or task.id),
+        title=redact(
+            task.title if task.title and "{{" not in task.title else task.id
+        ),  # one with items has no item yet
         decisions=DECISIONS,
         type=each.complexity.type,
         complexity=each.complexity.level,

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 from anyio import to_thread
 
 from events.log import EventLog
 from events.types.task import OutputFile
 from events.views.tasks import TaskState
 from swarm.context.inputs import read_inputs
+from swarm.gate import results_of
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked, Named, run_checks
 from swarm.roles.results import delivered_texts, texts_by_name
@@ -46,8 +48,9 @@ class Surroundings:
 
     async def material(self, task: Task) -> Sequence[Material]:
         """The task's inputs, and the results of the tasks that it needs, secrets taken out."""
-        ended = self._tasks()  # one that a condition ruled may have ended without a result
-        results = {need: await self._result(need) for need in task.needs if ended[need].result is not None}
+        ended = self._tasks()
+        found = {need: await self._result(ended[need]) for need in task.needs}
+        results = {need: text for need, text in found.items() if text is not None}
         read = partial(read_inputs, task.inputs, self.root, self._redact, results, sought=words_of(task))
         loaded = await asyncio.to_thread(read) if task.inputs else ()
         used = {source.from_task for source in task.inputs}
@@ -83,9 +86,21 @@ class Surroundings:
         # whoever is cancelled waits for it: no thread writes to the user's files once its task has ended
         return await to_thread.run_sync(deliver, self.root, outputs, known)
 
-    async def _result(self, name: str) -> str:
-        state = self._tasks()[name]
-        assert state.result is not None, "a task starts when what it needs is accepted"
+    async def _result(self, state: TaskState) -> str | None:
+        """What came of a task; of one that failed over some of its items the others' results. None: it has none.
+
+        One that a condition ruled may have ended without a result.
+        """
+        if state.result is not None:
+            return await self._accepted(state)
+        done = [child for name in state.children or () if (child := self._tasks()[name]).status == "accepted"]
+        if not done:
+            return None
+        spec = await self._log.text(state.spec.ref, at=state.spec.at)
+        return await results_of(msgspec.json.decode(spec, type=Task), done, self._accepted)
+
+    async def _accepted(self, state: TaskState) -> str:
+        assert state.result is not None, "an accepted task has a result"
         return await self._log.text(state.result.ref, at=state.result.at)
 
     async def _work_copy(self, task: str) -> WorkCopy:

@@ -23,7 +23,7 @@ FILE_LINES, FUNCTION_LINES = 450, 50
 # from the ground up; a module may import what stands on its own line or below it
 LINES = (
     (
-        "swarm.errors swarm.messages swarm.task swarm.conditions swarm.taskfile swarm.settings swarm.units swarm.paths swarm.redact swarm.text"
+        "swarm.errors swarm.messages swarm.task swarm.conditions swarm.taskfile swarm.settings swarm.units swarm.paths swarm.redact swarm.collector swarm.text"
         " swarm.globs swarm.items"
     ),
     (

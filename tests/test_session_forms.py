@@ -127,3 +127,28 @@ check:
     (accepted,) = events(await entries_of(log), StepAccepted)
     assert [check.passed for check in accepted.checks] == [True] * 4
     assert sorted(path.name for path in root.rglob("*")) == ["a.txt", "out"]
+
+
+async def test_what_a_condition_lets_go_on_gets_the_results_of_the_items_that_were_accepted(
+    log: EventLog, root: Path
+) -> None:
+    text = """
+tasks:
+  page:
+    each: [good, bad]
+    title: "{{item}}"
+    prompt: About {{item}}.
+    check: {contains: good}
+    limits: {attempts: 1}
+  index: {needs: page, when: page.passed > 0, prompt: List them.}
+"""
+    cast = Cast(worker=[lambda body: "all good" if "About good" in str(body) else "no"])
+    async with serving(cast) as (_, plan):
+        result = await run(log, text, plan, root)
+    assert [(task.name, task.title, task.status) for task in result.tasks] == [
+        ("page", "page", "failed"),
+        ("index", "index", "accepted"),
+        ("page.1", "good", "accepted"),
+        ("page.2", "bad", "failed"),
+    ]
+    assert 'Result of page:\n<<<\n["all good"]\n>>>' in cast.prompts("worker")[-1]

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from events.blobs import Text, decode_pack, digest_of
-from events.log import Clock, LogCorrupt, LogError, LogUnusable, NewEvent
+from events.log import Clock, LogError, LogUnusable, NewEvent
 from events.processes import is_dead
 from events.sqlite import schema
 from events.sqlite.bounds import beginning
@@ -26,6 +26,7 @@ from events.types.any import KINDS, decode_body
 from events.types.base import TextRef
 from events.types.session import FileTrusted
 from events.types.upkeep import ARCHIVE, UPKEEP, Carried, LedgerCarried, LogArchived, TextsPruned
+from events.upcast import UPCASTS
 from events.upkeep import Archived, ArchiveInTheWay, Cut, NothingToArchive, Tell
 from events.views.carried import FORMS
 
@@ -96,7 +97,7 @@ def find_cut(connection: sqlite3.Connection, before: int) -> Cut:
     return Cut(
         after=after,
         position=cut,
-        hash=row[0].hex() if row else "",
+        hash=row[0].hex() if row and isinstance(row[0], bytes) else "",
         events=connection.execute(query, (cut,)).fetchone()[0],
         sessions=tuple(sorted(session for session, span in found.items() if span.last <= cut)),
         blocking=tuple(
@@ -118,18 +119,18 @@ _NEVER = 1 << 63
 def _bound(found: dict[int, Span]) -> list[Span]:
     """The spans as far as they hold together: an unfinished one has no end, and one ends no sooner than its forks."""
     bound = {session: msgspec.structs.replace(span) for session, span in found.items()}
-    for session, span in sorted(bound.items(), reverse=True):
+    for _, span in sorted(bound.items(), reverse=True):
         if span.ended_at is None:
             span.last = _NEVER
         for above in parents(span, bound):
             above.last = max(above.last, span.last)
-            assert above.session < session
     return list(bound.values())
 
 
 def _require_known(connection: sqlite3.Connection, cut: Cut, path: Path) -> None:
     query = "SELECT text FROM name WHERE id IN (SELECT DISTINCT kind FROM event WHERE position <= ?)"
-    unknown = [kind for (kind,) in connection.execute(query, (cut.position,)) if kind not in KINDS]
+    known = KINDS.keys() | {upcast.kind for upcast in UPCASTS}
+    unknown = [kind for (kind,) in connection.execute(query, (cut.position,)) if kind not in known]
     if unknown:
         raise LogUnusable(
             url=str(path),
@@ -155,10 +156,10 @@ def _write(source: sqlite3.Connection, cut: Cut, file: Path) -> Path:
         with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as target:
             _copy(source, target, cut)
         _sync(part)
-    except (OSError, sqlite3.Error) as error:
+    except BaseException as error:
         part.unlink(missing_ok=True)
-        if schema.primary_code(error) == sqlite3.SQLITE_CORRUPT:
-            raise  # it is the log that cannot be read
+        if not isinstance(error, OSError | sqlite3.Error) or schema.primary_code(error) == sqlite3.SQLITE_CORRUPT:
+            raise  # Ctrl-C, or it is the log that cannot be read
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         remedy = "make room, or name a file elsewhere with `--to`; the log is as it was"
         raise LogUnusable(url=str(file), reason=reason, remedy=remedy) from error
@@ -182,7 +183,7 @@ def _require_free(file: Path, cut: Cut) -> None:
     try:
         with read_only(file) as connection:
             row = connection.execute("SELECT hash FROM start WHERE position = ?", (cut.position,)).fetchone()
-            same = beginning(connection)[0] == cut.after and row is not None and row[0].hex() == cut.hash
+            same = beginning(connection)[0] == cut.after and row == (bytes.fromhex(cut.hash),)
     except LogError:
         same = False
     if not same:
@@ -309,8 +310,10 @@ def _archived(connection: sqlite3.Connection, decoder: Decoder) -> tuple[int, Lo
     position: int | None = connection.execute(query, (ARCHIVE,)).fetchone()[0]
     if position is None:
         return None
-    (entry,) = read(connection, decoder, after=position - 1, until=position, limit=1)
-    return (position, entry.event) if isinstance(entry.event, LogArchived) else None
+    for entry in read(connection, decoder, after=position - 1, until=position, limit=1):
+        if isinstance(entry.event, LogArchived):
+            return position, entry.event
+    return None
 
 
 def _text(connection: sqlite3.Connection, ref: TextRef, place: int) -> str:
@@ -319,7 +322,7 @@ def _text(connection: sqlite3.Connection, ref: TextRef, place: int) -> str:
     try:
         return decode_pack(*data)[str(digests).split(" ").index(ref.digest)]
     except ValueError as error:
-        raise LogCorrupt(url="", position=place, reason=f"what it carries on cannot be read: {error}") from error
+        raise LookupError(f"what was carried on cannot be read: {error}") from error
 
 
 def _still_trusted(connection: sqlite3.Connection, decoder: Decoder, cut: Cut) -> list[FileTrusted]:
@@ -327,9 +330,9 @@ def _still_trusted(connection: sqlite3.Connection, decoder: Decoder, cut: Cut) -
     query = "SELECT position FROM event WHERE topic = (SELECT id FROM name WHERE text = 'trust') AND position <= ? ORDER BY position"
     found: dict[str, FileTrusted] = {}
     for (position,) in connection.execute(query, (cut.position,)).fetchall():
-        (entry,) = read(connection, decoder, after=position - 1, until=position, limit=1)
-        if isinstance(entry.event, FileTrusted):
-            found[entry.event.digest] = entry.event
+        for entry in read(connection, decoder, after=position - 1, until=position, limit=1):
+            if isinstance(entry.event, FileTrusted):
+                found[entry.event.digest] = entry.event
     return list(found.values())
 
 

@@ -9,12 +9,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 from events.blobs import Text
 from events.log import Ack, Clock, LogError, NewEvent
 from events.rows import encode_append
 from events.sqlite import schema
+from events.sqlite.readonly import DAMAGE, told
 from events.sqlite.writer import LOCK_TIMEOUT_S, Also, Append, Committed, Turn, Writer
 
 T = TypeVar("T")
@@ -31,8 +30,8 @@ class LoneWriter(Writer):
         """What a function reads from the file."""
         try:
             return question(self._connection)
-        except (sqlite3.Error, UnicodeDecodeError, msgspec.MsgspecError) as error:
-            raise self._translated(error) from error
+        except (*schema.UNREADABLE, *DAMAGE) as error:
+            raise told(error, self._url) from error
 
     def append(self, events: Sequence[NewEvent], *, texts: Sequence[Text] = (), also: Also) -> Ack:
         """Append durably, and in the same transaction do to the file what `also` does: both happen, or none."""

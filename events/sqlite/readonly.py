@@ -8,7 +8,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from events.log import LogUnusable
+import msgspec
+
+from events.log import LogError, LogUnusable
 from events.sqlite import schema
 
 
@@ -35,5 +37,16 @@ def read_only(path: Path) -> Generator[sqlite3.Connection]:
         with contextlib.closing(connect(path)) as connection:
             connection.execute("BEGIN")
             yield connection
-    except schema.UNREADABLE as error:
-        raise schema.translate(error, str(path)) from error
+    except (*schema.UNREADABLE, *DAMAGE) as error:
+        raise told(error, str(path)) from error
+
+
+DAMAGE = (msgspec.MsgspecError, TypeError, LookupError)
+"""What comes of rows that a damaged page holds: numbers that are none, names and packs that do not exist."""
+
+
+def told(error: Exception, url: str) -> LogError:
+    """The error of a whole file that was read, in our terms."""
+    if isinstance(error, schema.UNREADABLE):
+        return schema.translate(error, url)
+    return LogUnusable(url=url, reason=f"it is damaged ({error})", remedy="run `swarm verify` to see where")

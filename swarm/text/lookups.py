@@ -7,6 +7,7 @@ written. In a shell command a lookup becomes a quoted reference to an environmen
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
@@ -111,28 +112,50 @@ def command_of(written: str) -> str:
     return _COMMAND_MARK.sub(reference, written)
 
 
-_TOKEN = re.compile(
-    r"""(?P<escaped>\\.)|(?P<ansi>\$')|(?P<single>'[^']*'?)|(?P<double>"(?:[^"\\]|\\.)*"?)|(?P<here><<)|(?P<back>`)"""
-    r"""|(?<![^\s;&|()])(?P<comment>\#[^\n]*)""",
+_SIGN = re.compile(
+    r"""(?P<escaped>\\.)|(?P<refused>\$\(\(|\$'|<<|`)|(?P<opened>\$?\()|(?P<closed>\))|(?P<single>')|(?P<double>")"""
+    r"""|(?P<comment>(?<![^\s;&|()])\#[^\n]*)""",
     re.DOTALL,
 )
+_REFUSED = {
+    "$((": "arithmetic",
+    "$'": "a command with $'...'",
+    "<<": "a command with a here-document",
+    "`": "a command with backticks",
+}
 
 
 def _quoting(command: str) -> Callable[[int], str]:
-    """Make a function that says in what quotes a place of the command stands, "" where in none."""
-    spans: list[tuple[int, int, str]] = []
-    for found in _TOKEN.finditer(command):
-        match found.lastgroup:
-            case "double" if "$(" in found[0]:
-                spans.append((found.start(), len(command), "a command with $(...) in quotes"))
-            case "single" | "double":
-                spans.append((found.start(), found.end(), "quotes"))
-            case "back":
-                spans.append((0, len(command), "a command with backticks"))
-            case "ansi":
-                spans.append((found.start(), len(command), "a command with $'...'"))
-            case "here":
-                spans.append((found.start(), len(command), "a command with a here-document"))
-            case _:
-                pass
-    return lambda at: next((where for start, end, where in spans if start <= at < end), "")
+    """Make a function that says in what a place of the command stands where it is not taken as a word, else "".
+
+    Quotes may stand in `$(...)` and that in quotes, so what is innermost counts. Behind a sign whose end only a shell could
+    find (here-documents, backticks, arithmetic, `$'`) nothing is taken as a word.
+    """
+    changes: list[tuple[int, str]] = [(0, "")]
+    open_: list[str] = []  # quotes and brackets that are not closed yet
+    at = 0
+    while found := _SIGN.search(command, at):
+        at = found.end()
+        inner = open_[-1] if open_ else ""
+        kind = found.lastgroup
+        if kind == "refused" and (inner != '"' or found[0] in ("$((", "`")):
+            changes.append((found.start(), _REFUSED[found[0]]))
+            break
+        if kind == "single" and inner != '"':
+            end = command.find("'", at)
+            at = len(command) if end < 0 else end + 1
+            changes += [(found.start(), "quotes"), (at, "")]
+        elif kind == "double":
+            if inner == '"':
+                open_.pop()
+            else:
+                open_.append('"')
+        elif kind == "opened" and (inner != '"' or found[0] == "$("):
+            open_.append("(")
+        elif kind == "closed" and inner == "(":
+            open_.pop()
+        elif kind == "comment" and inner == '"':
+            at = found.start() + 1
+        changes.append((at, "quotes" if open_ and open_[-1] == '"' else ""))
+    places = [place for place, _ in changes]
+    return lambda index: changes[bisect_right(places, index) - 1][1]

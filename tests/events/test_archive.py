@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 import signal
 import sqlite3
 from collections.abc import Callable
@@ -18,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.bus import follow
-from events.log import Conflict, Entry, EventLog, LogUnusable, open_log
+from events.log import Conflict, Entry, EventLog, LogError, LogUnusable, open_log
 from events.sqlite.archive import find_cut
 from events.sqlite.log import open_sqlite
 from events.sqlite.readonly import read_only
@@ -423,6 +425,26 @@ async def test_a_death_at_any_step_loses_nothing_and_the_next_try_goes_through(p
     (file,) = path.parent.glob("log-1-*.db")
     assert await entries_of(file) + without_upkeep(await entries_of(path)) == whole
     assert not list(path.parent.glob("*.part")) and (await verify_log(path)).ok
+
+
+@pytest.mark.parametrize("act", [prune, archive])
+async def test_a_damaged_log_ends_in_a_sentence_and_nothing_is_lost_by_it(
+    path: Path, tmp_path: Path, act: Callable[..., object]
+) -> None:
+    clock, random = SetClock(), Random(9)
+    between = await aged(path, clock, sessions=2)
+    whole, copy = path.read_bytes(), tmp_path / "copy" / "log.db"
+    for _ in range(60):
+        shutil.rmtree(copy.parent, ignore_errors=True)
+        copy.parent.mkdir()
+        damaged = bytearray(whole)
+        for _ in range(random.choice((1, 3, 40))):
+            damaged[random.randrange(100, len(damaged))] ^= random.randrange(1, 256)
+        copy.write_bytes(damaged)
+        copy.chmod(0o600)
+        with contextlib.suppress(LogError):
+            act(copy, before=between, clock=clock)
+        assert not list(copy.parent.glob("*.part"))
 
 
 async def test_another_process_appends_while_the_log_is_cut(path: Path) -> None:

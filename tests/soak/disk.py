@@ -1,7 +1,7 @@
 """A disk that can lose power: SQLite writes to it as to any other, and what was never synced may be gone afterwards.
 
 The files are real ones, so that the program that writes reads what it wrote. Beside them `Disk` keeps what would be on the
-platter: each file as it was at its last sync, and the writes since then. `cut` says which of these had come down by chance.
+platter: each file as it was at its last sync, and the writes since then. `found` says what had come down when the power went.
 Not modelled: a disk that lies about syncs, and names of files (a new file keeps its name, a deleted one stays deleted).
 """
 

@@ -53,7 +53,7 @@ def end(running: Sequence[subprocess.Popen[str]], random: Random, line: Line) ->
             line.kill_at(random.randint(1, 10), process)
             moments.append((LONGEST_LIFE_S, process))
         else:
-            moments.append((random.uniform(0.0, LONGEST_LIFE_S), process))
+            moments.append((random.uniform(0.1, LONGEST_LIFE_S), process))
     began = time.monotonic()
     for moment, process in sorted(moments, key=lambda each: each[0]):
         with suppress(subprocess.TimeoutExpired):
@@ -64,7 +64,7 @@ def end(running: Sequence[subprocess.Popen[str]], random: Random, line: Line) ->
     return sum(process.returncode == -9 for process in running)
 
 
-@pytest.mark.cases(2, 250)
+@pytest.mark.cases(2, 400)
 async def test_whatever_is_killed_whenever_it_ends_as_if_nothing_had_been_and_is_paid_once(
     seed: int, tmp_path: Path, undisturbed: Ends, record_property: Any
 ) -> None:

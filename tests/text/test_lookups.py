@@ -56,6 +56,10 @@ def test_what_other_programs_mean_by_braces_is_left_to_them_in_a_command() -> No
         ("# don't\necho {{x}}", '# don\'t\necho "${SWARM_VAR_x}"'),
         (r"echo \{{x}}", "echo {{x}}"),
         ("echo $(cat {{x}})", 'echo $(cat "${SWARM_VAR_x}")'),
+        ('echo "$(cat "$A" {{x}})" {{x}}', 'echo "$(cat "$A" "${SWARM_VAR_x}")" "${SWARM_VAR_x}"'),
+        ("(cd a; cat {{x}}) # it's", '(cd a; cat "${SWARM_VAR_x}") # it\'s'),
+        ("case $A in a) cat {{x}};; esac", 'case $A in a) cat "${SWARM_VAR_x}";; esac'),
+        ('echo "a # \'b << (" {{x}}', 'echo "a # \'b << (" "${SWARM_VAR_x}"'),
     ],
 )
 def test_in_a_command_a_lookup_becomes_a_quoted_reference_to_its_variable(written: str, command: str) -> None:
@@ -67,7 +71,13 @@ def test_in_a_command_a_lookup_becomes_a_quoted_reference_to_its_variable(writte
     [
         ("echo '{{x}}'", "quotes"),
         ('python -c "print({{x}})"', "quotes"),
-        ('echo "$(python -c "print({{x}})")"', r"\$\(\.\.\.\) in quotes"),
+        ('echo "$(python -c "print({{x}})")"', "quotes"),
+        ('echo "a $(true) {{x}}"', "quotes"),
+        ('echo "(" "{{x}}"', "quotes"),
+        ('echo "# {{x}}"', "quotes"),
+        ("echo $(( {{x}} + 1 ))", "arithmetic"),
+        ('echo "$(( {{x}} + 1 ))"', "arithmetic"),
+        ('echo "`cat {{x}}`"', "backticks"),
         ("cat <<END\n{{x}}\nEND", "here-document"),
         ("echo `echo {{x}}`", "backticks"),
         (r"echo $'it\'s' {{x}}", r"\$'\.\.\.'"),
@@ -85,7 +95,7 @@ def test_a_lookup_that_a_shell_would_take_apart_is_refused(written: str, where: 
 @example("$(echo injected) `echo injected`")
 @example("-n * ~ \n'")
 def test_a_shell_gets_the_value_as_one_word_and_runs_none_of_it(value: str) -> None:
-    command = command_of("printf %s: a{{item.name}}b $(printf %s {{x}}|wc -c)")
+    command = command_of("printf %s: a{{item.name}}b \"$(printf %s {{x}} | wc -c | tr -d ' ')\"")
     env = {"PATH": os.environ["PATH"], variable_of("item.name"): value, variable_of("x"): value}
     done = subprocess.run(["/bin/sh", "-c", command], env=env, capture_output=True, check=True)
     assert done.stdout == f"a{value}b:{len(value.encode())}:".encode()
@@ -95,3 +105,45 @@ def test_every_kind_of_lookup_has_a_variable_of_its_own() -> None:
     names = ["x", "item", "item.x", "env.x"]
     assert len({variable_of(name) for name in names}) == 4
     assert variable_of("vars.x") == variable_of("x") == "SWARM_VAR_x"
+
+
+pieces = st.sampled_from(
+    [
+        "echo ",
+        "{{x}}",
+        " {{x}} ",
+        "'",
+        '"',
+        "$(",
+        "(",
+        ")",
+        ";",
+        "\n",
+        "\\",
+        " #",
+        "`",
+        "<<E\n",
+        "$((",
+        "$'",
+        "a",
+        "|",
+        "&&",
+        " ",
+    ]
+)
+
+
+@given(st.lists(pieces, max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_whatever_a_command_looks_like_no_value_in_it_is_run(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("shell")
+    try:
+        command = command_of("".join(parts))
+    except InQuotes:
+        return
+    for value in ("$(echo > evil)", "'; echo > evil; '", '"; echo > evil; "', "\n echo > evil\n", "a[$(echo > evil)]"):
+        env = {"PATH": os.environ["PATH"], "SWARM_VAR_x": value}
+        subprocess.run(["/bin/sh", "-c", command], env=env, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL)
+    assert not (folder / "evil").exists(), command
