@@ -20,7 +20,7 @@ from swarm.owner import SESSIONS, new_event
 from swarm.plan import Plan, explores
 from swarm.prepare import Prepared
 from swarm.redact import Secrets
-from swarm.task import TaskFile
+from swarm.task import Task, TaskFile
 
 
 def opening_of(
@@ -66,9 +66,7 @@ def submitted(each: Prepared, put: Callable[[str], TextRef], redact: Callable[[s
     task = each.task
     return TaskSubmitted(
         spec=put(redact(msgspec.json.encode(task).decode())),
-        title=redact(
-            task.title if task.title and "{{" not in task.title else task.id
-        ),  # one with items has no item yet
+        title=redact(_title(task)),
         decisions=DECISIONS,
         type=each.complexity.type,
         complexity=each.complexity.level,
@@ -111,3 +109,8 @@ def _unplaced(new: NewEvent) -> Entry:
         cause=0,
         event=new.event,
     )
+
+
+def _title(task: Task) -> str:
+    """What it is called on screen. A title that speaks of an item is that of the tasks which do the items."""
+    return task.id if task.each is not None and "{{" in task.title else task.title or task.id

@@ -124,6 +124,7 @@ async def test_a_fork_at_every_event_of_a_run_keeps_what_stands_before_and_calls
     assert first.exit_code == 0
     recorded = await entries_of(log)
     calls = sum(isinstance(entry.event, CallReserved) for entry in recorded)
+    number = 0
     for at in range(recorded[0].position, recorded[-1].position + 1):
         (root / "title.txt").unlink(missing_ok=True)
         before = [entry for entry in recorded if entry.position <= at]

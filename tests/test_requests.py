@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,17 +151,18 @@ async def test_a_rejection_by_a_person_leaves_one_attempt_more(log: EventLog, ro
     assert (result.tasks[0].status, result.tasks[0].text) == ("accepted", "More rain.")
 
 
-@pytest.mark.parametrize(
-    ("ask", "why"),
-    [
-        (lambda log: accept(log, "tasks"), "accepted already"),
-        (lambda log: accept(log, "other"), "no task 'other'"),
-        (lambda log: reject(log, "tasks", step=7), "step 7 of tasks has no draft"),
-        (lambda log: cancel(log, "tasks"), "it is accepted"),
-    ],
-)
+Ask = Callable[[EventLog], Awaitable[int]]
+IN_VAIN: list[tuple[Ask, str]] = [
+    (lambda log: accept(log, "tasks"), "accepted already"),
+    (lambda log: accept(log, "other"), "no task 'other'"),
+    (lambda log: reject(log, "tasks", step=7), "step 7 of tasks has no draft"),
+    (lambda log: cancel(log, "tasks"), "it is accepted"),
+]
+
+
+@pytest.mark.parametrize(("ask", "why"), IN_VAIN)
 async def test_what_cannot_be_done_is_refused_with_the_reason_and_changes_nothing(
-    log: EventLog, root: Path, ask: Callable[[EventLog], Any], why: str
+    log: EventLog, root: Path, ask: Ask, why: str
 ) -> None:
     async with serving(Cast()) as (_, plan):
         await run(log, SIMPLE, plan, root)

@@ -46,7 +46,7 @@ def read_script(path: Path) -> tuple[ScriptLine, ...]:
         return msgspec.toml.decode(path.read_bytes(), type=_Script).line
     except OSError as error:
         raise ScriptUnusable(path, (error.strerror or str(error)).lower()) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # a nesting or a number that is too large
         raise ScriptUnusable(path, str(error)) from error
 
 
