@@ -105,11 +105,16 @@ async def follow(log: EventLog, *, after: int, poll_s: float = POLL_S) -> AsyncG
 
 
 async def read_all(
-    log: EventLog, *, after: int = 0, until: int | None = None, session: int | None = None
+    log: EventLog,
+    *,
+    after: int = 0,
+    until: int | None = None,
+    topic: str | None = None,
+    session: int | None = None,
 ) -> AsyncGenerator[list[Entry]]:
     """Yield what stands in the log now behind `after`, page by page, up to `until` if it is given."""
     position = after
-    while entries := await log.read(after=position, limit=PAGE_ENTRIES, session=session):
+    while entries := await log.read(after=position, limit=PAGE_ENTRIES, topic=topic, session=session):
         position = entries[-1].position
         if until is not None and position >= until:
             entries = [entry for entry in entries if entry.position <= until]

@@ -84,7 +84,7 @@ class Dispatcher:
     ) -> None:
         self._owner, self._plan, self._ledger, self._trails = owner, plan, ledger, trails
         self._surroundings = surroundings
-        self._view, self._requests, self._journal = past.tasks, past.requests, past.journal
+        self._past, self._view, self._requests, self._journal = past, past.tasks, past.requests, past.journal
         self._redact, self._faces, self._clock = redact, faces, clock
         self._position = position
         self._calls = Calls(
@@ -340,7 +340,9 @@ class Dispatcher:
             open=open_,
             task=task,
             state=state,
-            world=World(material=self._surroundings.material, checks=self._surroundings.checks),
+            world=World(
+                material=self._surroundings.material, checks=self._surroundings.checks, tree=self._surroundings.tree
+            ),
             pick=pick,
             judges=any(arm.model not in barred for arm in judges),
             redact=self._redact,
@@ -349,7 +351,7 @@ class Dispatcher:
     async def _delivered(self, state: TaskState, task: Task) -> TaskAccepted:
         end = accepted(state)
         text = await self._owner.log.text(end.result, at=0)
-        written = await self._surroundings.deliver(task, text, state.outputs)
+        written = await self._surroundings.deliver(task, text, self._past.before(state))
         return msgspec.structs.replace(end, outputs=written)
 
     def _terms(self, task: Task) -> Terms:

@@ -7,21 +7,28 @@ position was never asked, as far as the fork is concerned.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import msgspec
+from anyio import to_thread
 
 from events.blobs import Pack
 from events.bus import read_all
-from events.lineage import Stretch, ancestors, inherited, inherited_by_fork
+from events.lineage import Stretch, ancestors, fold_session, inherited, inherited_by_fork
 from events.log import Entry, EventLog, NewEvent, session_name
 from events.types.base import TextRef
 from events.types.session import SessionOpened
-from events.types.task import TaskSubmitted
+from events.types.task import OutputFile, TaskAccepted, TaskSubmitted
 from events.views.sessions import SessionState
+from events.views.tasks import TasksView
 from swarm.errors import UsageError
+from swarm.journal import TREE
 from swarm.owner import SESSIONS, new_event
 from swarm.plan import Plan
 from swarm.submission import first_steps, program_version
+from swarm.tools.deliver import fingerprint
+from swarm.world import own_files
 
 Submissions = Mapping[str, TaskSubmitted]
 """Tasks by name, in their order."""
@@ -71,11 +78,20 @@ def begun_anew(submissions: Submissions, changed: Submissions) -> Submissions:
 
 
 async def fork_opening(
-    log: EventLog, point: Stretch, parent: SessionState, plan: Plan, anew: Submissions, *, project: str, pack: Pack
+    log: EventLog,
+    point: Stretch,
+    parent: SessionState,
+    plan: Plan,
+    anew: Submissions,
+    *,
+    replaces: Sequence[OutputFile],
+    project: str,
+    pack: Pack,
 ) -> Callable[[int], Sequence[NewEvent]]:
     """The events with which a fork begins, by its number.
 
-    Submitted again are the tasks that begin `anew`, and those that the parent had not submitted yet at that point.
+    Submitted again are the tasks that begin `anew`, and those that the parent had not submitted yet at that point. What it
+    `replaces` are files that it may write over.
     """
     before = await inherited_by_fork(log, point, fork=0)
     known = {entry.task for entry in before if isinstance(entry.event, TaskSubmitted)}
@@ -91,6 +107,7 @@ async def fork_opening(
         path=parent.path,
         parent=point.session,
         parent_position=point.until,
+        replaces=tuple(replaces),
     )
 
     def opening(number: int) -> Sequence[NewEvent]:
@@ -99,6 +116,75 @@ async def fork_opening(
         return [first, *tasks, *first_steps(tasks, number, project, before=_as_of(before, number))]
 
     return opening
+
+
+async def require_tree(log: EventLog, point: Stretch, session: int, root: Path) -> None:
+    """See that the project is, but for what sessions delivered, as it was when drafts of the session were checked.
+
+    Compared is what is recorded last up to the point, else first behind it; where no check ran on the project there is
+    nothing to compare. Raises UsageError where it is another one.
+    """
+    from swarm.tools.workcopy import tree_of  # a fork alone needs it here
+
+    found = await _recorded_tree(log, session, point.until)
+    if found is None:
+        return
+    at, ref = found
+    then = await log.text(ref, at=at)
+    tasks = (await fold_session(log, TasksView(), session)).of(session)
+    now = await tree_of(root, without=own_files(root, log, tasks))
+    if now == then:
+        return
+    before, after = then.partition(",")[0], now.partition(",")[0]
+    how = f"it had {before} and has {after}" if before != after else f"of its {after}, not all are the same"
+    raise UsageError(
+        f"{root} is not what it was when drafts of {session_name(session)} were checked in it (event {at}): {how}; put it "
+        "back to that state, or fork with `--as-is`: what was accepted then stays accepted, what follows takes it as it is now"
+    )
+
+
+async def _recorded_tree(log: EventLog, session: int, at: int) -> tuple[int, TextRef] | None:
+    """Where the state of the project is recorded that is nearest to a position, and what refers to it."""
+    found: tuple[int, TextRef] | None = None
+    entries = await inherited(log, session)
+    async for page in read_all(log, session=session):
+        entries += page
+    for entry in entries:
+        trees = [each.text for each in getattr(entry.event, "captured", ()) if each.name == TREE]
+        if trees and (entry.position <= at or found is None):
+            found = entry.position, trees[0]
+    return found
+
+
+async def written_by_relatives(log: EventLog, session: int, root: Path) -> list[OutputFile]:
+    """Files of the project that are just as a session delivered them which has this one's beginnings, or part of them.
+
+    Their texts are in the log, so a fork that writes over them destroys nothing.
+    """
+    delivered: dict[str, set[str]] = {}
+    for relative in await _family(log, session):
+        async for page in read_all(log, session=relative):
+            for entry in page:
+                for output in entry.event.outputs if isinstance(entry.event, TaskAccepted) else ():
+                    delivered.setdefault(output.path, set()).add(output.digest)
+    found: list[OutputFile] = []
+    for path, digests in delivered.items():
+        with suppress(UsageError):  # something else stands there now: delivery will say so
+            digest = (await to_thread.run_sync(fingerprint, root, [path]))[path]
+            if digest in digests:
+                found.append(OutputFile(path, digest))
+    return found
+
+
+async def _family(log: EventLog, session: int) -> list[int]:
+    """The sessions that go back to the same one as `session`, by forks."""
+    founders: dict[int, int] = {}
+    async for page in read_all(log, topic=SESSIONS):
+        for entry in page:
+            if isinstance(entry.event, SessionOpened):
+                parent = entry.event.parent
+                founders[entry.session] = founders.get(parent, parent) or entry.session
+    return [each for each, founder in founders.items() if founder == founders.get(session)]
 
 
 def _as_of(entries: Sequence[Entry], number: int) -> list[Entry]:

@@ -29,6 +29,9 @@ from events.views.tasks import Place, TaskState
 from swarm.cycle import Placed, consequences
 from swarm.owner import Owner
 
+TREE = "tree"
+"""The name under which the state of the project is recorded that a draft's checks were run on."""
+
 Outcome = CallSettled | CallFailed | CallReleased | CallUnknown
 
 
@@ -159,6 +162,10 @@ class Attempt:
         text = await make()
         self._captured[name] = text
         return text
+
+    def note(self, name: str, text: str) -> None:
+        """Record with the next append what nothing is decided by."""
+        self._captured[name] = text
 
     def put(self, text: str) -> TextRef:
         """Refer to a text from the outcome that the role returns."""

@@ -9,8 +9,10 @@ import msgspec
 from events.bus import read_all
 from events.lineage import inherited, without_money
 from events.log import Entry, EventLog
+from events.types.session import SessionOpened
+from events.types.task import OutputFile, TaskAccepted
 from events.views.requests import RequestsView
-from events.views.tasks import TasksView
+from events.views.tasks import TaskState, TasksView
 from swarm.journal import Journal
 
 
@@ -20,9 +22,15 @@ class Past(msgspec.Struct, kw_only=True):
     tasks: TasksView
     requests: RequestsView
     journal: Journal
+    written: dict[str, OutputFile] = {}  # by path, what the session delivered last, or found of its relatives
+
+    def before(self, task: TaskState) -> Sequence[OutputFile]:
+        """What may be written over at the task's outputs: what stood there when its work began, or is the session's own."""
+        return tuple(self.written.get(output.path, output) for output in task.outputs)
 
     def apply(self, entry: Entry) -> None:
         """Take in an entry of the session itself."""
+        self._take_files(entry)
         self.tasks.apply(entry)
         self.requests.apply(entry)
         self.journal.apply(entry)
@@ -46,3 +54,10 @@ class Past(msgspec.Struct, kw_only=True):
             for entry in entries:
                 self.apply(entry)
             observe(entries)
+
+    def _take_files(self, entry: Entry) -> None:
+        match entry.event:
+            case SessionOpened(replaces=files) | TaskAccepted(outputs=files):
+                self.written |= {file.path: file for file in files}
+            case _:
+                pass

@@ -275,7 +275,7 @@ class _Player:
             open=open_,
             task=self._specs[task.name],
             state=task,
-            world=World(material=_not_recorded, checks=_not_recorded),
+            world=World(material=_not_recorded, checks=_not_recorded, tree=lambda _: ""),
             pick=cast("Picker", _not_recorded),
             judges=any(arm.model not in barred for arm in arms),
             redact=lambda text: text,

@@ -30,7 +30,15 @@ from swarm.connect import endpoint, open_models
 from swarm.cycle import TAKEN_UP
 from swarm.dispatch import Dispatcher, Faces
 from swarm.errors import ConfirmationNeeded, OwnerLost, UsageError, gravest
-from swarm.fork import Submissions, begun_anew, fork_opening, point_of, submissions_of
+from swarm.fork import (
+    Submissions,
+    begun_anew,
+    fork_opening,
+    point_of,
+    require_tree,
+    submissions_of,
+    written_by_relatives,
+)
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, lives, open_session, take_session
@@ -232,16 +240,21 @@ async def fork_session(
     environ: Mapping[str, str],
     faces: Faces,
     secrets: Secrets,
+    as_is: bool = False,
     clock: Clock = system_clock,
 ) -> Result:
     """Begin a new session with what `state` recorded up to a position, its `changed` tasks anew, and carry it on.
 
-    `texts` holds those of the changed tasks. Raises UsageError where the position is none of the session's.
+    `texts` holds those of the changed tasks. Raises UsageError where the position is none of the session's, and where the
+    project is not what its drafts were checked in, unless that is to be taken `as_is`.
     """
     root = Path(state.directory)
     point = await point_of(log, state.number, at)
+    if not as_is:
+        await require_tree(log, point, state.number, root)
     anew = begun_anew(await submissions_of(log, state.number), changed)
-    opening = await fork_opening(log, point, state, plan, anew, project=root.name, pack=texts)
+    replaces = await written_by_relatives(log, state.number, root)
+    opening = await fork_opening(log, point, state, plan, anew, replaces=replaces, project=root.name, pack=texts)
     owner = await open_session(log, opening, project=root.name, clock=clock, texts=texts.texts)
     return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
 

@@ -35,6 +35,15 @@ def environment_of(task: Task) -> dict[str, str]:
     return given | {name: filled(value, task.values) for name, value in task.env.items()}
 
 
+def own_files(root: Path, log: EventLog, tasks: Mapping[str, TaskState]) -> frozenset[str]:
+    """What a session itself writes below the project's folder: its outputs, and the log where that lies there."""
+    outputs = {output.path for task in tasks.values() for output in task.outputs}
+    place = Path(log.url)
+    if place.is_relative_to(root):
+        outputs |= {str(file.relative_to(root)) for file in place.parent.glob(f"{place.name}*")}
+    return frozenset(outputs)
+
+
 class Surroundings:
     """The project folder, the log's results, and a work copy for each task that needs one."""
 
@@ -44,6 +53,7 @@ class Surroundings:
         self.root = root
         self._log, self._tasks, self._redact = log, tasks, redact
         self._copies: dict[str, tuple[WorkCopy, AsyncExitStack]] = {}
+        self._trees: dict[str, str] = {}  # by task, of what its last work copy was made
         self._copying = anyio.Lock()
 
     async def material(self, task: Task) -> Sequence[Material]:
@@ -79,6 +89,10 @@ class Surroundings:
             if is_item_id(task.id):  # there may be a thousand of them, and a copy can have 500 MiB
                 await self._drop_copy(task.id)
 
+    def tree(self, task: Task) -> str:
+        """The state of the project as the task's work copy has it, the session's own outputs left out; "" without one."""
+        return self._trees.get(task.id, "")
+
     async def deliver(self, task: Task, text: str, before: Sequence[OutputFile]) -> tuple[OutputFile, ...]:
         """Write the accepted result to the user's tree. Raises OutputConflict where a file changed meanwhile."""
         outputs = delivered_texts(task, text)
@@ -104,11 +118,12 @@ class Surroundings:
         return await self._log.text(state.result.ref, at=state.result.at)
 
     async def _work_copy(self, task: str) -> WorkCopy:
-        from swarm.tools.workcopy import open_work_copy
+        from swarm.tools.workcopy import open_work_copy, tree_of
 
         async with self._copying:
             if task not in self._copies:
                 stack = AsyncExitStack()
+                self._trees[task] = await tree_of(self.root, without=own_files(self.root, self._log, self._tasks()))
                 self._copies[task] = await stack.enter_async_context(open_work_copy(self.root)), stack
             return self._copies[task][0]
 

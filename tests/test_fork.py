@@ -14,7 +14,7 @@ from events.log import Entry, EventLog, open_log
 from events.types.any import encode_body
 from events.types.call import CallReserved, CallSettled
 from events.types.session import SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
-from events.types.task import StepPlanned, TaskSubmitted
+from events.types.task import StepAccepted, StepPlanned, TaskSubmitted
 from events.views.base import fold
 from events.views.cost import CostView
 from swarm.errors import UsageError
@@ -28,7 +28,7 @@ from swarm.submission import submitted
 from swarm.taskfile.read import parse_task_file
 from tests.ledger_agents import entries_of
 from tests.provider import Answer
-from tests.running import Cast, faces, plan_text, run, serving, state_of, verdict
+from tests.running import Cast, faces, plan_text, resume, run, serving, state_of, verdict
 
 TASKS = """
 tasks:
@@ -76,6 +76,7 @@ async def fork(
     session: int = 1,
     changed: Submissions | None = None,
     pack: Pack | None = None,
+    as_is: bool = False,
 ) -> Result:
     return await fork_session(
         log,
@@ -87,6 +88,7 @@ async def fork(
         environ={},
         faces=faces(),
         secrets=Secrets([]),
+        as_is=as_is,
     )
 
 
@@ -126,7 +128,6 @@ async def test_a_fork_at_every_event_of_a_run_keeps_what_stands_before_and_calls
     calls = sum(isinstance(entry.event, CallReserved) for entry in recorded)
     number = 0
     for at in range(recorded[0].position, recorded[-1].position + 1):
-        (root / "title.txt").unlink(missing_ok=True)
         before = [entry for entry in recorded if entry.position <= at]
         async with serving(Cast(explorer=[plan_text("the first verse", "the second verse")])) as (provider, plan):
             result = await fork(log, plan, at)
@@ -201,3 +202,55 @@ async def test_a_position_that_the_session_did_not_record_is_refused(log: EventL
         ):
             await fork(log, plan, end + 9)
         assert (await log.head()).position == end
+
+
+CHECKED = """
+tasks:
+  first: {prompt: Write a line, output: first.txt, check: [test -s notes.txt]}
+  second: {prompt: Write another, needs: first, output: second.txt, check: [test -s first.txt]}
+"""
+
+
+async def test_a_fork_is_refused_where_the_project_is_not_what_its_drafts_were_checked_in(
+    log: EventLog, root: Path
+) -> None:
+    notes = root / "notes.txt"
+    notes.write_text("as it was")
+    async with serving(Cast()) as (_, plan):
+        assert (await run(log, CHECKED, plan, root)).exit_code == 0
+        recorded = await entries_of(log)
+        checked = [entry.position for entry in recorded if isinstance(entry.event, StepAccepted)]
+        notes.write_text("as it is")
+        for at, compared in ((recorded[2].position, checked[0]), (checked[1], checked[1]), (None, checked[1])):
+            with pytest.raises(
+                UsageError, match=rf"\(event {compared}\): of its 1 file, not all are the same; .*--as-is"
+            ):
+                await fork(log, plan, at)
+        (root / "more.txt").write_text("more")
+        with pytest.raises(UsageError, match="it had 1 file and has 2 files"):
+            await fork(log, plan, None)
+        assert (await entries_of(log))[-1].session == 1, "a fork that was refused was opened"
+        assert (await fork(log, plan, recorded[2].position, as_is=True)).exit_code == 0
+        (root / "more.txt").unlink()
+        notes.write_text("as it was")
+        (root / "first.txt").write_text("outputs are the session's own")
+        assert (await fork(log, plan, checked[1])).exit_code == 0
+
+
+async def test_a_fork_writes_over_what_its_relatives_wrote_and_over_nothing_else(log: EventLog, root: Path) -> None:
+    text, title = "prompt: x\noutput: title.txt", root / "title.txt"
+    lines = ["one", "two", "three", "four", "five"]
+    async with serving(Cast(worker=list(lines))) as (_, plan):
+        await run(log, text, plan, root)
+        start = (await entries_of(log))[1].position  # submitted, and nothing done
+        for session, line in ((1, "two"), (1, "three"), (3, "four")):
+            assert (await fork(log, plan, start, session=session)).exit_code == 0
+            assert title.read_text() == f"{line}\n"
+        title.write_text("a person's")
+        result = await fork(log, plan, start)
+        assert "'title.txt' was made by somebody else" in result.tasks[0].reason
+        assert title.read_text() == "a person's"
+        title.write_text("two\n")  # what another fork had made of it
+        assert (await resume(log, plan, session=5)).exit_code == 1
+        assert (await fork(log, plan, None, session=5)).exit_code == 0
+        assert title.read_text() == "five\n"

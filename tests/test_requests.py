@@ -273,3 +273,12 @@ def plan_of_tokens(plan: Plan, tokens: int) -> Plan:
     import msgspec
 
     return msgspec.structs.replace(plan, session_tokens=tokens)
+
+
+async def test_what_follows_a_rejection_is_written_over_what_was_delivered(log: EventLog, root: Path) -> None:
+    async with serving(Cast(worker=["Rain.", "More rain."])) as (_, plan):
+        await run(log, "prompt: Write a limerick\noutput: rain.txt\n", plan, root)
+        await reject(log, "tasks")
+        await answer(log, plan)
+        result = await resume(log, plan)
+    assert (result.tasks[0].status, (root / "rain.txt").read_text()) == ("accepted", "More rain.\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from events.types.base import Event, TextRef
+from events.types.task import OutputFile
 
 
 class SessionOpened(Event, frozen=True, kw_only=True, tag="session.opened"):
@@ -17,6 +18,7 @@ class SessionOpened(Event, frozen=True, kw_only=True, tag="session.opened"):
     path: str = ""  # of the task file, as the caller named it
     parent: int = 0  # number of the session that it was forked from; 0 = none
     parent_position: int = 0  # what the parent recorded up to here is its beginning
+    replaces: tuple[OutputFile, ...] = ()  # files that its parent, or another fork of it, wrote: it may write over them
 
 
 class SessionClaimed(Event, frozen=True, kw_only=True, tag="session.claimed"):

@@ -86,6 +86,7 @@ class Overruled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     context: str
     agent: str
     model: str
+    judged_at: int = 0  # when that was, in microseconds since 1970; 0 = nobody had judged it
 
 
 class StepAccepted(Event, frozen=True, kw_only=True, tag="step.accepted"):

@@ -12,7 +12,7 @@ from events.views.money import SHARED, MoneyView
 from events.views.trails import TrailsView
 
 NAME = "standing"
-FORM = 1  # goes up when a struct in here, or what its fold means, changes: a snapshot of another form is not read
+FORM = 2  # goes up when a struct in here, or what its fold means, changes: a snapshot of another form is not read
 EVERY = 10_000  # events behind the last snapshot from which on a new one is worth its room
 
 

@@ -59,6 +59,7 @@ class StepState(msgspec.Struct, kw_only=True):
     feedback: Place | None = None  # of the last rejection
     fails: dict[str, int] = {}  # agent@model -> drafts of it that were rejected
     unjudged: bool = False
+    judged_at: int = 0  # when its last draft was accepted or rejected; 0 = nobody judged it
 
 
 class TaskState(msgspec.Struct, kw_only=True):
@@ -190,10 +191,11 @@ def advance(task: TaskState, entry: Entry) -> None:
         case StepAccepted(unjudged=unjudged):
             step = task.steps[entry.step - 1]
             step.stage, step.unjudged, step.attempt = "accepted", unjudged, entry.attempt
+            step.judged_at = 0 if unjudged else entry.at
             task.abandoned = ""
         case StepRejected(feedback=feedback, by=by):
             step = task.steps[entry.step - 1]
-            step.stage, step.feedback = "rejected", Place(feedback, entry.position)
+            step.stage, step.feedback, step.judged_at = "rejected", Place(feedback, entry.position), entry.at
             arm = f"{step.agent}@{step.model}"
             step.fails[arm] = step.fails.get(arm, 0) + 1
             step.attempt = entry.attempt + 1

@@ -1,6 +1,7 @@
 """Trails: how work of each agent@model was judged, fading with use and with time.
 
-Deposits come from verdicts alone: 1 for accepted work, 0 for rejected work. Provider errors never touch a trail.
+Deposits come from verdicts alone: 1 for accepted work, 0 for rejected work. Provider errors never touch a trail. A person who
+overrules a verdict takes back what time has left of its deposit, and makes the opposite one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import msgspec
 from events.log import Entry
 from events.types.choice import ChoiceMade
 from events.types.session import SessionClosed
-from events.types.task import StepAccepted, StepRejected, TaskAccepted, TaskFailed
+from events.types.task import Overruled, StepAccepted, StepRejected, TaskAccepted, TaskFailed
 
 USE = 0.998  # what a trail keeps at each deposit: a memory of 500 uses (notes/routing.md, section 4)
 HALF_LIFE_S = 7 * 24 * 3600.0
@@ -32,6 +33,13 @@ class Trail(msgspec.Struct):
     def deposit(self, accepted: bool, now: int) -> Trail:
         faded = self.faded(now)
         return Trail(faded.accepted * USE + accepted, faded.rejected * USE + (not accepted), now)
+
+    def withdraw(self, accepted: bool, judged_at: int, now: int) -> Trail:
+        """The trail without a deposit that was made at `judged_at`."""
+        faded, left = self.faded(now), Trail(accepted=1.0, at=judged_at).faded(now).accepted
+        if accepted:
+            return Trail(max(0.0, faded.accepted - left), faded.rejected, now)
+        return Trail(faded.accepted, max(0.0, faded.rejected - left), now)
 
 
 class Chosen(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +63,10 @@ class TrailsView(msgspec.Struct):
             case ChoiceMade(role="worker") as choice:
                 tasks = self._chosen.setdefault(entry.session, {})
                 tasks.setdefault(entry.task, {})[entry.step, entry.attempt] = _kept(choice)
+            case StepAccepted(overrules=Overruled() as overruled):
+                self._overrule(overruled, True, entry.at)
+            case StepRejected(overrules=Overruled() as overruled):
+                self._overrule(overruled, False, entry.at)
             case StepAccepted(unjudged=unjudged):
                 self._deposit(self._taken(entry), not unjudged, True, entry.at)
             case StepRejected():
@@ -79,6 +91,14 @@ class TrailsView(msgspec.Struct):
 
     def _explorer(self, entry: Entry) -> Chosen | None:
         return self._explorers.get(entry.session, {}).pop(entry.task, None)
+
+    def _overrule(self, overruled: Overruled, accepted: bool, now: int) -> None:
+        arm = f"{overruled.agent}@{overruled.model}"
+        for context in (overruled.context, EVERYWHERE):
+            trail = self.trails.get((context, arm), Trail())
+            if overruled.judged_at:
+                trail = trail.withdraw(not accepted, overruled.judged_at, now)
+            self.trails[context, arm] = trail.deposit(accepted, now)
 
     def _deposit(self, chosen: Chosen | None, judged: bool, accepted: bool, now: int) -> None:
         if chosen is None or not judged:

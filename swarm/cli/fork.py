@@ -15,7 +15,7 @@ from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from swarm.cli.names import find_session
 from swarm.cli.output import Output
-from swarm.cli.recorded import log_errors, require_log, text_of
+from swarm.cli.recorded import log_errors, require_log
 from swarm.cli.resume import plan_of_today
 from swarm.cli.running import add_model_arguments, carry_out, require_endpoint, secrets_of, tell
 from swarm.errors import UsageError
@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", type=int, metavar="N", help="the last event that is kept, by its position in the log")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="another value for a variable of the task file"
+    )
+    parser.add_argument(
+        "--as-is",
+        action="store_true",
+        help="take the project as it is, where it is not what its drafts were checked in",
     )
     parser.add_argument("--trust", action="store_true", help="confirm the commands of the task file")
     add_model_arguments(parser)
@@ -71,6 +76,7 @@ async def _fork(args: argparse.Namespace) -> int:
                     environ=os.environ,
                     faces=faces,
                     secrets=secrets,
+                    as_is=args.as_is,
                 )
 
             result, code = await carry_out(args, output, session)
@@ -84,11 +90,12 @@ async def _changed(
     """The tasks that the new values of variables change, from the task file as the session recorded it."""
     from swarm.cli.given import overrides_of
     from swarm.cli.trust import require_trust
+    from swarm.insight.story import text_or_none
 
     if not args.set:
         return {}
     name = session_name(state.number)
-    source = await text_of(log, state.source, at=state.opened) if state.source else None
+    source = await text_or_none(log, state.source, at=state.opened) if state.source else None
     if source is None:
         raise UsageError(f"{name} recorded no task file, so `--set` has nothing to change")
     file = _reread(source, state, overrides_of(args.set))

@@ -20,6 +20,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
 
     material: Callable[[Task], Awaitable[Sequence[Material]]]  # inputs, and results of the tasks that it needs
     checks: Callable[[Task, str], Awaitable[tuple[Checked, ...]]]  # the task's deterministic checks on a draft
+    tree: Callable[[Task], str]  # the state of the project that they were run on, "" where they needed none of it
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from events.types.task import AttemptAbandoned, CheckResult, StepAccepted, StepR
 from swarm.calls import Answer, Ask, Call
 from swarm.cycle import Placed
 from swarm.errors import NoModelAvailable
-from swarm.journal import Attempt
+from swarm.journal import TREE, Attempt
 from swarm.messages import Message
 from swarm.prompts.build import repair_messages, rubric_names, validator_brief, validator_messages, verdict_schema
 from swarm.roles.answers import Verdict, one_line, read_object
@@ -60,7 +60,10 @@ async def _checked(job: Job, attempt: Attempt, draft: str) -> Sequence[CheckResu
         return (form,)
 
     async def run() -> str:
-        return msgspec.json.encode(await job.world.checks(job.task, draft)).decode()
+        results = await job.world.checks(job.task, draft)
+        if tree := job.world.tree(job.task):
+            attempt.note(TREE, tree)
+        return msgspec.json.encode(results).decode()
 
     return (form, *_results.decode(await attempt.capture("checks", run)))
 

@@ -240,7 +240,8 @@ async def tree_of(root: Path, *, without: Collection[str] = ()) -> str:
     try:
         _, found = await _found(root, MOST_BYTES, MOST_FILES)
         names = sorted(set(found).difference(without))
-        return f"{len(names)} files, {await to_thread.run_sync(_digest_of, root, names)}"
+        digest = await to_thread.run_sync(_digest_of, root, names)
+        return f"{len(names)} file{'s' if len(names) != 1 else ''}, {digest}"
     except OSError as error:
         raise UsageError(f"{root} cannot be read: {error.strerror or error} ({error.filename}); mend that") from error
 

@@ -43,6 +43,13 @@ def test_a_running_session_is_cancelled_from_another_terminal(tmp_path: Path) ->
     again = swarm("cancel", "s1/first", home=tmp_path, cwd=tmp_path)
     assert again.returncode == 2
     assert "first has ended already: it is cancelled" in again.stderr
+    whole = swarm("cancel", home=tmp_path, cwd=tmp_path)
+    assert (whole.returncode, whole.stderr) == (2, "error: s1 has ended already; there is nothing to cancel\n")
+    step = swarm("cancel", "s1/first/1", home=tmp_path, cwd=tmp_path)
+    assert (step.returncode, step.stderr) == (
+        2,
+        "error: s1/first/1 is a step, which ends with its task; name s1/first\n",
+    )
     nothing = swarm("resume", home=tmp_path, cwd=tmp_path)
     assert "nothing is unfinished" in nothing.stderr
 
@@ -86,6 +93,26 @@ def test_a_fork_with_another_value_does_anew_what_that_changes(tmp_path: Path) -
         anew = [str(request.body["messages"]) for request in provider.requests[asked:]]
     assert "bees" in anew[0] and "ants" not in anew[0]
     assert statuses(tmp_path, "s3") == {"s3/first": "accepted", "s3/second": "accepted"}
+
+
+def test_a_fork_of_a_project_that_changed_is_refused_until_it_is_taken_as_it_is(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    text = "prompt: Write a line about ants.\noutput: ants.txt\ncheck: [test -s notes.txt]\n"
+    (project / "task.yaml").write_text(text)
+    (project / "notes.txt").write_text("as it was")
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--trust", "--endpoint", provider.url)
+        done = swarm(*words, home=tmp_path, cwd=project)
+        assert done.returncode == 0, done.stderr
+        same = swarm("fork", home=tmp_path, cwd=project)
+        assert same.returncode == 0, same.stderr
+        (project / "notes.txt").write_text("as it is")
+        changed = swarm("fork", "s1", home=tmp_path, cwd=project)
+        assert (changed.returncode, "not all are the same" in changed.stderr) == (2, True), changed.stderr
+        assert "Traceback" not in changed.stderr
+        taken = swarm("fork", "s1", "--as-is", home=tmp_path, cwd=project)
+        assert taken.returncode == 0, taken.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import anyio
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +25,7 @@ from events.testing.histories import Append, history, scenes
 from events.types.any import AnyEvent
 from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.session import SessionRenewed
-from events.types.task import StepAccepted, StepRejected, TaskHalted, TaskReopened, TaskSubmitted
+from events.types.task import Overruled, StepAccepted, StepRejected, TaskHalted, TaskReopened, TaskSubmitted
 from events.views.base import View, fold
 from events.views.cost import CostView
 from events.views.money import Amount, MoneyView, ScopeState
@@ -267,6 +269,26 @@ def test_only_verdicts_move_a_trail() -> None:
     trail = view.trail("worker/code", "maker@small", MORNING)
     assert (trail.accepted, trail.rejected) == (USE, 1.0)
     assert view.trail(EVERYWHERE, "maker@small", MORNING) == trail
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+@pytest.mark.parametrize("days", [0, 3, 30])
+def test_a_person_who_overrules_a_verdict_takes_back_what_is_left_of_its_deposit(accepted: bool, days: int) -> None:
+    def verdict(accepted: bool, **changes: Any) -> StepAccepted | StepRejected:
+        return make.accepted(**changes) if accepted else make.rejected(**changes)
+
+    later, view = MORNING + days * 24 * 3600 * 1_000_000, TrailsView()
+    folded(view, placed(make.chosen(), verdict(accepted)))
+    overruled = Overruled(context="worker/code", agent="maker", model="small", judged_at=MORNING)
+    (entry,) = placed(verdict(not accepted, by="ann", overrules=overruled))
+    view.apply(msgspec.structs.replace(entry, at=later))
+    for context in ("worker/code", EVERYWHERE):
+        trail = view.trail(context, "maker@small", later)
+        assert (trail.accepted, trail.rejected) == pytest.approx((0, 1) if accepted else (1, 0))
+    unjudged = msgspec.structs.replace(overruled, judged_at=0)
+    view.apply(msgspec.structs.replace(placed(verdict(accepted, by="ann", overrules=unjudged))[0], at=later))
+    trail = view.trail("worker/code", "maker@small", later)
+    assert (trail.accepted, trail.rejected) == pytest.approx((1, USE) if accepted else (USE, 1))
 
 
 @given(seeds)

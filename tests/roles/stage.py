@@ -38,6 +38,7 @@ class Stage:
         self.owner, self.task = owner, task
         self.asked: list[Ask] = []
         self.checked: list[str] = []  # drafts that the task's checks saw
+        self.tree = ""  # the state of the project that they ran on
         self.material: list[Material] = []
         self.checks: tuple[Checked, ...] = ()
         self.attempt: Attempt
@@ -90,7 +91,7 @@ class Stage:
             open=Open(work=work, task="t", step=step, attempt=attempt),
             task=self.task,
             state=state,
-            world=World(material=material, checks=checks),
+            world=World(material=material, checks=checks, tree=lambda _: self.tree),
             pick=judge_picker((), "", paid=False, excluded={}),
             judges=judges,
             redact=lambda text: text.replace("hunter2", "[secret:PW]"),

@@ -8,14 +8,14 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
 import pytest
 
 from swarm.errors import UsageError
-from swarm.tools.workcopy import CopyTooLarge, differing, open_work_copy
+from swarm.tools.workcopy import CopyTooLarge, differing, open_work_copy, tree_of
 
 WHO = {f"GIT_{role}_{what}": "a@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
@@ -323,3 +323,43 @@ async def test_what_differs_in_a_plain_folder_is_found_too(project: Path) -> Non
         (copy.path / "src" / "__pycache__").mkdir()
         (copy.path / "src" / "__pycache__" / "a.pyc").write_text("")
         assert await differing(copy, project) == ["link"]
+
+
+async def test_the_state_of_a_project_is_what_a_copy_of_it_would_hold(repository: Path) -> None:
+    before = await tree_of(repository)
+    assert before.startswith("5 files, ")
+    (repository / "debug.log").write_text("ignored, too\n")
+    os.utime(repository / "src" / "a.py")
+    assert await tree_of(repository) == before
+    (repository / "out.txt").write_text("an output\n")
+    assert await tree_of(repository, without={"out.txt"}) == before
+
+
+def relink(root: Path) -> None:
+    (root / "link").unlink()
+    (root / "link").symlink_to("run.sh")
+
+
+def unlink(root: Path) -> None:
+    (root / "link").unlink()
+    (root / "link").write_text("src/a.py")
+
+
+CHANGES: list[Callable[[Path], object]] = [
+    lambda root: (root / "src" / "a.py").write_text("a = 3\n"),
+    lambda root: (root / "src" / "a.py").rename(root / "src" / "b.py"),
+    lambda root: (root / "src" / "a.py").chmod(0o755),
+    relink,
+    unlink,
+    lambda root: (root / "new.txt").touch(),
+    lambda root: (root / "run.sh").unlink(),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_whatever_changes_in_a_project_its_state_is_another(
+    project: Path, change: Callable[[Path], object]
+) -> None:
+    before = await tree_of(project)
+    change(project)
+    assert await tree_of(project) != before
