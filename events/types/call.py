@@ -76,10 +76,10 @@ class CallOverran(Event, frozen=True, kw_only=True, tag="call.overran"):
 
 
 class BudgetMarked(Event, frozen=True, kw_only=True, tag="budget.marked"):
-    """What is spent and reserved in a scope has passed a share of its cap, for the first time."""
+    """What is spent in a scope has passed a share of its cap, for the first time."""
 
     scope: str
     unit: str  # "tokens" or "nanos"
     percent: int  # 80, 90 or 100
-    used: int  # spent and reserved
+    used: int  # spent; what is only reserved does not count
     cap: int

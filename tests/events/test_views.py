@@ -27,13 +27,25 @@ from events.types.call import CallFailed, CallOverran, CallReleased, CallReserve
 from events.types.session import SessionRenewed
 from events.types.task import Overruled, StepAccepted, StepRejected, TaskHalted, TaskReopened, TaskSubmitted
 from events.views.base import View, fold
+from events.views.claims import ClaimsView
 from events.views.cost import CostView
 from events.views.money import Amount, MoneyView, ScopeState
+from events.views.requests import RequestsView
 from events.views.sessions import SessionsView
+from events.views.standing import Standing
 from events.views.tasks import TaskState, TasksView, advance
 from events.views.trails import EVERYWHERE, HALF_LIFE_S, USE, Trail, TrailsView
 
-VIEWS: tuple[Callable[[], View], ...] = (CostView, MoneyView, SessionsView, TasksView, TrailsView)
+VIEWS: tuple[Callable[[], View], ...] = (
+    ClaimsView,
+    CostView,
+    MoneyView,
+    RequestsView,
+    SessionsView,
+    Standing,
+    TasksView,
+    TrailsView,
+)
 seeds = st.integers(min_value=0, max_value=1 << 32)
 
 
