@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 
+from events.bus import read_all
 from events.lineage import fold_session
 from events.log import EventLog, session_name, system_clock
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
+from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
+from swarm import owner
 from swarm.cli.recorded import NothingRecorded, decimal_usd, recorded, settings_of, utc_text
 from swarm.cli.sessions import STYLES, State, state_of
 from swarm.errors import dollars
@@ -65,38 +68,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     output: Output = args.output
     try:
-        found = anyio.run(_list, settings_of(args).log)
+        shown, left_out = anyio.run(_list, settings_of(args).log, None if args.all else SHOWN)
     except NothingRecorded as nothing:
         if args.log:
             raise  # who names a log means one that is there
         output.note(str(nothing))
-        found = []
-    shown = found if args.all else [one for i, one in enumerate(found) if i < SHOWN or one.state == "running"]
+        shown, left_out = [], 0
     if output.json:
         output.document(
-            "swarm.ps/1", {"sessions": [session_document(one) for one in shown], "left_out": len(found) - len(shown)}
+            "swarm.ps/1", {"sessions": [session_document(one) for one in shown], "left_out": left_out}
         )
         return 0
     if shown:
         _table(shown, output, now=system_clock())
-    if len(shown) < len(found):
-        output.note(f"{len(found) - len(shown)} older ones are not shown; see `swarm ps --all`")
+    if left_out:
+        output.note(f"{left_out} older ones are not shown; see `swarm ps --all`")
     return 0
 
 
-async def _list(url: str) -> list[Listed]:
+async def _list(url: str, most: int | None) -> tuple[list[Listed], int]:
     async with recorded(url) as log:
-        return await listed(log, now=system_clock())
+        return await listed(log, most, now=system_clock())
 
 
-async def listed(log: EventLog, *, now: int) -> list[Listed]:
-    """All sessions of the log, the newest first."""
-    both = await fold(log, _Both(SessionsView(), TasksView()))
-    sessions = sorted(both.sessions.sessions.values(), key=lambda session: -session.number)
-    for one in sessions:
+async def listed(log: EventLog, most: int | None, *, now: int) -> tuple[list[Listed], int]:
+    """The newest sessions of the log and all that run, the newest first; and how many others there are. None: all."""
+    numbers = [entry.session async for page in read_all(log, topic="sessions") for entry in page]
+    both = _Both(SessionsView(), TasksView())
+    if most is None or len(numbers) <= most:
+        both = await fold(log, both)
+    else:  # a long log is not read for the sake of a few
+        owned = (await standing(log)).standing.claims.claims
+        running = {number for number, claim in owned.items() if owner.exists(claim, now)}
+        for number in {*numbers[-most:], *running}:
+            await fold(log, both, session=number)
+    found = sorted(both.sessions.sessions.values(), key=lambda session: -session.number)
+    for one in found:
         if one.parent:
             both.tasks.tasks.update((await fold_session(log, TasksView(), one.number)).tasks)
-    return [Listed(one, state_of(one, now=now), tuple(both.tasks.of(one.number).values())) for one in sessions]
+    shown = [Listed(one, state_of(one, now=now), tuple(both.tasks.of(one.number).values())) for one in found]
+    return shown, max(0, len(numbers) - len(shown))
 
 
 def _progress(task: TaskState) -> str:
