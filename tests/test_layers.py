@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "swarm.cli": {"swarm", "events", "skills", "tui"},
 }
 PACKAGES = ("events", "skills", "tui", "swarm")
-FILE_LINES, FUNCTION_LINES = 450, 50
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+FILE_LINES, FUNCTION_LINES, MOST_FUNCTIONS_LINES = 450, 50, 20
 
 # from the ground up; a module may import what stands on its own line or below it
 LINES = (
@@ -152,9 +153,16 @@ def test_a_file_fits_in_one_head(module: str) -> None:
     long = [
         f"{node.name} ({length})"
         for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (length := length_of(node)) > FUNCTION_LINES
+        if isinstance(node, FUNCTIONS) and (length := length_of(node)) > FUNCTION_LINES
     ]
     assert not long, f"{module}: {long}"
+
+
+def test_of_ten_functions_nine_have_twenty_lines_at_most() -> None:
+    trees = [ast.parse(path.read_text()) for path in MODULES.values()]
+    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+    lengths = sorted(length_of(each) for each in functions)
+    assert lengths[len(lengths) * 9 // 10] <= MOST_FUNCTIONS_LINES
 
 
 def length_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
