@@ -214,6 +214,11 @@ def test_the_places_of_a_markdown_file_are_counted_in_the_file_itself() -> None:
     assert "a.md:6:3: 'x' in 'prompt' of this file is no variable" in said
 
 
+def test_a_name_that_is_wrong_is_told_once_however_often_a_text_says_it() -> None:
+    said = refused("prompt: " + "a {{x}} {{y}} " * 200)
+    assert (said.count("'x' in 'prompt'"), said.count("'y' in 'prompt'"), "stopped" in said) == (1, 1, False)
+
+
 def test_items_are_a_written_list_a_list_that_a_task_gives_or_files() -> None:
     file = read(
         """

@@ -50,6 +50,7 @@ class EventParser:
         events: list[ServerEvent] = []
         for line in lines:
             if line.startswith(b"data: ") and not self._first:  # nearly all are this or the next: no call for those
+                self._check(len(line))  # as it is counted when it comes in pieces
                 self._hold(self._data, line[6:])
             elif not line and len(self._data) == 1 and not self._name:
                 events.append(ServerEvent("message", self._data[0]))

@@ -66,11 +66,13 @@ def fill_command(written: str, node: Node, where: str, scope: Scope, report: Rep
 
 def _look_up(lookups: list[Lookup], node: Node, where: str, scope: Scope, report: Report) -> None:
     seen, known = report.seen, scope.values
+    told: set[str] = set()
     for lookup in lookups:
         wrong = _wrong(lookup, where, scope, known)
         if wrong is None:
             scope.used.add(lookup.name)
-        else:
+        elif lookup.written not in told:  # a text may say it a hundred times
+            told.add(lookup.written)
             report.add(place_of(lookup.written, node, report, lookup.nth), *wrong)
     if report.seen > seen:
         raise Reported

@@ -95,6 +95,20 @@ def test_the_bound_holds_for_one_event_and_not_for_the_stream() -> None:
     assert sum(len(parser.feed(b"data: " + b"x" * 50 + b"\n\n")) for _ in range(50)) == 50
 
 
+@pytest.mark.parametrize("length", range(85, 101))
+def test_where_a_stream_is_split_does_not_change_what_is_too_long(length: int) -> None:
+    stream = b"data: a\n\ndata: " + b"x" * length + b"\n\n"
+    fits = {at: True for at in range(len(stream))}
+    for at in fits:
+        parser = EventParser(max_event_bytes=100)
+        try:
+            parser.feed(stream[:at])
+            parser.feed(stream[at:])
+        except EventTooLong:
+            fits[at] = False
+    assert len(set(fits.values())) == 1, fits
+
+
 def test_the_last_line_of_a_stream_counts_once_toward_the_bound() -> None:
     parser = EventParser(max_event_bytes=100)
     assert parser.feed(b"data: " + b"x" * 90) == []
