@@ -41,7 +41,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[ProviderConfig, ...]
     embedded: str = ""  # path of the embedded model's file
     script: Script | None = None  # of the models of the provider "scripted"
-    transport: Literal["aiohttp", "httpx"] = "aiohttp"
+    transport: Literal["asyncio", "aiohttp", "httpx"] = "aiohttp"
     timeout_s: float = 180.0
 
     def arms(self, agent: str) -> list[Arm]:
@@ -199,7 +199,7 @@ async def endpoint(
     model: str | None,
     price: str | None,
     environ: Mapping[str, str],
-    transport: Literal["aiohttp", "httpx"],
+    transport: Literal["asyncio", "aiohttp", "httpx"],
 ) -> tuple[ModelConfig, ProviderConfig]:
     """A server named on the command line, as the only tier of a run; without `model` the first that it lists.
 
@@ -214,7 +214,9 @@ async def endpoint(
     if model is None:
         async with open_transport(transport, environ=environ) as pool:
             key = environ.get(provider.key_env) if provider.key_env else None
-            server = OpenAIChat("endpoint", base_url=base_url, wire_model="", transport=pool, key=key)
+            server = OpenAIChat(
+                "endpoint", base_url=base_url, wire_model="", transport=pool, key=key, key_hint=provider.key_env
+            )
             listed = await server.list_models()
         if not listed:
             raise UsageError(f"{base_url} lists no model; name one with `--model NAME`")
@@ -237,4 +239,4 @@ def _key_for(base_url: str, environ: Mapping[str, str]) -> str:
     named = environ.get("OPENAI_BASE_URL", "").rstrip("/")
     if named and base_url.rstrip("/") == named and environ.get("OPENAI_API_KEY"):
         return "OPENAI_API_KEY"
-    return "SWARM_ENDPOINT_KEY" if environ.get("SWARM_ENDPOINT_KEY") else ""
+    return "SWARM_ENDPOINT_KEY"

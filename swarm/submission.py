@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
@@ -21,6 +20,7 @@ from swarm.plan import Plan, explores
 from swarm.prepare import Prepared
 from swarm.redact import Secrets
 from swarm.task import Task, TaskFile
+from swarm.version import VERSION
 
 
 def opening_of(
@@ -55,10 +55,7 @@ def opening_of(
 
 
 def program_version() -> str:
-    try:
-        return version("pheroswarm")
-    except PackageNotFoundError:
-        return ""
+    return VERSION
 
 
 def submitted(each: Prepared, put: Callable[[str], TextRef], redact: Callable[[str], str]) -> TaskSubmitted:

@@ -9,9 +9,12 @@ import resource
 import statistics
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from swarm.version import VERSION
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("events", "skills", "swarm", "tui")
@@ -98,6 +101,10 @@ def test_importing_a_module_does_nothing_but_define_things(module: str, tmp_path
     actions, threads = json.loads(done.stdout)  # a module that prints breaks this line
     assert (actions, threads) == ([], [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_that_a_session_records_is_the_declared_one() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
 
 def test_every_package_is_looked_at() -> None:

@@ -157,6 +157,13 @@ def test_a_child_of_the_installed_command_finds_its_own_packages_and_says_what_i
     assert "xllamacpp" in said["missing"]
 
 
+def test_the_embedded_model_is_not_fetched_where_nothing_could_run_it(environment: Path, folder: Path) -> None:
+    done = user([str(environment / "swarm"), "run", "--local", "--yes", "hello.yaml"], folder)
+    assert done.returncode == 4
+    assert done.stderr.startswith("error: the embedded model needs the package xllamacpp (it is not installed); ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_the_installed_command_runs_a_task_on_a_server_from_any_folder(environment: Path, folder: Path) -> None:
     with provider_thread(lambda _: Answer("hello to you")) as provider:
         run = [str(environment / "swarm"), "run", "--endpoint", provider.url, "hello.yaml"]

@@ -25,7 +25,7 @@ FILE_LINES, FUNCTION_LINES, MOST_FUNCTIONS_LINES = 450, 50, 20
 LINES = (
     (
         "swarm.errors swarm.messages swarm.task swarm.conditions swarm.taskfile swarm.settings swarm.units swarm.paths swarm.redact swarm.collector swarm.text"
-        " swarm.globs swarm.items"
+        " swarm.globs swarm.items swarm.version"
     ),
     (
         "swarm.choice swarm.money swarm.models swarm.context swarm.prompts swarm.cache swarm.tools"

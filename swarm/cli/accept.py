@@ -6,12 +6,11 @@ import argparse
 
 import anyio
 
-from swarm.cli.names import HELP
-from swarm.cli.verdict import judge
+from swarm.cli.verdict import HELP, judge
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="ID", nargs="?", help=HELP)
+    parser.add_argument("name", metavar="ID", nargs="?", help=f"{HELP}; default: the last session")
     parser.add_argument("reason", nargs="?", default="", metavar="WHY", help="for those who read the log")
 
 

@@ -17,6 +17,7 @@ from events.log import EventLog, open_log, session_name
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
+from swarm.cli.hints import to_type
 from swarm.cli.names import Name, find
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, require_log
@@ -56,6 +57,8 @@ async def ask(args: argparse.Namespace, event: CancelRequested | VerdictRequeste
             name = await find(log, args.name)
             if isinstance(event, VerdictRequested) and not name.task:
                 name = await _only_task(log, name)
+            if isinstance(event, CancelRequested) and name.step:
+                raise UsageError(f"{name} is a step, which ends with its task; name {Name(name.session, name.task)}")
             asked = await _asked(log, name, event, loaded)
     if asked.refused:
         raise UsageError(asked.refused)
@@ -64,6 +67,8 @@ async def ask(args: argparse.Namespace, event: CancelRequested | VerdictRequeste
 
 async def _asked(log: EventLog, name: Name, event: CancelRequested | VerdictRequested, loaded: Loaded) -> Asked:
     state = await _state(log, name.session)
+    if isinstance(event, CancelRequested) and not name.task and state.finished:
+        raise UsageError(f"{name} has ended already; there is nothing to cancel")
     project = Path(state.directory).name
     position = await ask_of(log, name.session, project, event, task=name.task, step=name.step)
     session = session_name(name.session)
@@ -103,4 +108,4 @@ async def _only_task(log: EventLog, name: Name) -> Name:
 def say_what_is_left(asked: Asked, output: Output) -> None:
     session = session_name(asked.name.session)
     if asked.result is not None and any(task.status in ("open", "halted") for task in asked.result.tasks):
-        output.note(f"what is left to do is done with: swarm resume {session}")
+        output.note(f"what is left to do is done with: {to_type('resume', session, log=output.log)}")

@@ -8,13 +8,14 @@ import anyio
 
 from events.types.control import CancelRequested
 from swarm.cli.asking import ask, say_what_is_left
-from swarm.cli.names import HELP
 from swarm.cli.output import Output
 from swarm.requests import person
 
+_HELP = "a session (s412) or a task (s412/build; of the last session build); default: the last session"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="ID", nargs="?", help=HELP)
+    parser.add_argument("name", metavar="ID", nargs="?", help=_HELP)
     parser.add_argument("--reason", default="", metavar="TEXT", help="why, for those who read the log")
 
 

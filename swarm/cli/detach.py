@@ -21,8 +21,9 @@ import msgspec
 
 from events.log import EventLog, session_name
 from events.types.session import SessionClaimed
+from swarm.cli.hints import to_type
 from swarm.cli.output import Declined, Output
-from swarm.cli.running import CONFIRM_PAID, to_type
+from swarm.cli.running import CONFIRM_PAID
 from swarm.cli.streams import write_result
 from swarm.errors import UsageError
 from swarm.plan import Plan

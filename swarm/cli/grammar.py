@@ -14,7 +14,7 @@ from swarm.cli.options import parser_of
 Kind = Literal["words", "file", "folder", "session", "text"]
 """What a value is: one of some words, a path, a session of the log, or anything."""
 
-_ARGUMENTS: dict[str, Kind] = {"FILE": "file", "SESSION": "session", "ID": "session"}
+_ARGUMENTS: dict[str, Kind] = {"FILE": "file", "FILE|PROMPT": "file", "SESSION": "session", "ID": "session"}
 _OPTIONS: dict[str, Kind] = {"--session": "session", "--log": "file", "-C": "folder"}
 
 

@@ -19,9 +19,10 @@ from events.bus import POLL_S, read_all
 from events.log import Entry, EventLog, system_clock
 from events.types.any import KINDS, encode_body
 from swarm.cli.names import Name, find
-from swarm.cli.recorded import LogGone, local_time, presence_of, recorded, settings_of, text_of, utc_text, zone_of
+from swarm.cli.recorded import LogGone, local_time, presence_of, recorded, settings_of, utc_text, zone_of
 from swarm.cli.streams import write_result
 from swarm.errors import UsageError
+from swarm.insight.story import text_or_none
 from swarm.units import parse_seconds
 
 if TYPE_CHECKING:
@@ -64,14 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         nargs="?",
-        choices=("prune", "archive"),
-        metavar="ACTION",
-        help="prune or archive, to make the log small",
+        metavar="ID",
+        help="only this session, task or step (s412, s412/build, s412/build/2); or one of the actions below",
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on with the events that come, until Ctrl-C")
-    parser.add_argument(
-        "--session", metavar="ID", help="only of this session, task or step (s412, s412/build, s412/build/2)"
-    )
+    parser.add_argument("--session", metavar="ID", help="the same as an option")
     parser.add_argument(
         "--kind",
         metavar="K",
@@ -93,16 +91,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.action is not None:
+    if args.action in ("prune", "archive"):
         from swarm.cli.smaller import make_smaller
 
         return make_smaller(args)
     for option in ("texts_before", "before", "to", "dry_run", "yes"):
         if getattr(args, option):
             name = "--" + option.replace("_", "-")
-            raise UsageError(
-                f"swarm log: {name} belongs to `swarm log prune` and `swarm log archive`; name one of them"
-            )
+            raise UsageError(f"swarm log: {name} belongs to the actions prune and archive; name one of them")
+    if args.action is not None and args.session is not None:
+        raise UsageError(
+            f"swarm log: {args.action} and --session {args.session} both name what is wanted; give one of them"
+        )
     if args.newest is not None and args.newest < 0:
         raise UsageError(f"-n {args.newest}: the number of events to show is 0 or more")
     try:
@@ -118,7 +118,8 @@ async def _print(args: argparse.Namespace) -> None:
     settings = settings_of(args)
     async with recorded(settings.log) as log:
         present = presence_of(settings.log)
-        name = await find(log, args.session) if args.session else None
+        meant = args.session or args.action
+        name = await find(log, meant) if meant else None
         wanted = Wanted(name=name, kinds=_kinds(args.kind, args.output))
         printer = _Printer(log, args.output, zone=zone_of(settings), texts=args.texts)
         head = (await log.head()).position
@@ -186,7 +187,9 @@ class _Printer:
 
         for entry in entries:
             found = {ref.digest: (field, ref) for field, ref in texts_of(entry.event)} if self._texts else {}
-            texts = {digest: await text_of(self._log, ref, at=entry.position) for digest, (_, ref) in found.items()}
+            texts = {
+                digest: await text_or_none(self._log, ref, at=entry.position) for digest, (_, ref) in found.items()
+            }
             if self._output.json:
                 self._output.document("swarm.log/1", _document(entry, texts if self._texts else None))
                 continue

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from swarm.cli.streams import ResultLost, make_streams_fit, write_aside, write_result
 from swarm.errors import UsageError
+from swarm.version import VERSION
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Run": {
@@ -64,15 +65,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_aside("\ninterrupted\n")
         return 130
     except Exception as error:
-        return _told(error, debug=debug, as_json=as_json)
+        return _told(error, given, debug=debug, as_json=as_json)
 
 
-def _told(error: Exception, *, debug: bool, as_json: bool) -> int:
+def _told(error: Exception, given: list[str], *, debug: bool, as_json: bool) -> int:
     from swarm.cli.failure import tell
+    from swarm.cli.hints import log_named
 
     try:
         if not isinstance(error, ResultLost):
-            return tell(error, debug=debug, as_json=as_json)
+            return tell(error, debug=debug, as_json=as_json, log=log_named(given))
     except ResultLost as lost:
         error = lost
     return _BROKEN_PIPE if error.reader_gone else tell(error, debug=debug, as_json=False)
@@ -97,7 +99,7 @@ def _dispatch(given: list[str]) -> int:
         name, rest = rest[0], ["--help"]
     if name is None or name == "help":
         if "--version" in before:
-            write_result(f"swarm {_version()}\n")
+            write_result(f"swarm {VERSION}\n")
             return 0
         if wrong := [option for option in before if option not in ("-h", "--help")]:
             raise UsageError(f"{wrong[0]} needs a command; see `swarm --help`")
@@ -131,15 +133,6 @@ def _unknown(name: str) -> str:
     near = get_close_matches(name, _MODULES, n=1)
     guess = f"did you mean `swarm {near[0]}`?" if near else "see `swarm --help`"
     return f"there is no command '{name}'; {guess}"
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # 15 ms, for one option
-
-    try:
-        return version("pheroswarm")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 if __name__ == "__main__":

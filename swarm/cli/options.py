@@ -17,6 +17,8 @@ from swarm.cli.output import Output
 from swarm.cli.streams import write_result
 from swarm.errors import UsageError
 
+_NEAR = 0.7  # --jsn and --json, not --foo and --color
+
 
 class Command(Protocol):
     """What the module of a command has."""
@@ -70,7 +72,12 @@ def run_command(name: str, module: str, help_: str, words: list[str]) -> int:
     if args.folder is not None:
         _go_to(args.folder)
     args.output = Output(
-        json=args.json, quiet=args.quiet, verbose=args.verbose, color=args.color, no_input=args.no_input
+        json=args.json,
+        quiet=args.quiet,
+        verbose=args.verbose,
+        color=args.color,
+        no_input=args.no_input,
+        log=args.log,
     )
     return command.run(args)
 
@@ -127,7 +134,7 @@ def _not_known(word: str, parser: argparse.ArgumentParser) -> str:
     if not word.startswith("-"):
         return f"{parser.prog} has no use for {word!r}; see `{parser.prog} --help`"
     options = set(re.findall(r"--[a-z][a-z-]+", parser.format_help()))
-    near = get_close_matches(word.partition("=")[0], sorted(options), n=1)
+    near = get_close_matches(word.partition("=")[0], sorted(options), n=1, cutoff=_NEAR)
     guess = f"did you mean {near[0]}?" if near else f"see `{parser.prog} --help`"
     return f"{parser.prog} does not know {word}; {guess}"
 

@@ -60,7 +60,7 @@ def levels_of(tasks: Sequence[Task]) -> dict[str, int]:
 
 
 def _planned(task: Task, level: int, root: Path, plan: Plan) -> Planned:
-    sources = tuple(_source(source, root, task) for source in task.inputs)
+    sources = (*_results(task), *(_source(source, root, task) for source in task.inputs))
     complexity = classified(task, sum(source.size or 0 for source in sources))
     explored = explores(task, complexity)
     roles = roles_of(explored)
@@ -83,6 +83,12 @@ def roles_of(explored: bool) -> tuple[Role, ...]:
 def _allowed(plan: Plan, task: Task, role: Role) -> tuple[Arm, ...]:
     arms, excluded = allowed_arms(plan, task, role)
     return tuple(arm for arm in arms if arm.model not in excluded)
+
+
+def _results(task: Task) -> list[Source]:
+    """What it is given without being asked for: the result of each task that it needs, where no input names that."""
+    named = {source.from_task for source in task.inputs}
+    return [Source(name=f"the result of {need}", load="full") for need in task.needs if need not in named]
 
 
 def _source(source: Input, root: Path, task: Task) -> Source:

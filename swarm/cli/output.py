@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from swarm.cli.hints import on_log
 from swarm.cli.streams import write_aside, write_result
 from swarm.errors import ConfirmationNeeded, SwarmError
 
@@ -32,12 +33,22 @@ class Declined(ConfirmationNeeded):
 
 
 class Output:
-    """Where a command writes. `json` is true where the result has to be one JSON document, or JSON Lines for a stream."""
+    """Where a command writes. `json` is true where the result has to be one JSON document, or JSON Lines for a stream.
+
+    `log` is the log that the command line named: what is told to be typed next goes to that one, too.
+    """
 
     def __init__(
-        self, *, json: bool = False, quiet: bool = False, verbose: int = 0, color: str = "auto", no_input: bool = False
+        self,
+        *,
+        json: bool = False,
+        quiet: bool = False,
+        verbose: int = 0,
+        color: str = "auto",
+        no_input: bool = False,
+        log: str | None = None,
     ) -> None:
-        self.json, self.quiet, self.verbose, self.no_input = json, quiet, verbose, no_input
+        self.json, self.quiet, self.verbose, self.no_input, self.log = json, quiet, verbose, no_input, log
         self._out_color, self._err_color = _has_color(sys.stdout, color), _has_color(sys.stderr, color)
 
     @property
@@ -69,6 +80,7 @@ class Output:
 
     def problem(self, text: str, style: str = "", *, exact: bool = False) -> None:
         """Tell what must be seen even with --quiet; on a terminal lines are broken between words, unless `exact`."""
+        text = on_log(text, self.log)
         shown = text
         if sys.stderr.isatty():
             shown = _harmless(text) if exact else _broken(_harmless(text), self.width)

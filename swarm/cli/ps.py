@@ -75,9 +75,7 @@ def run(args: argparse.Namespace) -> int:
         output.note(str(nothing))
         shown, left_out = [], 0
     if output.json:
-        output.document(
-            "swarm.ps/1", {"sessions": [session_document(one) for one in shown], "left_out": left_out}
-        )
+        output.document("swarm.ps/1", {"sessions": [session_document(one) for one in shown], "left_out": left_out})
         return 0
     if shown:
         _table(shown, output, now=system_clock())

@@ -9,10 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from events.log import EventLog, LogError, open_log
-from events.types.base import TextRef
 from swarm.errors import SwarmError, UsageError
 from swarm.units import shortened
 
@@ -92,19 +90,13 @@ def presence_of(url: str) -> Callable[[], bool]:
     return lambda: first is not None and which() == first
 
 
-async def text_of(log: EventLog, ref: TextRef, *, at: int) -> str | None:
-    """The text that the event at `at` refers to, None where it is no longer kept."""
-    from events.log import TextMissing
-
-    try:
-        return await log.text(ref, at=at)
-    except TextMissing:
-        return None
-
-
 def zone_of(settings: Settings) -> tzinfo | None:
     """The time zone of the settings; None is the machine's."""
-    return ZoneInfo(settings.time_zone) if settings.time_zone else None
+    if not settings.time_zone:
+        return None
+    from zoneinfo import ZoneInfo  # only where a zone is named
+
+    return ZoneInfo(settings.time_zone)
 
 
 def local_time(at: int, zone: tzinfo | None) -> datetime:

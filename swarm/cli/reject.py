@@ -6,8 +6,7 @@ import argparse
 
 import anyio
 
-from swarm.cli.names import HELP
-from swarm.cli.verdict import judge
+from swarm.cli.verdict import HELP, judge
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

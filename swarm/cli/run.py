@@ -48,7 +48,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "what", metavar="FILE", help='a task file, - for one from a pipe, or what is to be done: "Say hello."'
+        "what", metavar="FILE|PROMPT", help='a task file, - for one from a pipe, or what is to be done: "Say hello."'
     )
     parser.add_argument(
         "--set", metavar="K=V", action="append", default=[], help="give a variable of the file a value; repeatable"

@@ -6,13 +6,14 @@ import argparse
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from shlex import quote
+from importlib.util import find_spec
 from typing import Any
 
 import anyio
 import msgspec
 
 from events.log import Entry, LogError, session_name
+from swarm.cli.hints import to_type
 from swarm.cli.output import Declined, Output, counted
 from swarm.cli.progress import MODES, Progress, progress_of
 from swarm.cli.recorded import decimal_usd
@@ -65,7 +66,8 @@ def secrets_of(settings: Settings) -> Secrets:
 async def roster_of(args: argparse.Namespace, loaded: Loaded, output: Output, *, local: bool = False) -> Roster:
     """The models that take part: the embedded one alone, one endpoint alone, or all that are found.
 
-    Raises NoModelHere where there is none, EndpointSilent, and UsageError for options that do not go together.
+    Raises NoModelHere where there is none, EndpointSilent, EngineMissing, and UsageError for options that do not go
+    together.
     """
     settings = loaded.settings
     require_endpoint(args)
@@ -100,8 +102,11 @@ async def _endpoint(args: argparse.Namespace, settings: Settings) -> tuple[Model
 
 async def _embedded(args: argparse.Namespace, output: Output) -> tuple[str, tuple[ModelConfig, ProviderConfig]]:
     from swarm.cli.local import models_dir, progress_line
+    from swarm.models.local import EngineMissing
     from swarm.models.pull import ensure_model
 
+    if find_spec("xllamacpp") is None:  # said before anything is fetched
+        raise EngineMissing(reason="it is not installed")
     model = await ensure_model(
         args.local_model,
         models_dir(),
@@ -196,11 +201,6 @@ def _confirmation(args: argparse.Namespace, output: Output, progress: Progress) 
         raise Declined("Paid calls were not allowed", remedy=f"to go on with them, {CONFIRM_PAID}")
 
     return confirm
-
-
-def to_type(*words: str, log: str | None) -> str:
-    """The command with these words as a person types it, on the log that the command line named."""
-    return " ".join(["swarm", *words, *(["--log", quote(log)] if log else [])])
 
 
 def tell(result: Result, output: Output, code: int, *, log: str | None) -> None:

@@ -14,11 +14,11 @@ from events.views.attempts import Attempt
 from events.views.tasks import Place, StepState, TaskState
 from swarm.cli.names import HELP, Name, NoSuchThing, find
 from swarm.cli.ps import Listed
-from swarm.cli.recorded import recorded, settings_of, text_of
+from swarm.cli.recorded import recorded, settings_of
 from swarm.cli.sessions import state_of
 from swarm.cli.streams import write_result
 from swarm.errors import SwarmError, UsageError
-from swarm.insight.story import read_story
+from swarm.insight.story import read_story, text_or_none
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
@@ -64,7 +64,7 @@ async def _print_text(log: EventLog, name: Name, tasks: dict[str, TaskState]) ->
     from tui.words import visible_lines
 
     place = _only_result(name, tasks)
-    text = await text_of(log, place.ref, at=place.at)
+    text = await text_or_none(log, place.ref, at=place.at)
     if text is None:
         raise NoResult(name, because="its text is no longer kept")
     shown = visible_lines(text) if sys.stdout.isatty() else text
@@ -129,4 +129,4 @@ async def _texts(
     for attempt in attempts:
         places += [attempt.draft] if attempt.draft else []
         places += [(v.event.feedback, v.position) for v in attempt.verdicts if isinstance(v.event, StepRejected)]
-    return {at: await text_of(log, ref, at=at) for ref, at in places}
+    return {at: await text_or_none(log, ref, at=at) for ref, at in places}

@@ -9,6 +9,7 @@ from events.types.choice import ChoiceMade
 from events.types.task import StepAccepted, StepRejected
 from events.views.attempts import Attempt, Call, Verdict
 from events.views.tasks import StepState, TaskState
+from swarm.cli.hints import to_type
 from swarm.cli.output import Cell, Output, counted
 from swarm.cli.ps import Listed
 from swarm.cli.sessions import STYLES
@@ -82,7 +83,7 @@ def task_page(
     if place is not None:
         output.line(word, "bold")
         whole = f"{session_name(task.session)}/{task.name}" + (f"/{step.number}" if step else "")
-        _text(texts.get(place.at), output, most=_MOST_LINES, whole=f"swarm show {whole} --text")
+        _text(texts.get(place.at), output, most=_MOST_LINES, whole=to_type("show", whole, "--text", log=output.log))
 
 
 def _task_head(task: TaskState, output: Output, now: int) -> None:

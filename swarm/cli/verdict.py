@@ -11,6 +11,10 @@ from swarm.cli.output import Output
 from swarm.redact import Secrets
 from swarm.requests import person
 
+HELP = (
+    "a task (s412/build; of the last session build), a step of it (s412/build/2), or a session that has one task (s412)"
+)
+
 
 async def judge(args: argparse.Namespace, accepted: bool) -> int:
     output: Output = args.output

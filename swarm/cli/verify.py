@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     kept = None if args.head is None else _kept(args.head)
     url = settings_of(args).log
     require_log(url)
+    if missing := [file for file in args.archives if not Path(file).is_file()]:
+        raise UsageError(f"--with {missing[0]}: there is no such file; name the archive where it lies now")
     with log_errors():
         report = anyio.run(_verify, url, kept, [Path(file) for file in args.archives])
     if output.json:
@@ -70,7 +72,7 @@ def _tell(report: Report, url: str, output: Output) -> None:
         f"{counted(report.events, 'event')} in {counted(report.batches, 'batch')} and {counted(report.texts, 'text')}"
     )
     if report.dropped:
-        output.note(f"{counted(report.dropped, 'text')} were dropped by `swarm log prune`; only their digests are left")
+        output.note(f"{counted(report.dropped, 'text')} were pruned; only their digests are left")
     for file in report.archives:
         output.note(f"what was before is in {file}, which was read, too, and joins")
     if report.elsewhere:

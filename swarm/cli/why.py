@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-from shlex import quote
 from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
 
 from events.log import EventLog
+from swarm.cli.hints import on_log
 from swarm.cli.names import find, last_session
 from swarm.cli.recorded import log_errors, recorded, settings_of
 from swarm.errors import UsageError
@@ -48,8 +48,6 @@ async def _why(args: argparse.Namespace) -> int:
         output.document("swarm.why/1", document_of(reason))
     else:
         _tell(reason, output)
-        if args.log and "`swarm " in str(reason):
-            output.note(f"the commands that it names need `--log {quote(args.log)}`, as this one did")
     return 0
 
 
@@ -74,7 +72,9 @@ def _tell(reason: Reason, output: Output, depth: int = 0) -> None:
 
     indent = "  " * depth
     event = f"  [{reason.event}]" if reason.event else ""
-    output.line(f"{indent}{visible(reason.said)}{event}", "bold" if not depth else _STYLE[reason.tone])
+    output.line(
+        f"{indent}{visible(on_log(reason.said, output.log))}{event}", "bold" if not depth else _STYLE[reason.tone]
+    )
     for line in visible_lines((reason.text or "").rstrip("\n")).split("\n") if reason.text else ():
         output.line(f"{indent}  │ {line}")
     for each in reason.because:

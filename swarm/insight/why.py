@@ -24,7 +24,11 @@ class NoSuchEvent(UsageError):
     """The log has no event at that position."""
 
     def __init__(self, position: int, *, head: int) -> None:
-        there = f"its last one is {head}" if position > head else "it is not kept in this file any more"
+        there = "it is not kept in this file any more"
+        if position > head:
+            there = f"its last one is {head}"
+        elif position < 1:
+            there = "its first one is 1"
         super().__init__(f"there is no event {position} in this log: {there}; `swarm log` prints them")
 
 

@@ -125,7 +125,7 @@ def _meaning(
         return (
             Failure.STOP,
             "knows no such model or address (404)",
-            "check the model's name and the base URL (`swarm models`)",
+            "check the model's name and the base URL (`swarm config show`)",
         )
     if status in (408, 409, 425) or (status >= 500 and status not in _CANNOT_PASS):
         return Failure.WAIT, f"failed ({status})", ""

@@ -45,8 +45,8 @@ class EngineMissing(SwarmError):
 
     def __init__(self, *, reason: str) -> None:
         super().__init__(
-            f"the embedded model needs the package xllamacpp ({reason}); install swarm with it: "
-            "`uv tool install 'pheroswarm[local]'` or `pip install 'pheroswarm[local]'`"
+            f"the embedded model needs the package xllamacpp ({reason}); install it with the extra `local`: "
+            "`pip install 'pheroswarm[local]'`, in a clone `pip install -c constraints.txt -e '.[local]'`"
         )
 
 

@@ -96,9 +96,9 @@ def _hint(path: Path, error: OSError) -> str:
     if not isinstance(error, FileNotFoundError):
         return "correct its permissions, or name another file"
     if " " in path.name and not path.suffix:
-        return "a prompt stands in a task file: write `prompt: ...` to a file and name that"
+        return 'a prompt needs no file to be run (`swarm run "..."`); here the name of a task file is expected'
     if str(path) == "-":
-        return "a task file is read from a file, not from a pipe; write it to one and name that"
+        return "`swarm run -` and `swarm validate -` take a pipe; here the name of a file is expected"
     beside: list[str] = []
     with suppress(OSError):
         beside = [one.name for one in path.parent.iterdir()]

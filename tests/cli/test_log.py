@@ -69,6 +69,7 @@ def test_events_are_chosen_by_kind_and_by_place(log: str, capsys: pytest.Capture
     }
     assert positions(capsys, log, "--session", "s1/docs/1") == [18, 19, 20, 21, 22]
     assert positions(capsys, log, "--session", "1/docs", "--kind", "task") == [4, 23]
+    assert positions(capsys, log, "s1/docs/1") == positions(capsys, log, "docs/1") == [18, 19, 20, 21, 22]
 
 
 def test_a_kind_that_is_not_known_is_asked_about(log: str, capsys: pytest.CaptureFixture[str]) -> None:

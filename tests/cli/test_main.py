@@ -82,7 +82,7 @@ def test_a_word_too_many_and_a_file_that_looks_like_an_option_are_explained(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "-x.yaml").write_text("prompt: Say hi.")
     for words, said in (
-        (["run"], "error: swarm run: FILE is missing; see `swarm run --help`"),
+        (["run"], "error: swarm run: FILE|PROMPT is missing; see `swarm run --help`"),
         (["run", "a.yaml", "b.yaml"], "error: swarm run has no use for 'b.yaml'; see `swarm run --help`"),
         (["run", "-x.yaml"], "error: -x.yaml is read as an option; a file of this name is ./-x.yaml"),
         (["run", "a.yaml", "-x.yaml"], "error: -x.yaml is read as an option; a file of this name is ./-x.yaml"),

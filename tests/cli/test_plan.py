@@ -153,3 +153,15 @@ def test_a_broken_file_and_two_forms_at_once_are_refused(folder: Path, capsys: p
     assert "error: wrong.yaml:1:1: " in capsys.readouterr().err
     assert main(["plan", "release.yaml", "--mermaid", "--json"]) == 2
     assert "exclude each other" in capsys.readouterr().err
+
+
+def test_the_result_of_a_task_that_is_needed_is_read_once_named_as_input_or_not(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = "tasks:\n  a: A\n  b: B\n  c: {prompt: C, needs: [a, b], input: {from: b, max_tokens: 100}}\n"
+    (folder / "three.yaml").write_text(file)
+    inputs = document(capsys, "three.yaml")["tasks"][2]["inputs"]
+    assert [(each["name"], each["max_tokens"]) for each in inputs] == [
+        ("the result of a", None),
+        ("the result of b", 100),
+    ]

@@ -102,7 +102,7 @@ def test_ps_shows_the_newest_ten_and_those_that_run_and_says_what_it_left_out(
     assert found["left_out"] == 2
     assert len(document(capsys, "ps", "--log", log, "--all")["sessions"]) == 13
     assert main(["ps", "--log", log]) == 0
-    assert "2 older ones are not shown; see `swarm ps --all`" in capsys.readouterr().err
+    assert f"2 older ones are not shown; see `swarm ps --all --log {log}`" in capsys.readouterr().err
 
 
 def test_without_a_log_ps_is_an_empty_list_that_says_how_to_begin(

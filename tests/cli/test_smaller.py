@@ -71,7 +71,7 @@ def test_prune_drops_texts_once_and_show_and_verify_tell_that_they_are_gone(
     assert main(["log", "prune", "--texts-before", "90d", "--yes", "--log", log]) == 0
     assert "has texts to drop" in capsys.readouterr().out
     assert main(["verify", "--log", log]) == 0
-    assert f"{found['texts']} texts were dropped by `swarm log prune`" in capsys.readouterr().err
+    assert f"{found['texts']} texts were pruned" in capsys.readouterr().err
     assert main(["log", "--texts", "--session", "s1", "--log", log]) == 0
     assert "is no longer kept" in capsys.readouterr().out
     assert main(["show", "s1", "--log", log]) == 0
@@ -100,7 +100,7 @@ def test_archive_cuts_off_what_is_older_and_both_files_answer(log: str, capsys: 
 def test_archive_without_anything_old_says_what_is_in_the_way(log: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["log", "archive", "--before", "90d", "--yes", "--log", log]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("archived ") and "`swarm cancel s3` ends what is not to go on" in said.err
+    assert said.out.startswith("archived ") and f"`swarm cancel s3 --log {log}` ends what is not to go on" in said.err
     assert main(["log", "archive", "--before", "90d", "--yes", "--log", log]) == 0
     assert "s3 can still be resumed; end what is not to go on with `swarm cancel s3`" in capsys.readouterr().out
     assert main(["log", "archive", "--before", "500d", "--dry-run", "--log", log]) == 0
@@ -116,6 +116,8 @@ def test_an_archive_that_was_moved_is_named_to_verify(
     assert f"what was before is in {file}, which is not there; name it with --with FILE" in capsys.readouterr().err
     found = document(capsys, "verify", "--log", log, "--with", str(moved))
     assert found["ok"] and found["archives"] == [str(moved)] and found["elsewhere"] is None
+    assert main(["verify", "--log", log, "--with", str(file)]) == 2
+    assert f"--with {file}: there is no such file" in capsys.readouterr().err
     moved.write_bytes(moved.read_bytes()[:-1] + b"x")
     assert main(["verify", "--log", log, "--with", str(moved)]) == 1
     assert "not byte for byte the file that was written" in capsys.readouterr().out
@@ -127,7 +129,7 @@ def test_nobody_who_can_be_asked_is_exit_5_and_changes_nothing(
 ) -> None:
     before = Path(log).read_bytes()
     assert main(["log", *words, "--log", log]) == 5
-    assert f"say `swarm log {' '.join(words)} --yes`" in capsys.readouterr().err
+    assert f"say `swarm log {' '.join(words)} --yes --log {log}`" in capsys.readouterr().err
     assert Path(log).read_bytes() == before
 
 
@@ -154,8 +156,10 @@ def test_on_a_terminal_it_asks_and_no_is_the_answer_of_an_empty_line(log: str) -
         (["archive", "--before", "99999d9"], "write a date"),
         (["archive", "--before", "9999-01-01"], "still to come"),
         (["archive", "--before", "90d", "--yes", "--to", "/nowhere/x.db"], "its folder does not exist"),
-        (["prone"], "invalid choice"),
-        (["--before", "90d"], "belongs to `swarm log prune` and `swarm log archive`"),
+        (["prone"], "there is no task prone"),
+        (["prone", "--texts-before", "90d"], "--texts-before belongs to the actions prune and archive"),
+        (["s1", "--session", "s2"], "both name what is wanted; give one of them"),
+        (["--before", "90d"], "belongs to the actions prune and archive; name one of them"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_to_write(

@@ -88,10 +88,10 @@ def test_nothing_in_an_explanation_acts_upon_a_terminal(log: str, capsys: pytest
     ("words", "said"),
     [
         (("4711",), "there is no event 4711 in this log: its last one is 26"),
-        (("0",), "there is no event 0"),
+        (("0",), "there is no event 0 in this log: its first one is 1"),
         (("s9",), "there is no session s9"),
         (("buidl",), "did you mean s1/build?"),
-        (("12", "--cost"), "`swarm why 12` explains what a call cost"),
+        (("12", "--cost"), "explains what a call cost"),
         (("build/1", "--cost"), "--cost takes a session or a task; name s1/build"),
     ],
 )

@@ -288,7 +288,7 @@ async def test_an_open_call_is_said_to_be_in_flight_and_nothing_is_explained_tha
         await run(log, "prompt: Write a limerick\n", plan, tmp_path)
     head = (await log.head()).position
     for position in (0, -1, head + 1):
-        with pytest.raises(NoSuchEvent, match=f"its last one is {head}" if position > head else "not kept"):
+        with pytest.raises(NoSuchEvent, match=f"its last one is {head}" if position > head else "its first one is 1"):
             await explain_event(log, position)
 
 

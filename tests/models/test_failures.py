@@ -118,7 +118,7 @@ def test_a_key_at_the_edge_of_the_cut_leaves_no_part_of_itself() -> None:
         (400, {"error": {"message": "This model's maximum context length is 8192"}}, "longer than the model's context"),
         (400, {"error": {"code": "content_policy_violation", "message": "no"}}, "refused the content"),
         (403, {"error": {"message": "input was flagged"}}, "refused the content"),
-        (404, {"error": {"message": "model 'x' not found"}}, "`swarm models`"),
+        (404, {"error": {"message": "model 'x' not found"}}, "`swarm config show`"),
         (502, b"<html><title>Bad\n gateway</title>" + b"x" * 9_000, "a web page titled"),
         (500, b"\x1b[31mred\x00 \xff", "[31mred"),
         (500, b"[" * 100_000, "[[["),
