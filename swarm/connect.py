@@ -41,7 +41,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[ProviderConfig, ...]
     embedded: str = ""  # path of the embedded model's file
     script: Script | None = None  # of the models of the provider "scripted"
-    transport: Literal["asyncio", "aiohttp", "httpx"] = "aiohttp"
+    transport: Literal["aiohttp", "httpx"] = "aiohttp"
     timeout_s: float = 180.0
 
     def arms(self, agent: str) -> list[Arm]:
@@ -199,7 +199,7 @@ async def endpoint(
     model: str | None,
     price: str | None,
     environ: Mapping[str, str],
-    transport: Literal["asyncio", "aiohttp", "httpx"],
+    transport: Literal["aiohttp", "httpx"],
 ) -> tuple[ModelConfig, ProviderConfig]:
     """A server named on the command line, as the only tier of a run; without `model` the first that it lists.
 

@@ -100,7 +100,7 @@ class Dispatcher:
         self._running: set[Open] = set()
         self._scopes: dict[Open, anyio.CancelScope] = {}
         self._ended = anyio.Event()  # set whenever work has ended
-        self._waiting: dict[str, list[str]] = {}  # by a task those that wait for it; empty where it is to be found anew
+        self._waiting: dict[str, list[str]] | None = None  # by a task those that wait for it; None: to be found anew
         self._answered = 0  # position of the last request that was dealt with
         self._deadlines: dict[str, float] = {}
         self._paid = plan.paid_confirmed
@@ -167,7 +167,7 @@ class Dispatcher:
             self._view.apply(entry)
             self._requests.apply(entry)
             if isinstance(entry.event, TaskSubmitted | TaskExpanded):
-                self._waiting = {}
+                self._waiting = None
             if entry.task in self.tasks:
                 touched[entry.task] = None
         for name in list(touched):
@@ -177,7 +177,8 @@ class Dispatcher:
 
     def _waiting_for(self, name: str) -> Sequence[str]:
         """The tasks that need it, and the one of which it does an item."""
-        if not self._waiting:
+        if self._waiting is None:
+            self._waiting = {}
             for other, state in self.tasks.items():
                 for each in (*state.needs, *(state.children or ())):
                     self._waiting.setdefault(each, []).append(other)

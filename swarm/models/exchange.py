@@ -28,7 +28,7 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
 
     connect_s: float = 10.0
     first_byte_s: float = 180.0  # a small machine reads a long prompt for minutes before it says a word
-    between_s: float = 90.0  # from one piece of the answer to the next
+    between_s: float = 90.0  # from one piece of the answer to the next, to a tenth of it
     total_s: float = 1_800.0
 
 
@@ -69,6 +69,7 @@ async def exchange(
         async with asyncio.timeout(deadlines.connect_s + deadlines.first_byte_s + 1) as clock:
             response = await transport.handle_async_request(request)
             end = loop.time() + deadlines.total_s
+            grain = deadlines.between_s / 10  # a timer anew for every piece would cost more than reading it
             clock.reschedule(min(loop.time() + deadlines.first_byte_s, end))
             stream = cast(httpx.AsyncByteStream, response.stream)
             try:
@@ -79,7 +80,9 @@ async def exchange(
                 reading = _Reading(collector, source, max_bytes)
                 async for piece in pieces:
                     reading.feed(piece)
-                    clock.reschedule(min(loop.time() + (_LINGER_S if collector.ended else deadlines.between_s), end))
+                    due = min(loop.time() + (_LINGER_S if collector.ended else deadlines.between_s), end)
+                    if not 0 <= due - (clock.when() or 0) <= grain:
+                        clock.reschedule(due)
                 reading.end()
             finally:
                 await stream.aclose()

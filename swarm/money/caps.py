@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime, tzinfo
 
 import msgspec
 
@@ -119,8 +118,14 @@ def day_scope(now: int, zone: str) -> str:
     >>> day_scope(1_795_251_108_000_000, "Europe/Berlin")
     'day:2026-11-21@Europe/Berlin'
     """
-    moment = datetime.fromtimestamp(now / 1e6, ZoneInfo(zone) if zone else None)
+    moment = datetime.fromtimestamp(now / 1e6, _zone(zone) if zone else None)
     return f"day:{moment.date().isoformat()}@{zone or 'local'}"
+
+
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # only where a zone is named
+
+    return ZoneInfo(name)
 
 
 def session_scope(session: int) -> str:

@@ -115,3 +115,9 @@ def test_the_table_has_a_line_a_figure(capsys: pytest.CaptureFixture[str]) -> No
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4 + len(figures)
     assert lines[4].split()[-7:] == ["0.25", "target", "1.00", "ms", "against", "4.00", "ms"]
+
+
+def test_no_client_does_more_tasks_a_second_than_their_waits_allow() -> None:
+    assert run.at_best(tasks=1, at_once=1) == pytest.approx(1000 / (3 * run.FAR_MS), rel=0.5)
+    assert 0.8 * run.MOST_A_SECOND < run.at_best() < run.MOST_A_SECOND
+    assert run.at_best() < run.at_best(tasks=10_000), "the last tasks have nobody behind them"

@@ -98,7 +98,7 @@ def test_the_bound_holds_for_one_event_and_not_for_the_stream() -> None:
 @pytest.mark.parametrize("length", range(85, 101))
 def test_where_a_stream_is_split_does_not_change_what_is_too_long(length: int) -> None:
     stream = b"data: a\n\ndata: " + b"x" * length + b"\n\n"
-    fits = {at: True for at in range(len(stream))}
+    fits = dict.fromkeys(range(len(stream)), True)
     for at in fits:
         parser = EventParser(max_event_bytes=100)
         try:

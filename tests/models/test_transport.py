@@ -152,6 +152,18 @@ async def test_an_answer_that_is_not_http_counts_as_asked(transport: httpx.Async
             await whole(transport, post(f"http://127.0.0.1:{port}"))
 
 
+async def test_a_server_that_hangs_up_at_once_is_not_waited_for(transport: httpx.AsyncBaseTransport) -> None:
+    async def hang_up(stream: anyio.abc.SocketStream) -> None:
+        await stream.aclose()
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, hang_up)
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        with anyio.fail_after(5), pytest.raises(httpx.TransportError):
+            await whole(transport, post(f"http://127.0.0.1:{port}"))
+        tasks.cancel_scope.cancel()
+
+
 async def test_a_redirect_is_given_back_and_not_followed(transport: httpx.AsyncBaseTransport) -> None:
     async with Provider() as other, Provider(lambda _: Answer(status=307, headers={"location": other.url})) as provider:
         assert (await whole(transport, post(provider.url)))[0] == 307
@@ -228,7 +240,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
     folder = tmp_path_factory.mktemp("tls")
     cert, key = folder / "cert.pem", folder / "key.pem"
     options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(cert), "-keyout", str(key)]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1,DNS:api.example.test", "-out", str(cert), "-keyout", str(key)]
     subprocess.run([openssl, *options.split(), *names], check=True, capture_output=True)
     yield cert, key
 
@@ -247,6 +259,87 @@ async def test_tls_works_with_a_certificate_that_the_environment_trusts_and_with
             for _ in range(3):
                 assert (await whole(transport, post(provider.url)))[0] == 200
         assert len(provider.requests) == 3
+
+
+@asynccontextmanager
+async def tunnelling(to: int) -> AsyncGenerator[int, None]:
+    """A proxy that leads every CONNECT to a port of this machine; gives its own port."""
+
+    async def pump(source: anyio.abc.SocketStream, sink: anyio.abc.SocketStream) -> None:
+        async for piece in source:
+            await sink.send(piece)
+        await sink.aclose()
+
+    async def answer(near: anyio.abc.SocketStream) -> None:
+        async with near, await anyio.connect_tcp("127.0.0.1", to) as far, anyio.create_task_group() as both:
+            assert (await near.receive()).startswith(b"CONNECT api.example.test:443 HTTP/1.1\r\n")
+            await near.send(b"HTTP/1.1 200 Connected\r\n\r\n")
+            both.start_soon(pump, near, far)
+            both.start_soon(pump, far, near)
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, answer)
+        yield listener.extra(anyio.abc.SocketAttribute.local_port)
+        tasks.cancel_scope.cancel()
+
+
+async def test_https_goes_through_a_proxy_as_tls_with_the_server_and_the_tunnel_is_used_again(
+    kind: TransportKind, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(*certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    async with Provider(tls=served) as provider, tunnelling(httpx.URL(provider.url).port or 0) as port:
+        async with open_transport(kind, environ={"HTTPS_PROXY": f"http://127.0.0.1:{port}"}) as transport:
+            for _ in range(3):
+                assert (await whole(transport, post("https://api.example.test/v1")))[0] == 200
+        assert (len(provider.requests), provider.connections) == (3, 1)
+
+
+async def test_a_certificate_of_another_name_is_refused_behind_a_proxy_too(
+    kind: TransportKind, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(*certificate)
+    async with Provider(tls=served) as provider, tunnelling(httpx.URL(provider.url).port or 0) as port:
+        async with open_transport(kind, environ={"HTTPS_PROXY": f"http://127.0.0.1:{port}"}) as transport:
+            with pytest.raises(httpx.ConnectError):
+                await whole(transport, post("https://api.example.test/v1"))
+        assert provider.requests == []
+
+
+async def test_a_connection_that_the_server_wants_closed_is_not_used_again(
+    transport: httpx.AsyncBaseTransport,
+) -> None:
+    async with Provider(lambda _: Answer(headers={"connection": "close"})) as provider:
+        for _ in range(3):
+            assert (await whole(transport, post(provider.url)))[0] == 200
+        assert provider.connections == 3
+
+
+async def test_an_answer_that_is_left_before_its_end_closes_its_connection(
+    transport: httpx.AsyncBaseTransport,
+) -> None:
+    never = anyio.Event()
+    async with Provider(lambda _: Answer(before_piece=never.wait)) as provider:
+        response = await transport.handle_async_request(post(provider.url))
+        await response.aclose()
+        await provider.hung_up.wait()
+        assert provider.connections == 1
+
+
+async def test_an_answer_that_is_read_slowly_comes_whole(transport: httpx.AsyncBaseTransport) -> None:
+    body = b"0123456789abcdef" * 250_000
+    async with Provider(lambda _: Answer(body=body)) as provider:
+        response = await transport.handle_async_request(post(provider.url))
+        read = bytearray()
+        async for piece in response.aiter_raw():
+            read += piece
+            await anyio.lowlevel.checkpoint()
+        await response.aclose()
+        assert read == body
+        assert (await whole(transport, post(provider.url)))[1] == body
+        assert provider.connections == 1
 
 
 def test_a_system_without_certificates_of_its_own_gets_the_packaged_list(
