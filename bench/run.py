@@ -4,7 +4,7 @@ python -m bench.run [--quick] [--json] [--rounds N] [--folder DIR]
 
 Each row runs in a process of its own against a provider in another one, on loopback; the rows take turns, round by round,
 and what is printed are medians over the rounds of ratios within a round. The process itself is measured as a user starts
-it, by `swarm run FILE`. Bars: DESIGN, section 11. A whole run takes some three minutes.
+it, by `swarm run FILE`. Bars: docs/explanation/measurements.md. A whole run takes some three minutes.
 """
 
 from __future__ import annotations

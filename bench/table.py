@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Bar:
-    """What a figure has to keep to (DESIGN, section 11), and what it should."""
+    """What a figure has to keep to (docs/explanation/measurements.md), and what it should."""
 
     must: float
     target: float | None = None

@@ -107,7 +107,7 @@ def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
     """The token cap of a file that names none, from its tasks with their level and the bytes of their inputs.
 
     A task with a budget of its own adds that; any other (inputs + prompt + the level's answer) x roles x (1 + retries), as
-    providers count (DESIGN section 4). A reservation takes a byte for a token, so the largest of them is added once: those
+    providers count. A reservation takes a byte for a token, so the largest of them is added once: those
     that find no room beside it wait until it is settled.
     """
     total = largest = 0

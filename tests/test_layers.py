@@ -1,4 +1,4 @@
-"""The house keeps its lines: who may import whom, and how long a file and a function may be (DESIGN, section 1)."""
+"""The house keeps its lines: who may import whom, and how long a file and a function may be."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ PRIOR = {
 }  # expected acceptance by tier (notes/routing.md, section 4)
 PRIOR_WEIGHT, CONTEXT_WEIGHT = 4.0, 8.0
 LOWEST, HIGHEST = 0.02, 0.98
-USABLE = 0.2  # a free arm with a lower mean is passed over for the next tier (DESIGN section 5, free first)
+USABLE = 0.2  # a free arm with a lower mean is passed over for the next tier (free first)
 STAYED = "another try with feedback"  # why no draw was made
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swarm.task import Budget, Task, TaskFile
 
-DIRECT_TOKENS = 10_000  # the cap of a prompt that comes without a file (DESIGN, section 4)
+DIRECT_TOKENS = 10_000  # the cap of a prompt that comes without a file
 _TITLE = 60  # characters of a prompt that stand for it in lists
 
 
