@@ -2,7 +2,7 @@
 
 python -m bench.events [--quick] [--json] [--rounds N] [--most N] [--folder DIR]
 
-Medians of interleaved rounds, as ratios within a round. Bars: DESIGN, section 11. The whole of it fills a log of ten million
+Medians of interleaved rounds, as ratios within a round. Bars: docs/explanation/measurements.md. The whole of it fills a log of ten million
 events (4.5 GB in `--folder`, some ten minutes); `--quick` ends at a million and takes two. The rows beside the `eventsourcing`
 package need it installed: pip install 'pheroswarm[bench]'.
 """

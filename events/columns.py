@@ -74,4 +74,4 @@ def values_of(data: bytes, column: Column, length: int) -> list[int]:
     packed = array(TYPES[column.width], data[column.offset : column.offset + column.width * length])
     if sys.byteorder == "big":
         packed.byteswap()
-    return [value + column.base for value in packed]
+    return [value + column.base for value in packed] if column.base else packed.tolist()

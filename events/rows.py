@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -63,10 +64,12 @@ class Spent(NamedTuple):
 
     def paid_by(self, reservation: Spent) -> Spent:
         """The same with role, agent, model and tier of the reservation."""
-        return Spent._make(reservation[:4] + self[4:])
+        return _spent(reservation[:4] + self[4:])
 
 
 _NOTHING = Spent()
+_spent: Callable[[tuple[Any, ...]], Spent] = partial(cast("Any", tuple).__new__, Spent)
+"""What `Spent._make` does, without a call of Python."""
 
 
 def _picks(struct: type[AnyEvent]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
@@ -84,7 +87,7 @@ _picks_of: dict[type, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
 
 def spent_by(event: AnyEvent | Unknown) -> Spent:
     pick = _picks_of.get(type(event))
-    return Spent._make(pick(msgspec.structs.astuple(event) + _NOTHING)) if pick else _NOTHING
+    return _spent(pick(msgspec.structs.astuple(event) + _NOTHING)) if pick else _NOTHING
 
 
 def new_row(new: NewEvent, body: str, *, position: int, at: int, previous: int, cause: int, spent: Spent) -> Row:
@@ -108,17 +111,17 @@ def new_row(new: NewEvent, body: str, *, position: int, at: int, previous: int, 
 
 def entry_of(row: Row, event: AnyEvent | Unknown) -> Entry:
     return Entry(
-        position=row.position,
-        id=row.id,
-        at=row.at,
-        topic=row.topic,
-        project=row.project,
-        session=row.session,
-        task=row.task,
-        step=row.step,
-        attempt=row.attempt,
-        cause=row.cause,
-        event=event,
+        row.position,
+        row.id,
+        row.at,
+        row.topic,
+        row.project,
+        row.session,
+        row.task,
+        row.step,
+        row.attempt,
+        row.cause,
+        event,
     )
 
 

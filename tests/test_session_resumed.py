@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -95,8 +96,14 @@ async def test_no_session_stays_claimed_wherever_its_beginning_is_cancelled(log:
     async with serving(Cast(worker=[Answer("late", before_head=anyio.Event().wait)])) as (_, plan):
         for checkpoints in range(40):
             await cancelled_after(checkpoints, lambda: run(log, SIMPLE, plan, root))
+        opened = anyio.Event()
+        async with anyio.create_task_group() as beside:  # one that is there, however few turns the others came to
+            beside.start_soon(partial(run, log, SIMPLE, plan, root, looks=faces(observe=lambda _: opened.set())))
+            await opened.wait()
+            beside.cancel_scope.cancel()
+        number = max((await fold(log, SessionsView())).sessions)
         for checkpoints in range(40):
-            await cancelled_after(checkpoints, lambda: resume(log, plan))
+            await cancelled_after(checkpoints, lambda: resume(log, plan, session=number))
     sessions = (await fold(log, SessionsView())).sessions
     assert [session_name(number) for number, state in sessions.items() if state.claim is not None] == []
     assert not (await money_of(log)).open

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from operator import add
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,11 @@ from events.sqlite.decode import Decoder, read
 from events.sqlite.segments import COLUMNS, LENGTH, Segment
 from events.views.cost import NOBODY, Cost, CostView, Payer, narrowed
 
-Numbers: TypeAlias = NDArray[np.int64]
+Numbers: TypeAlias = NDArray[np.integer[Any]]
+"""Whole numbers in the width that they are stored in, or in 64 bits: to make all of them wide costs more than to sum them."""
+
+Column: TypeAlias = NDArray[Any]
+"""Of numbers, or of what is true or not."""
 
 NAMED = ("task", "role", "agent", "model", "tier")
 """Fields of a payer that a column holds as the number of a name."""
@@ -25,7 +31,9 @@ NAMED = ("task", "role", "agent", "model", "tier")
 _ENDING = ("settled", "failed", "released", "unknown")
 _AT = {name: place for place, name in enumerate(COLUMNS)}
 _TYPES = {width: np.dtype(f"<u{width}") for width in TYPES}
+_WIDEST = max(TYPES)  # has no sign, which no sum of it with others would get
 _EXACT = 1 << 53  # up to here a float holds every whole number
+_AT_ONCE = 16 * LENGTH  # events that are summed together: what is taken of them stays in the processor's cache
 _LUT = 1 << 22  # a table of so many numbers is made faster than as many are sorted
 
 
@@ -65,11 +73,11 @@ def sums(path: Path, after: int, begun: CostView, fields: Sequence[str]) -> Summ
             connection.execute(pragma)
         connection.execute("BEGIN")  # one state of the file, whoever writes meanwhile
         wrong: list[str] = []
-        calls = _Calls(connection, fields)
+        calls = _Calls(connection, fields, begun.awaited())
         for segment in _stretches(connection, after, wrong):
             calls.take(segment)
         costs = calls.summed()
-        for position in calls.unclaimed(begun):
+        for position in calls.unclaimed:
             (entry,) = read(connection, Decoder(str(path)), after=position - 1, until=position, limit=1)
             begun.apply(entry)
         for payer, cost in begun.costs.items():
@@ -99,28 +107,38 @@ def _packed(connection: sqlite3.Connection, after: int, until: int) -> Iterator[
 
 
 class _Calls:
-    """The calls of the segments that were taken: reservations and what ended them, as columns."""
+    """The calls of the segments that were taken: those that ended as sums, the others as columns.
 
-    def __init__(self, connection: sqlite3.Connection, fields: Sequence[str]) -> None:
+    `unclaimed` are the positions of ends of calls that were reserved before (`awaited`), in their order.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, fields: Sequence[str], awaited: set[int]) -> None:
         self._connection = connection
         self._fields = ("day", *fields)
         self._reservation, *self._ending = [_number(connection, f"call.{kind}") for kind in ("reserved", *_ENDING)]
         self._days: dict[str, int] = {"": 0}
-        self._reserved: list[list[Numbers]] = []
-        self._ended: list[list[Numbers]] = []
+        self._awaited = list(awaited)
+        self._reserved: list[list[Column]] = []  # position, fields, what is reserved, and whether its end is unknown
+        self._ended: list[list[Column]] = []
+        self._events = 0
+        self._sums: dict[tuple[int, ...], list[int]] = {}  # the fields of `Cost`, by those of the payer
+        self.unclaimed: list[int] = []
 
     def take(self, segment: Segment) -> None:
         kind = _column(segment, "kind")
         at = np.flatnonzero(kind == self._reservation)
         if at.size:
             taken = [self._taken(segment, field, at) for field in (*self._fields, "cost_nanos")]
-            self._reserved.append([_positions(segment, at), *taken])
+            self._reserved.append([_positions(segment, at), *taken, np.zeros(at.size, dtype=bool)])
         is_end = kind == self._ending[0]
         for ending in self._ending[1:]:
             is_end |= kind == ending
         at = np.flatnonzero(is_end)
         if at.size:
             self._ended.append([_positions(segment, at), *(_column(segment, name, at) for name in _Ends._fields[1:])])
+        self._events += segment.length
+        if self._events >= _AT_ONCE:
+            self._settle()
 
     def _taken(self, segment: Segment, field: str, at: Numbers) -> Numbers:
         values = _column(segment, field, at)
@@ -129,27 +147,40 @@ class _Calls:
         own = [self._days.setdefault(day, len(self._days)) for day in ("", *segment.days)]
         return np.array(own, dtype=np.int64)[values]
 
-    def unclaimed(self, begun: CostView) -> list[int]:
-        """Positions of the ends of calls that were reserved before: those that `begun` has to take in."""
-        before = begun.awaited()
-        if not before:
-            return []
-        return sorted(
-            int(position)
-            for positions, _, reservations, *_ in self._ended
-            for position in positions[np.isin(reservations, list(before))]
-        )
-
     def summed(self) -> dict[Payer, Cost]:
-        if not self._reserved:
+        self._settle()
+        if self._reserved:
+            _, *columns, reserved, doubtful = self._reserved[0]
+            self._add(columns, partial(_open_sums, reserved=reserved, doubtful=doubtful))
+        if not self._sums:
             return {}
-        position, *columns, reserved = _joined(self._reserved, 2 + len(self._fields))
+        payers = self._payers([np.array(column, dtype=np.int64) for column in zip(*self._sums, strict=True)])
+        return {payer: Cost(*values) for payer, values in zip(payers, self._sums.values(), strict=True)}
+
+    def _settle(self) -> None:
+        """Sum what ended, and keep the other calls for what comes."""
         ends = _Ends(*_joined(self._ended, len(_Ends._fields)))
-        amounts = _amounts(position, reserved, ends, settled=self._ending[0], unknown=self._ending[-1])
+        self._ended, self._events = [], 0
+        if self._awaited:
+            self.unclaimed += ends.position[np.isin(ends.reservation, self._awaited)].tolist()
+        if not self._reserved:
+            return
+        calls = _joined(self._reserved, 3 + len(self._fields))
+        position, *columns, _, doubtful = calls
+        end = _decided(position, doubtful, ends, unknown=self._ending[-1])
+        over, left = np.flatnonzero(end >= 0), np.flatnonzero(end < 0)
+        self._reserved = [[column[left] for column in calls]] if left.size else []
+        if over.size:
+            sums = partial(_ended_sums, ends=ends, end=end[over], settled=self._ending[0])
+            self._add([column[over] for column in columns], sums)
+
+    def _add(self, columns: Sequence[Column], sums: Callable[[Numbers, int], list[list[int]]]) -> None:
+        """Add sums of calls, given by group, to those of the payers to whom these columns say that they belong."""
         group, first = _groups(columns)
-        found = [_sum(group, amount, len(first)) for amount in amounts]
-        payers = self._payers([column[first] for column in columns])
-        return {payer: Cost(*values) for payer, *values in zip(payers, *found, strict=True)}
+        payers = zip(*(column[first].tolist() for column in columns), strict=True)
+        for payer, *values in zip(payers, *sums(group, first.size), strict=True):
+            known = self._sums.get(payer)
+            self._sums[payer] = values if known is None else list(map(add, known, values))
 
     def _payers(self, columns: Sequence[Numbers]) -> list[Payer]:
         given: dict[str, list[str] | list[int]] = {}
@@ -190,62 +221,58 @@ def _column(segment: Segment, name: str, at: Numbers | None = None) -> Numbers:
     if not width:
         return np.full(segment.length if at is None else at.size, base, dtype=np.int64)
     stored = np.frombuffer(segment.data, dtype=_TYPES[width], count=segment.length, offset=offset)
-    values = (stored if at is None else stored[at]).astype(np.int64)
-    if base:
-        values += base
-    return values
+    values: Numbers = stored if at is None else stored[at]
+    return values.astype(np.int64) + base if base or width == _WIDEST else values
 
 
 def _positions(segment: Segment, at: Numbers) -> Numbers:
-    gaps = _column(segment, "position", at)
-    gaps += segment.first
-    gaps += at
-    return gaps
+    return _column(segment, "position", at) + at + segment.first  # places are of 64 bits, and so is the sum
 
 
-def _joined(parts: Sequence[Sequence[Numbers]], columns: int) -> list[Numbers]:
+def _joined(parts: Sequence[Sequence[Column]], columns: int) -> list[Column]:
     if not parts:
         return [np.zeros(0, dtype=np.int64)] * columns
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
-def _amounts(position: Numbers, reserved: Numbers, ends: _Ends, *, settled: int, unknown: int) -> list[Numbers]:
-    """The fields of `Cost` for each reservation: what ended it first decides, and that it is unknown only while nothing did.
+def _decided(position: Numbers, doubtful: Column, ends: _Ends, *, unknown: int) -> Numbers:
+    """For each call the place of the end that decides what it came to, the first one, -1 where none does.
 
-    `settled` and `unknown` are the kinds that say so; any other end is a failure.
+    That an end is unknown (the kind of this number) decides nothing: such calls are marked in `doubtful`.
     """
     call = np.minimum(np.searchsorted(position, ends.reservation), position.size - 1)
     known = (position[call] == ends.reservation) & (ends.position > ends.reservation)
     doubts = ends.kind == unknown
-    (deciding,) = np.nonzero(known & ~doubts)
+    deciding = np.flatnonzero(known & ~doubts)[::-1]
     end = np.full(position.size, -1, dtype=np.int64)
-    end[call[deciding[::-1]]] = deciding[
-        ::-1
-    ]  # of several values for one place the last one stays: backwards, the first end
-    is_open = end < 0
-    is_settled = ~is_open & (ends.kind[end] == settled) if ends.kind.size else ~is_open
-    doubtful = np.zeros(position.size, dtype=bool)
+    end[call[deciding]] = deciding  # of several values for one place the last one stays: backwards, the first end
     doubtful[call[known & doubts]] = True
-    maybe_paid = is_open & doubtful
-    held = np.where(maybe_paid, reserved, 0)
+    return end
 
-    def of_settlement(values: Numbers) -> Numbers:
-        return np.where(is_settled, values[end], 0) if values.size else np.zeros_like(position)
 
-    return [
-        np.ones_like(position),
-        (~is_open & ~is_settled).astype(np.int64),
-        (is_open & ~doubtful).astype(np.int64),
-        maybe_paid.astype(np.int64),
-        of_settlement(ends.input_tokens),
-        of_settlement(ends.cached_tokens),
-        of_settlement(ends.output_tokens),
-        of_settlement(ends.cost_nanos) + held,
-        held,
+def _ended_sums(group: Numbers, groups: int, *, ends: _Ends, end: Numbers, settled: int) -> list[list[int]]:
+    """The fields of `Cost` by group, of calls that ended so: settled, or failed."""
+    paid = ends.kind[end] == settled
+    of_paid, end = group[paid], end[paid]
+    counts: list[list[int]] = [np.bincount(some, minlength=groups).tolist() for some in (group, group[~paid])]
+    amounts = [
+        _sum(of_paid, column[end], groups)
+        for column in (ends.input_tokens, ends.cached_tokens, ends.output_tokens, ends.cost_nanos)
     ]
+    none = [0] * groups
+    return [*counts, none, none, *amounts, none]
 
 
-def _groups(columns: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
+def _open_sums(group: Numbers, groups: int, *, reserved: Numbers, doubtful: Column) -> list[list[int]]:
+    """The fields of `Cost` by group, of calls that did not end, or of which nobody knows whether they did."""
+    some = (group, group[~doubtful], group[doubtful])
+    calls, still_open, maybe_paid = (np.bincount(calls, minlength=groups).tolist() for calls in some)
+    held = _sum(group[doubtful], reserved[doubtful], groups)
+    none = [0] * groups
+    return [calls, none, still_open, maybe_paid, none, none, none, held, held]
+
+
+def _groups(columns: Sequence[Column]) -> tuple[Numbers, Numbers]:
     """The number of each row's group, and of each group a row that is in it. Rows are in one where all columns agree."""
     group, first = _ranks(columns[0])
     for column in columns[1:]:
@@ -272,11 +299,12 @@ def _ranks(values: Numbers) -> tuple[Numbers, Numbers]:
 
 def _sum(group: Numbers, values: Numbers, groups: int) -> list[int]:
     """The exact sums of the values by group."""
-    most = float(np.abs(values.astype(np.float64)).sum())
+    weights = values.astype(np.float64)
+    most = float(np.abs(weights).sum())
     if most >= 1 << 62:
         raise TooLarge("a sum is too large for columns")
     if most < _EXACT // 2:  # no sum on the way is larger, so none is rounded
-        exact = np.bincount(group, weights=values, minlength=groups).astype(np.int64)
+        exact = np.bincount(group, weights=weights, minlength=groups).astype(np.int64)
     else:
         exact = np.zeros(groups, dtype=np.int64)
         np.add.at(exact, group, values)

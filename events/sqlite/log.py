@@ -42,6 +42,7 @@ class SqliteLog:
         self._recent: OrderedDict[str, str] = OrderedDict()
         self._recent_bytes = 0
         self._queued = 0
+        self._crowd = 1  # appends of the last batch
         self._room = asyncio.Event()
         self._turn = asyncio.Lock()
 
@@ -58,7 +59,7 @@ class SqliteLog:
         while self._queued and self._queued + len(events) > QUEUE_EVENTS:
             self._room.clear()
             await self._room.wait()
-        size = sum(map(len, bodies)) + sum(len(text.text) for text in texts)
+        size = sum(map(len, bodies)) + (sum(len(text.text) for text in texts) if texts else 0)
         append = Append(
             events=events,
             bodies=bodies,
@@ -146,10 +147,13 @@ class SqliteLog:
         return self._writer
 
     def _hand_in(self, append: Append) -> None:
-        """One that comes alone goes to the thread at once; those of one turn of the loop together: each hand-over wakes it."""
+        """One that comes alone goes to the thread at once; those of one turn of the loop together: each hand-over wakes it.
+
+        Whether one comes alone is told by the last batch: of many that waited for it, many may append again.
+        """
         self._writable()
         self._handed_in.append(append)
-        if not self._queued:
+        if not self._queued and self._crowd <= 1:
             self._hand_over()
         elif len(self._handed_in) == 1:
             self._loop.call_soon(self._hand_over)
@@ -169,6 +173,7 @@ class SqliteLog:
             _resolve(done.future, done.outcome)
             return
         self._ring.publish(done.previous, done.entries)
+        self._crowd = len(done.appends)
         for append in done.appends:
             self._queued -= len(append.events)
             if isinstance(append.outcome, Ack):

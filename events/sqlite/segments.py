@@ -10,12 +10,15 @@ import sqlite3
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import msgspec
 
 from events.columns import Column, find_columns, pack_columns
+from events.log import Entry
+from events.sqlite import schema
 from events.sqlite.bounds import beginning
 from events.types.any import decode_body
 from events.types.call import CallReserved
@@ -38,6 +41,19 @@ _SELECT = (
     f"SELECT {', '.join(FROM_EVENT)}, CASE kind WHEN (SELECT id FROM name WHERE text = 'call.reserved') THEN body END"
     " FROM event WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
 )
+
+Values = tuple[object, ...]
+"""The values of a row, in the order of `schema.COLUMNS`."""
+
+Packed = tuple[Any, ...]
+"""What is packed of an event: its columns but the day, and the day itself."""
+
+_PICK = itemgetter(*(schema.COLUMNS.index(column) for column in FROM_EVENT))
+
+
+def _packed(values: Values, entry: Entry) -> Packed:
+    """What is packed of an entry whose row has these values."""
+    return (*_PICK(values), day_of(entry.event.scopes) if isinstance(entry.event, CallReserved) else "")
 
 
 class Segment(NamedTuple):
@@ -68,16 +84,19 @@ def pack(connection: sqlite3.Connection, after: int, until: int, *, limit: int =
     rows = connection.execute(_SELECT, (after, until, limit)).fetchall()
     if not rows:
         return None
-    positions, *columns, bodies = zip(*rows, strict=True)
-    first, last = positions[0], positions[-1]
     try:
-        numbers: dict[str, int] = {"": 0}
-        days = [0 if body is None else numbers.setdefault(_day(body), len(numbers)) for body in bodies]
-        packed = pack_columns([_gaps(positions), *columns, days])
+        return _pack([(*row[:-1], "" if row[-1] is None else _day(row[-1])) for row in rows])
     except (TypeError, OverflowError, msgspec.MsgspecError) as error:
-        raise ValueError(f"events {first}..{last} are not of the form of events: {error}") from error
+        raise ValueError(f"events {rows[0][0]}..{rows[-1][0]} are not of the form of events: {error}") from error
+
+
+def _pack(rows: Sequence[Packed]) -> bytes:
+    positions, *columns, days = zip(*rows, strict=True)
+    numbers: dict[str, int] = {"": 0}
+    columns.append(tuple(numbers.setdefault(day, len(numbers)) for day in days))
     names = msgspec.json.encode([*numbers][1:])
-    return _HEAD.pack(FORM, len(COLUMNS), len(rows), first, last, len(names)) + names + packed
+    head = _HEAD.pack(FORM, len(COLUMNS), len(rows), positions[0], positions[-1], len(names))
+    return head + names + pack_columns([_gaps(positions), *columns])
 
 
 def _gaps(positions: Sequence[int]) -> Sequence[int]:
@@ -228,10 +247,22 @@ def end(connection: sqlite3.Connection) -> int:
 
 
 class Packer:
-    """Knows when the next segment is due, so that a commit need not ask the file."""
+    """Knows when the next segment is due, so that a commit need not ask the file, and keeps what was committed for it."""
 
     def __init__(self) -> None:
         self._due = 0
+        self._kept: list[Packed] = []  # committed one behind the other: packed from here, they are not read again
+        self._kept_until = 0
+
+    def note(self, previous: int, values: Sequence[Values], entries: Sequence[Entry]) -> None:
+        """Keep what was committed behind `previous`. Raises nothing for an event of a wrong form: it is committed."""
+        if previous != self._kept_until or len(self._kept) >= 2 * LENGTH:
+            self._kept.clear()
+        try:
+            self._kept += map(_packed, values, entries)
+        except (TypeError, AttributeError):
+            self._kept.clear()
+        self._kept_until = self._kept[-1][0] if self._kept else previous
 
     def due(self, head: int) -> bool:
         return head >= self._due
@@ -243,12 +274,20 @@ class Packer:
         """
         self._due = head + LENGTH
         after = end(connection)
-        data = pack(connection, after, head) if head - after >= LENGTH else None
+        data = self._next(connection, after, head) if head - after >= LENGTH else None
         if data is None or unpack(data).length < LENGTH:
             self._due = max(after + LENGTH, head + 1)
             return None
         self._due = unpack(data).last + LENGTH
         return data
+
+    def _next(self, connection: sqlite3.Connection, after: int, head: int) -> bytes | None:
+        begin = next((place for place, row in enumerate(self._kept[:LENGTH]) if row[0] > after), 0)
+        rows = self._kept[begin : begin + LENGTH]
+        if len(rows) < LENGTH or (rows[0][0], rows[-1][0]) != (after + 1, after + LENGTH):
+            return pack(connection, after, head)
+        del self._kept[: begin + LENGTH]
+        return _pack(rows)
 
 
 def store(connection: sqlite3.Connection, data: bytes) -> None:

@@ -145,6 +145,9 @@ class Writer(threading.Thread):
 
     def _gather(self, first: list[Append]) -> list[Append]:
         """Collect what waits behind `first`, up to the next turn or the end."""
+        if len(first) >= self._crowd and self._queue.empty():  # all that are expected came together
+            self._crowd = len(first)
+            return first
         batch = list(first)
         linger_until = time.monotonic() + LINGER_S
         while _has_room(batch):
@@ -240,11 +243,13 @@ class Writer(threading.Thread):
         self._refresh()
         previous = self._head
         rows, packs, entries = self._build(batch, careful, "disk" if durable else "process")
+        values: list[segments.Values] = []
         if rows:
-            self._insert(rows, packs)
+            values = self._insert(rows, packs)
             if also is not None:
                 also(self._connection)
         self._connection.execute("COMMIT")
+        self._packer.note(previous, values, entries)
         if durable and not rows:
             self._sync()  # what a repeat speaks of may have been committed without
         return Committed(previous=previous, entries=entries, appends=batch)
@@ -365,7 +370,8 @@ class Writer(threading.Thread):
         found = self._connection.execute(query, (reservation,)).fetchone()
         return Spent(*found) if found else Spent()
 
-    def _insert(self, rows: list[Row], packs: list[tuple[PackRow, Sequence[Text]]]) -> None:
+    def _insert(self, rows: list[Row], packs: list[tuple[PackRow, Sequence[Text]]]) -> list[segments.Values]:
+        """Insert the rows with all that stands beside them, and return what stands in the columns of each."""
         values = [schema.values_of(row, self._names) for row in rows]
         if self._names.fresh:
             self._connection.executemany("INSERT INTO name VALUES (?, ?)", self._names.fresh)
@@ -378,6 +384,7 @@ class Writer(threading.Thread):
         self._hash = batch_hash(self._hash, rows, [pack for pack, _ in packs])
         bounds = (rows[-1].position, rows[0].position, self._hash)
         self._connection.execute("INSERT INTO batch VALUES (?, ?, ?)", bounds)
+        return values
 
     def _checkpoint_when_long(self, size: int) -> None:
         """Move the WAL into the file when it has grown; it is reused then, never cut (a grown WAL commits faster)."""
@@ -389,9 +396,9 @@ class Writer(threading.Thread):
 
     def _keep_caches(self, snapshot: Snapshot | None = None) -> None:
         """Store the next segment where one is due, and the snapshot. Nobody waits for it, and what fails is made another time."""
-        if snapshot is None and not self._packer.due(self._head):
-            return
         try:
+            if not self._packer.due(self._head) and snapshot is None:
+                return
             segment = self._packer.next(self._connection, self._head)
             if segment is None and snapshot is None:
                 return

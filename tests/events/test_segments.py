@@ -21,7 +21,7 @@ from events.caches import check_caches, rebuild_caches
 from events.columns import find_columns, pack_columns, values_of
 from events.costs import Field, costs_by
 from events.log import EventLog, NewEvent, open_log
-from events.sqlite import segments, snapshots
+from events.sqlite import schema, segments, snapshots
 from events.sqlite.costs import TooLarge, sums
 from events.sqlite.segments import COLUMNS, LENGTH
 from events.testing import builders as make
@@ -125,6 +125,35 @@ async def test_who_writes_makes_a_segment_of_each_4096_events(path: Path) -> Non
     assert [(each.first, each.last) for each in stored(path)] == [(1, LENGTH), (LENGTH + 1, 2 * LENGTH)]
     assert all(each.segment for each in stored(path))
     assert {cache.state for cache in (await check_caches(path)).caches} == {"right"}
+
+
+async def test_segments_are_right_where_two_write_by_turns(tmp_path: Path) -> None:
+    """Who packs one has committed a part of its events, and has to read what the other did."""
+    path = tmp_path / "log.db"
+    async with open_log(path, clock=SetClock()) as log, open_log(path, clock=SetClock()) as other:
+        for turn in range(12):
+            await fill(log if turn % 3 else other, 900, seed=turn)
+    assert len(stored(path)) >= 2
+    assert {cache.state for cache in (await check_caches(path)).caches} == {"right"}
+
+
+@pytest.mark.parametrize("missed", [False, True])
+async def test_what_was_committed_is_packed_without_being_read_again_where_nothing_was_missed(
+    path: Path, missed: bool
+) -> None:
+    change(path, "DELETE FROM segment")
+    async with open_log(path, read_only=True) as log:
+        entries = await everything(log)
+    with closing(sqlite3.connect(path)) as connection:
+        values = connection.execute(f"{schema.SELECT} ORDER BY position").fetchall()
+        packer, said, head = segments.Packer(), list[str](), len(values)
+        for first, last in ((0, 700), (710 if missed else 700, head)):
+            packer.note(first, values[first:last], entries[first:last])
+            assert packer.due(last)
+        connection.set_trace_callback(said.append)
+        data = packer.next(connection, head)
+        assert any("FROM event WHERE" in statement for statement in said) == missed
+        assert data == segments.pack(connection, 0, LENGTH)
 
 
 async def test_a_segment_holds_what_the_events_say(path: Path) -> None:
