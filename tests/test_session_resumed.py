@@ -97,8 +97,12 @@ async def test_no_session_stays_claimed_wherever_its_beginning_is_cancelled(log:
         for checkpoints in range(40):
             await cancelled_after(checkpoints, lambda: run(log, SIMPLE, plan, root))
         opened = anyio.Event()
+
+        def see(_: Sequence[Entry]) -> None:
+            opened.set()
+
         async with anyio.create_task_group() as beside:  # one that is there, however few turns the others came to
-            beside.start_soon(partial(run, log, SIMPLE, plan, root, looks=faces(observe=lambda _: opened.set())))
+            beside.start_soon(partial(run, log, SIMPLE, plan, root, looks=faces(observe=see)))
             await opened.wait()
             beside.cancel_scope.cancel()
         number = max((await fold(log, SessionsView())).sessions)
