@@ -154,10 +154,14 @@ os._exit(0)
 """
 
 
+def carry_out(program: str, path: Path) -> None:
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+
+
 async def test_a_file_whose_maker_died_before_its_first_commit_is_made_a_log_as_an_empty_one_is(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     path.touch(0o600)
-    subprocess.run([sys.executable, "-c", MADE_BY_HALVES, str(path)], check=True)
+    carry_out(MADE_BY_HALVES, path)
     assert path.stat().st_size > 0
     assert "nothing was ever written" in str(await refused(LogUnusable, opening(path, read_only=True)))
     assert "nothing was ever written" in str(await refused(LogUnusable, verify_log(path)))
@@ -171,7 +175,7 @@ async def test_what_another_program_left_in_the_middle_of_a_change_is_left_alone
         other.execute("CREATE TABLE u(x)")
     path.chmod(0o600)
     program = MADE_BY_HALVES.replace("CREATE TABLE t(x)", "CREATE TABLE t(x); INSERT INTO u VALUES (1)")
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+    carry_out(program, path)
     before = contents(tmp_path)
     await refused(LogUnusable, opening(path))
     assert contents(tmp_path) == before
