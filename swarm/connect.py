@@ -16,8 +16,8 @@ from swarm.errors import Failure, ProviderError, SwarmError, UsageError
 from swarm.messages import FREE, Arm, Reply, Request, Tier
 from swarm.models.base import Model
 from swarm.models.limits import Allowance, Limits
-from swarm.settings.keys import parse_price
 from swarm.settings.load import ModelConfig, ProviderConfig
+from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import PRESETS, is_local
 
 EMBEDDED = "embedded"
