@@ -13,6 +13,7 @@ from swarm.insight.rows import PriceRows
 from swarm.insight.story import Story
 from swarm.messages import Price, Rates, Usage
 from swarm.money.prices import cost_nanos
+from swarm.money.repricing import usage_of
 
 _FRACTION = 15  # tokens x nano-dollars per million are 10**-15 dollars
 
@@ -104,13 +105,7 @@ def _reckoned(settled: CallSettled, price: Price | None) -> Iterator[Reason]:
         gone = f"the numbers of the price row {settled.price} are not kept in this session's plan"
         yield Reason(said=f"{gone}; the amount is the one that was recorded then", tone="warn")
         return
-    usage = Usage(
-        input_tokens=settled.input_tokens,
-        output_tokens=settled.output_tokens,
-        cached_tokens=settled.cached_tokens,
-        cache_write_tokens=settled.cache_write_tokens,
-        reasoning_tokens=settled.reasoning_tokens,
-    )
+    usage = usage_of(settled)
     yield Reason(said=f"by the price row {price.row}, as it was then", because=tuple(_classes(usage, price)))
     again = cost_nanos(price, usage)
     agrees = again == settled.cost_nanos
