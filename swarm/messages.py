@@ -17,6 +17,12 @@ TIERS: tuple[Tier, ...] = ("local", "free", "cheap", "paid")
 MILLION = 1_000_000
 
 
+TOTAL_DIFFERS, PART_TOO_LARGE = "total-differs", "part-too-large"
+TOO_LITTLE_INPUT, TOO_LITTLE_OUTPUT = "too-little-input", "too-little-output"
+TOO_MUCH_INPUT, TOO_MUCH_OUTPUT = "too-much-input", "too-much-output"
+"""What can be doubtful about a usage, as `call.settled` names it."""
+
+
 class Message(msgspec.Struct, frozen=True):
     """One message of a conversation."""
 
@@ -41,6 +47,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int = 0  # part of input_tokens that was read from the provider's prompt cache
     cache_write_tokens: int = 0  # part of input_tokens that was written to it
     reasoning_tokens: int = 0  # part of output_tokens
+    doubts: tuple[str, ...] = ()  # what is doubtful about it, in the words below
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,11 +11,31 @@ from events.types.call import CallFailed, CallOverran, CallReleased, CallReserve
 from swarm.insight.reason import Reason, exact, many, usd
 from swarm.insight.rows import PriceRows
 from swarm.insight.story import Story
-from swarm.messages import Price, Rates, Usage
+from swarm.messages import (
+    PART_TOO_LARGE,
+    TOO_LITTLE_INPUT,
+    TOO_LITTLE_OUTPUT,
+    TOO_MUCH_INPUT,
+    TOO_MUCH_OUTPUT,
+    TOTAL_DIFFERS,
+    Price,
+    Rates,
+    Usage,
+)
 from swarm.money.prices import cost_nanos
 from swarm.money.repricing import usage_of
 
 _FRACTION = 15  # tokens x nano-dollars per million are 10**-15 dollars
+
+
+_DOUBTS = {
+    TOTAL_DIFFERS: "the provider's own total is not the sum of what it counted",
+    PART_TOO_LARGE: "the provider counted more tokens in a part than in the whole, so that the part was added to it",
+    TOO_LITTLE_INPUT: "the provider counted less input than a text of that length can have",
+    TOO_LITTLE_OUTPUT: "the provider counted less output than a text of that length can have",
+    TOO_MUCH_INPUT: "the provider counted more input than a text of that length can have",
+    TOO_MUCH_OUTPUT: "the provider counted more output than it was allowed to give",
+}
 
 
 def why_call(reserved: Entry, end: Entry | None, over: CallOverran | None, price: Price | None) -> Reason:
@@ -70,6 +90,7 @@ def facts_of(reserved: Entry, end: Entry | None) -> dict[str, object]:
             names = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
             facts |= {name: getattr(settled, name) for name in names}
             facts |= {"tokens": settled.tokens, "cost_nanos": settled.cost_nanos, "basis": settled.basis}
+            facts |= {"doubts": list(settled.doubts)} if settled.doubts else {}
         case CallUnknown():
             facts |= {"tokens": call.tokens, "cost_nanos": call.cost_nanos}
         case _:
@@ -101,6 +122,9 @@ def _reckoned(settled: CallSettled, price: Price | None) -> Iterator[Reason]:
         f"cache, {settled.cache_write_tokens:,} written to it) and {settled.output_tokens:,} of output "
         f"({settled.reasoning_tokens:,} of them reasoning)"
     )
+    for doubt in settled.doubts:
+        said = _DOUBTS.get(doubt, f"this usage is doubtful: {doubt}")
+        yield Reason(said=f"{said}; the amount follows its figures all the same", tone="warn", facts={"doubt": doubt})
     if price is None:
         gone = f"the numbers of the price row {settled.price} are not kept in this session's plan"
         yield Reason(said=f"{gone}; the amount is the one that was recorded then", tone="warn")
