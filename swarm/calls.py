@@ -23,12 +23,12 @@ from events.types.call import CallFailed, CallOverran, CallReleased, CallReserve
 from events.types.choice import ChoiceMade
 from swarm.errors import ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
 from swarm.journal import Attempt, Try
-from swarm.messages import Arm, Finish, Message, Price, Reply, Request, Tier, Usage
+from swarm.messages import Arm, Finish, Message, Price, Reply, Request, Tier
 from swarm.models.base import Model
 from swarm.models.limits import Limits, Slot
 from swarm.money import ledger as money
+from swarm.money.bill import bill
 from swarm.money.caps import Cap, Grant, Need, Wait
-from swarm.money.prices import cost_nanos, counted_tokens
 from swarm.text.tokens import most_tokens
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
@@ -324,9 +324,8 @@ class Calls:
         self, order: _Order, pick: Pick, need: Need, reserved: money.Reserved, reply: Reply, milliseconds: int
     ) -> Answer:
         attempt, text = order.attempt, self._redact(reply.text)
-        usage = reply.usage or Usage(input_tokens=need.input_tokens, output_tokens=reserved.grant.output_tokens)
-        tokens = counted_tokens(usage) if reply.usage else reserved.grant.tokens
-        cost = cost_nanos(need.price, usage) if reply.usage else reserved.grant.nanos
+        billed = bill(need, reserved.grant, reply, order.ask.messages)
+        usage = billed.usage
 
         def events(pack: Pack) -> Sequence[NewEvent]:
             settled = CallSettled(
@@ -338,14 +337,15 @@ class Calls:
                 cached_tokens=usage.cached_tokens,
                 cache_write_tokens=usage.cache_write_tokens,
                 reasoning_tokens=usage.reasoning_tokens,
-                tokens=tokens,
-                cost_nanos=cost,
+                tokens=billed.tokens,
+                cost_nanos=billed.nanos,
                 price=need.price.row,
-                basis="provider" if reply.usage else "reservation",
+                basis=billed.basis,
+                doubts=billed.doubts,
                 answered_by="" if reply.model == pick.arm.model else self._redact(reply.model),
                 duration_ms=milliseconds,
             )
-            over_tokens, over_nanos = tokens - reserved.grant.tokens, cost - reserved.grant.nanos
+            over_tokens, over_nanos = billed.tokens - reserved.grant.tokens, billed.nanos - reserved.grant.nanos
             if over_tokens <= 0 and over_nanos <= 0:
                 return [attempt.new(settled)]
             overran = CallOverran(

@@ -16,8 +16,9 @@ from swarm.errors import Failure, ProviderError, SwarmError, UsageError
 from swarm.messages import FREE, Arm, Reply, Request, Tier
 from swarm.models.base import Model
 from swarm.models.limits import Allowance, Limits
-from swarm.settings.keys import parse_price
 from swarm.settings.load import ModelConfig, ProviderConfig
+from swarm.settings.pricetable import known_price
+from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import PRESETS, is_local
 
 EMBEDDED = "embedded"
@@ -203,8 +204,8 @@ async def endpoint(
 ) -> tuple[ModelConfig, ProviderConfig]:
     """A server named on the command line, as the only tier of a run; without `model` the first that it lists.
 
-    A server on loopback or a private address is free unless it is priced. Raises UsageError, and ProviderError where the
-    server does not say what it has.
+    Without `price` a server on loopback or a private address is free, and another costs what the table of prices says.
+    Raises UsageError, and ProviderError where the server does not say what it has.
     """
     from swarm.models.openai_chat import OpenAIChat, server_address
     from swarm.models.transport import open_transport
@@ -221,7 +222,7 @@ async def endpoint(
         if not listed:
             raise UsageError(f"{base_url} lists no model; name one with `--model NAME`")
         model = listed[0]
-    row = FREE if is_local(base_url) else None
+    row = FREE if is_local(base_url) else known_price(base_url, model)
     if price is not None:
         try:
             row = parse_price(price)

@@ -1,4 +1,4 @@
-"""What travels between a role and a model: Message, Request, Reply, Usage; and what the choice picks from: Arm, Price."""
+"""What travels between a role and a model: Message, Request, Reply, Usage; and what the choice picks from: Arm, Price with its Rates."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ TIERS: tuple[Tier, ...] = ("local", "free", "cheap", "paid")
 """From the tier that is tried first to the one that is tried last."""
 
 MILLION = 1_000_000
+
+
+TOTAL_DIFFERS, PART_TOO_LARGE = "total-differs", "part-too-large"
+TOO_LITTLE_INPUT, TOO_LITTLE_OUTPUT = "too-little-input", "too-little-output"
+TOO_MUCH_INPUT, TOO_MUCH_OUTPUT = "too-much-input", "too-much-output"
+"""What can be doubtful about a usage, as `call.settled` names it."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -41,6 +47,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int = 0  # part of input_tokens that was read from the provider's prompt cache
     cache_write_tokens: int = 0  # part of input_tokens that was written to it
     reasoning_tokens: int = 0  # part of output_tokens
+    doubts: tuple[str, ...] = ()  # what is doubtful about it, in the words below
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,18 +59,58 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     model: str  # the name under which the provider answered
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """A price row: whole nano-dollars per million tokens, by class. All zero is free."""
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """Whole nano-dollars per million tokens, by class."""
+
+    input_nanos: int  # uncached input
+    output_nanos: int
+    cached_nanos: int | None = None  # input read from the provider's cache; None = as uncached
+    cache_write_nanos: int | None = None  # input written to it; None = as uncached
+    reasoning_nanos: int | None = None  # the part of the output that is reasoning; None = as any output
+
+    @property
+    def of_cached(self) -> int:
+        return self.input_nanos if self.cached_nanos is None else self.cached_nanos
+
+    @property
+    def of_written(self) -> int:
+        return self.input_nanos if self.cache_write_nanos is None else self.cache_write_nanos
+
+    @property
+    def of_reasoning(self) -> int:
+        return self.output_nanos if self.reasoning_nanos is None else self.reasoning_nanos
+
+    @property
+    def dearest_input(self) -> int:
+        return max(self.input_nanos, self.of_cached, self.of_written)
+
+    @property
+    def dearest_output(self) -> int:
+        return max(self.output_nanos, self.of_reasoning)
+
+
+class Step(Rates, frozen=True, kw_only=True):
+    """The rates of a whole request whose input, cached or not, is longer than this."""
+
+    above_tokens: int
+
+
+class Price(Rates, frozen=True, kw_only=True):
+    """A price row. All zero is free."""
 
     row: str  # the id that stands beside every amount computed with it
-    input_nanos: int  # per million uncached input tokens
-    output_nanos: int  # per million output tokens
-    cached_nanos: int | None = None  # per million cached input tokens; None = as uncached
-    cache_write_nanos: int | None = None  # per million input tokens written to the cache; None = as uncached
+    request_nanos: int = 0  # for the request itself, in nano-dollars
+    steps: tuple[Step, ...] = ()  # in the order of their length, each with an own one
 
     @property
     def is_free(self) -> bool:
-        return not (self.input_nanos or self.output_nanos or self.cached_nanos or self.cache_write_nanos)
+        rates: tuple[Rates, ...] = (self, *self.steps)
+        return not self.request_nanos and not any(each.dearest_input or each.dearest_output for each in rates)
+
+    def rates_at(self, input_tokens: int) -> Rates:
+        """The rates of a request with so much input."""
+        passed = [step for step in self.steps if input_tokens > step.above_tokens]
+        return passed[-1] if passed else self
 
 
 FREE = Price(row="free", input_nanos=0, output_nanos=0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from decimal import Decimal
 
 NANOS = 1_000_000_000
 """Nano-dollars in a dollar."""
@@ -51,6 +53,25 @@ def parse_seconds(text: str) -> float:
 def shortened(text: str, most: int = 40) -> str:
     """Quote what somebody wrote, on one line, with nothing in it that a terminal would act upon."""
     return repr(text if len(text) <= most else text[: most - 1] + "\u2026")
+
+
+def kind_of(value: object) -> str:
+    """Name the kind of a value in the words of a settings file."""
+    match value:
+        case bool():
+            return "true or false"
+        case str():
+            return "a text"
+        case int() | float() | Decimal():
+            return "a number"
+        case Mapping():
+            return "a table"
+        case list() | tuple():
+            return "a list"
+        case None:
+            return "nothing"
+        case _:
+            return f"a {type(value).__name__}"
 
 
 def _split(text: str, units: dict[str, int]) -> tuple[str | None, str]:

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarm.errors import UsageError
-from swarm.messages import FREE, TIERS
-from swarm.settings.keys import KEYS, parse_price
+from swarm.messages import FREE, TIERS, Price, Step
+from swarm.settings.keys import KEYS
 from swarm.settings.load import Loaded, SettingsInvalid, available_models, config_dir, data_dir, load_settings
+from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import PRESETS, is_local
 from swarm.settings.tomlfile import dotted, read_toml
 
@@ -108,7 +109,50 @@ def test_a_price_names_input_output_cached_input_and_cache_writes() -> None:
     assert parse_price("free") is FREE
 
 
-@pytest.mark.parametrize("written", ["0.15", "1/2/3/4/5", "a/b", "-1/2", "0.1/", "1e3/2", "nan/nan", 0.15, True, None])
+def test_a_price_names_reasoning_what_a_request_costs_and_steps_by_the_length_of_the_input() -> None:
+    price = parse_price("1/5/0.1//8; request 0.01; above 200k: 2/7.5; above 1M: 4/15//5", source="s", name="m")
+    assert price == Price(
+        row="s:m",
+        input_nanos=10**9,
+        output_nanos=5 * 10**9,
+        cached_nanos=10**8,
+        reasoning_nanos=8 * 10**9,
+        request_nanos=10**7,
+        steps=(
+            Step(above_tokens=200_000, input_nanos=2 * 10**9, output_nanos=7_500_000_000),
+            Step(above_tokens=10**6, input_nanos=4 * 10**9, output_nanos=15 * 10**9, cache_write_nanos=5 * 10**9),
+        ),
+    )
+
+
+@pytest.mark.parametrize("free", ["free", "0/0", "0/0; request 0; above 9: 0/0"])
+def test_what_costs_nothing_in_any_class_is_free(free: str) -> None:
+    assert parse_price(free).is_free
+    for paid in ("0/0/1", "0/0//1", "0/0///1", "0/0; request 1", "0/0; above 9: 0/1"):
+        assert not parse_price(paid).is_free
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "0.15",
+        "1/2/3/4/5/6",
+        "a/b",
+        "-1/2",
+        "0.1/",
+        "/1",
+        "1e3/2",
+        "nan/nan",
+        "1/2;",
+        "1/2; twice",
+        "1/2; request 1; request 1",
+        "1/2; above 2: 3/4; above 1: 3/4",
+        "1/2; above 2: 3",
+        0.15,
+        True,
+        None,
+    ],
+)
 def test_what_is_no_price_is_refused_with_a_sentence(written: object) -> None:
     with pytest.raises(ValueError, match=r"0\.15/0\.60|US dollars"):
         parse_price(written)

@@ -39,6 +39,9 @@ class CallSettled(Event, frozen=True, kw_only=True, tag="call.settled"):
     cost_nanos: int  # at the price then; 0 on a free tier
     price: str
     basis: str = "provider"  # "reservation" where the provider did not say what it counted
+    doubts: tuple[
+        str, ...
+    ] = ()  # what cannot be of that usage, such as "total-differs"; the amounts follow it all the same
     answered_by: str = ""  # the name under which the provider answered, where it differs
     duration_ms: int = 0
 

@@ -12,7 +12,7 @@ import msgspec
 
 from events.types.choice import Candidate, ChoiceMade, Excluded
 from events.views.trails import EVERYWHERE, TrailsView
-from swarm.messages import TIERS, Arm
+from swarm.messages import MILLION, TIERS, Arm
 
 POLICY = "roulette"
 ALPHA, BETA = 2.0, 0.25  # weight = mean ^ ALPHA / (1 + cost) ^ BETA within a tier: quality first, price between equals
@@ -116,9 +116,9 @@ def _candidate(arm: Arm, question: Question, trails: TrailsView) -> Candidate:
     mean, accepted, rejected = expected_acceptance(arm, question.context, trails, question.now)
     cost = 0
     if arm.price is not None:
-        cost = (
-            question.input_tokens * arm.price.input_nanos + question.output_tokens * arm.price.output_nanos
-        ) // 1_000_000
+        rates = arm.price.rates_at(question.input_tokens)
+        tokens = question.input_tokens * rates.input_nanos + question.output_tokens * rates.output_nanos
+        cost = arm.price.request_nanos + tokens // MILLION
     return Candidate(
         agent=arm.agent,
         model=arm.model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -12,11 +12,13 @@ import anyio
 from events.costs import Costs, Field, costs_by
 from events.log import session_name, system_clock
 from events.views.cost import Cost, Payer
+from swarm.cli.at_prices import RECORDED, AtPrices, aged, costs_at, kept_rows, prices_named, told
 from swarm.cli.recorded import decimal_usd, local_time, log_errors, require_log, settings_of, zone_of
 from swarm.errors import UsageError, dollars
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
+    from swarm.settings.load import Settings
 
 _ARCHIVED = "(archived)"  # sessions that an archive took are summed
 
@@ -50,16 +52,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="model",
         help=f"what to sum by, one or several with commas between: {', '.join(_KEYS)}; default: model",
     )
+    parser.add_argument(
+        "--at-prices",
+        metavar="today|recorded|FILE",
+        default=RECORDED,
+        help="the same tokens at the prices of your settings today, or of a TOML file that has them as settings do",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     output: Output = args.output
     keys = _keys(args.by)
     settings = settings_of(args)
-    found = anyio.run(_sums, settings.log, keys)
-    for note in found.notes:
-        output.note(f"{note}; `swarm doctor --fix` makes it anew")
     today = local_time(system_clock(), zone_of(settings)).date()
+    at = None if args.at_prices == RECORDED else prices_named(args.at_prices, settings)
+    found = anyio.run(_sums, settings.log, keys) if at is None else anyio.run(costs_at, settings.log, at)
+    for note in _notes(found, settings, today):
+        output.note(note)
     period = None if args.period is None else days_of(args.period, today)
     costs = {payer: cost for payer, cost in found.costs.items() if within(payer, period)}
     undated = sum(cost.calls for payer, cost in found.costs.items() if not payer.day)
@@ -67,10 +76,22 @@ def run(args: argparse.Namespace) -> int:
         output.note(f"{undated} calls are left out: their events name no day")
     rows = summed(costs, keys)
     if output.json:
-        output.document("swarm.cost/1", _document(rows, keys, args.period, period))
+        kept = kept_rows(found) if isinstance(found, AtPrices) else []
+        prices = {"at_prices": args.at_prices, "kept_as_recorded": kept}
+        output.document("swarm.cost/1", {**_document(rows, keys, args.period, period), **prices})
     else:
         _table(rows, keys, args.period, period, output)
     return 0
+
+
+def _notes(found: Costs | AtPrices, settings: Settings, today: date) -> Iterator[str]:
+    """What has to be known of the sums: which cache was not used, what was not repriced, which price is old."""
+    if isinstance(found, AtPrices):
+        yield from told(found)
+    else:
+        yield from (f"{note}; `swarm doctor --fix` makes it anew" for note in found.notes)
+    if old := aged(found.costs, settings, today):
+        yield old
 
 
 def days_of(period: str, today: date) -> Period:
@@ -97,7 +118,8 @@ async def _sums(url: str, keys: Sequence[str]) -> Costs:
     """The sums by what the keys are made of. Raises NothingRecorded, LogTrouble."""
     require_log(url)
     with log_errors():
-        return await costs_by(url, list(dict.fromkeys(field for key in keys for field in _fields_of(key))))
+        fields: list[Field] = [field for key in keys for field in _fields_of(key)]
+        return await costs_by(url, list(dict.fromkeys([*fields, "model"])))  # the model for the age of its price
 
 
 def _fields_of(key: str) -> Sequence[Field]:

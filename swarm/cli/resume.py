@@ -28,6 +28,7 @@ from swarm.cli.running import (
     roster_of,
     secrets_of,
     tell,
+    tell_old_prices,
     tell_small,
 )
 from swarm.cycle import TAKEN_UP
@@ -144,6 +145,7 @@ async def plan_of_today(
         plan, roster=refuse_paid(plan.roster, own_cap, is_other_log(loaded, Path.cwd(), os.environ), output)
     )
     tell_small(plan.roster, output)
+    tell_old_prices(plan.roster, output)
     return plan
 
 

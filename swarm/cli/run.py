@@ -23,6 +23,7 @@ from swarm.cli.running import (
     roster_of,
     secrets_of,
     tell,
+    tell_old_prices,
     tell_small,
 )
 from swarm.errors import UsageError
@@ -133,6 +134,7 @@ async def _prepared(args: argparse.Namespace, given: Given) -> Prepared:
     own_cap = is_capped(file)
     roster = refuse_paid(roster, own_cap, is_other_log(loaded, Path.cwd(), os.environ), output)
     tell_small(roster, output)
+    tell_old_prices(roster, output)
     return Prepared(
         given=msgspec.structs.replace(given, file=file),
         whole=whole,

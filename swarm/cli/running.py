@@ -12,11 +12,11 @@ from typing import Any
 import anyio
 import msgspec
 
-from events.log import Entry, LogError, session_name
+from events.log import Entry, LogError, session_name, system_clock
 from swarm.cli.hints import to_type
 from swarm.cli.output import Declined, Output, counted
 from swarm.cli.progress import MODES, Progress, progress_of
-from swarm.cli.recorded import decimal_usd
+from swarm.cli.recorded import decimal_usd, local_time
 from swarm.connect import EMBEDDED, Roster, embedded_model, endpoint
 from swarm.cycle import TAKEN_UP
 from swarm.dispatch import Faces
@@ -25,6 +25,7 @@ from swarm.redact import Secrets
 from swarm.roster import found_here, free_part, roster_from, settings_secrets
 from swarm.session import Result, TaskResult
 from swarm.settings.load import Loaded, ModelConfig, ProviderConfig, Settings
+from swarm.settings.pricetable import old_prices
 
 CONFIRM_PAID = "set a budget in the task file (`budget: $0.10`), or say `--yes`"
 CAP_IT = "give this run a cap in dollars, such as `--budget $0.10`"
@@ -127,6 +128,13 @@ def tell_small(roster: Roster, output: Output) -> None:
             f"{small[0]} is a small model on this machine: it judges nobody, so its work is accepted by the task's own "
             "checks alone, and what no check covers may be wrong"
         )
+
+
+def tell_old_prices(roster: Roster, output: Output) -> None:
+    """Say where the price of a model that may cost something is an old one."""
+    today = local_time(system_clock(), None).date()
+    if said := old_prices(((model.name, model.price) for model in roster.models), today):
+        output.note(said, "warn")
 
 
 async def carry_out(

@@ -11,10 +11,31 @@ from events.types.call import CallFailed, CallOverran, CallReleased, CallReserve
 from swarm.insight.reason import Reason, exact, many, usd
 from swarm.insight.rows import PriceRows
 from swarm.insight.story import Story
-from swarm.messages import Price, Usage
+from swarm.messages import (
+    PART_TOO_LARGE,
+    TOO_LITTLE_INPUT,
+    TOO_LITTLE_OUTPUT,
+    TOO_MUCH_INPUT,
+    TOO_MUCH_OUTPUT,
+    TOTAL_DIFFERS,
+    Price,
+    Rates,
+    Usage,
+)
 from swarm.money.prices import cost_nanos
+from swarm.money.repricing import usage_of
 
 _FRACTION = 15  # tokens x nano-dollars per million are 10**-15 dollars
+
+
+_DOUBTS = {
+    TOTAL_DIFFERS: "the provider's own total is not the sum of what it counted",
+    PART_TOO_LARGE: "the provider counted more tokens in a part than in the whole, so that the part was added to it",
+    TOO_LITTLE_INPUT: "the provider counted less input than a text of that length can have",
+    TOO_LITTLE_OUTPUT: "the provider counted less output than a text of that length can have",
+    TOO_MUCH_INPUT: "the provider counted more input than a text of that length can have",
+    TOO_MUCH_OUTPUT: "the provider counted more output than it was allowed to give",
+}
 
 
 def why_call(reserved: Entry, end: Entry | None, over: CallOverran | None, price: Price | None) -> Reason:
@@ -69,6 +90,7 @@ def facts_of(reserved: Entry, end: Entry | None) -> dict[str, object]:
             names = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
             facts |= {name: getattr(settled, name) for name in names}
             facts |= {"tokens": settled.tokens, "cost_nanos": settled.cost_nanos, "basis": settled.basis}
+            facts |= {"doubts": list(settled.doubts)} if settled.doubts else {}
         case CallUnknown():
             facts |= {"tokens": call.tokens, "cost_nanos": call.cost_nanos}
         case _:
@@ -100,17 +122,14 @@ def _reckoned(settled: CallSettled, price: Price | None) -> Iterator[Reason]:
         f"cache, {settled.cache_write_tokens:,} written to it) and {settled.output_tokens:,} of output "
         f"({settled.reasoning_tokens:,} of them reasoning)"
     )
+    for doubt in settled.doubts:
+        said = _DOUBTS.get(doubt, f"this usage is doubtful: {doubt}")
+        yield Reason(said=f"{said}; the amount follows its figures all the same", tone="warn", facts={"doubt": doubt})
     if price is None:
         gone = f"the numbers of the price row {settled.price} are not kept in this session's plan"
         yield Reason(said=f"{gone}; the amount is the one that was recorded then", tone="warn")
         return
-    usage = Usage(
-        input_tokens=settled.input_tokens,
-        output_tokens=settled.output_tokens,
-        cached_tokens=settled.cached_tokens,
-        cache_write_tokens=settled.cache_write_tokens,
-        reasoning_tokens=settled.reasoning_tokens,
-    )
+    usage = usage_of(settled)
     yield Reason(said=f"by the price row {price.row}, as it was then", because=tuple(_classes(usage, price)))
     again = cost_nanos(price, usage)
     agrees = again == settled.cost_nanos
@@ -131,15 +150,16 @@ class Share(msgspec.Struct, frozen=True):
 
 
 def shares(usage: Usage, price: Price) -> list[Share]:
-    """The usage by class: input that was in no cache, read from one, written to one, and output."""
+    """The usage by class: input that was in no cache, read from one, written to one, output, and its reasoning."""
+    rates = price.rates_at(usage.input_tokens)
     plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
-    cached = price.input_nanos if price.cached_nanos is None else price.cached_nanos
-    written = price.input_nanos if price.cache_write_nanos is None else price.cache_write_nanos
+    apart = usage.reasoning_tokens if rates.reasoning_nanos is not None else 0
     return [
-        Share("uncached input", plain, price.input_nanos),
-        Share("cached input", usage.cached_tokens, cached),
-        Share("cache writes", usage.cache_write_tokens, written),
-        Share("output", usage.output_tokens, price.output_nanos),
+        Share("uncached input", plain, rates.input_nanos),
+        Share("cached input", usage.cached_tokens, rates.of_cached),
+        Share("cache writes", usage.cache_write_tokens, rates.of_written),
+        Share("output", usage.output_tokens - apart, rates.output_nanos),
+        Share("reasoning", apart, rates.of_reasoning),
     ]
 
 
@@ -151,6 +171,8 @@ def _classes(usage: Usage, price: Price) -> Iterator[Reason]:
                 said=f"{share.name}: {share.tokens:,} tokens x {usd(share.nanos)} a million = {amount}",
                 facts={"class": share.name, "tokens": share.tokens, "nanos_per_million": share.nanos},
             )
+    if price.request_nanos:
+        yield Reason(said=f"the request itself: {usd(price.request_nanos)}", facts={"nanos": price.request_nanos})
 
 
 def _reservation(call: CallReserved) -> Reason:
@@ -208,6 +230,17 @@ def _rows(story: Story, prices: PriceRows, task: str) -> Iterator[Reason]:
 def _price(row: Price) -> str:
     if row.is_free:
         return "free"
-    cached = "" if row.cached_nanos is None else f", {usd(row.cached_nanos)} read from a cache"
-    written = "" if row.cache_write_nanos is None else f", {usd(row.cache_write_nanos)} written to one"
-    return f"{usd(row.input_nanos)} a million tokens of input{cached}{written}, {usd(row.output_nanos)} of output"
+    said = _rates(row)
+    if row.request_nanos:
+        said += f", {usd(row.request_nanos)} a request"
+    for step in row.steps:
+        said += f"; above {step.above_tokens:,} tokens of input {_rates(step)}"
+    return said
+
+
+def _rates(rates: Rates) -> str:
+    cached = "" if rates.cached_nanos is None else f", {usd(rates.cached_nanos)} read from a cache"
+    written = "" if rates.cache_write_nanos is None else f", {usd(rates.cache_write_nanos)} written to one"
+    reasoning = "" if rates.reasoning_nanos is None else f", {usd(rates.reasoning_nanos)} of reasoning"
+    input_, output = usd(rates.input_nanos), usd(rates.output_nanos)
+    return f"{input_} a million tokens of input{cached}{written}, {output} of output{reasoning}"

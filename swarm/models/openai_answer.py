@@ -7,7 +7,7 @@ from typing import Any, cast
 import msgspec
 
 from swarm.errors import ProviderError
-from swarm.messages import Finish, Reply, Usage
+from swarm.messages import PART_TOO_LARGE, TOTAL_DIFFERS, Finish, Reply, Usage
 from swarm.models.failures import UNREADABLE, Source, broken_off, classify, said_in
 from swarm.models.stream import ServerEvent
 
@@ -176,9 +176,8 @@ def _usage(raw: bytes | None) -> Usage | None:
 def usage_in(said: object) -> Usage | None:
     """Return the tokens of an answer, None where they are missing or cannot be.
 
-    Here prompt_tokens includes what was read from the cache and completion_tokens includes reasoning. Providers that count
-    reasoning apart are told by their own total, or by more reasoning than output. A part larger than its whole is dropped,
-    so that it is paid at the dearer class.
+    prompt_tokens includes what was read from the cache and written to it, completion_tokens includes reasoning. Who counts
+    one of them beside is told by its own total, or by a part that is larger than its whole; then it is added.
     """
     if not isinstance(said, dict):
         return None
@@ -187,21 +186,40 @@ def usage_in(said: object) -> Usage | None:
     if prompt is None or output is None:
         return None
     of_input, of_output = _section(fields, "prompt_tokens_details"), _section(fields, "completion_tokens_details")
-    reasoning = _count(of_output.get("reasoning_tokens")) or 0
-    if reasoning > output or (reasoning and _count(fields.get("total_tokens")) == prompt + output + reasoning):
-        output += reasoning
     named = (of_input.get("cached_tokens"), fields.get("prompt_cache_hit_tokens"), fields.get("cached_tokens"))
     cached = next((count for each in named if (count := _count(each))), 0)
     written = _count(of_input.get("cache_write_tokens")) or 0
-    if cached + written > prompt:
-        cached = written = 0
+    reasoning = _count(of_output.get("reasoning_tokens")) or 0
+    total = _count(fields.get("total_tokens"))
+    input_, output, doubt = _normalised(prompt, output, cached=cached + written, reasoning=reasoning, total=total)
+    if not input_:
+        return None  # nothing was ever asked with no token
     return Usage(
-        input_tokens=prompt,
+        input_tokens=input_,
         output_tokens=output,
         cached_tokens=cached,
         cache_write_tokens=written,
         reasoning_tokens=reasoning,
+        doubts=(doubt,) if doubt else (),
     )
+
+
+def _normalised(prompt: int, output: int, *, cached: int, reasoning: int, total: int | None) -> tuple[int, int, str]:
+    """Input with what was cached, output with reasoning, and the doubt that stays.
+
+    Of the readings that can be, the first that comes to the provider's own total holds; where none does, or there is no
+    total, the first of all. Reasoning beside goes before cache beside: output is the dearer class.
+    """
+    readings = [
+        (prompt + into, output + out)
+        for into in ((0, cached) if cached <= prompt else (cached,))
+        for out in ((0, reasoning) if reasoning <= output else (reasoning,))
+    ]
+    agreeing = [reading for reading in readings if sum(reading) == total]
+    if agreeing:
+        return *agreeing[0], ""
+    doubt = TOTAL_DIFFERS if total is not None else PART_TOO_LARGE if readings[0] != (prompt, output) else ""
+    return *readings[0], doubt
 
 
 def _section(fields: dict[str, object], name: str) -> dict[str, object]:

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from swarm.messages import FREE, TIERS, Price
+from swarm.messages import TIERS, Price
+from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import is_local
 from swarm.settings.tomlfile import KeyPath
-from swarm.units import parse_seconds, parse_tokens, parse_usd, shortened
+from swarm.units import kind_of, parse_seconds, parse_tokens, parse_usd, shortened
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -149,31 +150,6 @@ def _seconds(value: object, source: Source) -> float:
     return parse_seconds(_written(value, "a time such as 90s"))
 
 
-def parse_price(value: object, *, source: str = "settings") -> Price:
-    """Return the price row of "free" or "0.15/0.60": US dollars per million input and output tokens.
-
-    A third and a fourth part are the prices of cached input and of input written to the cache.
-    The row's id is the source and the price as written. Raises ValueError with the sentence to show.
-    """
-    form = '"0.15/0.60" (US dollars per million tokens: input/output[/cached input[/cache write]]) or "free"'
-    if not isinstance(value, str):
-        raise ValueError(f"a price is a text such as {form}, not {kind_of(value)}")
-    written = value.replace(" ", "")
-    if written == "free":
-        return FREE
-    parts = written.split("/")
-    if not 2 <= len(parts) <= 4:
-        raise ValueError(f"{shortened(value)} is not a price; write it as {form}")
-    amounts = [parse_usd(part) for part in parts]
-    return Price(
-        row=f"{source}:{written}",
-        input_nanos=amounts[0],
-        output_nanos=amounts[1],
-        cached_nanos=amounts[2] if len(amounts) > 2 else None,
-        cache_write_nanos=amounts[3] if len(amounts) > 3 else None,
-    )
-
-
 def _written(value: object, what: str) -> str:
     """Return a number as the text that it was written as: a float stands for its shortest digits, none is computed with."""
     match value:
@@ -184,25 +160,6 @@ def _written(value: object, what: str) -> str:
             return format(number, "f") if number.is_finite() and abs(number.adjusted()) < 30 else str(value)
         case _:
             raise ValueError(f"{what} is expected, not {kind_of(value)}")
-
-
-def kind_of(value: object) -> str:
-    """Name the kind of a value in the words of a settings file."""
-    match value:
-        case bool():
-            return "true or false"
-        case str():
-            return "a text"
-        case int() | float() | Decimal():
-            return "a number"
-        case Mapping():
-            return "a table"
-        case list() | tuple():
-            return "a list"
-        case None:
-            return "nothing"
-        case _:
-            return f"a {type(value).__name__}"
 
 
 _PRICES = "since with it a repository could make paid calls look free"

@@ -10,10 +10,10 @@ from typing import Any, Literal, cast
 import msgspec
 
 from swarm.errors import UsageError, amount
-from swarm.settings.keys import KEYS, Key, Source, kind_of, pattern_of
+from swarm.settings.keys import KEYS, Key, Source, pattern_of
 from swarm.settings.providers import PRESETS, PRICES_OF
 from swarm.settings.tomlfile import KeyPath, TomlFile, dotted, read_toml
-from swarm.units import shortened
+from swarm.units import kind_of, shortened
 
 OriginKind = Literal["default", "preset", "user file", "project file", "task file", "environment", "flag"]
 MOST_OF_A_NAME = 100

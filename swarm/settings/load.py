@@ -20,6 +20,7 @@ from swarm.errors import UsageError
 from swarm.messages import FREE, TIERS, Price, Tier
 from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
+from swarm.settings.pricetable import known_price
 from swarm.settings.providers import is_local, preset_values
 from swarm.settings.tomlfile import KeyPath, read_toml
 
@@ -245,6 +246,8 @@ def _model(name: str, table: dict[str, Any], providers: Mapping[str, ProviderCon
     price: Price | None = table.get("price")
     if price is None and (local or table.get("tier") in ("local", "free")):
         price = FREE
+    elif price is None:
+        price = known_price(providers[wanted].base_url, table["model"])
     tier: Tier = table.get("tier") or _tier(price, local=local)
     if tier == "free" and price and not price.is_free:
         raise ValueError('is of the tier free and has a price; write price = "free" or another tier')

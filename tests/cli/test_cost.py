@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from events.types.call import CallReserved, CallSettled
 from events.views.base import fold
 from events.views.cost import Cost, CostView, Payer
+from swarm.cli.at_prices import aged
 from swarm.cli.cost import days_of, summed, within
 from swarm.cli.main import main
 from swarm.cli.recorded import decimal_usd, recorded
+from swarm.settings.load import load_settings
+from swarm.settings.pricetable import table_date
 from tests.tui.recordings import DAY, recorded_log
 
 
@@ -116,3 +120,91 @@ def test_without_a_log_cost_says_how_to_begin(log: str, capsys: pytest.CaptureFi
 @pytest.mark.parametrize("nanos", [0, 1, 10, 999_999_999, 1_000_000_000, 123_456_789_012_345_678_901, -5])
 def test_a_decimal_amount_is_the_same_amount(nanos: int) -> None:
     assert Decimal(decimal_usd(nanos)) * 1_000_000_000 == nanos
+
+
+PRICES = """
+[models.qwen]
+provider = "mine" # a file of settings will do: the prices alone are read
+price = "1000/2000/500"
+[models.other]
+price = "1/1"
+"""
+
+
+def test_the_same_tokens_cost_what_a_file_says_and_who_is_not_in_it_keeps_its_amount_and_is_named(
+    log: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded_then = {row["model"]: row for row in cost_json(capsys, log)["rows"]}
+    file = tmp_path / "prices.toml"
+    file.write_text(PRICES)
+    found = cost_json(capsys, log, "--at-prices", str(file))
+    now = {row["model"]: row for row in found["rows"]}
+    assert now.keys() == recorded_then.keys()
+    assert [kept["model"] for kept in found["kept_as_recorded"]] == sorted(set(now) - {"qwen"})
+    for model in now.keys() - {"qwen"}:
+        assert now[model] == recorded_then[model]
+    qwen = now["qwen"]
+    settled = (
+        (qwen["input_tokens"] - qwen["cached_tokens"]) * 1_000_000
+        + qwen["cached_tokens"] * 500_000
+        + qwen["output_tokens"] * 2_000_000
+    )
+    assert qwen["nanos"] == settled + qwen["maybe_paid_nanos"]
+    assert found["total_nanos"] == sum(row["nanos"] for row in now.values())
+    assert main(["cost", "--log", log, "--at-prices", str(file)]) == 0
+    assert "as recorded, since no price is known for it:" in capsys.readouterr().err
+
+
+def test_recorded_prices_are_the_default_and_todays_are_those_of_the_settings(
+    log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = cost_json(capsys, log)
+    assert (plain["at_prices"], plain["kept_as_recorded"]) == ("recorded", [])
+    assert cost_json(capsys, log, "--at-prices", "recorded") == plain
+    today = cost_json(capsys, log, "--at-prices", "today")
+    assert today["total_nanos"] == plain["total_nanos"], "no setting knows these models"
+    assert sum(kept["calls"] for kept in today["kept_as_recorded"]) == plain["total_calls"]
+    (tmp_path / "swarm").mkdir()
+    (tmp_path / "swarm" / "config.toml").write_text(
+        '[providers.mine]\nbase_url = "https://api.example.com/v1"\n'
+        '[models.qwen]\nprovider = "mine"\nmodel = "q"\nprice = "1000/2000"\n'
+    )
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    dearer = cost_json(capsys, log, "--at-prices", "today")
+    assert dearer["total_nanos"] > plain["total_nanos"]
+    assert "qwen" not in [kept["model"] for kept in dearer["kept_as_recorded"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "there is no such file"),
+        ("[models.a]\n\nprice = '1'", "prices.toml:3: '1' is not a price"),
+        ("[models.a]\nprice = 1", "prices.toml:2: a price is a text"),
+        ("models = 3", "names the price of no model"),
+        ("[models]\na = 3", "names the price of no model"),
+        ("[models.a", "this is not TOML"),
+    ],
+)
+def test_a_file_that_is_no_price_list_is_told_with_its_line(
+    log: str, tmp_path: Path, text: str | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "prices.toml"
+    if text is not None:
+        file.write_text(text)
+    assert main(["cost", "--log", log, "--at-prices", str(file)]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_report_says_where_the_price_of_a_model_that_cost_something_is_old(tmp_path: Path) -> None:
+    (tmp_path / "swarm").mkdir()
+    (tmp_path / "swarm" / "config.toml").write_text('[models.gold]\nprovider = "openai"\nmodel = "gpt-5.5"\n')
+    settings = load_settings(tmp_path, environ={"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}).settings
+    nobody = Payer(day="", session=0, task="", role="", agent="", model="", tier="")
+    payer = msgspec.structs.replace(nobody, model="gold")
+    later = table_date() + timedelta(days=61)
+    assert aged({payer: Cost(nanos=1)}, settings, later).startswith(
+        f"the price of gold is of {table_date()}, 61 days ago"
+    )
+    assert not aged({payer: Cost(nanos=1)}, settings, table_date())
+    assert not aged({payer: Cost(nanos=0), nobody: Cost(nanos=1)}, settings, later)

@@ -87,6 +87,8 @@ prices = st.builds(
     output_nanos=st.integers(0, 10**11),
     cached_nanos=st.none() | st.integers(0, 10**11),
     cache_write_nanos=st.none() | st.integers(0, 10**11),
+    reasoning_nanos=st.none() | st.integers(0, 10**11),
+    request_nanos=st.integers(0, 10**9),
 )
 
 
@@ -94,14 +96,19 @@ prices = st.builds(
 def usages(draw: st.DrawFn) -> Usage:
     plain, cached, written, out = (draw(st.integers(0, 10**6)) for _ in range(4))
     return Usage(
-        input_tokens=plain + cached + written, cached_tokens=cached, cache_write_tokens=written, output_tokens=out
+        input_tokens=plain + cached + written,
+        cached_tokens=cached,
+        cache_write_tokens=written,
+        output_tokens=out,
+        reasoning_tokens=draw(st.integers(0, out)),
     )
 
 
 @given(usages(), prices)
 def test_the_classes_of_a_call_add_up_to_what_it_cost(usage: Usage, price: Price) -> None:
     classes = shares(usage, price)
-    assert -(-sum(share.tokens * share.nanos for share in classes) // MILLION) == cost_nanos(price, usage)
+    by_class = -(-sum(share.tokens * share.nanos for share in classes) // MILLION)
+    assert price.request_nanos + by_class == cost_nanos(price, usage)
     assert sum(share.tokens for share in classes) == usage.input_tokens + usage.output_tokens
 
 
@@ -143,6 +150,7 @@ def a_call(usage: Usage, nanos: int, **more: str) -> tuple[Entry, Entry]:
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
         cache_write_tokens=usage.cache_write_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
         tokens=0,
         cost_nanos=nanos,
         price="r",

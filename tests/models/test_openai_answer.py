@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from swarm.errors import Failure, ProviderError
@@ -175,6 +175,29 @@ def test_no_usage_has_a_part_that_is_larger_than_its_whole(fields: dict[str, Any
     if usage is not None:
         assert 0 <= usage.cached_tokens + usage.cache_write_tokens <= usage.input_tokens
         assert 0 <= usage.reasoning_tokens <= usage.output_tokens
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=5, max_size=5), st.booleans(), st.booleans())
+def test_whichever_way_a_provider_counts_its_own_total_leads_to_the_same_usage(
+    parts: list[int], cache_beside: bool, reasoning_beside: bool
+) -> None:
+    plain, cached, written, answer, reasoning = parts
+    assume(cached + written != reasoning and plain + cached + written)  # else one is as good as the other
+    input_, output = plain + cached + written, answer + reasoning
+    said_usage = {
+        "prompt_tokens": plain if cache_beside else input_,
+        "completion_tokens": answer if reasoning_beside else output,
+        "total_tokens": input_ + output,
+        "prompt_tokens_details": {"cached_tokens": cached, "cache_write_tokens": written},
+        "completion_tokens_details": {"reasoning_tokens": reasoning},
+    }
+    assert usage_in(said_usage) == Usage(
+        input_tokens=input_,
+        output_tokens=output,
+        cached_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=reasoning,
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,21 +10,27 @@ from hypothesis import strategies as st
 
 from events.views.money import Amount, MoneyView, ScopeState
 from swarm.errors import BudgetExceeded
-from swarm.messages import FREE, MILLION, Price, Usage
+from swarm.messages import FREE, MILLION, Price, Step, Usage
 from swarm.money.caps import Cap, Grant, Need, Wait, admit, day_scope
 from swarm.money.prices import affordable_output, cost_nanos, counted_tokens, most_nanos
 
 SCOPES = ("day", "s1", "s1/t")
 
 amounts = st.builds(Amount, st.integers(0, 60), st.integers(0, 60))
-prices = st.builds(
-    Price,
-    row=st.just("row"),
-    input_nanos=st.integers(0, 3 * MILLION),
-    output_nanos=st.integers(0, 3 * MILLION),
-    cached_nanos=st.none() | st.integers(0, 3 * MILLION),
-    cache_write_nanos=st.none() | st.integers(0, 4 * MILLION),
-)
+RATES = {
+    "input_nanos": st.integers(0, 3 * MILLION),
+    "output_nanos": st.integers(0, 3 * MILLION),
+    "cached_nanos": st.none() | st.integers(0, 3 * MILLION),
+    "cache_write_nanos": st.none() | st.integers(0, 4 * MILLION),
+    "reasoning_nanos": st.none() | st.integers(0, 4 * MILLION),
+}
+
+
+@st.composite
+def prices(draw: st.DrawFn, longest: int = 60) -> Price:
+    lengths = sorted(draw(st.sets(st.integers(1, longest), max_size=3)))
+    steps = tuple(draw(st.builds(Step, above_tokens=st.just(length), **RATES)) for length in lengths)
+    return draw(st.builds(Price, row=st.just("row"), request_nanos=st.integers(0, 50), steps=st.just(steps), **RATES))
 
 
 @st.composite
@@ -42,12 +48,20 @@ def questions(draw: st.DrawFn) -> tuple[Need, MoneyView, dict[str, Amount]]:
     need = Need(
         scopes=SCOPES,
         caps=caps,
-        price=draw(st.just(FREE) | prices),
+        price=draw(st.just(FREE) | prices()),
         input_tokens=draw(st.integers(0, 60)),
         output_tokens=asked,
         least_output_tokens=draw(st.integers(1, asked)),
     )
     return need, money, settling
+
+
+def exactly(price: Price, input_: int, output: int, *, dearest: bool) -> Fraction:
+    """What input and output cost, of no class in particular or all of the dearest."""
+    rates = next((step for step in reversed(price.steps) if input_ > step.above_tokens), price)
+    into = [rates.input_nanos] + [rates.cached_nanos or 0, rates.cache_write_nanos or 0] * dearest
+    out = [rates.output_nanos] + [rates.reasoning_nanos or 0] * dearest
+    return price.request_nanos + Fraction(input_ * max(into) + output * max(out), MILLION)
 
 
 def fits(need: Need, cap: Cap, output: int, state: ScopeState, less: Amount) -> bool:
@@ -58,8 +72,7 @@ def fits(need: Need, cap: Cap, output: int, state: ScopeState, less: Amount) -> 
     price = need.price
     if cap.nanos is None or price.is_free:
         return True
-    dearest = max(price.input_nanos, price.cached_nanos or 0, price.cache_write_nanos or 0)
-    cost = Fraction(need.input_tokens * dearest + output * price.output_nanos, MILLION)
+    cost = max(exactly(price, length, output, dearest=True) for length in range(need.input_tokens + 1))
     return state.spent.nanos + state.reserved.nanos - less.nanos + cost <= cap.nanos
 
 
@@ -92,38 +105,81 @@ def test_a_call_is_admitted_clamped_or_told_to_wait_just_as_trying_out_every_out
         assert decision.used + decision.reserved + decision.needed > decision.cap
 
 
-@given(prices, st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**15))
+@given(prices(), st.integers(0, 80), st.integers(0, 10**7), st.integers(0, 10**9))
 def test_money_is_whole_numbers_rounded_up_once(price: Price, input_: int, output: int, nanos: int) -> None:
     most = most_nanos(price, input_, output)
-    dearest = max(price.input_nanos, price.cached_nanos or 0, price.cache_write_nanos or 0)
-    exact = Fraction(input_ * dearest + output * price.output_nanos, MILLION)
+    exact = max(exactly(price, length, output, dearest=True) for length in range(input_ + 1))
     assert isinstance(most, int)
     assert exact <= most < exact + 1
     room = affordable_output(price, input_, nanos)
     assert room is None or isinstance(room, int)
     if room is None:
-        assert price.output_nanos == 0
-        assert most_nanos(price, input_, 10**9) <= nanos
+        assert most_nanos(price, input_, 10**9) == most_nanos(price, input_, 0) <= nanos
     elif room >= 0:
         assert most_nanos(price, input_, room) <= nanos < most_nanos(price, input_, room + 1)
     else:
         assert most_nanos(price, input_, 0) > nanos
 
 
-@given(prices, st.data())
-def test_what_a_call_costs_never_passes_the_most_that_it_could(price: Price, data: st.DataObject) -> None:
-    input_, output = data.draw(st.integers(0, 10**6)), data.draw(st.integers(0, 10**6))
-    cached = data.draw(st.integers(0, input_))
-    written = data.draw(st.integers(0, input_ - cached))
-    usage = Usage(input_tokens=input_, output_tokens=output, cached_tokens=cached, cache_write_tokens=written)
+@st.composite
+def usages(draw: st.DrawFn, longest: int = 10**6) -> Usage:
+    input_, output = draw(st.integers(0, longest)), draw(st.integers(0, longest))
+    cached = draw(st.integers(0, input_))
+    return Usage(
+        input_tokens=input_,
+        output_tokens=output,
+        cached_tokens=cached,
+        cache_write_tokens=draw(st.integers(0, input_ - cached)),
+        reasoning_tokens=draw(st.integers(0, output)),
+    )
+
+
+@given(prices(longest=10**6), usages(), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_no_usage_within_what_was_asked_costs_more_than_was_reserved(
+    price: Price, usage: Usage, more_input: int, more_output: int
+) -> None:
+    asked = usage.input_tokens + more_input, usage.output_tokens + more_output
+    assert cost_nanos(price, usage) <= most_nanos(price, *asked)
+    assert counted_tokens(usage) <= sum(asked)
+
+
+@given(prices(), st.integers(0, 80), st.integers(0, 80))
+def test_what_is_reserved_is_what_some_usage_costs(price: Price, input_: int, output: int) -> None:
+    most = max(
+        cost_nanos(
+            price,
+            Usage(
+                input_tokens=length,
+                output_tokens=output,
+                cached_tokens=cached,
+                cache_write_tokens=written,
+                reasoning_tokens=reasoning,
+            ),
+        )
+        for length in range(input_ + 1)
+        for cached, written in ((0, 0), (length, 0), (0, length))
+        for reasoning in (0, output)
+    )
+    assert most == most_nanos(price, input_, output)
+
+
+@given(prices(longest=10**6), usages())
+def test_a_call_costs_the_sum_of_its_classes_rounded_up_once(price: Price, usage: Usage) -> None:
+    rates = next((step for step in reversed(price.steps) if usage.input_tokens > step.above_tokens), price)
+    cached_nanos = rates.input_nanos if rates.cached_nanos is None else rates.cached_nanos
+    written_nanos = rates.input_nanos if rates.cache_write_nanos is None else rates.cache_write_nanos
+    reasoning_nanos = rates.output_nanos if rates.reasoning_nanos is None else rates.reasoning_nanos
+    exact = price.request_nanos + Fraction(
+        (usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens) * rates.input_nanos
+        + usage.cached_tokens * cached_nanos
+        + usage.cache_write_tokens * written_nanos
+        + (usage.output_tokens - usage.reasoning_tokens) * rates.output_nanos
+        + usage.reasoning_tokens * reasoning_nanos,
+        MILLION,
+    )
     cost = cost_nanos(price, usage)
-    assert cost <= most_nanos(price, input_, output)
-    cached_nanos = price.input_nanos if price.cached_nanos is None else price.cached_nanos
-    written_nanos = price.input_nanos if price.cache_write_nanos is None else price.cache_write_nanos
-    plain = (input_ - cached - written) * price.input_nanos + output * price.output_nanos
-    exact = Fraction(plain + cached * cached_nanos + written * written_nanos, MILLION)
-    assert exact <= cost < exact + 1, "rounded up once"
-    assert counted_tokens(usage) <= input_ + output
+    assert isinstance(cost, int)
+    assert exact <= cost < exact + 1
 
 
 def a_need(*caps: Cap, price: Price = FREE, least: int = 10) -> Need:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from swarm.settings.load import (
     data_dir,
     load_settings,
 )
+from swarm.settings.pricetable import old_prices, table_date
 
 PATIENCE_S = 15.0  # for one provider
 MOST_NAMED = 5
@@ -49,7 +51,22 @@ def look_at_setup(settings: Settings, environ: Mapping[str, str]) -> Iterator[Fi
     yield keys_finding(settings, environ, works=bool(pairs) or here)
     yield from strange_keys(settings, environ)
     yield local
+    yield prices_finding(pairs, date.today())
     yield extras_finding([extra for extra, module in _EXTRAS if find_spec(module) is not None])
+
+
+def prices_finding(pairs: Sequence[tuple[ModelConfig, ProviderConfig]], today: date) -> Finding:
+    """What the models that can be asked cost by, and how old that is."""
+    models = [model for model, _ in pairs]
+    unknown = [model.name for model in models if model.price is None]
+    old = old_prices(((model.name, model.price) for model in models), today)
+    if old:
+        return Finding(name="prices", state="warn", said=old, remedy="swarm config show --origin  # what holds now")
+    if unknown:
+        said = f"the price of {', '.join(unknown[:MOST_NAMED])} is unknown, so that they take no part"
+        remedy = f'add price = "IN/OUT" (US dollars per million tokens) to [models."{unknown[0]}"] in your settings'
+        return Finding(name="prices", state="warn", said=said, remedy=remedy)
+    return Finding(name="prices", said=f"the table is of {table_date()}, {(today - table_date()).days} days ago")
 
 
 def extras_finding(there: Sequence[str]) -> Finding:
