@@ -73,6 +73,15 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     answer_schema: Mapping[str, Any] | None = None
     temperature: float = 0.0
 
+    @property
+    def schema_bytes(self) -> int:
+        return len(msgspec.json.encode(self.answer_schema)) if self.answer_schema else 0
+
+    @property
+    def most_input_tokens(self) -> int:
+        """The most that a provider can count for what is sent: what the ledger reserves."""
+        return most_tokens(self.messages) + self.schema_bytes
+
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came back, secrets taken out, and who gave it."""
@@ -257,12 +266,11 @@ class Calls:
 
     def _need(self, order: _Order, arm: Arm, connected: Connected) -> Need:
         assert arm.price is not None, "an arm without a price is never allowed"
-        schema = len(msgspec.json.encode(order.ask.answer_schema)) if order.ask.answer_schema else 0
         asked = min(order.ask.output_tokens, connected.max_output_tokens or order.ask.output_tokens)
         return Need(
             **_terms(order.terms()),
             price=arm.price,
-            input_tokens=most_tokens(order.ask.messages) + schema,
+            input_tokens=order.ask.most_input_tokens,
             output_tokens=asked,
             least_output_tokens=max(1, asked // LEAST_USEFUL),
         )

@@ -16,8 +16,8 @@ from swarm.prompts.build import AGENTS
 from swarm.roles.job import OUTPUT_TOKENS
 from swarm.settings.load import Loaded
 from swarm.task import Budget, Role, RoleConfig, Task, TaskFile
+from swarm.text.tokens import BYTES_A_TOKEN
 
-BYTES_A_TOKEN = 3  # of ordinary text, on the careful side (English has 4 to 5)
 ROLE_TOKENS = 500  # what a role's own words, an approach, feedback and an answer schema add to the task's
 ROLE_BYTES = 4096  # the same as a reservation counts it
 EXPECTED_ITEMS = 10  # of a task whose items are known only when it starts; more may need a budget of its own
