@@ -73,15 +73,6 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     answer_schema: Mapping[str, Any] | None = None
     temperature: float = 0.0
 
-    @property
-    def schema_bytes(self) -> int:
-        return len(msgspec.json.encode(self.answer_schema)) if self.answer_schema else 0
-
-    @property
-    def most_input_tokens(self) -> int:
-        """The most that a provider can count for what is sent: what the ledger reserves."""
-        return most_tokens(self.messages) + self.schema_bytes
-
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came back, secrets taken out, and who gave it."""
@@ -270,7 +261,7 @@ class Calls:
         return Need(
             **_terms(order.terms()),
             price=arm.price,
-            input_tokens=order.ask.most_input_tokens,
+            input_tokens=most_tokens(order.ask.messages, order.ask.answer_schema),
             output_tokens=asked,
             least_output_tokens=max(1, asked // LEAST_USEFUL),
         )

@@ -16,6 +16,7 @@ from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from events.views.standing import standing
 from events.views.tasks import TasksView
+from swarm.cli.estimated import estimate_of
 from swarm.cli.names import find_session
 from swarm.cli.output import Output
 from swarm.cli.recorded import NothingRecorded, log_errors, require_log
@@ -78,6 +79,7 @@ async def _resume(args: argparse.Namespace) -> int:
                 return _nothing(output, state, f"{said}; there is nothing to resume")
             plan = await plan_of_today(args, log, state, loaded, output)
             secrets = secrets_of(loaded.settings)
+            estimate = await estimate_of(log, state.number)
 
             async def session(faces: Faces) -> Result:
                 return await resume_session(
@@ -91,7 +93,7 @@ async def _resume(args: argparse.Namespace) -> int:
                 )
 
             result, code = await carry_out(args, output, session)
-    tell(result, output, code, log=args.log)
+    tell(result, output, code, log=args.log, estimate=estimate)
     return code
 
 

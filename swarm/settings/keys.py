@@ -218,6 +218,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("judge",): Key(_one_of("free", "paid"), "free"),
     ("transport",): Key(_one_of("aiohttp", "httpx"), "aiohttp"),
     ("budget", "day_usd"): Key(_usd, "0.50"),
+    ("budget", "confirm_above_usd"): Key(_usd, "0.10"),
     ("calls", "timeout_s"): Key(_seconds, 120),
     ("calls", "tries"): Key(_count(1, 20), 4),
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),

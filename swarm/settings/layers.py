@@ -18,6 +18,11 @@ from swarm.units import shortened
 OriginKind = Literal["default", "preset", "user file", "project file", "task file", "environment", "flag"]
 MOST_OF_A_NAME = 100
 _FROM_A_REPOSITORY = ("project file", "task file")
+_ONLY_LOWER: Mapping[KeyPath, str] = {
+    ("budget", "day_usd"): "the day's cap",
+    ("budget", "confirm_above_usd"): "the amount from which on you are asked,",
+}
+"""What a repository can make stricter and never looser."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -87,9 +92,9 @@ class Layers:
     def _refuse_what_is_the_users(self, key: KeyPath, known: Key, parsed: Any, kind: OriginKind) -> None:
         if known.only_user:
             raise ValueError(f"a {kind} cannot set this, {known.only_user}; put it in {self.user_file}")
-        if key == ("budget", "day_usd") and parsed > (allowed := self.values[key]):
+        if key in _ONLY_LOWER and parsed > (allowed := self.values[key]):
             raise ValueError(
-                f"a {kind} can lower the day's cap of {dollars(allowed)} but not raise it to {dollars(parsed)}; "
+                f"a {kind} can lower {_ONLY_LOWER[key]} of {dollars(allowed)} but not raise it to {dollars(parsed)}; "
                 f"raise it in {self.user_file}"
             )
 

@@ -34,6 +34,7 @@ class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What may be spent where nothing else is said."""
 
     day_nanos: int  # nano-dollars a day, over the whole log
+    confirm_above_nanos: int  # a run whose estimate is above it is asked about
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,7 +189,9 @@ def _build(layers: Layers) -> Settings:
         on_unknown=value["on_unknown",],
         judge=value["judge",],
         transport=value["transport",],
-        budget=BudgetSettings(day_nanos=value["budget", "day_usd"]),
+        budget=BudgetSettings(
+            day_nanos=value["budget", "day_usd"], confirm_above_nanos=value["budget", "confirm_above_usd"]
+        ),
         calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
         models=_models(layers, providers),
         providers=providers,
