@@ -6,7 +6,7 @@ nano-dollars, each call rounded up as it would be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -15,13 +15,15 @@ import msgspec
 from events.types.session import Estimated
 from events.views.history import HistoryView
 from events.views.trails import TrailsView
+from swarm.calls import LEAST_USEFUL
 from swarm.errors import UsageError
 from swarm.estimate.arms import Arms, Rung
 from swarm.estimate.odds import Chance, Odds, Sizes, level_tokens, quantile
 from swarm.estimate.requests import First, Unknown, first_requests
 from swarm.estimate.simulate import Simulated, Spent, Work
 from swarm.items import item_tasks, items_of
-from swarm.messages import Arm
+from swarm.messages import Arm, Usage
+from swarm.money.prices import cost_nanos, counted_tokens, most_nanos
 from swarm.plan import EXPECTED_ITEMS, Plan, explores
 from swarm.prepare import Prepared, prepare_task
 from swarm.task import ROLES, Role, Task
@@ -36,6 +38,13 @@ class Band(msgspec.Struct, frozen=True):
 
     p50: int
     p90: int
+
+
+class Reserve(msgspec.Struct, frozen=True):
+    """What a call takes of a cap while it is under way, above what it costs in the end."""
+
+    tokens: int
+    nanos: int
 
 
 class RoleEstimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +68,7 @@ class TaskEstimate(msgspec.Struct, frozen=True, kw_only=True):
     nanos: Band
     each_tokens: Band
     each_nanos: Band
+    reserve: Reserve  # of its last call: where that does not fit beside what is spent, the task halts
     guess: bool
     notes: tuple[str, ...] = ()  # what was not known, and what was taken for it
 
@@ -137,8 +147,8 @@ def _of_task(
     task, complexity = one.task, one.complexity
     first = _requests(one, answers, basis)
     least = level_tokens(complexity.type, complexity.level)[0] if task.each is not None else 0  # items have words, too
-    inputs = {role: max(least, each.likely_input_tokens) for role, each in first.items()}
-    arms = {
+    inputs: dict[Role, int] = {role: max(least, each.likely_input_tokens) for role, each in first.items()}
+    arms: dict[Role, Arms] = {
         role: Arms(basis.plan, task, role, complexity.type, basis.trails, basis.now, each.most_input_tokens)
         for role, each in first.items()
     }
@@ -156,10 +166,14 @@ def _of_task(
     guess = simulated.is_guess  # of what counted, not of what is only shown
     runs = single if times == 1 else _times(single, times, task.id)
     notes += [f"the result of {need} is taken for {answers[need]:,} tokens" for need in task.needs if need in answers]
+    roles: dict[Role, RoleEstimate] = {
+        role: _of_role(role, arms, first, simulated) for role in first if role != "validator" or work.judged
+    }
     return TaskEstimate(
         task=prepared.task.id,
         times=times,
-        roles={role: _of_role(role, arms, first, simulated) for role in first if role != "validator" or work.judged},
+        roles=roles,
+        reserve=_reserve(roles.values()),
         drafts=_band([run.drafts for run in single]),
         tokens=_band([run.tokens for run in runs]),
         nanos=_band([run.nanos for run in runs]),
@@ -190,6 +204,20 @@ def _of_role(role: Role, arms: Mapping[Role, Arms], first: Mapping[Role, First],
         answers=simulated.sizes(role, top.model) if top else None,
         accepted=simulated.chance(top) if top and role == "worker" else None,
     )
+
+
+def _reserve(roles: Iterable[RoleEstimate]) -> Reserve:
+    """The most that the least useful call of a role reserves above what is likely for it."""
+    tokens = nanos = 0
+    for one in roles:
+        if one.first is None or one.answers is None:
+            continue
+        least = max(1, one.first.ask.output_tokens // LEAST_USEFUL)
+        usage = Usage(input_tokens=one.first.likely_input_tokens, output_tokens=one.answers.quantile(50))
+        tokens = max(tokens, one.first.most_input_tokens + least - counted_tokens(usage))
+        for price in (rung.arm.price for rung in one.rungs if rung.arm.price is not None):
+            nanos = max(nanos, most_nanos(price, one.first.most_input_tokens, least) - cost_nanos(price, usage))
+    return Reserve(tokens, nanos)
 
 
 def _representative(prepared: Prepared, basis: Basis) -> tuple[Prepared, int, list[str]]:

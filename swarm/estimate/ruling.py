@@ -8,16 +8,14 @@ from typing import Literal
 import msgspec
 
 from events.views.money import MoneyView
-from swarm.calls import LEAST_USEFUL
 from swarm.errors import ConfirmationNeeded, amount, dollars
-from swarm.estimate.estimate import Estimate, TaskEstimate
+from swarm.estimate.estimate import Estimate, Reserve
 from swarm.money.caps import Cap, day_scope
-from swarm.money.prices import most_nanos
 from swarm.task import Budget, Task
 
 Unit = Literal["tokens", "nanos"]
 
-RUN = "this run"
+_MOST_NAMED = 3
 
 
 class CapTooLow(ConfirmationNeeded):
@@ -27,19 +25,20 @@ class CapTooLow(ConfirmationNeeded):
 
 
 class Misfit(msgspec.Struct, frozen=True, kw_only=True):
-    """A cap that the estimate does not fit. `needed` is its P90, or what a first call reserves at the least."""
+    """A cap that the estimate does not fit: P90, and what its last call reserves above its cost, is more than what is left."""
 
-    scope: str  # the day, this run, or a task
+    scope: str  # "today", "this run", or a task
     unit: Unit
+    p90: int
     needed: int
     left: int
     cap: int
-    what: str
 
     @property
     def sentence(self) -> str:
-        left = f"{amount(max(0, self.left), self.unit)} of {amount(self.cap, self.unit)} left"
-        return f"{self.what} {amount(self.needed, self.unit)}, and {self.scope} has {left}"
+        p90, needed, left = (amount(max(0, each), self.unit) for each in (self.p90, self.needed, self.left))
+        cap = amount(self.cap, self.unit)
+        return f"{self.scope} has {left} of {cap} left, P90 takes {p90} and {needed} with what its last call reserves"
 
 
 class Ruling(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +65,9 @@ def rule(estimate: Estimate, misfits: Sequence[Misfit], *, confirm_above: int, y
     if not p90:
         return Ruling()
     cost = f"this run may cost {dollars(p90)} (P90; {dollars(p50)} in the middle)"
+    code: Literal[3, 5]
     if misfits:
-        why, code = f"a cap will probably stop it: {'; '.join(misfit.sentence for misfit in misfits)}", 3
+        why, code = f"a cap may stop it: {_named(misfits)}", 3
     elif p90 > confirm_above:
         why, code = f"that is above {dollars(confirm_above)}, from where on you want to be asked", 5
     else:
@@ -76,12 +76,17 @@ def rule(estimate: Estimate, misfits: Sequence[Misfit], *, confirm_above: int, y
         return Ruling(warning=f"a guess, for want of such work in this log: {cost}; {why}")
     if yes:
         return Ruling(warning=f"{cost}; {why}")
-    remedy = "to start it all the same say `--yes`, which leaves the caps to the ledger"
-    if code == 3:
-        remedy += "; or raise the cap"
-        return Ruling(exit_code=3, question=f"{cost[0].upper()}{cost[1:]}; {why}. Start it?", remedy=remedy)
-    remedy += "; or raise `budget.confirm_above_usd` in your settings"
-    return Ruling(exit_code=5, question=f"{cost[0].upper()}{cost[1:]}; {why}. Start it?", remedy=remedy)
+    other = "raise the cap" if code == 3 else "raise `budget.confirm_above_usd` in your settings"
+    return Ruling(
+        exit_code=code,
+        question=f"{cost[0].upper()}{cost[1:]}; {why}. Start it?",
+        remedy=f"to start it all the same say `--yes`, which leaves the caps to the ledger; or {other}",
+    )
+
+
+def _named(misfits: Sequence[Misfit]) -> str:
+    more = [f"and {len(misfits) - _MOST_NAMED} more"] if misfits[_MOST_NAMED:] else []
+    return "; ".join([*(misfit.sentence for misfit in misfits[:_MOST_NAMED]), *more])
 
 
 def misfits(
@@ -91,39 +96,27 @@ def misfits(
     day, run = caps
     state = money.scopes.get(day_scope(now, zone))
     used = state.spent.nanos + state.reserved.nanos if state else 0
-    found = [*_above("today", estimate.nanos.p90, estimate.tokens.p90, day, used), *_run(estimate, run)]
+    most = Reserve(
+        max(each.reserve.tokens for each in estimate.tasks), max(each.reserve.nanos for each in estimate.tasks)
+    )
+    found = [
+        *_above("today", estimate.nanos.p90, estimate.tokens.p90, most, day, used),
+        *_above("this run", estimate.nanos.p90, estimate.tokens.p90, most, run, 0),
+    ]
     by_id = {task.id: task for task in tasks}
     for one in estimate.tasks:
         budget = by_id[one.task].budget or Budget()
         cap = Cap(scope=one.task, tokens=budget.tokens, nanos=budget.usd_nanos)
-        found += _above(f"task {one.task}", one.each_nanos.p90, one.each_tokens.p90, cap, 0)
-        found += _first_calls(one, cap, f"task {one.task}") or _first_calls(one, run, RUN)
+        found += _above(f"task {one.task}", one.each_nanos.p90, one.each_tokens.p90, one.reserve, cap, 0)
     return found
 
 
-def _run(estimate: Estimate, cap: Cap) -> Iterator[Misfit]:
-    return _above(RUN, estimate.nanos.p90, estimate.tokens.p90, cap, 0)
-
-
-def _above(scope: str, nanos: int, tokens: int, cap: Cap, used: int) -> Iterator[Misfit]:
-    if cap.nanos is not None and nanos > cap.nanos - used:
-        yield Misfit(scope=scope, unit="nanos", needed=nanos, left=cap.nanos - used, cap=cap.nanos, what="P90 is")
-    if cap.tokens is not None and tokens > cap.tokens:
-        yield Misfit(scope=scope, unit="tokens", needed=tokens, left=cap.tokens, cap=cap.tokens, what="P90 is")
-
-
-def _first_calls(one: TaskEstimate, cap: Cap, scope: str) -> list[Misfit]:
-    """A cap that has no room for the first call of a role: the ledger reserves the most that it can be counted as."""
-    found: list[Misfit] = []
-    for role, each in one.roles.items():
-        if each.first is None or found:
-            continue
-        price, given = each.rungs[0].arm.price, each.first.most_input_tokens
-        least = max(1, each.first.ask.output_tokens // LEAST_USEFUL)
-        what = f"the {role}'s first call of {one.task} reserves"
-        tokens, nanos = given + least, most_nanos(price, given, least) if price else 0
-        if cap.tokens is not None and tokens > cap.tokens:
-            found.append(Misfit(scope=scope, unit="tokens", needed=tokens, left=cap.tokens, cap=cap.tokens, what=what))
-        elif cap.nanos is not None and nanos > cap.nanos:
-            found.append(Misfit(scope=scope, unit="nanos", needed=nanos, left=cap.nanos, cap=cap.nanos, what=what))
-    return found
+def _above(scope: str, nanos: int, tokens: int, reserve: Reserve, cap: Cap, used: int) -> Iterator[Misfit]:
+    limits: tuple[tuple[Unit, int, int, int | None], ...] = (
+        ("nanos", nanos, nanos + reserve.nanos if nanos else 0, cap.nanos),
+        ("tokens", tokens, tokens + reserve.tokens, cap.tokens),
+    )
+    for unit, p90, needed, most in limits:
+        taken = used if unit == "nanos" else 0
+        if most is not None and needed > most - taken:
+            yield Misfit(scope=scope, unit=unit, p90=p90, needed=needed, left=most - taken, cap=most)
