@@ -258,12 +258,11 @@ class Calls:
 
     def _need(self, order: _Order, arm: Arm, connected: Connected) -> Need:
         assert arm.price is not None, "an arm without a price is never allowed"
-        schema = len(msgspec.json.encode(order.ask.answer_schema)) if order.ask.answer_schema else 0
         asked = min(order.ask.output_tokens, connected.max_output_tokens or order.ask.output_tokens)
         return Need(
             **_terms(order, arm),
             price=arm.price,
-            input_tokens=most_tokens(order.ask.messages) + schema,
+            input_tokens=most_tokens(order.ask.messages, order.ask.answer_schema),
             output_tokens=asked,
             least_output_tokens=max(1, asked // LEAST_USEFUL),
         )

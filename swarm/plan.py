@@ -15,10 +15,10 @@ from swarm.messages import Arm
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.prompts.build import AGENTS
 from swarm.roles.job import OUTPUT_TOKENS
-from swarm.settings.load import Loaded
+from swarm.settings.load import BudgetSettings, Loaded
 from swarm.task import Budget, Role, RoleConfig, Task, TaskFile
+from swarm.text.tokens import BYTES_A_TOKEN
 
-BYTES_A_TOKEN = 3  # of ordinary text, on the careful side (English has 4 to 5)
 ROLE_TOKENS = 500  # what a role's own words, an approach, feedback and an answer schema add to the task's
 ROLE_BYTES = 4096  # the same as a reservation counts it
 EXPECTED_ITEMS = 10  # of a task whose items are known only when it starts; more may need a budget of its own
@@ -79,12 +79,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
 
 
+def shared_caps(budget: BudgetSettings) -> dict[str, int | None]:
+    """The caps of scopes that no session has to itself, by the fields of a plan."""
+    caps = msgspec.structs.asdict(budget)
+    del caps["confirm_above_nanos"]  # no cap: it asks, and refuses nothing
+    return caps
+
+
 def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool) -> Plan:
     """The rules of a new session from the settings. Paid calls are confirmed by a person, or by a cap that a person set."""
     settings = loaded.settings
     return Plan(
         roster=roster,
-        **msgspec.structs.asdict(settings.budget),
+        **shared_caps(settings.budget),
         time_zone=settings.time_zone,
         on_unknown=settings.on_unknown,
         judge=settings.judge,
@@ -93,7 +100,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool) -> Plan:
         or any(
             origin.kind != "default" and key[-1].endswith("_usd")
             for key, origin in loaded.origins.items()
-            if key[0] == "budget"
+            if key[0] == "budget" and key[1] != "confirm_above_usd"
         ),
     )
 

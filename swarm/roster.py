@@ -96,3 +96,8 @@ def free_part(roster: Roster) -> Roster:
     """The roster without what is paid, or may be."""
     free = tuple(model for model in roster.models if model.price is not None and model.price.is_free)
     return msgspec.structs.replace(roster, models=free)
+
+
+def is_free(roster: Roster) -> bool:
+    """Whether nothing of the roster can cost money."""
+    return all(model.price is not None and model.price.is_free for model in roster.models)

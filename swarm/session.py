@@ -18,6 +18,7 @@ import msgspec
 from events.blobs import Known, Pack
 from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
 from events.types.call import CallUnknown
+from events.types.session import Estimated
 from events.types.task import TaskReopened
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
@@ -199,14 +200,20 @@ async def run_file(
     source: str = "",
     type_: str = "file",
     say: Callable[[str], None] = lambda _: None,
+    estimate: Estimated | None = None,
     clock: Clock = system_clock,
 ) -> Result:
-    """Run the tasks of a file in a new session. Raises UsageError before anything is opened, OwnerLost, LogError."""
+    """Run the tasks of a file in a new session, which records its `estimate`.
+
+    Raises UsageError before anything is opened, OwnerLost, LogError.
+    """
     prepared, plan = prepare(file, root, secrets.redact, plan)
     if file.budget is None and plan.session_tokens is not None:
         say(f"budget of this run: {plan.session_tokens:,} tokens, from its inputs and levels (name one with `budget:`)")
     pack = Pack(Known())
-    opening = opening_of(file, prepared, plan, pack=pack, root=root, source=source, type_=type_, secrets=secrets)
+    opening = opening_of(
+        file, prepared, plan, pack=pack, root=root, source=source, type_=type_, secrets=secrets, estimate=estimate
+    )
     owner = await open_session(log, opening, project=root.name, clock=clock, texts=pack.texts)
     return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
 

@@ -10,7 +10,7 @@ import msgspec
 from events.blobs import Pack
 from events.log import Entry, NewEvent
 from events.types.base import TextRef
-from events.types.session import SessionOpened
+from events.types.session import Estimated, SessionOpened
 from events.types.task import TaskSubmitted
 from events.views.tasks import TasksView
 from swarm.conditions import ruled_by
@@ -33,6 +33,7 @@ def opening_of(
     source: str,
     type_: str,
     secrets: Secrets,
+    estimate: Estimated | None = None,
 ) -> Callable[[int], Sequence[NewEvent]]:
     """The events with which a session of the file begins, by the number that it gets; their texts go into `pack`."""
     opened = SessionOpened(
@@ -43,6 +44,7 @@ def opening_of(
         settings=pack.put(msgspec.json.encode(plan).decode()),
         source=pack.put(secrets.redact(source)) if source else None,
         path=secrets.redact(file.path),
+        estimate=estimate,
     )
     submissions = [(each.task.id, submitted(each, pack.put, secrets.redact)) for each in prepared]
 

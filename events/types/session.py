@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from events.types.base import Event, TextRef
 from events.types.task import OutputFile
+
+
+class Estimated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a run was expected to take before it began: half of such runs stay below the first number, nine of ten below the second."""
+
+    p50_nanos: int
+    p90_nanos: int
+    p50_tokens: int  # as they count against token caps
+    p90_tokens: int
+    guess: bool = False  # the log knew too little of such work
 
 
 class SessionOpened(Event, frozen=True, kw_only=True, tag="session.opened"):
@@ -19,6 +31,7 @@ class SessionOpened(Event, frozen=True, kw_only=True, tag="session.opened"):
     parent: int = 0  # number of the session that it was forked from; 0 = none
     parent_position: int = 0  # what the parent recorded up to here is its beginning
     replaces: tuple[OutputFile, ...] = ()  # files that its parent, or another fork of it, wrote: it may write over them
+    estimate: Estimated | None = None  # what it was expected to cost; None where nothing paid could take part
 
 
 class SessionClaimed(Event, frozen=True, kw_only=True, tag="session.claimed"):

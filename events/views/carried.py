@@ -14,6 +14,8 @@ import msgspec
 
 from events.scopes import SHARED, session_of
 from events.views.cost import Cost, CostView, Payer
+from events.views.estimates import EstimatesView, Held, Run
+from events.views.history import Doer, Done, HistoryView
 from events.views.money import MoneyView, Reservation, ScopeState
 from events.views.trails import Trail, TrailsView
 
@@ -35,6 +37,23 @@ class _Trail(msgspec.Struct, frozen=True):
     context: str
     arm: str
     trail: Trail
+
+
+class _Work(msgspec.Struct, frozen=True):
+    doer: Doer
+    done: Done
+
+
+class _History(msgspec.Struct):
+    work: list[_Work]
+    plans: dict[str, dict[int, int]]
+
+
+class _Estimates(msgspec.Struct):
+    months: dict[str, Held]
+    guesses: dict[str, Held]
+    runs: dict[int, Run]
+    reserved: dict[int, int]
 
 
 class Form(Protocol):
@@ -92,10 +111,31 @@ class _TrailsForm:
         return TrailsView(trails={(each.context, each.arm): each.trail for each in kept})
 
 
+class _HistoryForm:
+    def write(self, view: HistoryView) -> str:
+        return _text(_History([_Work(doer, done) for doer, done in view.done.items()], view.plans))
+
+    def read(self, text: str) -> HistoryView:
+        kept = msgspec.json.decode(text, type=_History)
+        return HistoryView(done={each.doer: each.done for each in kept.work}, plans=kept.plans)
+
+
+class _EstimatesForm:
+    def write(self, view: EstimatesView) -> str:
+        runs, reserved = view._runs, view._reserved  # pyright: ignore[reportPrivateUsage]  # carried on whole
+        return _text(_Estimates(view.months, view.guesses, runs, reserved))
+
+    def read(self, text: str) -> EstimatesView:
+        kept = msgspec.json.decode(text, type=_Estimates)
+        return EstimatesView(months=kept.months, guesses=kept.guesses, _runs=kept.runs, _reserved=kept.reserved)
+
+
 FORMS: Mapping[str, tuple[type, Form]] = {
     "money": (MoneyView, _MoneyForm()),
     "cost": (CostView, _CostForm()),
     "trails": (TrailsView, _TrailsForm()),
+    "history": (HistoryView, _HistoryForm()),
+    "estimates": (EstimatesView, _EstimatesForm()),
 }
 """By the name under which a view is carried on. What is not among them begins anew: sessions and tasks are in the archive."""
 

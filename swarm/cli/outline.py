@@ -10,6 +10,7 @@ import msgspec
 from swarm.choice.complexity import Complexity
 from swarm.context.inputs import read_inputs
 from swarm.errors import UsageError
+from swarm.estimate.estimate import is_judged
 from swarm.globs import InputUnusable
 from swarm.messages import Arm
 from swarm.plan import Plan, allowed_arms, classified, explores
@@ -70,7 +71,7 @@ def _planned(task: Task, level: int, root: Path, plan: Plan) -> Planned:
         sources=sources,
         complexity=complexity,
         roles=roles,
-        judged=bool(task.accept or task.rubrics) or not any(check.required for check in task.gates),
+        judged=is_judged(task),
         arms={role: _allowed(plan, task, role) for role in roles} if plan.roster.models else {},
     )
 

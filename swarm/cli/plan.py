@@ -1,4 +1,4 @@
-"""`swarm plan FILE`: shows what a task file comes to, as text or as a diagram. Nothing is called and nothing is written."""
+"""`swarm plan FILE`: shows what a task file comes to, and will probably cost, as text or as a diagram. Nothing is called or written."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import msgspec
 
+from swarm.cli.foresight import Foreseen, Run, foresee, known_at
 from swarm.cli.given import overrides_of
 from swarm.cli.validate import read_named
 from swarm.connect import Roster
 from swarm.errors import UsageError
-from swarm.roster import NoModelHere, found_here
-from swarm.settings.load import load_settings
+from swarm.plan import is_capped, plan_of
+from swarm.roster import NoModelHere, found_here, settings_secrets
+from swarm.settings.load import Loaded, load_settings
 
 if TYPE_CHECKING:
     from swarm.cli.outline import Planned
@@ -32,27 +35,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from swarm.cli.outline import outline
-    from swarm.cli.plan_page import mermaid, page
-    from swarm.plan import Plan
+    from swarm.cli.plan_page import mermaid
 
     output: Output = args.output
     if args.mermaid and output.json:
         raise UsageError("--mermaid and --json exclude each other; name one of them")
     file, _ = read_named(args.file, overrides_of(args.set))
-    planned = outline(file, Path.cwd(), Plan(roster=_roster(output), day_nanos=0))
-    if output.json:
-        output.document("swarm.plan/1", _document(file, planned))
-        return 0
-    for line in mermaid(planned) if args.mermaid else page(file, planned):
-        output.line(line)
+    loaded = load_settings(Path.cwd(), environ=os.environ, flags={"log": args.log} if args.log else {})
+    foreseen = foresee(_run(file, loaded, output), anyio.run(known_at, loaded.settings.log))
+    if args.mermaid:
+        for line in mermaid(foreseen.planned):
+            output.line(line)
+    else:
+        show_foreseen(file, foreseen, output)
     return 0
 
 
-def _roster(output: Output) -> Roster:
+def show_foreseen(file: TaskFile, foreseen: Foreseen, output: Output, *, whole: bool = False) -> None:
+    """Write what is foreseen of a run; on a page the prompts only where the `whole` of it is wanted, as data always."""
+    from swarm.cli.estimate_page import document, page_of, prompts
+
+    if output.json:
+        output.document("swarm.plan/1", {**_document(file, foreseen.planned), "estimate": document(foreseen)})
+        return
+    for line in page_of(file, foreseen):
+        output.line(line)
+    for line in prompts(foreseen) if whole else ():
+        output.line(line)
+
+
+def _run(file: TaskFile, loaded: Loaded, output: Output) -> Run:
+    roster = _roster(loaded, output)
+    return Run(
+        file=file,
+        plan=plan_of(loaded, roster, confirmed=is_capped(file)),
+        root=Path.cwd(),
+        redact=settings_secrets(loaded.settings, os.environ).redact,
+        confirm_above=loaded.settings.budget.confirm_above_nanos,
+    )
+
+
+def _roster(loaded: Loaded, output: Output) -> Roster:
     """The models that would take part in a run from here; none where none is set up."""
     try:
-        return found_here(load_settings(Path.cwd(), environ=os.environ).settings, os.environ)
+        return found_here(loaded.settings, os.environ)
     except NoModelHere:
         output.note("no model is set up here, so none is named below; `swarm doctor` says how to get one")
         return Roster(models=(), providers=())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from swarm.cli.outline import Planned, Source
 from swarm.cli.output import counted
@@ -15,8 +15,13 @@ MOST_MODELS = 4
 _SHOWN = 60  # characters of a command or a text
 
 
-def page(file: TaskFile, planned: Sequence[Planned]) -> Iterator[str]:
-    """Yield the lines: levels with arrows, then task by task what it reads, does, is checked by and writes."""
+def page(
+    file: TaskFile, planned: Sequence[Planned], foreseen: Callable[[str], Iterable[tuple[str, str]]] = lambda _: ()
+) -> Iterator[str]:
+    """Yield the lines: levels with arrows, then task by task what it reads, does, is checked by and writes.
+
+    `foreseen` says more of a task, by its id.
+    """
     depth = max(one.level for one in planned)
     cap = f", capped at {_budget(file.budget)}" if file.budget else ""
     yield f"{file.name}: {counted(len(planned), 'task')} in {counted(depth, 'level')}{cap}"
@@ -26,7 +31,7 @@ def page(file: TaskFile, planned: Sequence[Planned]) -> Iterator[str]:
         yield ""
         title = f"  {one.task.title}" if one.task.title and one.task.title != one.task.id else ""
         yield f"{one.task.id}{title}"
-        yield from (f"  {name:<7} {said}" for name, said in _facts(one))
+        yield from (f"  {name:<7} {said}" for name, said in (*_facts(one), *foreseen(one.task.id)))
 
 
 def _arrowed(task: Task) -> str:

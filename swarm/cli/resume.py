@@ -16,6 +16,7 @@ from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from events.views.standing import standing
 from events.views.tasks import TasksView
+from swarm.cli.estimated import estimate_of
 from swarm.cli.names import find_session
 from swarm.cli.output import Output
 from swarm.cli.recorded import NothingRecorded, log_errors, require_log
@@ -33,6 +34,7 @@ from swarm.cli.running import (
 )
 from swarm.cycle import TAKEN_UP
 from swarm.owner import exists
+from swarm.plan import Plan, shared_caps
 from swarm.roster import is_other_log
 from swarm.session import Result, recorded_plan, resume_session
 from swarm.settings.load import Loaded, load_settings
@@ -40,7 +42,6 @@ from swarm.task import Task
 
 if TYPE_CHECKING:
     from swarm.dispatch import Faces
-    from swarm.plan import Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,6 +80,7 @@ async def _resume(args: argparse.Namespace) -> int:
                 return _nothing(output, state, f"{said}; there is nothing to resume")
             plan = await plan_of_today(args, log, state, loaded, output)
             secrets = secrets_of(loaded.settings)
+            estimate = await estimate_of(log, state.number)
 
             async def session(faces: Faces) -> Result:
                 return await resume_session(
@@ -92,7 +94,7 @@ async def _resume(args: argparse.Namespace) -> int:
                 )
 
             result, code = await carry_out(args, output, session)
-    tell(result, output, code, log=args.log)
+    tell(result, output, code, log=args.log, estimate=estimate)
     return code
 
 
@@ -126,7 +128,7 @@ async def plan_of_today(
     settings = loaded.settings
     plan = msgspec.structs.replace(
         await recorded_plan(log, state),
-        **msgspec.structs.asdict(settings.budget),  # caps of shared scopes are those of today, raised or lowered since
+        **shared_caps(settings.budget),  # caps of shared scopes are those of today, raised or lowered since
         time_zone=settings.time_zone,
         on_unknown=settings.on_unknown,
         tries=settings.calls.tries,

@@ -13,6 +13,7 @@ import anyio
 import msgspec
 
 from events.log import EventLog, open_log
+from events.types.session import Estimated
 from swarm.cli.given import STDIN, Given, only, overrides_of, read_given
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors
@@ -28,11 +29,12 @@ from swarm.cli.running import (
 )
 from swarm.errors import UsageError
 from swarm.plan import Plan, is_capped, plan_of
-from swarm.roster import is_other_log
+from swarm.roster import is_free, is_other_log
 from swarm.session import Result, run_file
 from swarm.settings.load import Loaded, load_settings
 
 if TYPE_CHECKING:
+    from swarm.cli.foresight import Run as ForeseeableRun
     from swarm.dispatch import Faces
     from swarm.task import Budget, TaskFile
 
@@ -67,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detach", action="store_true", help="run it in the background and say how to watch and to end it"
     )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be asked of whom and what it would cost; calls nothing"
+    )
     add_model_arguments(parser)
 
 
@@ -75,11 +80,53 @@ def run(args: argparse.Namespace) -> int:
 
     if args.local_model and not args.local:
         raise UsageError("--local-model goes with --local")
+    if args.dry_run and args.detach:
+        raise UsageError("--dry-run and --detach exclude each other; name one of them")
     if args.what == "-" and sys.stdin.isatty():
         args.output.note("reading from the terminal: a task file or what is to be done, then Ctrl-D")
     commands = [name for group in COMMANDS.values() for name in group]
     given = read_given(args.what, overrides=overrides_of(args.set), commands=commands)
-    return anyio.run(_detached if args.detach else _run, args, given)
+    carried_out = _dry_run if args.dry_run else _detached if args.detach else _run
+    return anyio.run(carried_out, args, given)
+
+
+async def _dry_run(args: argparse.Namespace, given: Given) -> int:
+    """Show what is foreseen of the run. Nothing is asked of a server, fetched, or written to the log."""
+    from swarm.cli.foresight import foresee, known_at
+    from swarm.cli.plan import show_foreseen
+
+    if args.endpoint and not args.model:
+        raise UsageError("--dry-run asks no server which models it has; name one with `--model NAME`")
+    prepared = await _prepared(args, given)
+    known = await known_at(prepared.loaded.settings.log)
+    show_foreseen(prepared.given.file, foresee(_foreseeable(prepared, args), known), args.output, whole=True)
+    return 0
+
+
+def _foreseeable(prepared: Prepared, args: argparse.Namespace) -> ForeseeableRun:
+    from swarm.cli.foresight import Run
+
+    return Run(
+        file=prepared.given.file,
+        plan=prepared.plan,
+        root=Path.cwd(),
+        redact=prepared.redact,
+        confirm_above=prepared.loaded.settings.budget.confirm_above_nanos,
+        yes=args.yes,
+    )
+
+
+async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> tuple[Prepared, Estimated | None]:
+    """Ask where the run would probably cost much, or pass a cap; who says yes to that is not asked about paid calls again."""
+    if is_free(prepared.plan.roster):
+        return prepared, None
+    from swarm.cli.foresight import weigh  # only what may cost something is estimated
+
+    weighed = await weigh(_foreseeable(prepared, args), log, args.output)
+    if weighed.confirmed:
+        plan = msgspec.structs.replace(prepared.plan, paid_confirmed=True)
+        prepared = msgspec.structs.replace(prepared, plan=plan)
+    return prepared, weighed.estimate
 
 
 async def _run(args: argparse.Namespace, given: Given) -> int:
@@ -88,6 +135,7 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
             await _require_trust(log, prepared, args)
+            prepared, estimate = await _weighed(log, prepared, args)
 
             async def session(faces: Faces) -> Result:
                 return await run_file(
@@ -101,10 +149,11 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
                     source=given.source,
                     type_=given.type,
                     say=output.note,
+                    estimate=estimate,
                 )
 
             result, code = await carry_out(args, output, session)
-    tell(result, output, code, log=args.log)
+    tell(result, output, code, log=args.log, estimate=estimate)
     return code
 
 
@@ -117,6 +166,7 @@ async def _detached(args: argparse.Namespace, given: Given) -> int:
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
             await _require_trust(log, prepared, args)
+            prepared, _ = await _weighed(log, prepared, args)
             paid = confirm_paid(prepared.plan, output)
             launched = await launch(log, args, stdin=given.piped, paid=paid)
     if isinstance(launched, int):

@@ -13,6 +13,8 @@ import anyio
 import msgspec
 
 from events.log import Entry, LogError, session_name, system_clock
+from events.types.session import Estimated
+from swarm.cli.estimated import beside, summary_document
 from swarm.cli.hints import to_type
 from swarm.cli.output import Declined, Output, counted
 from swarm.cli.progress import MODES, Progress, progress_of
@@ -111,13 +113,17 @@ async def _embedded(args: argparse.Namespace, output: Output) -> tuple[str, tupl
     model = await ensure_model(
         args.local_model,
         models_dir(),
-        yes=args.yes,
-        ask=output.confirm,
+        yes=args.yes and not args.dry_run,
+        ask=_fetch_nothing if args.dry_run else output.confirm,
         say=output.note,
         progress=progress_line(output),
     )
     row = embedded_model(model.name, model.path, context_tokens=model.context_tokens, may_judge=model.may_judge)
     return str(model.path), row
+
+
+def _fetch_nothing(question: str, *, remedy: str) -> bool:
+    raise UsageError("--dry-run fetches nothing, and that model is not here yet; get it first with `swarm local pull`")
 
 
 def tell_small(roster: Roster, output: Output) -> None:
@@ -211,10 +217,10 @@ def _confirmation(args: argparse.Namespace, output: Output, progress: Progress) 
     return confirm
 
 
-def tell(result: Result, output: Output, code: int, *, log: str | None) -> None:
+def tell(result: Result, output: Output, code: int, *, log: str | None, estimate: Estimated | None = None) -> None:
     """Write the result: texts on stdout, what they cost and how to go on on stderr."""
     if output.json:
-        output.document("swarm.run/1", _document(result, code))
+        output.document("swarm.run/1", _document(result, code, estimate))
     else:
         _texts(result, output)
     for task in result.tasks:
@@ -229,6 +235,8 @@ def tell(result: Result, output: Output, code: int, *, log: str | None) -> None:
         f"{result.session}: {accepted} of {len(result.tasks)} accepted, {result.tokens:,} tokens, "
         f"{dollars(result.cost_nanos)}{unsure}"
     )
+    if estimate and result.cost_nanos:
+        output.note(f"{result.session} {beside(estimate, result.cost_nanos)}")
     output.detail(f"head {result.head} (keep it for `swarm verify --head`)")
     if any(task.status == "open" or task.cause in TAKEN_UP for task in result.tasks):
         output.note(f"go on with: {to_type('resume', result.session, log=log)}")
@@ -248,7 +256,7 @@ def _texts(result: Result, output: Output) -> None:
         output.line(task.text or "")
 
 
-def _document(result: Result, code: int) -> dict[str, Any]:
+def _document(result: Result, code: int, estimate: Estimated | None) -> dict[str, Any]:
     return {
         "session": result.session,
         "exit_code": code,
@@ -256,6 +264,7 @@ def _document(result: Result, code: int) -> dict[str, Any]:
         "tokens": result.tokens,
         "total_nanos": result.cost_nanos,
         "total_usd": decimal_usd(result.cost_nanos),
+        "estimate": summary_document(estimate),
         "head": str(result.head),
         "tasks": [_task(task) for task in result.tasks],
     }

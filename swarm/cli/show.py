@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 from events.log import EventLog, system_clock
+from events.types.session import Estimated
 from events.types.task import StepRejected
 from events.views.attempts import Attempt
 from events.views.tasks import Place, StepState, TaskState
+from swarm.cli.estimated import estimate_of
 from swarm.cli.names import HELP, Name, NoSuchThing, find
 from swarm.cli.ps import Listed
 from swarm.cli.recorded import recorded, settings_of
@@ -56,7 +58,7 @@ async def _show(args: argparse.Namespace) -> None:
             await _print_task(log, name, tasks[name.task], story.attempts.of(name.task), args.output)
         else:
             listed = Listed(session, state_of(session, now=system_clock()), tuple(tasks.values()))
-            _print_session(listed, args.output)
+            _print_session(listed, await estimate_of(log, name.session), args.output)
 
 
 async def _print_text(log: EventLog, name: Name, tasks: dict[str, TaskState]) -> None:
@@ -97,13 +99,13 @@ def _was(status: str) -> str:
     return status if status == "failed" else f"was {status}"
 
 
-def _print_session(one: Listed, output: Output) -> None:
+def _print_session(one: Listed, estimate: Estimated | None, output: Output) -> None:
     from swarm.cli import show_document, show_page
 
     if output.json:
-        output.document("swarm.show/1", show_document.of_session(one))
+        output.document("swarm.show/1", show_document.of_session(one, estimate))
     else:
-        show_page.session_page(one, output, now=system_clock())
+        show_page.session_page(one, estimate, output, now=system_clock())
 
 
 async def _print_task(log: EventLog, name: Name, task: TaskState, attempts: list[Attempt], output: Output) -> None:

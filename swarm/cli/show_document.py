@@ -6,17 +6,24 @@ from typing import Any, cast
 
 import msgspec
 
+from events.types.session import Estimated
 from events.types.task import StepAccepted
 from events.views.attempts import Attempt, Call, Verdict
 from events.views.tasks import TaskState
+from swarm.cli.estimated import summary_document
 from swarm.cli.ps import Listed, session_document
 from swarm.cli.recorded import decimal_usd, utc_text
 
 
-def of_session(one: Listed) -> dict[str, Any]:
-    """A session: what `swarm ps --json` says of it, why it ended, and its tasks."""
-    tasks = [_summary(task) for task in one.tasks]
-    return {"what": "session", **session_document(one), "reason": one.session.reason, "tasks": tasks}
+def of_session(one: Listed, estimate: Estimated | None) -> dict[str, Any]:
+    """A session: what `swarm ps --json` says of it, why it ended, what it was expected to cost, and its tasks."""
+    return {
+        "what": "session",
+        **session_document(one),
+        "reason": one.session.reason,
+        "estimate": summary_document(estimate),
+        "tasks": [_summary(task) for task in one.tasks],
+    }
 
 
 def of_task(task: TaskState, attempts: list[Attempt], texts: dict[int, str | None]) -> dict[str, Any]:

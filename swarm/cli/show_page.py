@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from events.log import session_name
 from events.types.choice import ChoiceMade
+from events.types.session import Estimated
 from events.types.task import StepAccepted, StepRejected
 from events.views.attempts import Attempt, Call, Verdict
 from events.views.tasks import StepState, TaskState
+from swarm.cli.estimated import beside
 from swarm.cli.hints import to_type
 from swarm.cli.output import Cell, Output, counted
 from swarm.cli.ps import Listed
@@ -22,13 +24,15 @@ _FEEDBACK_LINES = 6
 _LONGEST_TITLE = 60
 
 
-def session_page(one: Listed, output: Output, *, now: int) -> None:
+def session_page(one: Listed, estimate: Estimated | None, output: Output, *, now: int) -> None:
     session = one.session
     name = session_name(session.number)
     output.line(f"{name}  {visible(session.title)}", "bold")
     output.line(f"  {one.state}" + (f": {visible(session.reason)}" if session.reason else ""), STYLES[one.state])
     owner = f" · owned by {visible(session.claim.owner)}" if session.claim else ""
     output.line(f"  {session.type} · {span(now - session.opened_at)} ago · {visible(session.directory)}{owner}")
+    if estimate is not None:
+        output.line(f"  {beside(estimate, sum(task.cost_nanos for task in one.tasks))}")
     output.line()
     if one.tasks:
         _tasks_table(one, output, now)

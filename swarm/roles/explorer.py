@@ -9,6 +9,7 @@ from swarm.journal import Attempt
 from swarm.prompts.build import PLAN_SCHEMA, explorer_brief, explorer_messages
 from swarm.roles.answers import Plan, PlanStep, one_line, read_object
 from swarm.roles.job import PLAN_TOKENS, Job
+from swarm.task import Task
 
 MOST_STEPS = 6
 
@@ -19,12 +20,16 @@ async def explore(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     async def brief() -> str:
         return explorer_brief(job.task, await job.world.material(job.task))
 
-    messages = explorer_messages(job.task, await attempt.capture("brief", brief))
-    answer = await call(Ask(messages=messages, output_tokens=PLAN_TOKENS, answer_schema=PLAN_SCHEMA), pick=job.pick)
+    answer = await call(plan_ask(job.task, await attempt.capture("brief", brief)), pick=job.pick)
     plan = read_object(answer.text, Plan)
     if plan is None or not any(step.instruction.strip() for step in plan.steps):
         return [Placed(AttemptAbandoned(role="explorer", reason="its answer was no plan"), 0, job.open.attempt)]
     return _planned(job, attempt, plan)
+
+
+def plan_ask(task: Task, brief: str) -> Ask:
+    """What is asked for a plan."""
+    return Ask(messages=explorer_messages(task, brief), output_tokens=PLAN_TOKENS, answer_schema=PLAN_SCHEMA)
 
 
 def _planned(job: Job, attempt: Attempt, plan: Plan) -> list[Placed]:

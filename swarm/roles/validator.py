@@ -98,20 +98,21 @@ async def _judge(job: Job, attempt: Attempt, call: Call, draft: str, checks: tup
 
     rubrics = tuple(rubric_names(job.task)) if _is_last(job) else ()
     messages = validator_messages(job.task, await attempt.capture("brief", brief))
-    answer = await call(_ask(messages, rubrics), pick=job.pick)
+    answer = await call(verdict_ask(messages, rubrics), pick=job.pick)
     verdict = _verdict(answer, rubrics)
     for _ in range(REPAIRS):
         if verdict is not None:
             break
         try:
-            answer = await call(_ask(repair_messages(messages, answer.text, rubrics), rubrics), pick=job.pick)
+            answer = await call(verdict_ask(repair_messages(messages, answer.text, rubrics), rubrics), pick=job.pick)
         except NoModelAvailable:
             break
         verdict = _verdict(answer, rubrics)
     return Judged(verdict, answer)
 
 
-def _ask(messages: tuple[Message, ...], rubrics: Sequence[str]) -> Ask:
+def verdict_ask(messages: tuple[Message, ...], rubrics: Sequence[str]) -> Ask:
+    """What is asked for a verdict, with a score for each of the rubrics."""
     return Ask(messages=messages, output_tokens=VERDICT_TOKENS, answer_schema=verdict_schema(rubrics))
 
 

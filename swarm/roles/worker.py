@@ -11,6 +11,7 @@ from swarm.journal import Attempt
 from swarm.prompts.build import worker_brief, worker_messages
 from swarm.roles.job import OUTPUT_TOKENS, Job, brief_of
 from swarm.roles.results import answer_schema, normal_form
+from swarm.task import Task
 
 
 async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
@@ -19,10 +20,8 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     async def brief() -> str:
         return worker_brief(job.task, await brief_of(job, attempt), await job.world.material(job.task))
 
-    messages = worker_messages(job.task, await attempt.capture("brief", brief))
     last = job.open.step == job.state.total
-    tokens = OUTPUT_TOKENS[job.state.complexity]
-    ask = Ask(messages=messages, output_tokens=tokens, answer_schema=answer_schema(job.task) if last else None)
+    ask = draft_ask(job.task, await attempt.capture("brief", brief), job.state.complexity, last=last)
     answer = await call(ask, pick=job.pick)
     text = normal_form(job.task, answer.text) if last else answer.text
     drafted = StepDrafted(
@@ -33,6 +32,15 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         finish=answer.finish,
     )
     return [Placed(drafted, job.open.step, job.open.attempt)]
+
+
+def draft_ask(task: Task, brief: str, complexity: str, *, last: bool) -> Ask:
+    """What is asked for a draft; only that of the last step has to have the form of the task's result."""
+    return Ask(
+        messages=worker_messages(task, brief),
+        output_tokens=OUTPUT_TOKENS[complexity],
+        answer_schema=answer_schema(task) if last else None,
+    )
 
 
 def _trimmed(text: str) -> str:

@@ -182,6 +182,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("budget", "project_tokens"): Key(_tokens),
     ("budget", "log_usd"): Key(_usd),
     ("budget", "log_tokens"): Key(_tokens),
+    ("budget", "confirm_above_usd"): Key(_usd, "0.10"),
     ("calls", "timeout_s"): Key(_seconds, 120),
     ("calls", "tries"): Key(_count(1, 20), 4),
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),

@@ -89,10 +89,11 @@ class Layers:
             raise ValueError(f"a {kind} cannot set this, {known.only_user}; put it in {self.user_file}")
         allowed = self.values.get(key)
         if key[0] == "budget" and allowed is not None and parsed > allowed:
-            scope, _, unit = key[1].partition("_")
+            scope, _, unit = key[1].rpartition("_")
+            what = "the amount from which on you are asked," if scope == "confirm_above" else f"the {scope}'s cap"
             before, after = (amount(each, "nanos" if unit == "usd" else unit) for each in (allowed, parsed))
             raise ValueError(
-                f"a {kind} can lower the {scope}'s cap of {before} but not raise it to {after}; raise it in {self.user_file}"
+                f"a {kind} can lower {what} of {before} but not raise it to {after}; raise it in {self.user_file}"
             )
 
 

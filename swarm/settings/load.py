@@ -42,6 +42,7 @@ class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
     project_tokens: int | None = None
     log_nanos: int | None = None
     log_tokens: int | None = None
+    confirm_above_nanos: int = 0  # a run whose estimate is above it is asked about
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,8 @@ from events.types.task import Overruled, StepAccepted, StepRejected, TaskHalted,
 from events.views.base import View, fold
 from events.views.claims import ClaimsView
 from events.views.cost import CostView
+from events.views.estimates import EstimatesView
+from events.views.history import HistoryView
 from events.views.money import Amount, MoneyView, ScopeState
 from events.views.requests import RequestsView
 from events.views.sessions import SessionsView
@@ -40,6 +42,8 @@ from events.views.trails import EVERYWHERE, HALF_LIFE_S, USE, Trail, TrailsView
 VIEWS: tuple[Callable[[], View], ...] = (
     ClaimsView,
     CostView,
+    EstimatesView,
+    HistoryView,
     MoneyView,
     RequestsView,
     SessionsView,

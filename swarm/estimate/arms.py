@@ -1,0 +1,88 @@
+"""Who would take a role's calls: the same choice as in the run, asked without drawing."""
+
+from __future__ import annotations
+
+import msgspec
+
+from events.types.choice import Candidate
+from events.views.trails import TrailsView
+from swarm.choice.choose import Question, choose, expected_acceptance
+from swarm.choice.judges import judges
+from swarm.messages import Arm
+from swarm.picks import EXPECTED_OUTPUT_TOKENS, context_of
+from swarm.plan import Plan, allowed_arms
+from swarm.task import Role, Task
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """An arm in the order in which it would be tried, with what the choice expects of it."""
+
+    arm: Arm
+    mean_percent: int  # expected share of accepted work
+    share_percent: int  # how likely it is drawn among those of its place
+
+
+class Arms:
+    """The arms of one role of a task. What was asked once is kept: a simulation asks often."""
+
+    def __init__(
+        self, plan: Plan, task: Task, role: Role, type_: str, trails: TrailsView, now: int, tokens: int
+    ) -> None:
+        self.arms, self.excluded = allowed_arms(plan, task, role)
+        self._by_name = {arm.name: arm for arm in self.arms}
+        self._trails = trails
+        self._question = Question(
+            role=role,
+            context=context_of(role, type_),
+            seed="",
+            now=now,
+            input_tokens=tokens,
+            output_tokens=EXPECTED_OUTPUT_TOKENS,
+        )
+        self._paid_judge = task.judge == "paid" or plan.judge == "paid"
+        self._known: dict[frozenset[str], tuple[Candidate, ...]] = {}
+        self._judges: dict[str, Arm | None] = {}
+
+    def candidates(self, without: frozenset[str]) -> tuple[Candidate, ...]:
+        """Those among which would be drawn, with their weights, once the drafts of some were rejected; none = nobody may."""
+        if without not in self._known:
+            question = msgspec.structs.replace(self._question, without=tuple(sorted(without)))
+            made = choose(question, self.arms, self._trails, self.excluded)
+            drawn = [each for each in made.candidates if each.weight] if made else []
+            self._known[without] = tuple(sorted(drawn, key=lambda each: (-each.weight, each.model)))
+        return self._known[without]
+
+    def arm(self, candidate: Candidate) -> Arm:
+        return self._by_name[f"{candidate.agent}@{candidate.model}"]
+
+    def ladder(self) -> tuple[Rung, ...]:
+        """All arms in the order in which they would be tried."""
+        rungs: list[Rung] = []
+        tried: frozenset[str] = frozenset()
+        while fresh := [each for each in self.candidates(tried) if self.arm(each).name not in tried]:
+            whole = sum(each.weight for each in fresh)
+            rungs += [
+                Rung(
+                    arm=self.arm(each),
+                    mean_percent=round(each.mean * 100),
+                    share_percent=round(each.weight / whole * 100),
+                )
+                for each in fresh
+            ]
+            tried |= {self.arm(each).name for each in fresh}
+        return tuple(rungs)
+
+    def bench(self, worker_model: str) -> tuple[Arm, ...]:
+        """Those who may judge a draft of that model, in the order in which they would be asked."""
+        found = judges(self.arms, worker_model, paid=self._paid_judge, excluded=self.excluded)
+        return tuple(each.arm for each in found)
+
+    def judge(self, worker_model: str) -> Arm | None:
+        """Who would judge a draft of that model; None = nobody."""
+        if worker_model not in self._judges:
+            self._judges[worker_model] = next(iter(self.bench(worker_model)), None)
+        return self._judges[worker_model]
+
+    def mean(self, arm: Arm) -> float:
+        """What share of its work the choice expects to be accepted."""
+        return expected_acceptance(arm, self._question.context, self._trails, self._question.now)[0]

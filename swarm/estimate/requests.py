@@ -1,0 +1,101 @@
+"""The first request of each role as it would be sent, with words in the place of what is known only in the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from swarm.calls import Ask
+from swarm.context.inputs import read_inputs
+from swarm.prompts.build import (
+    Material,
+    StepBrief,
+    explorer_brief,
+    rubric_names,
+    validator_brief,
+    validator_messages,
+    worker_brief,
+)
+from swarm.roles.explorer import plan_ask
+from swarm.roles.validator import verdict_ask
+from swarm.roles.worker import draft_ask
+from swarm.task import Role, Task, words_of
+from swarm.text.tokens import BYTES_A_TOKEN, likely_tokens, most_tokens
+
+APPROACH_TOKENS = 100  # of an explorer's approach and instruction: a paragraph each
+_WORD = "unknown "
+
+
+class First(msgspec.Struct, frozen=True, kw_only=True):
+    """The first call of a role."""
+
+    ask: Ask
+    most_input_tokens: int  # what the ledger reserves
+    likely_input_tokens: int  # about what a provider counts
+
+
+class Unknown(msgspec.Struct, frozen=True, kw_only=True):
+    """How large that will be which only the run can tell, in tokens; or with `words` what stands in its place on a screen."""
+
+    results: Mapping[str, int]  # of the tasks that it needs, by id
+    words: bool = False
+
+    def text(self, what: str, tokens: int) -> str:
+        """What stands for `what`: a text of that size, or a sentence."""
+        if self.words:
+            return f"[{what}: not known before the run{f', about {tokens:,} tokens' if tokens else ''}]"
+        size = tokens * BYTES_A_TOKEN
+        return (_WORD * (size // len(_WORD) + 1))[:size]
+
+
+def first_requests(
+    task: Task,
+    complexity: str,
+    roles: Sequence[Role],
+    unknown: Unknown,
+    *,
+    root: Path,
+    redact: Callable[[str], str],
+) -> dict[Role, First]:
+    """Return the first request of each of the roles, built as the roles build it. Raises UsageError for its inputs.
+
+    Of a worker behind an explorer it is that of the plan's only step; of a judge it holds an empty draft, whose tokens
+    come on top.
+    """
+    task = msgspec.json.decode(redact(msgspec.json.encode(task).decode()), type=Task)
+    material = _material(task, unknown, root, redact)
+    explored = "explorer" in roles
+    approach = unknown.text("the explorer's approach", APPROACH_TOKENS) if explored else ""
+    step = StepBrief(number=1, total=1, title=task.title, instruction="", approach=approach)
+    rubrics = tuple(rubric_names(task))
+    draft = unknown.text("the draft", 0) if unknown.words else ""
+    asks: Mapping[Role, Callable[[], Ask]] = {
+        "explorer": lambda: plan_ask(task, explorer_brief(task, material)),
+        "worker": lambda: draft_ask(task, worker_brief(task, step, material), complexity, last=True),
+        "validator": lambda: verdict_ask(validator_messages(task, validator_brief(task, step, draft, ())), rubrics),
+    }
+    return {role: _first(asks[role]()) for role in roles}
+
+
+def _first(ask: Ask) -> First:
+    return First(
+        ask=ask,
+        most_input_tokens=most_tokens(ask.messages, ask.answer_schema),
+        likely_input_tokens=likely_tokens(ask.messages, ask.answer_schema),
+    )
+
+
+def _material(task: Task, unknown: Unknown, root: Path, redact: Callable[[str], str]) -> list[Material]:
+    """What the task is given to read: as `Surroundings.material` does it, with a stand-in for each result."""
+    results = {
+        need: unknown.text(f"the result of {need}", tokens)
+        for need, tokens in unknown.results.items()
+        if need in task.needs
+    }
+    read = partial(read_inputs, task.inputs, root, redact, results, sought=words_of(task))
+    used = {source.from_task for source in task.inputs}
+    given = [Material(f"Result of {need}", text) for need, text in results.items() if need not in used]
+    return [*given, *(Material(each.name, each.text) for each in (read() if task.inputs else ()))]
