@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -79,7 +79,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
 
 
-def shared_caps(budget: BudgetSettings) -> dict[str, int | None]:
+def shared_caps(budget: BudgetSettings) -> dict[str, Any]:
     """The caps of scopes that no session has to itself, by the fields of a plan."""
     caps = msgspec.structs.asdict(budget)
     del caps["confirm_above_nanos"]  # no cap: it asks, and refuses nothing

@@ -8,10 +8,11 @@ from pathlib import Path
 import msgspec
 
 from events.log import EventLog, open_log, system_clock
+from events.scopes import SHARED
 from events.types.session import Estimated
 from events.views.estimates import EstimatesView
 from events.views.experience import Experience, experience
-from events.views.money import SHARED, MoneyView
+from events.views.money import MoneyView
 from events.views.standing import Standing, standing
 from events.views.trails import TrailsView
 from swarm.cli.estimated import span_of
