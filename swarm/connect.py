@@ -24,6 +24,9 @@ from swarm.settings.providers import PRESETS, is_local
 EMBEDDED = "embedded"
 """The provider of the model that runs as a child of this process."""
 
+ENDPOINT = "endpoint"
+"""The provider of a server that the command line names."""
+
 SCRIPTED = "scripted"
 """The provider of models that answer from the roster's script."""
 
@@ -211,7 +214,7 @@ async def endpoint(
     from swarm.models.transport import open_transport
 
     base_url = server_address(url).geturl()
-    provider = ProviderConfig(name="endpoint", base_url=base_url, key_env=_key_for(base_url, environ))
+    provider = ProviderConfig(name=ENDPOINT, base_url=base_url, key_env=_key_for(base_url, environ))
     if model is None:
         async with open_transport(transport, environ=environ) as pool:
             key = environ.get(provider.key_env) if provider.key_env else None

@@ -9,7 +9,7 @@ import msgspec
 
 from events.scopes import LOG, month_of, project_scope, role_scope
 from swarm.choice.complexity import Complexity, classify
-from swarm.connect import Roster
+from swarm.connect import ENDPOINT, Roster
 from swarm.errors import SwarmError
 from swarm.messages import Arm
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
@@ -174,9 +174,14 @@ def allowed_arms(plan: Plan, task: Task, role: Role) -> tuple[list[Arm], dict[st
         elif config.models and arm.model not in config.models:
             excluded[arm.model] = "the task names other models for this role"
         elif arm.price is None:
-            excluded[arm.model] = (
-                f'its price is unknown and a money cap holds; add `price = "IN/OUT"` to [models."{arm.model}"]'
-            )
+            excluded[arm.model] = f"its price is unknown and a money cap holds; {_price_line(plan, arm.model)}"
         elif role == "validator" and not arm.may_judge:
             excluded[arm.model] = "it is too small to judge"
     return arms, excluded
+
+
+def _price_line(plan: Plan, name: str) -> str:
+    """What to add, so that a price is known: to the settings, or to the command line that named the server."""
+    if any(model.name == name and model.provider == ENDPOINT for model in plan.roster.models):
+        return "add `--price IN/OUT`, in US dollars per million tokens"
+    return f'add `price = "IN/OUT"` to [models."{name}"]'

@@ -6,17 +6,21 @@ import json
 from datetime import date, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from swarm.cli.checkup.setup import prices_finding
+from swarm.connect import Roster, endpoint
 from swarm.messages import FREE, Price
+from swarm.plan import Plan, allowed_arms
 from swarm.settings import pricetable
 from swarm.settings.load import ModelConfig, ProviderConfig, load_settings
 from swarm.settings.pricetable import OLD_AFTER_DAYS, date_of, known_price, old_prices, table_date
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import PRESETS, PRICES_OF
+from swarm.task import Task
 
 TABLE = json.loads(Path(pricetable.__file__).with_name("prices.json").read_text())
 ROWS = [
@@ -69,13 +73,34 @@ def test_a_model_without_a_price_is_priced_by_the_server_that_bills_it(tmp_path:
         '[providers.mine]\nbase_url = "https://api.openai.com.example.com/v1"\n'
     )
     environ = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
-    models = load_settings(tmp_path, environ=environ).settings.models
+    loaded = load_settings(tmp_path, environ=environ)
+    models = loaded.settings.models
     dated = models["dated"].price
     assert dated is not None
     assert (dated.input_nanos, dated.output_nanos, dated.cached_nanos) == (5 * 10**9, 30 * 10**9, 5 * 10**8)
     assert dated.rates_at(272_001).input_nanos == 10 * 10**9
+    origin = loaded.origins["models", "dated", "price"]
+    assert (origin.kind, origin.place) == ("price table", f"{TABLE['source']}@{TABLE['date']}")
+    assert msgspec.structs.replace(parse_price(origin.value), row=dated.row) == dated
     assert models["own"].price == parse_price("1/2")
+    assert ("models", "elsewhere", "price") not in loaded.origins
     assert models["unheard-of"].price is models["elsewhere"].price is None, "unknown is not free"
+
+
+async def test_a_server_that_the_command_line_names_is_priced_by_its_address_or_asks_for_its_price() -> None:
+    async def named(model: str, price: str | None = None) -> Plan:
+        config, server = await endpoint(
+            "https://api.openai.com/v1", model=model, price=price, environ={}, transport="aiohttp"
+        )
+        return Plan(roster=Roster(models=(config,), providers=(server,)), day_nanos=1, session_tokens=1)
+
+    task = Task(id="t", prompt="p")
+    priced = await named("gpt-5.5")
+    assert priced.roster.models[0].price == known_price("https://api.openai.com/v1", "gpt-5.5")
+    assert allowed_arms(priced, task, "worker")[1] == {}
+    assert (await named("gpt-5.5", "1/2")).roster.models[0].price == parse_price("1/2")
+    excluded = allowed_arms(await named("unheard-of"), task, "worker")[1]
+    assert "its price is unknown and a money cap holds; add `--price IN/OUT`" in excluded["unheard-of"]
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

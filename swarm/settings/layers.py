@@ -15,7 +15,9 @@ from swarm.settings.providers import PRESETS, PRICES_OF
 from swarm.settings.tomlfile import KeyPath, TomlFile, dotted, read_toml
 from swarm.units import kind_of, shortened
 
-OriginKind = Literal["default", "preset", "user file", "project file", "task file", "environment", "flag"]
+OriginKind = Literal[
+    "default", "preset", "price table", "user file", "project file", "task file", "environment", "flag"
+]
 MOST_OF_A_NAME = 100
 _FROM_A_REPOSITORY = ("project file", "task file")
 

@@ -20,7 +20,8 @@ from swarm.errors import UsageError
 from swarm.messages import FREE, TIERS, Price, Tier
 from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
-from swarm.settings.pricetable import known_price
+from swarm.settings.pricetable import known_row
+from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import is_local, preset_values
 from swarm.settings.tomlfile import KeyPath, read_toml
 
@@ -227,10 +228,24 @@ def _models(layers: Layers, providers: Mapping[str, ProviderConfig]) -> dict[str
         if any(key[:2] in (("models", name), ("providers", table.get("provider"))) for key in layers.refused):
             continue
         try:
-            found[name] = _model(name, table, providers)
+            found[name] = _model(name, _priced(name, table, providers, layers), providers)
         except ValueError as error:
             layers.problems.append(f"{layers.place_of('models', name)}: model '{name}' {error}")
     return found
+
+
+def _priced(
+    name: str, table: dict[str, Any], providers: Mapping[str, ProviderConfig], layers: Layers
+) -> dict[str, Any]:
+    """The model with the price that the table of prices has for it, where settings say nothing of its price."""
+    provider = providers.get(table.get("provider", ""))
+    if provider is None or "model" not in table or "price" in table or table.get("tier") in ("local", "free"):
+        return table
+    known = known_row(provider.base_url, table["model"])
+    if known is None:
+        return table
+    layers.origins["models", name, "price"] = Origin("price table", known.table, known.written)
+    return {**table, "price": parse_price(known.written, source=known.table, name=known.row)}
 
 
 def _model(name: str, table: dict[str, Any], providers: Mapping[str, ProviderConfig]) -> ModelConfig:
@@ -247,8 +262,6 @@ def _model(name: str, table: dict[str, Any], providers: Mapping[str, ProviderCon
     price: Price | None = table.get("price")
     if price is None and (local or table.get("tier") in ("local", "free")):
         price = FREE
-    elif price is None:
-        price = known_price(providers[wanted].base_url, table["model"])
     tier: Tier = table.get("tier") or _tier(price, local=local)
     if tier == "free" and price and not price.is_free:
         raise ValueError('is of the tier free and has a price; write price = "free" or another tier')

@@ -11,7 +11,7 @@ from swarm.messages import Price
 from swarm.settings.pricetext import parse_price
 from swarm.settings.tomlfile import read_toml
 
-EXAMPLE = '[models."openai/gpt-5.5"] and below it price = "5/30/0.5"'
+EXAMPLE = '[models."openai/gpt-6-luna"] and below it price = "0.20/1/0.02"'
 
 
 def read_price_file(path: Path) -> dict[str, Price]:

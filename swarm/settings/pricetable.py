@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -39,8 +40,16 @@ def _table() -> _Table:
     return msgspec.json.decode(Path(__file__).with_name("prices.json").read_bytes(), type=_Table)
 
 
-def known_price(base_url: str, model: str) -> Price | None:
-    """The price of a model at the server that bills it; None where the table does not have it.
+class Known(NamedTuple):
+    """A row of the table."""
+
+    table: str  # its name and date
+    row: str  # provider/model
+    written: str  # as `parse_price` reads it
+
+
+def known_row(base_url: str, model: str) -> Known | None:
+    """The row of a model at the server that bills it; None where the table does not have it.
 
     The address decides, not the name that settings give to a provider: others serve the same models at other prices.
     """
@@ -49,8 +58,14 @@ def known_price(base_url: str, model: str) -> Price | None:
         if any(base_url == address or base_url.startswith(f"{address}/") for address in has.addresses):
             for row in (name, _SNAPSHOT.sub("-DATE", name)):
                 if row in has.models:
-                    return parse_price(has.models[row], source=f"{table.source}@{table.date}", name=f"{provider}/{row}")
+                    return Known(f"{table.source}@{table.date}", f"{provider}/{row}", has.models[row])
     return None
+
+
+def known_price(base_url: str, model: str) -> Price | None:
+    """The price of a model by the table."""
+    known = known_row(base_url, model)
+    return parse_price(known.written, source=known.table, name=known.row) if known else None
 
 
 def table_date() -> date:

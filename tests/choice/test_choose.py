@@ -13,7 +13,7 @@ from events.testing.builders import MORNING
 from events.types.choice import ChoiceMade
 from events.views.trails import EVERYWHERE, Trail, TrailsView
 from swarm.choice.choose import PRIOR, Question, choose, decided_again, expected_acceptance, probability
-from swarm.messages import FREE, TIERS, Arm, Price, Tier
+from swarm.messages import FREE, TIERS, Arm, Price, Step, Tier
 
 CONTEXT = "worker/writing"
 
@@ -163,3 +163,11 @@ def test_between_equals_the_cheaper_one_is_drawn_more_often() -> None:
     assert weights["x"] > weights["y"] > 0
     costs = {each.model: each.cost_nanos for each in choice.candidates}
     assert costs == {"x": 150_000, "y": 3_500_000}
+
+
+@pytest.mark.parametrize(("above", "cost"), [(1_000, 7 + 1_000 + 500 * 2), (999, 7 + 1_000 * 3 + 500 * 4)])
+def test_what_a_call_would_cost_is_weighed_at_the_step_of_its_input(above: int, cost: int) -> None:
+    step = Step(above_tokens=above, input_nanos=3 * 10**6, output_nanos=4 * 10**6)
+    price = Price(row="p", input_nanos=10**6, output_nanos=2 * 10**6, request_nanos=7, steps=(step,))
+    choice = choose(question(), [Arm(agent="maker", model="m", tier="paid", price=price)], trails(), {})
+    assert [candidate.cost_nanos for candidate in made(choice).candidates] == [cost]

@@ -182,6 +182,16 @@ def test_a_call_costs_the_sum_of_its_classes_rounded_up_once(price: Price, usage
     assert exact <= cost < exact + 1
 
 
+def test_a_step_holds_for_what_is_longer_than_it_and_is_reserved_from_there_on() -> None:
+    dearer = Step(above_tokens=100, input_nanos=2 * MILLION, output_nanos=6 * MILLION)
+    price = Price(row="row", input_nanos=MILLION, output_nanos=3 * MILLION, request_nanos=5, steps=(dearer,))
+    assert (most_nanos(price, 100, 10), most_nanos(price, 101, 10)) == (5 + 100 + 30, 5 + 202 + 60)
+    assert (affordable_output(price, 100, 135), affordable_output(price, 101, 267)) == (10, 10)
+    cheaper = Price(row="row", input_nanos=9 * MILLION, output_nanos=9 * MILLION, steps=(dearer,))
+    assert most_nanos(cheaper, 101, 10) == 100 * 9 + 10 * 9, "a shorter input would be the dearer one"
+    assert cost_nanos(cheaper, Usage(input_tokens=101, output_tokens=10)) == 202 + 60
+
+
 def a_need(*caps: Cap, price: Price = FREE, least: int = 10) -> Need:
     return Need(scopes=SCOPES, caps=caps, price=price, input_tokens=100, output_tokens=20, least_output_tokens=least)
 

@@ -129,3 +129,9 @@ def test_what_keeps_its_amount_is_named_with_its_row_and_how_often() -> None:
     call = make.reserved(model="gone", price="settings:1/2")
     view = after([placed(call, 1), placed(call, 2)], {"a": Price(row="new", input_nanos=1, output_nanos=1)})
     assert view.kept == {Kept("gone", "settings:1/2"): 2}
+
+
+def test_a_call_whose_usage_was_not_told_costs_the_most_that_it_could_at_the_other_price() -> None:
+    silent = make.settled(1, basis="reservation", input_tokens=100, output_tokens=50, cost_nanos=7)
+    price = Price(row="new", input_nanos=10**6, cached_nanos=3 * 10**6, output_nanos=2 * 10**6)
+    assert repriced(silent, price) == 100 * 3 + 50 * 2
