@@ -56,7 +56,8 @@ def show_foreseen(file: TaskFile, foreseen: Foreseen, output: Output, *, whole: 
     from swarm.cli.estimate_page import document, page_of, prompts
 
     if output.json:
-        output.document("swarm.plan/1", {**_document(file, foreseen.planned), "estimate": document(foreseen)})
+        made = {"estimate": document(foreseen), "no_estimate": foreseen.why_not}
+        output.document("swarm.plan/1", {**_document(file, foreseen.planned), **made})
         return
     for line in page_of(file, foreseen):
         output.line(line)
