@@ -8,8 +8,12 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from events.bus import follow
+from events.log import open_log
+from events.types.session import SessionClosed
 from swarm.cli.main import main
 from tests.acceptance.processes import environment
 from tests.provider import Provider, provider_thread
@@ -46,6 +50,15 @@ def folder(used: Path, tmp_path: Path) -> Path:
 
 def sessions(folder: Path) -> int:
     return len(json.loads(swarm("ps", "--all", "--json", home=folder, cwd=folder).stdout)["sessions"])
+
+
+async def closed(path: Path, session: int) -> None:
+    """Wait until a session's owner has let it go."""
+    async with open_log(path, read_only=True) as log:
+        with anyio.fail_after(20):
+            async for entries in follow(log, after=0):
+                if any(entry.session == session and isinstance(entry.event, SessionClosed) for entry in entries):
+                    return
 
 
 def posts(served: Provider) -> int:
@@ -134,6 +147,20 @@ def test_a_person_who_says_yes_to_the_cost_is_not_asked_again_about_paid_calls(f
         screen.press("y\n")
         assert screen.end() == 0
     assert screen.text.count("[y/N]") == 1
+
+
+def test_who_says_yes_to_the_cost_of_a_run_in_the_background_is_not_asked_again_there(
+    folder: Path, served: Provider
+) -> None:
+    words = ("run", "many.yaml", "--detach", "--endpoint", served.url, *DEAR)
+    with terminal(*words, cwd=folder, env=environment(folder, {"SWARM_BUDGET_DAY_USD": "9"})) as screen:
+        screen.wait_for("Start it? [y/N]")
+        screen.press("y\n")
+        assert screen.end() == 0
+    anyio.run(closed, folder / LOG, 2)
+    document = json.loads(swarm("show", "s2", "--json", home=folder, cwd=folder).stdout)
+    assert (document["state"], document["exit_code"]) == ("finished", 0)
+    assert document["estimate"]["p90_nanos"] > 100_000_000
 
 
 def test_a_person_who_says_no_starts_nothing(folder: Path, served: Provider) -> None:
