@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 
 from events.log import EventLog, open_log, system_clock
+from events.scopes import SHARED
 from events.views.estimates import EstimatesView
 from events.views.experience import Experience, experience
-from events.views.money import SHARED, MoneyView
+from events.views.money import MoneyView
 from events.views.standing import Standing, standing
 from events.views.trails import TrailsView
 from swarm.cli.estimated import Weighed, span_of
@@ -21,7 +22,6 @@ from swarm.errors import SwarmError, UsageError
 from swarm.estimate.estimate import Basis, Estimate, answers_of, estimate, shown_requests
 from swarm.estimate.requests import First
 from swarm.estimate.ruling import Misfit, Ruling, misfits, rule
-from swarm.money.caps import Cap
 from swarm.plan import Plan
 from swarm.prepare import Prepared, prepare
 from swarm.task import Role, TaskFile
@@ -102,12 +102,8 @@ def judge(
     """Estimate what is prepared and rule on it. Raises UsageError for inputs that cannot be read."""
     basis = _basis(run, plan, known)
     made = estimate(prepared, basis)
-    caps = (
-        Cap(scope="day", nanos=plan.day_nanos),
-        Cap(scope="run", tokens=plan.session_tokens, nanos=plan.session_nanos),
-    )
     tasks = [each.task for each in prepared]
-    found = misfits(made, tasks, caps, known.money, now=basis.now, zone=plan.time_zone)
+    found = misfits(made, tasks, plan, known.money, project=run.root.name, now=basis.now)
     return made, found, rule(made, found, confirm_above=run.confirm_above, yes=run.yes)
 
 

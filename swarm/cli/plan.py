@@ -72,7 +72,7 @@ def _run(file: TaskFile, loaded: Loaded, output: Output) -> Run:
         plan=plan_of(loaded, roster, confirmed=is_capped(file)),
         root=Path.cwd(),
         redact=settings_secrets(loaded.settings, os.environ).redact,
-        confirm_above=loaded.settings.budget.confirm_above_nanos,
+        confirm_above=loaded.settings.confirm_above_nanos,
     )
 
 

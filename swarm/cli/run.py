@@ -110,7 +110,7 @@ def _foreseeable(prepared: Prepared, args: argparse.Namespace) -> ForeseeableRun
         plan=prepared.plan,
         root=Path.cwd(),
         redact=prepared.redact,
-        confirm_above=prepared.loaded.settings.budget.confirm_above_nanos,
+        confirm_above=prepared.loaded.settings.confirm_above_nanos,
         yes=args.yes,
     )
 

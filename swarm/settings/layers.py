@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from swarm.errors import UsageError, dollars
+from swarm.errors import UsageError, amount
 from swarm.settings.keys import KEYS, Key, Source, kind_of, pattern_of
 from swarm.settings.providers import PRESETS, PRICES_OF
 from swarm.settings.tomlfile import KeyPath, TomlFile, dotted, read_toml
@@ -18,11 +18,7 @@ from swarm.units import shortened
 OriginKind = Literal["default", "preset", "user file", "project file", "task file", "environment", "flag"]
 MOST_OF_A_NAME = 100
 _FROM_A_REPOSITORY = ("project file", "task file")
-_ONLY_LOWER: Mapping[KeyPath, str] = {
-    ("budget", "day_usd"): "the day's cap",
-    ("budget", "confirm_above_usd"): "the amount from which on you are asked,",
-}
-"""What a repository can make stricter and never looser."""
+_CONFIRM_ABOVE = ("confirm_above_usd",)
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -92,10 +88,17 @@ class Layers:
     def _refuse_what_is_the_users(self, key: KeyPath, known: Key, parsed: Any, kind: OriginKind) -> None:
         if known.only_user:
             raise ValueError(f"a {kind} cannot set this, {known.only_user}; put it in {self.user_file}")
-        if key in _ONLY_LOWER and parsed > (allowed := self.values[key]):
+        allowed = self.values.get(key)
+        if key == _CONFIRM_ABOVE and allowed is not None and parsed > allowed:
             raise ValueError(
-                f"a {kind} can lower {_ONLY_LOWER[key]} of {dollars(allowed)} but not raise it to {dollars(parsed)}; "
+                f"a {kind} can have you asked above less than {amount(allowed, 'nanos')} but not above {amount(parsed, 'nanos')}; "
                 f"raise it in {self.user_file}"
+            )
+        if key[0] == "budget" and allowed is not None and parsed > allowed:
+            scope, _, unit = key[1].partition("_")
+            before, after = (amount(each, "nanos" if unit == "usd" else unit) for each in (allowed, parsed))
+            raise ValueError(
+                f"a {kind} can lower the {scope}'s cap of {before} but not raise it to {after}; raise it in {self.user_file}"
             )
 
 

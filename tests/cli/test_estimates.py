@@ -225,9 +225,9 @@ def test_a_project_can_have_its_runs_asked_about_earlier_and_never_later(
 ) -> None:
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.chdir(folder)
-    (folder / "swarm.toml").write_text("[budget]\nconfirm_above_usd = 0.01\n")
+    (folder / "swarm.toml").write_text("confirm_above_usd = 0.01\n")
     assert main(["config", "show"]) == 0
     assert "0.01" in capsys.readouterr().out
-    (folder / "swarm.toml").write_text("[budget]\nconfirm_above_usd = 5\n")
+    (folder / "swarm.toml").write_text("confirm_above_usd = 5\n")
     assert main(["config", "show"]) == 2
-    assert "a project file can lower the amount from which on you are asked" in capsys.readouterr().err
+    assert "a project file can have you asked above less than $0.10 but not above $5.00" in capsys.readouterr().err
