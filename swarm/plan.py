@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -15,7 +15,7 @@ from swarm.messages import Arm
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.prompts.build import AGENTS
 from swarm.roles.job import OUTPUT_TOKENS
-from swarm.settings.load import BudgetSettings, Loaded
+from swarm.settings.load import Loaded
 from swarm.task import Budget, Role, RoleConfig, Task, TaskFile
 from swarm.text.tokens import BYTES_A_TOKEN
 
@@ -79,19 +79,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
 
 
-def shared_caps(budget: BudgetSettings) -> dict[str, Any]:
-    """The caps of scopes that no session has to itself, by the fields of a plan."""
-    caps = msgspec.structs.asdict(budget)
-    del caps["confirm_above_nanos"]  # no cap: it asks, and refuses nothing
-    return caps
-
-
 def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool) -> Plan:
     """The rules of a new session from the settings. Paid calls are confirmed by a person, or by a cap that a person set."""
     settings = loaded.settings
     return Plan(
         roster=roster,
-        **shared_caps(settings.budget),
+        **msgspec.structs.asdict(settings.budget),
         time_zone=settings.time_zone,
         on_unknown=settings.on_unknown,
         judge=settings.judge,
@@ -100,7 +93,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool) -> Plan:
         or any(
             origin.kind != "default" and key[-1].endswith("_usd")
             for key, origin in loaded.origins.items()
-            if key[0] == "budget" and key[1] != "confirm_above_usd"
+            if key[0] == "budget"
         ),
     )
 

@@ -61,8 +61,8 @@ class EstimatesView(msgspec.Struct):
 
     def _end(self, entry: Entry) -> None:
         run = self._runs.pop(entry.session, None)
-        if run is None:
-            return
+        if run is None or not (run.spent_nanos or run.estimate.p90_nanos):
+            return  # that a run costs nothing is not hard to foresee
         month = datetime.fromtimestamp(entry.at // 1_000_000, UTC).strftime("%Y-%m")
         held = (self.guesses if run.estimate.guess else self.months).setdefault(month, Held())
         estimate, spent = run.estimate, run.spent_nanos

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from events.log import EventLog
 from events.types.session import Estimated, SessionOpened
 from swarm.cli.recorded import decimal_usd
 from swarm.errors import dollars
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """A run that is to start: what is recorded of its estimate, and whether a person said yes to its cost just now."""
+
+    estimate: Estimated | None = None
+    confirmed: bool = False
 
 
 async def estimate_of(log: EventLog, session: int) -> Estimated | None:

@@ -9,13 +9,12 @@ import msgspec
 
 from events.log import EventLog, open_log, system_clock
 from events.scopes import SHARED
-from events.types.session import Estimated
 from events.views.estimates import EstimatesView
 from events.views.experience import Experience, experience
 from events.views.money import MoneyView
 from events.views.standing import Standing, standing
 from events.views.trails import TrailsView
-from swarm.cli.estimated import span_of
+from swarm.cli.estimated import Weighed, span_of
 from swarm.cli.outline import Planned, outline
 from swarm.cli.output import Declined, Output
 from swarm.cli.recorded import NothingRecorded, log_errors, require_log
@@ -23,7 +22,6 @@ from swarm.errors import SwarmError, UsageError
 from swarm.estimate.estimate import Basis, Estimate, answers_of, estimate, shown_requests
 from swarm.estimate.requests import First
 from swarm.estimate.ruling import Misfit, Ruling, misfits, rule
-from swarm.money.caps import Cap
 from swarm.plan import Plan
 from swarm.prepare import Prepared, prepare
 from swarm.task import Role, TaskFile
@@ -104,12 +102,8 @@ def judge(
     """Estimate what is prepared and rule on it. Raises UsageError for inputs that cannot be read."""
     basis = _basis(run, plan, known)
     made = estimate(prepared, basis)
-    caps = (
-        Cap(scope="day", nanos=plan.day_nanos),
-        Cap(scope="run", tokens=plan.session_tokens, nanos=plan.session_nanos),
-    )
     tasks = [each.task for each in prepared]
-    found = misfits(made, tasks, caps, known.money, now=basis.now, zone=plan.time_zone)
+    found = misfits(made, tasks, plan, known.money, project=run.root.name, now=basis.now)
     return made, found, rule(made, found, confirm_above=run.confirm_above, yes=run.yes)
 
 
@@ -124,20 +118,19 @@ def _basis(run: Run, plan: Plan, known: Known) -> Basis:
     )
 
 
-class Weighed(msgspec.Struct, frozen=True):
-    """A run that is to start: what is recorded of its estimate, and whether a person said yes to its cost just now."""
-
-    estimate: Estimated | None = None
-    confirmed: bool = False
-
-
 async def weigh(run: Run, log: EventLog, output: Output) -> Weighed:
     """Estimate a run, and ask where it would cost much or pass a cap.
 
-    Raises ConfirmationNeeded (CapTooLow) where nobody can be asked, Declined where a person says no, UsageError.
+    Raises ConfirmationNeeded (CapTooLow) where nobody can be asked, Declined where a person says no, UsageError for what
+    no run could begin with.
     """
     prepared, plan = prepare(run.file, run.root, run.redact, run.plan)
-    made, _, ruling = judge(run, prepared, plan, await known_in(log))
+    known = await known_in(log)
+    try:
+        made, _, ruling = judge(run, prepared, plan, known)
+    except UsageError as error:  # of a single item: its task says so, the others are done
+        output.note(f"no estimate of this run: {error}")
+        return Weighed()
     summary = made.summary
     if ruling.exit_code:
         if not output.can_ask:

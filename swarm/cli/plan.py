@@ -56,7 +56,8 @@ def show_foreseen(file: TaskFile, foreseen: Foreseen, output: Output, *, whole: 
     from swarm.cli.estimate_page import document, page_of, prompts
 
     if output.json:
-        output.document("swarm.plan/1", {**_document(file, foreseen.planned), "estimate": document(foreseen)})
+        made = {"estimate": document(foreseen), "no_estimate": foreseen.why_not}
+        output.document("swarm.plan/1", {**_document(file, foreseen.planned), **made})
         return
     for line in page_of(file, foreseen):
         output.line(line)
@@ -71,7 +72,7 @@ def _run(file: TaskFile, loaded: Loaded, output: Output) -> Run:
         plan=plan_of(loaded, roster, confirmed=is_capped(file)),
         root=Path.cwd(),
         redact=settings_secrets(loaded.settings, os.environ).redact,
-        confirm_above=loaded.settings.budget.confirm_above_nanos,
+        confirm_above=loaded.settings.confirm_above_nanos,
     )
 
 

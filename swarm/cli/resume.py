@@ -34,7 +34,7 @@ from swarm.cli.running import (
 )
 from swarm.cycle import TAKEN_UP
 from swarm.owner import exists
-from swarm.plan import Plan, shared_caps
+from swarm.plan import Plan
 from swarm.roster import is_other_log
 from swarm.session import Result, recorded_plan, resume_session
 from swarm.settings.load import Loaded, load_settings
@@ -128,7 +128,7 @@ async def plan_of_today(
     settings = loaded.settings
     plan = msgspec.structs.replace(
         await recorded_plan(log, state),
-        **shared_caps(settings.budget),  # caps of shared scopes are those of today, raised or lowered since
+        **msgspec.structs.asdict(settings.budget),  # caps of shared scopes are those of today, raised or lowered since
         time_zone=settings.time_zone,
         on_unknown=settings.on_unknown,
         tries=settings.calls.tries,

@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from events.log import EventLog, open_log
-from events.types.session import Estimated
+from swarm.cli.estimated import Weighed
 from swarm.cli.given import STDIN, Given, only, overrides_of, read_given
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors
@@ -111,22 +111,18 @@ def _foreseeable(prepared: Prepared, args: argparse.Namespace) -> ForeseeableRun
         plan=prepared.plan,
         root=Path.cwd(),
         redact=prepared.redact,
-        confirm_above=prepared.loaded.settings.budget.confirm_above_nanos,
+        confirm_above=prepared.loaded.settings.confirm_above_nanos,
         yes=args.yes,
     )
 
 
-async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> tuple[Prepared, Estimated | None]:
-    """Ask where the run would probably cost much, or pass a cap; who says yes to that is not asked about paid calls again."""
+async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> Weighed:
+    """Ask where the run would probably cost much, or pass a cap."""
     if is_free(prepared.plan.roster):
-        return prepared, None
+        return Weighed()
     from swarm.cli.foresight import weigh  # only what may cost something is estimated
 
-    weighed = await weigh(_foreseeable(prepared, args), log, args.output)
-    if weighed.confirmed:
-        plan = msgspec.structs.replace(prepared.plan, paid_confirmed=True)
-        prepared = msgspec.structs.replace(prepared, plan=plan)
-    return prepared, weighed.estimate
+    return await weigh(_foreseeable(prepared, args), log, args.output)
 
 
 async def _run(args: argparse.Namespace, given: Given) -> int:
@@ -135,13 +131,16 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
             await _require_trust(log, prepared, args)
-            prepared, estimate = await _weighed(log, prepared, args)
+            weighed = await _weighed(log, prepared, args)
+            plan = prepared.plan
+            if weighed.confirmed:  # who says yes to the cost is not asked about paid calls again
+                plan = msgspec.structs.replace(plan, paid_confirmed=True)
 
             async def session(faces: Faces) -> Result:
                 return await run_file(
                     log,
                     prepared.given.file,
-                    prepared.plan,
+                    plan,
                     root=Path.cwd(),
                     environ=os.environ,
                     faces=faces,
@@ -149,11 +148,11 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
                     source=given.source,
                     type_=given.type,
                     say=output.note,
-                    estimate=estimate,
+                    estimate=weighed.estimate,
                 )
 
             result, code = await carry_out(args, output, session)
-    tell(result, output, code, log=args.log, estimate=estimate)
+    tell(result, output, code, log=args.log, estimate=weighed.estimate)
     return code
 
 
@@ -166,8 +165,8 @@ async def _detached(args: argparse.Namespace, given: Given) -> int:
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
             await _require_trust(log, prepared, args)
-            prepared, _ = await _weighed(log, prepared, args)
-            paid = confirm_paid(prepared.plan, output)
+            weighed = await _weighed(log, prepared, args)
+            paid = weighed.confirmed or confirm_paid(prepared.plan, output)
             launched = await launch(log, args, stdin=given.piped, paid=paid)
     if isinstance(launched, int):
         return launched

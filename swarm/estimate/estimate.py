@@ -1,4 +1,4 @@
-"""The estimate of a run: each task done on paper some hundred times, and the sum of them over the run.
+"""The estimate of a run: each task done on paper many times, and the sum of them over the run.
 
 Percentiles of the run are those of the sums: run by run on paper, one of each task, as many as it has items. Money is whole
 nano-dollars, each call rounded up as it would be.
@@ -28,8 +28,8 @@ from swarm.plan import EXPECTED_ITEMS, Plan, explores
 from swarm.prepare import Prepared, prepare_task
 from swarm.task import ROLES, Role, Task
 
-MOST_RUNS, LEAST_RUNS = 400, 100  # on paper; fewer for a file of many tasks
-_RUNS_OF_ALL = 40_000
+MOST_RUNS, LEAST_RUNS = 400, 50  # on paper; fewer for a file of many tasks
+_RUNS_OF_ALL = 20_000
 _SEED = "estimate"
 
 
@@ -227,18 +227,20 @@ def _representative(prepared: Prepared, basis: Basis) -> tuple[Prepared, int, li
         return prepared, 1, []
     if task.each.from_task is not None:
         why = f"its items come from {task.each.from_task} and are not known: {EXPECTED_ITEMS} are taken"
-        known = tuple(source for source in task.inputs if not any("{{" in path for path in source.files))
-        return (
-            msgspec.structs.replace(prepared, task=msgspec.structs.replace(task, inputs=known)),
-            EXPECTED_ITEMS,
-            [why],
-        )
+        return _without_lookups(prepared), EXPECTED_ITEMS, [why]
     items = items_of(task.each, {}, basis.root, task=task.id)
     try:
         first = prepare_task(item_tasks(task, items[:1])[0], basis.root, basis.redact, basis.plan)
     except (IndexError, UsageError):
-        return prepared, len(items), []  # no item, or one that the run will say something about
+        return _without_lookups(prepared), len(items), []  # no item, or one that the run will say something about
     return first, len(items), [f"each item is taken for one like the first of {len(items):,}"] if items[1:] else []
+
+
+def _without_lookups(prepared: Prepared) -> Prepared:
+    """The task without the files that are named only when its items are known."""
+    task = prepared.task
+    known = tuple(source for source in task.inputs if not any("{{" in path for path in source.files))
+    return msgspec.structs.replace(prepared, task=msgspec.structs.replace(task, inputs=known))
 
 
 def _answer_tokens(prepared: Prepared) -> int:

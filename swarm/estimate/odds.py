@@ -12,7 +12,6 @@ import msgspec
 
 from events.views.history import Doer, Done, HistoryView
 from swarm.roles.job import OUTPUT_TOKENS, PLAN_TOKENS, VERDICT_TOKENS
-from swarm.task import Role
 
 LEAST_SAMPLES = 10
 """A group with fewer samples says nothing by itself: below it P90 is the largest one or two that were seen."""
@@ -68,6 +67,7 @@ class Odds:
 
     def __init__(self, history: HistoryView) -> None:
         self._history = history
+        self._grouped: dict[Doer, tuple[tuple[str, Done], ...]] = {}
 
     def sizes(self, doer: Doer, level: str) -> Sizes:
         """Sizes of the doer's answers to a task of that level."""
@@ -97,15 +97,16 @@ class Odds:
                 return Sizes(_spread(totals), sum(totals.values()), of)
         return Sizes(tuple(range(1, most + 1)), 0, "its level", guess=True)
 
-    def _groups(self, doer: Doer) -> Sequence[tuple[str, Done]]:
+    def _groups(self, doer: Doer) -> tuple[tuple[str, Done], ...]:
         """The groups that the doer is in, the narrowest first, in words and summed."""
-        role: Role | str = doer.role
-        return (
-            (f"{role} on {doer.model} for {doer.type}", self._sum(doer)),
-            (f"{role} on {doer.model}", self._sum(msgspec.structs.replace(doer, type=""))),
-            (f"{role} for {doer.type}", self._sum(msgspec.structs.replace(doer, model=""))),
-            (f"{role}", self._sum(Doer(doer.role, "", ""))),
-        )
+        if doer not in self._grouped:
+            self._grouped[doer] = (
+                (f"{doer.role} on {doer.model} for {doer.type}", self._sum(doer)),
+                (f"{doer.role} on {doer.model}", self._sum(msgspec.structs.replace(doer, type=""))),
+                (f"{doer.role} for {doer.type}", self._sum(msgspec.structs.replace(doer, model=""))),
+                (doer.role, self._sum(Doer(doer.role, "", ""))),
+            )
+        return self._grouped[doer]
 
     def _sum(self, wanted: Doer) -> Done:
         """What all doers did who are `wanted`, where an empty field is any."""

@@ -7,11 +7,13 @@ from typing import Literal
 
 import msgspec
 
-from events.views.money import MoneyView
+from events.scopes import LOG, SHARED, month_of, project_scope
+from events.views.money import MoneyView, ScopeState
 from swarm.errors import ConfirmationNeeded, amount, dollars
 from swarm.estimate.estimate import Estimate, Reserve
-from swarm.money.caps import Cap, day_scope
-from swarm.task import Budget, Task
+from swarm.money.caps import Cap
+from swarm.plan import Plan
+from swarm.task import Task
 
 Unit = Literal["tokens", "nanos"]
 
@@ -27,7 +29,7 @@ class CapTooLow(ConfirmationNeeded):
 class Misfit(msgspec.Struct, frozen=True, kw_only=True):
     """A cap that the estimate does not fit: P90, and what its last call reserves above its cost, is more than what is left."""
 
-    scope: str  # "today", "this run", or a task
+    scope: str  # in words: "today", "this run", "task build"
     unit: Unit
     p90: int
     needed: int
@@ -76,7 +78,7 @@ def rule(estimate: Estimate, misfits: Sequence[Misfit], *, confirm_above: int, y
         return Ruling(warning=f"a guess, for want of such work in this log: {cost}; {why}")
     if yes:
         return Ruling(warning=f"{cost}; {why}")
-    other = "raise the cap" if code == 3 else "raise `budget.confirm_above_usd` in your settings"
+    other = "raise the cap" if code == 3 else "raise `confirm_above_usd` in your settings"
     return Ruling(
         exit_code=code,
         question=f"{cost[0].upper()}{cost[1:]}; {why}. Start it?",
@@ -90,33 +92,47 @@ def _named(misfits: Sequence[Misfit]) -> str:
 
 
 def misfits(
-    estimate: Estimate, tasks: Sequence[Task], caps: Sequence[Cap], money: MoneyView, *, now: int, zone: str
+    estimate: Estimate, tasks: Sequence[Task], plan: Plan, money: MoneyView, *, project: str, now: int
 ) -> list[Misfit]:
-    """The caps that the estimate does not fit, the widest first. `caps` are those of the day and of the run, in this order."""
-    day, run = caps
-    state = money.scopes.get(day_scope(now, zone))
-    used = state.spent.nanos + state.reserved.nanos if state else 0
-    most = Reserve(
+    """The caps that the estimate does not fit, each once, the widest first. `money` is what is taken of them by now.
+
+    A cap of a role is left to the ledger.
+    """
+    whole = Reserve(
         max(each.reserve.tokens for each in estimate.tasks), max(each.reserve.nanos for each in estimate.tasks)
     )
-    found = [
-        *_above("today", estimate.nanos.p90, estimate.tokens.p90, most, day, used),
-        *_above("this run", estimate.nanos.p90, estimate.tokens.p90, most, run, 0),
-    ]
     by_id = {task.id: task for task in tasks}
-    for one in estimate.tasks:
-        budget = by_id[one.task].budget or Budget()
-        cap = Cap(scope=one.task, tokens=budget.tokens, nanos=budget.usd_nanos)
-        found += _above(f"task {one.task}", one.each_nanos.p90, one.each_tokens.p90, one.reserve, cap, 0)
+    found: list[Misfit] = []
+    for number, one in enumerate(estimate.tasks):
+        *above, mine = _scopes(plan, by_id[one.task], project, now)
+        for cap, name in above if number == 0 else ():
+            found += _above(name, estimate.nanos.p90, estimate.tokens.p90, whole, cap, money)
+        found += _above(mine[1], one.each_nanos.p90, one.each_tokens.p90, one.reserve, mine[0], money)
     return found
 
 
-def _above(scope: str, nanos: int, tokens: int, reserve: Reserve, cap: Cap, used: int) -> Iterator[Misfit]:
-    limits: tuple[tuple[Unit, int, int, int | None], ...] = (
-        ("nanos", nanos, nanos + reserve.nanos if nanos else 0, cap.nanos),
-        ("tokens", tokens, tokens + reserve.tokens, cap.tokens),
+def _scopes(plan: Plan, task: Task, project: str, now: int) -> list[tuple[Cap, str]]:
+    """The caps above a task of a session to come, with the name of each for people; that of the task itself last."""
+    day, own, mine = plan.scopes(SHARED, task, now)
+    names = {
+        LOG: "this log",
+        month_of(day): "this month",
+        day: "today",
+        project_scope(project): f"project {project}",
+        own: "this run",
+    }
+    caps = {cap.scope: cap for cap in plan.caps(SHARED, project, task, "worker", now)}
+    above = [(caps[scope], name) for scope, name in names.items() if scope in caps]
+    return [*above, (caps.get(mine, Cap(scope=mine)), f"task {task.id}")]
+
+
+def _above(scope: str, nanos: int, tokens: int, reserve: Reserve, cap: Cap, money: MoneyView) -> Iterator[Misfit]:
+    state = money.scopes.get(cap.scope) or ScopeState()
+    limits: tuple[tuple[Unit, int, int, int | None, int], ...] = (
+        ("nanos", nanos, reserve.nanos, cap.nanos, state.spent.nanos + state.reserved.nanos),
+        ("tokens", tokens, reserve.tokens, cap.tokens, state.spent.tokens + state.reserved.tokens),
     )
-    for unit, p90, needed, most in limits:
-        taken = used if unit == "nanos" else 0
-        if most is not None and needed > most - taken:
-            yield Misfit(scope=scope, unit=unit, p90=p90, needed=needed, left=most - taken, cap=most)
+    for unit, p90, more, most, used in limits:
+        needed = p90 + more if p90 else 0
+        if most is not None and needed > most - used:
+            yield Misfit(scope=scope, unit=unit, p90=p90, needed=needed, left=most - used, cap=most)

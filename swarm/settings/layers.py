@@ -20,6 +20,7 @@ OriginKind = Literal[
 ]
 MOST_OF_A_NAME = 100
 _FROM_A_REPOSITORY = ("project file", "task file")
+_CONFIRM_ABOVE = ("confirm_above_usd",)
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -90,12 +91,16 @@ class Layers:
         if known.only_user:
             raise ValueError(f"a {kind} cannot set this, {known.only_user}; put it in {self.user_file}")
         allowed = self.values.get(key)
+        if key == _CONFIRM_ABOVE and allowed is not None and parsed > allowed:
+            raise ValueError(
+                f"a {kind} can have you asked above less than {amount(allowed, 'nanos')} but not above {amount(parsed, 'nanos')}; "
+                f"raise it in {self.user_file}"
+            )
         if key[0] == "budget" and allowed is not None and parsed > allowed:
-            scope, _, unit = key[1].rpartition("_")
-            what = "the amount from which on you are asked," if scope == "confirm_above" else f"the {scope}'s cap"
+            scope, _, unit = key[1].partition("_")
             before, after = (amount(each, "nanos" if unit == "usd" else unit) for each in (allowed, parsed))
             raise ValueError(
-                f"a {kind} can lower {what} of {before} but not raise it to {after}; raise it in {self.user_file}"
+                f"a {kind} can lower the {scope}'s cap of {before} but not raise it to {after}; raise it in {self.user_file}"
             )
 
 

@@ -43,7 +43,6 @@ class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
     project_tokens: int | None = None
     log_nanos: int | None = None
     log_tokens: int | None = None
-    confirm_above_nanos: int = 0  # a run whose estimate is above it is asked about
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     on_unknown: Literal["repeat", "ask", "fail"]
     judge: Literal["free", "paid"]
     transport: Literal["aiohttp", "httpx"]
+    confirm_above_nanos: int  # a run whose estimate is above it is asked about
     budget: BudgetSettings
     calls: CallSettings
     models: dict[str, ModelConfig]
@@ -198,6 +198,7 @@ def _build(layers: Layers) -> Settings:
         on_unknown=value["on_unknown",],
         judge=value["judge",],
         transport=value["transport",],
+        confirm_above_nanos=value["confirm_above_usd",],
         budget=BudgetSettings(**_budget(value)),
         calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
         models=_models(layers, providers),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.scopes import month_of
 from events.views.money import Amount, MoneyView, ScopeState
 from swarm.errors import ConfirmationNeeded
 from swarm.estimate.estimate import Band, Estimate
 from swarm.estimate.ruling import CapTooLow, Misfit, misfits, rule
-from swarm.money.caps import Cap, day_scope
+from swarm.money.caps import day_scope
 from swarm.taskfile.read import parse_task_file
 from tests.estimate.works import NOW, basis, estimated, knowing
 from tests.running import DEAR, model
 
+DAY = day_scope(NOW, "UTC")
 CENT = 10_000_000
 ANSWERS = {("worker", "dear", "writing"): [15] * 20, ("validator", "dear", "writing"): [7] * 20}
 SHORT = Misfit(scope="this run", unit="nanos", p90=3 * CENT, needed=4 * CENT, left=CENT, cap=CENT)
@@ -74,13 +77,12 @@ def test_the_question_names_the_cap_with_what_is_left_and_what_would_be_taken() 
     )
 
 
-def found(root: Path, text: str, *, spent: int = 0, **caps: Any) -> list[tuple[str, str]]:
+def found(root: Path, text: str, *, spent: Mapping[str, int] | None = None, **caps: Any) -> list[tuple[str, str]]:
     known = basis(root, model("dear", "paid", price=DEAR), history=knowing(ANSWERS, dear=(10**6, 0)))
-    money = MoneyView(scopes={day_scope(NOW, "UTC"): ScopeState(spent=Amount(0, spent))})
+    plan = msgspec.structs.replace(known.plan, **{"day_nanos": 10**9, **caps})
+    money = MoneyView(scopes={name: ScopeState(spent=Amount(0, nanos)) for name, nanos in (spent or {}).items()})
     tasks = parse_task_file(text, root / "t.yaml").tasks
-    day = Cap(scope="day", nanos=caps.pop("day", 10**9))
-    run = msgspec.structs.replace(Cap(scope="run"), **caps)
-    short = misfits(estimated(text, known), tasks, (day, run), money, now=NOW, zone="UTC")
+    short = misfits(estimated(text, known), tasks, plan, money, project="song", now=NOW)
     return [(each.scope, each.unit) for each in short]
 
 
@@ -91,10 +93,15 @@ def test_each_cap_that_is_short_is_named_and_the_others_are_not(tmp_path: Path) 
     assert found(tmp_path, FILE % "$1") == []
     assert found(tmp_path, FILE % "$0.0001") == [("task b", "nanos")]
     assert found(tmp_path, FILE % "0.1k") == [("task b", "tokens")]
-    assert found(tmp_path, FILE % "$1", nanos=100_000) == [("this run", "nanos")]
-    assert found(tmp_path, FILE % "$1", tokens=500) == [("this run", "tokens")]
-    assert found(tmp_path, FILE % "$1", day=100_000) == [("today", "nanos")]
-    assert found(tmp_path, FILE % "$1", spent=10**9 - 1) == [("today", "nanos")]
+    assert found(tmp_path, FILE % "$1", session_nanos=100_000) == [("this run", "nanos")]
+    assert found(tmp_path, FILE % "$1", session_tokens=500) == [("this run", "tokens")]
+    assert found(tmp_path, FILE % "$1", day_nanos=100_000) == [("today", "nanos")]
+    assert found(tmp_path, FILE % "$1", spent={DAY: 10**9 - 1}) == [("today", "nanos")]
+    assert found(tmp_path, FILE % "$1", spent={month_of(DAY): 10**9}, month_nanos=10**9) == [("this month", "nanos")]
+    in_project = {"project:song": 10**9}
+    assert found(tmp_path, FILE % "$1", spent=in_project, project_nanos=10**9) == [("project song", "nanos")]
+    assert found(tmp_path, FILE % "$1", spent={"project:other": 10**9}, project_nanos=10**9) == []
+    assert found(tmp_path, FILE % "$1", log_tokens=500) == [("this log", "tokens")]
 
 
 def test_a_cap_has_to_have_room_for_what_the_last_call_reserves(tmp_path: Path) -> None:
@@ -102,5 +109,5 @@ def test_a_cap_has_to_have_room_for_what_the_last_call_reserves(tmp_path: Path) 
     made = estimated("prompt: Sing.", known)
     reserve = made.tasks[0].reserve.nanos
     assert reserve > made.nanos.p90
-    assert found(tmp_path, "prompt: Sing.", nanos=made.nanos.p90 + reserve) == []
-    assert found(tmp_path, "prompt: Sing.", nanos=made.nanos.p90 + reserve - 1) == [("this run", "nanos")]
+    assert found(tmp_path, "prompt: Sing.", session_nanos=made.nanos.p90 + reserve) == []
+    assert found(tmp_path, "prompt: Sing.", session_nanos=made.nanos.p90 + reserve - 1) == [("this run", "nanos")]
