@@ -19,6 +19,11 @@ def cost_nanos(price: Price, usage: Usage) -> int:
     return -(-millionths // MILLION)
 
 
+def repriced(usage: Usage, price: Price) -> int:
+    """What recorded usage costs at another price row. It rests on the usage alone, so doing it twice is doing it once."""
+    return cost_nanos(price, usage)
+
+
 def most_nanos(price: Price, input_tokens: int, output_tokens: int) -> int:
     """The most that a call can cost: all input at its dearest class."""
     dearest = max(price.input_nanos, price.cached_nanos or 0, price.cache_write_nanos or 0)
