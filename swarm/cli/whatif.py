@@ -17,7 +17,7 @@ from swarm.messages import TIERS
 from swarm.units import parse_usd, shortened
 from swarm.whatif.answer import Answer, Outcome, Question, answer
 from swarm.whatif.estimate import LEAST_SAMPLE
-from swarm.whatif.policies import Policy, described, parse_policy
+from swarm.whatif.policies import Policy, described, parse_policy, require_model
 from swarm.whatif.prices import read_price_file
 from swarm.whatif.read import Sessions, read_rows, read_sessions
 
@@ -52,6 +52,8 @@ async def _ask(args: argparse.Namespace, question: Question) -> int:
         with log_errors():
             sessions = await read_sessions(log, session)
             price_of = await read_rows(log, sessions.finished)
+    drawn = (each.choice for one in sessions.finished for way in one.choices.values() for each in way)
+    require_model(question.policy, drawn)
     found = answer(sessions.finished, question, price_of)
     if output.json:
         output.document("swarm.whatif/1", _document(sessions, question, found))

@@ -72,7 +72,7 @@ def student(freedom: float) -> float:
 def beta_quantile(probability: float, a: float, b: float) -> float:
     """Below what share a Beta(a, b) lies with that probability; found by halving."""
     low, high = 0.0, 1.0
-    for _ in range(60):
+    for _ in range(40):
         middle = (low + high) / 2
         if beta_below(middle, a, b) < probability:
             low = middle
@@ -101,7 +101,7 @@ def beta_below(x: float, a: float, b: float) -> float:
 
 def _terms(a: float, b: float) -> int:
     """So many terms of the fraction are enough: it needs of the order of the root of the greater parameter."""
-    return 40 + 4 * math.isqrt(math.ceil(max(a, b)))
+    return 20 + 3 * math.isqrt(math.ceil(max(a, b)))
 
 
 def _jackknife(groups: Sequence[Sum]) -> tuple[float, list[float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 import msgspec
@@ -60,8 +60,9 @@ def _best(candidates: Sequence[Candidate], value: str) -> Weights:
     return _first(candidates, lambda each: -each.mean)
 
 
-def _only(candidates: Sequence[Candidate], value: str) -> Weights:
-    return {arm_of(each): 1.0 for each in candidates if each.model == value}
+def _prefer(candidates: Sequence[Candidate], value: str) -> Weights:
+    wanted = {arm_of(each): 1.0 for each in candidates if each.model == value}
+    return wanted or _weights(candidates) or _roulette(candidates, "")
 
 
 _KNOWN: Mapping[str, tuple[str, str, Callable[[Sequence[Candidate], str], Weights]]] = {
@@ -70,7 +71,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Sequence[Candidate], str], Weight
     "uniform": ("", "every allowed arm alike, whatever its tier", _uniform),
     "cheapest": ("", "the arm with the least expected cost", _cheapest),
     "best": ("", "the arm with the highest expected acceptance", _best),
-    "only": ("MODEL", "always this model", _only),
+    "prefer": ("MODEL", "this model wherever it may be drawn, else as recorded", _prefer),
 }
 """By name: the value that it takes, what it does, and its weights."""
 
@@ -96,6 +97,18 @@ def parse_policy(text: str) -> Policy:
     if value and form in ("NUMBER", "SHARE"):
         _require_number(text, value, most=1.0 if form == "SHARE" else _MOST)
     return Policy(name, value)
+
+
+def require_model(policy: Policy, choices: Iterable[ChoiceMade]) -> None:
+    """Raises UsageError where the policy names a model that no choice knows: it would change nothing."""
+    if _form_of(policy.name) != "MODEL":
+        return
+    known: set[str] = set()
+    for choice in choices:
+        known |= {each.model for each in (*choice.candidates, *choice.excluded)}
+    if policy.value not in known:
+        listed = ", ".join(sorted(known)) or "none"
+        raise UsageError(f"--policy {policy}: no choice of these sessions had such a model; known are {listed}")
 
 
 def target(policy: Policy, choice: ChoiceMade, tiers: Collection[str]) -> Weights:
@@ -141,8 +154,13 @@ def _unseen(choice: ChoiceMade, model: str, tier: str) -> Candidate:
     return Candidate(agent=choice.agent, model=model, tier=tier, mean=PRIOR[tier], weight=0.0)
 
 
+def _form_of(name: str) -> str:
+    """The value that a policy takes: NUMBER, SHARE, MODEL or none."""
+    return _KNOWN[name][0] if name in _KNOWN else ""
+
+
 def _form(name: str) -> str:
-    form = _KNOWN[name][0]
+    form = _form_of(name)
     return f"{name}={form}" if form == "MODEL" else f"{name}[={form}]" if form else name
 
 

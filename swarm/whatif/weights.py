@@ -73,10 +73,10 @@ def weigh(session: SessionRecord, policy: Policy, tiers: frozenset[str], *, join
         if reached:
             for step in ways[task]:
                 _look(step, tiers, reached, weighed)
-        if tiers and ratios[task] * reached:
-            for call in session.calls.values():
-                if call.task == task and call.role == "validator":
-                    _look_at_judge(session, call, tiers, ratios[task] * reached, weighed)
+    if tiers:
+        for call in session.calls.values():
+            if call.role == "validator" and weighed.weights.get(call.task):
+                _look_at_judge(session, call, tiers, weighed)
     return weighed
 
 
@@ -95,19 +95,20 @@ def _way(choices: Sequence[Drawn], policy: Policy, tiers: frozenset[str]) -> lis
 def _look(step: _Step, tiers: frozenset[str], reached: float, weighed: Weighed) -> None:
     """Note what was drawn, what the policy had drawn, and what could not be."""
     weighed.drawn.add(step.arm)
+    if step.wanted == step.recorded:
+        return
     likely = step.before * reached
     if not step.wanted and tiers:
         _add(weighed.impossible, f"an arm of {' or '.join(sorted(tiers))}", likely)
-    elif step.wanted != step.recorded and step.arm not in step.recorded:
+    elif step.arm not in step.recorded:
         _add(weighed.impossible, f"{step.arm} with the probability of its draw", likely)
     for arm, probability in step.wanted.items():
         _add(weighed.expected if arm in step.recorded else weighed.impossible, arm, likely * probability)
 
 
-def _look_at_judge(
-    session: SessionRecord, call: CallRecord, tiers: frozenset[str], ratio: float, weighed: Weighed
-) -> None:
+def _look_at_judge(session: SessionRecord, call: CallRecord, tiers: frozenset[str], weighed: Weighed) -> None:
     """A judge is taken by a rule: the first of those allowed. Another set of tiers may have another one."""
+    ratio = weighed.weights[call.task]
     if call.tier not in tiers:
         _add(weighed.impossible, f"another judge than {call.arm}", ratio)
         return

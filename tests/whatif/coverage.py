@@ -11,7 +11,7 @@ import msgspec
 from events.types.choice import Candidate
 from swarm.whatif.answer import Question, answer
 from swarm.whatif.policies import parse_policy
-from tests.whatif.worlds import Model, Policy, Truth, World, best, cheapest, simulated, truth_of, uniform
+from tests.whatif.worlds import Model, Policy, Truth, World, best, by_weight, cheapest, simulated, truth_of, uniform
 
 RATE = 0.95
 MISLED = 1e-4  # the chance that a suite whose intervals hold at their rate is held to be wrong, for each count
@@ -29,6 +29,11 @@ def lopsided(candidates: Sequence[Candidate]) -> Sequence[float]:
     return [weight / sum(weights) for weight in weights]
 
 
+def prefer_c(candidates: Sequence[Candidate]) -> Sequence[float]:
+    hits = [float(each.model == "c") for each in candidates]
+    return hits if any(hits) else by_weight(candidates)
+
+
 MODELS = (
     Model(name="a", chances=(0.9, 0.3), nanos=(0, 0)),
     Model(name="b", chances=(0.8, 0.6), nanos=(1_000, 3_000)),
@@ -37,10 +42,10 @@ MODELS = (
 LEANING, LOPSIDED = World(models=MODELS, behaviour=leaning), World(models=MODELS, behaviour=lopsided)
 
 CASES: Mapping[str, tuple[World, str, Policy, int]] = {
-    "every arm alike": (LEANING, "uniform", uniform, 100),
-    "the best arm": (LEANING, "best", best, 220),
-    "the cheapest arm": (LOPSIDED, "cheapest", cheapest, 100),
-    "every arm alike where one is rare": (LOPSIDED, "uniform", uniform, 220),
+    "the dear arm while it may be drawn": (LEANING, "prefer=c", prefer_c, 140),
+    "the best arm": (LEANING, "best", best, 140),
+    "the cheapest arm": (LOPSIDED, "cheapest", cheapest, 70),
+    "every arm alike where one is rare": (LOPSIDED, "uniform", uniform, 100),
 }
 """By what is asked: the world, the policy as it is named and as a simulation does it, and the tasks of a log."""
 
@@ -91,7 +96,8 @@ def least_held(number: int, rate: float = RATE) -> int:
     """So few of `number` intervals hold the truth with a chance of MISLED at the most, where each does at the rate."""
     below = 0.0
     for held in range(number + 1):
-        below += math.comb(number, held) * rate**held * (1 - rate) ** (number - held)
+        ways = math.lgamma(number + 1) - math.lgamma(held + 1) - math.lgamma(number - held + 1)
+        below += math.exp(ways + held * math.log(rate) + (number - held) * math.log1p(-rate))
         if below > MISLED:
             return held
     return number

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import msgspec
 
-from events.log import Entry
+from events.log import Entry, EventLog
 from events.testing.builders import (
     accepted,
     chosen,
     closed,
+    new,
     opened,
     planned,
     rejected,
@@ -23,6 +24,7 @@ from events.testing.builders import (
 )
 from events.types.any import AnyEvent
 from events.types.choice import Candidate
+from events.types.session import SessionOpened
 from events.types.task import TaskFailed
 from swarm.choice.choose import STAYED
 from swarm.whatif.record import RecordView, SessionRecord
@@ -185,3 +187,13 @@ def _attempts(
             return
         yield entry(rejected(), attempt)
     yield entry(TaskFailed(reason="3 drafts were rejected", cause="rejected"), ATTEMPTS)
+
+
+async def write(log: EventLog, entries: Iterable[Entry]) -> None:
+    """Append the entries to a log that is empty, where they get the positions that they have."""
+    for entry in entries:
+        topic = "sessions" if isinstance(entry.event, SessionOpened) else "s1"
+        one = new(
+            entry.event, session=entry.session, task=entry.task, step=entry.step, attempt=entry.attempt, topic=topic
+        )
+        assert (await log.append([one])).positions == (entry.position,)
