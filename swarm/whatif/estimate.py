@@ -43,7 +43,9 @@ def amount(groups: Sequence[Sum], sample: float) -> Interval:
     error = _error(left_out)
     if not error:
         return Interval(value, value, value)
-    skewness = sum(each**3 for each in left_out) / sum(each**2 for each in left_out) ** 1.5
+    largest = max(map(abs, left_out))  # what is divided by it keeps its squares above 0
+    scaled = [each / largest for each in left_out]
+    skewness = sum(each**3 for each in scaled) / sum(each**2 for each in scaled) ** 1.5
     quantile = student(sample - 1)
     low = value - error * _unskewed(quantile, skewness)
     high = value - error * _unskewed(-quantile, skewness)

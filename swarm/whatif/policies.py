@@ -105,7 +105,7 @@ def require_model(policy: Policy, choices: Iterable[ChoiceMade]) -> None:
         return
     known: set[str] = set()
     for choice in choices:
-        known |= {each.model for each in (*choice.candidates, *choice.excluded)}
+        known |= {each.model for each in choice.candidates} | {each.model for each in choice.excluded}
     if policy.value not in known:
         listed = ", ".join(sorted(known)) or "none"
         raise UsageError(f"--policy {policy}: no choice of these sessions had such a model; known are {listed}")

@@ -53,9 +53,8 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
     def after(self) -> float:
         if self.wanted == self.recorded:
             return self.before
-        return (
-            self.before * self.wanted.get(self.arm, 0.0) / self.recorded[self.arm] if self.arm in self.recorded else 0.0
-        )
+        likely = self.recorded.get(self.arm)
+        return self.before * self.wanted.get(self.arm, 0.0) / likely if likely else 0.0
 
 
 def weigh(session: SessionRecord, policy: Policy, tiers: frozenset[str], *, joint: bool) -> Weighed:
