@@ -155,6 +155,14 @@ def _times(task: Task) -> int:
     return len(task.each.items) or EXPECTED_ITEMS
 
 
+_TIER_RULE = "its tier "
+
+
+def tier_ruled_out(rule: str) -> str:
+    """The tier of a model that was excluded for its tier, by the rule that `allowed_arms` gave; "" where another rule did it."""
+    return rule.removeprefix(_TIER_RULE).partition(" ")[0] if rule.startswith(_TIER_RULE) else ""
+
+
 def allowed_arms(plan: Plan, task: Task, role: Role) -> tuple[list[Arm], dict[str, str]]:
     """The arms of a role's agent, and of models that may not take part why: tier, name, price."""
     config = task.roles.get(role, RoleConfig())
@@ -163,7 +171,7 @@ def allowed_arms(plan: Plan, task: Task, role: Role) -> tuple[list[Arm], dict[st
     excluded: dict[str, str] = {}
     for arm in arms:
         if tiers and arm.tier not in tiers:
-            excluded[arm.model] = f"its tier {arm.tier} is not among {', '.join(tiers)}"
+            excluded[arm.model] = f"{_TIER_RULE}{arm.tier} is not among {', '.join(tiers)}"
         elif config.models and arm.model not in config.models:
             excluded[arm.model] = "the task names other models for this role"
         elif arm.price is None:

@@ -36,7 +36,7 @@ LINES = (
     "swarm.roles",
     (
         "swarm.session swarm.connect swarm.demo swarm.dispatch swarm.fork swarm.gate swarm.past swarm.picks swarm.plan swarm.prepare"
-        " swarm.confirmed swarm.estimate swarm.roster swarm.requests swarm.submission swarm.verdicts swarm.world swarm.replay swarm.insight swarm.schedule"
+        " swarm.confirmed swarm.estimate swarm.roster swarm.requests swarm.submission swarm.verdicts swarm.world swarm.replay swarm.insight swarm.whatif swarm.schedule"
     ),
     "swarm.cli",
 )

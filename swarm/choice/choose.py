@@ -103,6 +103,13 @@ def probability(choice: ChoiceMade) -> float:
     return taken / total if total else 0.0
 
 
+def weighed(candidates: Sequence[Candidate], *, beta: float = BETA, usable: float = USABLE) -> list[Candidate]:
+    """The candidates with the weights of the roulette's draw, whatever weights they had; `usable` is what lets a tier go first."""
+    taken = _first_tier(candidates, usable)
+    bare = [msgspec.structs.replace(candidate, weight=0.0) for candidate in candidates]
+    return [_weighed(candidate, candidate.model in taken, beta) for candidate in bare]
+
+
 def expected_acceptance(arm: Arm, context: str, trails: TrailsView, now: int) -> tuple[float, float, float]:
     """Mean, and the trail's accepted and rejected work: prior by tier -> the model everywhere -> this context."""
     everywhere, here = trails.trail(EVERYWHERE, arm.name, now), trails.trail(context, arm.name, now)
@@ -131,22 +138,22 @@ def _candidate(arm: Arm, question: Question, trails: TrailsView) -> Candidate:
     )
 
 
-def _first_tier(candidates: Sequence[Candidate]) -> set[str]:
+def _first_tier(candidates: Sequence[Candidate], usable: float = USABLE) -> set[str]:
     """The models of the first tier that is worth a try; of the last one where none is."""
     taken: set[str] = set()
     for tier in TIERS:
         here = {candidate.model for candidate in candidates if candidate.tier == tier}
         if here:
             taken = here
-        if any(candidate.mean >= USABLE for candidate in candidates if candidate.tier == tier):
+        if any(candidate.mean >= usable for candidate in candidates if candidate.tier == tier):
             break
     return taken
 
 
-def _weighed(candidate: Candidate, taken: bool) -> Candidate:
+def _weighed(candidate: Candidate, taken: bool, beta: float = BETA) -> Candidate:
     if not taken:
         return candidate
-    weight = candidate.mean**ALPHA / (1.0 + candidate.cost_nanos / 1_000_000) ** BETA
+    weight = candidate.mean**ALPHA / (1.0 + candidate.cost_nanos / 1_000_000) ** beta
     return msgspec.structs.replace(candidate, weight=round(weight, 9))
 
 

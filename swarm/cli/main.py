@@ -32,6 +32,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "why": ("swarm.cli.why", "explain a choice, a refusal, a cost, or how a task ended"),
         "log": ("swarm.cli.log", "print the events of the log"),
         "cost": ("swarm.cli.cost", "say what was spent, on what"),
+        "whatif": (
+            "swarm.cli.whatif",
+            "say what finished sessions had come to with other prices, caps, tiers or choices",
+        ),
         "verify": ("swarm.cli.verify", "check that the log is whole and unchanged"),
     },
     "Set up": {

@@ -1,0 +1,173 @@
+"""Policies that a what-if can ask about: each gives the probability of every candidate of a recorded choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+
+import msgspec
+
+from events.types.choice import Candidate, ChoiceMade
+from swarm.choice.choose import BETA, POLICY, PRIOR, STAYED, USABLE, weighed
+from swarm.errors import UsageError
+from swarm.plan import tier_ruled_out
+from swarm.units import shortened
+
+RECORDED = "recorded"
+_MOST = 100.0  # of a value
+
+Weights = Mapping[str, float]
+"""By agent@model what a policy draws with; arms that it cannot draw are left out."""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """A policy by its name, and its value where it has one."""
+
+    name: str = RECORDED
+    value: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}" if self.value else self.name
+
+
+def _weights(candidates: Sequence[Candidate]) -> Weights:
+    return {arm_of(each): each.weight for each in candidates if each.weight}
+
+
+def _first(candidates: Sequence[Candidate], key: Callable[[Candidate], float]) -> Weights:
+    """All the weight on the candidates with the least key, in equal parts."""
+    least = min(map(key, candidates), default=0.0)
+    return {arm_of(each): 1.0 for each in candidates if key(each) == least}
+
+
+def _roulette(candidates: Sequence[Candidate], value: str) -> Weights:
+    return _weights(weighed(candidates, beta=float(value) if value else BETA))
+
+
+def _free_first(candidates: Sequence[Candidate], value: str) -> Weights:
+    return _weights(weighed(candidates, usable=float(value) if value else USABLE))
+
+
+def _uniform(candidates: Sequence[Candidate], value: str) -> Weights:
+    return {arm_of(each): 1.0 for each in candidates}
+
+
+def _cheapest(candidates: Sequence[Candidate], value: str) -> Weights:
+    return _first(candidates, lambda each: each.cost_nanos)
+
+
+def _best(candidates: Sequence[Candidate], value: str) -> Weights:
+    return _first(candidates, lambda each: -each.mean)
+
+
+def _prefer(candidates: Sequence[Candidate], value: str) -> Weights:
+    wanted = {arm_of(each): 1.0 for each in candidates if each.model == value}
+    return wanted or _weights(candidates) or _roulette(candidates, "")
+
+
+_KNOWN: Mapping[str, tuple[str, str, Callable[[Sequence[Candidate], str], Weights]]] = {
+    "roulette": ("NUMBER", "the program's own draw, with this exponent of the price inside a tier", _roulette),
+    "free-first": ("SHARE", "the program's own draw, a tier passed over below this expected acceptance", _free_first),
+    "uniform": ("", "every allowed arm alike, whatever its tier", _uniform),
+    "cheapest": ("", "the arm with the least expected cost", _cheapest),
+    "best": ("", "the arm with the highest expected acceptance", _best),
+    "prefer": ("MODEL", "this model wherever it may be drawn, else as recorded", _prefer),
+}
+"""By name: the value that it takes, what it does, and its weights."""
+
+
+def described() -> str:
+    """The policies with their values, for a help text and for who named another."""
+    return ", ".join([RECORDED, *(_form(name) for name in _KNOWN)])
+
+
+def parse_policy(text: str) -> Policy:
+    """Read NAME or NAME=VALUE. Raises UsageError with the list."""
+    name, given, value = text.strip().partition("=")
+    value = value.strip()
+    if name == RECORDED and not given:
+        return Policy()
+    if name not in _KNOWN:
+        near = get_close_matches(name, [RECORDED, *_KNOWN], n=1)
+        guess = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"--policy {shortened(text)}: there is no such policy; {guess}known are {described()}")
+    form = _KNOWN[name][0]
+    if (given and not (form and value)) or (form == "MODEL" and not value):
+        raise UsageError(f"--policy {shortened(text)}: it is written {_form(name)}; {name} is {_KNOWN[name][1]}")
+    if value and form in ("NUMBER", "SHARE"):
+        _require_number(text, value, most=1.0 if form == "SHARE" else _MOST)
+    return Policy(name, value)
+
+
+def require_model(policy: Policy, choices: Iterable[ChoiceMade]) -> None:
+    """Raises UsageError where the policy names a model that no choice knows: it would change nothing."""
+    if _form_of(policy.name) != "MODEL":
+        return
+    known: set[str] = set()
+    for choice in choices:
+        known |= {each.model for each in choice.candidates} | {each.model for each in choice.excluded}
+    if policy.value not in known:
+        listed = ", ".join(sorted(known)) or "none"
+        raise UsageError(f"--policy {policy}: no choice of these sessions had such a model; known are {listed}")
+
+
+def target(policy: Policy, choice: ChoiceMade, tiers: Collection[str]) -> Weights:
+    """The probabilities with which the policy had drawn at a recorded choice, among the arms of `tiers` (none named: all).
+
+    Arms that only the task's own tiers ruled out take part where their tier is named; nothing is known of them but what is
+    expected of their tier. Empty where no arm is left.
+    """
+    allowed = [each for each in choice.candidates if not tiers or each.tier in tiers]
+    freed = [_unseen(choice, model, tier) for model, tier in freed_arms(choice, tiers)]
+    if choice.why == STAYED:  # a rule of the cycle, which no policy changes
+        weights: Weights = {arm_of(each): 1.0 for each in allowed if each.model == choice.model}
+    elif policy.name != RECORDED:
+        weights = _KNOWN[policy.name][2]([*allowed, *freed], policy.value)
+    elif not freed and not any(each.weight for each in choice.candidates if each not in allowed):
+        weights = _weights(choice.candidates)  # what was left out had no weight: the draw is the same
+    elif choice.policy == POLICY or not any(each.weight for each in allowed):
+        weights = _weights(weighed([*allowed, *freed]))
+    else:
+        weights = _weights(allowed)
+    total = sum(weights.values())
+    return {arm: weight / total for arm, weight in weights.items()} if total else {}
+
+
+def drawn_with(choice: ChoiceMade) -> Weights:
+    """The probabilities with which it was drawn: the weights over their sum."""
+    weights = _weights(choice.candidates)
+    total = sum(weights.values())
+    return {arm: weight / total for arm, weight in weights.items()} if total else {}
+
+
+def freed_arms(choice: ChoiceMade, tiers: Collection[str]) -> list[tuple[str, str]]:
+    """Models that only the task's own tiers ruled out and whose tier is among `tiers`, with that tier."""
+    found = [(each.model, tier_ruled_out(each.rule)) for each in choice.excluded]
+    return [(model, tier) for model, tier in found if tier and tier in tiers]
+
+
+def arm_of(each: Candidate | ChoiceMade) -> str:
+    return f"{each.agent}@{each.model}"
+
+
+def _unseen(choice: ChoiceMade, model: str, tier: str) -> Candidate:
+    return Candidate(agent=choice.agent, model=model, tier=tier, mean=PRIOR[tier], weight=0.0)
+
+
+def _form_of(name: str) -> str:
+    """The value that a policy takes: NUMBER, SHARE, MODEL or none."""
+    return _KNOWN[name][0] if name in _KNOWN else ""
+
+
+def _form(name: str) -> str:
+    form = _form_of(name)
+    return f"{name}={form}" if form == "MODEL" else f"{name}[={form}]" if form else name
+
+
+def _require_number(text: str, value: str, *, most: float) -> None:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= most:  # NaN, too
+        raise UsageError(f"--policy {shortened(text)}: a number from 0 to {most:g} is expected behind the =")
