@@ -98,7 +98,7 @@ def _look(step: _Step, tiers: frozenset[str], reached: float, weighed: Weighed) 
         return
     likely = step.before * reached
     if not step.wanted and tiers:
-        _add(weighed.impossible, f"an arm of {' or '.join(sorted(tiers))}", likely)
+        _add(weighed.impossible, f"an arm of tier {' or '.join(sorted(tiers))}", likely)
     elif step.arm not in step.recorded:
         _add(weighed.impossible, f"{step.arm} with the probability of its draw", likely)
     for arm, probability in step.wanted.items():

@@ -68,10 +68,10 @@ def test_what_the_log_cannot_say_is_unidentifiable_and_the_arms_are_named(
     log: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = asked(capsys, log, "--tiers", "free")
-    assert (found["kind"], found["needed"]) == ("unidentifiable", ["an arm of free"])
+    assert (found["kind"], found["needed"]) == ("unidentifiable", ["an arm of tier free"])
     assert all(outcome["value"] is None for outcome in found["outcomes"].values())
     assert main(["whatif", "--log", log, "--tiers", "free"]) == 0
-    assert "the log holds no answer of an arm of free where it had been needed" in capsys.readouterr().out
+    assert "the log holds no answer of an arm of tier free where it had been needed" in capsys.readouterr().out
 
 
 def test_other_prices_and_a_cap_are_exact(log: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
