@@ -16,6 +16,7 @@ from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from events.views.standing import standing
 from events.views.tasks import TasksView
+from swarm.alive import exists
 from swarm.cli.names import find_session
 from swarm.cli.output import Output
 from swarm.cli.recorded import NothingRecorded, log_errors, require_log
@@ -31,7 +32,6 @@ from swarm.cli.running import (
     tell_small,
 )
 from swarm.cycle import TAKEN_UP
-from swarm.owner import exists
 from swarm.roster import is_other_log
 from swarm.session import Result, recorded_plan, resume_session
 from swarm.settings.load import Loaded, load_settings
