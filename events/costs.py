@@ -11,7 +11,7 @@ import msgspec
 from events.log import EventLog, open_log
 from events.views.cost import Cost, CostView, Payer, narrowed
 
-Field = Literal["session", "task", "role", "agent", "model", "tier", "price"]
+Field = Literal["session", "task", "role", "agent", "model", "tier", "price", "project"]
 
 LONG = 32_768  # events from which on numpy has paid for its import (0.1 s)
 

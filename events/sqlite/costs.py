@@ -28,7 +28,7 @@ Column: TypeAlias = NDArray[Any]
 Numbering = Callable[[str], int]
 """The number of a name in the log, -1 where it does not have it."""
 
-NAMED = ("task", "role", "agent", "model", "tier")
+NAMED = ("project", "task", "role", "agent", "model", "tier")
 """Fields of a payer that a column holds as the number of a name."""
 
 _ENDING = ("settled", "failed", "released", "unknown")

@@ -30,7 +30,7 @@ LENGTH = 4096  # events of a segment
 FORM = 2  # goes up when what a segment holds changes; one of another form is passed over until it is made again
 
 FROM_EVENT = (
-    *("position", "at", "kind", "session", "task", "step", "attempt", "role", "agent", "model", "tier"),
+    *("position", "at", "kind", "project", "session", "task", "step", "attempt", "role", "agent", "model", "tier"),
     *("reservation", "input_tokens", "cached_tokens", "output_tokens", "cost_nanos"),
 )
 COLUMNS = (*FROM_EVENT, "cache_write_tokens", "reasoning_tokens", "day", "price")

@@ -24,6 +24,7 @@ SELECT
   strftime('%Y-%m-%d %H:%M:%f', r.at / 1000000.0, 'unixepoch') AS reserved_at,
   coalesce((SELECT substr(value, 5, instr(value || '@', '@') - 5) FROM json_each(r.body, '$.scopes')
     WHERE substr(value, 1, 4) = 'day:' LIMIT 1), '') AS day,
+  coalesce((SELECT text FROM name WHERE id = r.project), '') AS project,
   r.session AS session,
   coalesce((SELECT text FROM name WHERE id = r.task), '') AS task,
   r.step AS step,
@@ -53,7 +54,7 @@ WHERE r.kind = (SELECT id FROM name WHERE text = 'call.reserved')"""
 _V_COSTS = """\
 CREATE VIEW v_costs AS
 SELECT
-  day, session, task, role, agent, model, tier, price,
+  day, project, session, task, role, agent, model, tier, price,
   count(*) AS calls,
   sum(state IN ('failed', 'released')) AS failed,
   sum(state = 'open') AS open,
@@ -66,7 +67,7 @@ SELECT
   sum(cost_nanos) AS cost_nanos,
   sum(maybe_paid_nanos) AS maybe_paid_nanos
 FROM v_calls
-GROUP BY day, session, task, role, agent, model, tier, price"""
+GROUP BY day, project, session, task, role, agent, model, tier, price"""
 
 _V_TASKS = """\
 CREATE VIEW v_tasks AS

@@ -22,6 +22,7 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     tier: str
     price: str = ""  # id of the price row
+    project: str = ""
 
 
 NOBODY: Mapping[str, Any] = {
@@ -33,6 +34,7 @@ NOBODY: Mapping[str, Any] = {
     "model": "",
     "tier": "",
     "price": "",
+    "project": "",
 }
 
 
@@ -134,4 +136,5 @@ def _payer(entry: Entry, call: CallReserved) -> Payer:
         model=call.model,
         tier=call.tier,
         price=call.price,
+        project=entry.project,
     )

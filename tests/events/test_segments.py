@@ -34,7 +34,7 @@ from events.views.base import fold
 from events.views.cost import Cost, CostView, Payer, narrowed
 from events.views.standing import snapshot_of, standing
 
-FIELDS: Sequence[Field] = ("session", "task", "role", "agent", "model", "tier", "price")
+FIELDS: Sequence[Field] = ("session", "task", "role", "agent", "model", "tier", "price", "project")
 numbers = st.integers(-(1 << 63), (1 << 63) - 1)
 
 
@@ -74,7 +74,8 @@ def a_call(random: Random) -> NewEvent:
     model = random.choice(("small", "large"))
     scopes, price = ("log", day, f"s{session}"), f"{model}-{random.randrange(2)}"
     call = make.reserved(model=model, cost_nanos=random.randrange(10**10), scopes=scopes, price=price)
-    return make.new(call, session=session, task=task, topic="ledger")
+    project = random.choice(("", "/srv/a", "/srv/b"))
+    return make.new(call, session=session, task=task, topic="ledger", project=project)
 
 
 def an_end(random: Random, reservation: int) -> Any:

@@ -34,8 +34,9 @@ from tests.events.golden import LOG as GOLDEN
 
 ROOT = Path(__file__).parents[2]
 QUERIES = re.findall(r"```sql\n(.*?)```", (ROOT / "docs/reference/sql.md").read_text(), re.DOTALL)
-_PAYER = ("day", "session", "task", "role", "agent", "model", "tier")
-_COST = ("calls", "failed", "open", "maybe_paid", "input_tokens", "cached_tokens", "output_tokens")
+_PAYER = ("day", "project", "session", "task", "role", "agent", "model", "tier", "price")
+_TOKENS = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+_COST = ("calls", "failed", "open", "maybe_paid", *_TOKENS)
 
 
 def ask(path: Path, query: str) -> list[Any]:
