@@ -26,7 +26,10 @@ _RESERVED = (
     "SELECT position, cost_nanos FROM event WHERE position > ? AND position <= ? AND kind = ? AND instr(body, ?)"
     " ORDER BY position"
 )
-_ENDS = "SELECT kind, reservation, cost_nanos FROM event WHERE position > ? AND kind IN (?, ?, ?, ?) ORDER BY position"
+_ENDS = (
+    "SELECT kind, reservation, cost_nanos FROM event WHERE position > ? AND kind IN (?, ?, ?, ?)"
+    " AND reservation IN (SELECT value FROM json_each(?)) ORDER BY position"
+)
 _ENDING = ("call.settled", "call.unknown", "call.failed", "call.released")
 
 
@@ -95,7 +98,7 @@ def _money(connection: sqlite3.Connection, names: dict[str, int], scope: str) ->
         return Money()
     settled, unknown, *_ = ending = [names.get(kind, -1) for kind in _ENDING]
     money, doubtful = Money(reserved=sum(held.values())), dict[int, int]()
-    for kind, reservation, nanos in connection.execute(_ENDS, (min(held), *ending)):
+    for kind, reservation, nanos in connection.execute(_ENDS, (min(held), *ending, str([*held]))):
         if kind == unknown:
             if (amount := held.pop(reservation, None)) is not None:
                 doubtful[reservation] = amount
