@@ -33,21 +33,31 @@ def spending(url: str | Path, fields: Sequence[Field], asked: Asked) -> Spending
 
 def _by_columns(path: Path, fields: Sequence[Field], asked: Asked) -> Spending | None:
     """None: it is short, or begins with what is carried on, or holds what columns cannot, or what the fold says better."""
+    if not _is_long(path):
+        return None
+    from events.sqlite import schema
+    from events.sqlite.spending import spent  # numpy with it
+    from events.views.cost import CostView
+
+    try:
+        found = spent(path, 0, CostView(), fields, asked)
+    except schema.UNREADABLE as error:
+        raise schema.translate(error, str(path)) from error
+    except ValueError:
+        return None
+    if not _is_long(path):
+        return None  # its beginning was cut off meanwhile
+    return Spending(costs=Costs(found.costs, tuple(found.wrong)), findings=found.findings, archived=False)
+
+
+def _is_long(path: Path) -> bool:
+    """Whether the log is long and has its beginning."""
     from events.sqlite.bounds import beginning
     from events.sqlite.readonly import read_only
-    from events.views.cost import CostView
 
     with read_only(path) as connection:
         head: int = connection.execute("SELECT coalesce(max(position), 0) FROM batch").fetchone()[0]
-        if head < LONG or beginning(connection)[0]:
-            return None
-        from events.sqlite.spending import spent  # numpy with it
-
-        try:
-            found = spent(path, 0, CostView(), fields, asked)
-        except ValueError:
-            return None
-    return Spending(costs=Costs(found.costs, tuple(found.wrong)), findings=found.findings, archived=False)
+        return head >= LONG and beginning(connection)[0] == 0
 
 
 def _by_fold(path: Path, fields: Sequence[Field], asked: Asked) -> Spending:

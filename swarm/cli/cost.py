@@ -21,6 +21,7 @@ from swarm.insight.saved import saved_by_cache, saved_by_free
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
+    from swarm.messages import Price
     from swarm.settings.load import Settings
 
 _ARCHIVED = "(archived)"  # sessions that an archive took are summed
@@ -124,7 +125,6 @@ def _report(
     by_day = {day: cost.nanos for (day,), cost in summed(costs, ["day"])}
     free = total(cost for payer, cost in held.items() if payer.tier in FREE_TIERS)
     models = {name: model.price for name, model in settings.models.items() if model.price is not None}
-    prices = {price.row: price for price in models.values()}
     return Report(
         keys=tuple(keys),
         period=period,
@@ -133,12 +133,32 @@ def _report(
         total=total(held.values()),
         findings=found.findings,
         before=None if period is None else _before(by_day, period),
-        by_cache=saved_by_cache(((payer.price, cost) for payer, cost in held.items()), prices),
+        by_cache=saved_by_cache(
+            [(payer.price, cost) for payer, cost in held.items()], _rows(held, models, settings.log)
+        ),
         by_free=saved_by_free(free, models if baseline is None else {baseline: models[baseline]}),
         outlook=_outlook(by_day, found, now),
         by_day=by_day,
         notes=tuple(_notes(found, period)),
     )
+
+
+def _rows(held: Mapping[Payer, Cost], models: Mapping[str, Price], url: str) -> dict[str, Price]:
+    """The price rows of the settings by their ids, and those with which caches were used before and that only the log has."""
+    rows = {price.row: price for price in models.values()}
+    missing = {payer.price for payer, cost in held.items() if cost.cached_tokens and cost.nanos} - rows.keys()
+    if not missing:
+        return rows
+    import anyio
+
+    from swarm.cli.recorded import recorded
+    from swarm.insight.rows import recorded_rows
+
+    async def read() -> dict[str, Price]:
+        async with recorded(url) as log:
+            return await recorded_rows(log, missing)
+
+    return {**rows, **anyio.run(read)}
 
 
 def _before(by_day: Mapping[str, int], period: Period) -> int:

@@ -130,7 +130,10 @@ def _saved(by_cache: ByCache, by_free: ByFree | None) -> Iterator[tuple[str, str
         baseline = "against the uncached price of the rows that were paid"
         yield "saved by caches", f"about {dollars(by_cache.nanos)} on {by_cache.tokens:,} tokens (estimate: {baseline})"
     if by_cache.unpriced:
-        yield "", f"{by_cache.unpriced:,} cached tokens are left out: the settings no longer have the price rows"
+        yield (
+            "",
+            f"{by_cache.unpriced:,} cached tokens are left out: neither settings nor log have their price rows any more",
+        )
     if by_free is not None and by_free.tokens:
         baseline = f"against {by_free.model} at {by_free.row}, all input uncached"
         yield "saved by free", f"about {dollars(by_free.nanos)} on {by_free.tokens:,} tokens (estimate: {baseline})"

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
+from events.blobs import Known, Pack
 from events.log import EventLog, open_log
 from events.testing import builders as make
 from events.testing.builders import SetClock
@@ -23,7 +25,11 @@ from swarm.cli.cost import summed, within
 from swarm.cli.cost_report import change
 from swarm.cli.main import main
 from swarm.cli.recorded import decimal_usd, recorded
+from swarm.connect import Roster
 from swarm.insight.periods import period_of
+from swarm.messages import Price
+from swarm.plan import Plan
+from swarm.settings.load import ModelConfig
 from tests.tui.recordings import DAY, START, recorded_log
 
 
@@ -268,3 +274,27 @@ def test_a_short_history_foresees_nothing(
 )
 def test_a_change_is_told_in_percent_of_what_was(now: int, before: int, said: str) -> None:
     assert change(now, before, "it") == said
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_price_row_that_settings_no_longer_have_is_taken_from_the_log(
+    kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / "old.db"
+    price = Price(row="settings:1/2/0.5", input_nanos=10**9, output_nanos=2 * 10**9, cached_nanos=5 * 10**8)
+    model = ModelConfig(name="old", provider="p", model="old", tier="paid", price=price if kept else None)
+    plan = Plan(roster=Roster(models=(model,), providers=()), day_nanos=0)
+
+    async def write() -> None:
+        async with open_log(path) as opened:
+            pack = Pack(Known())
+            session = make.opened(settings=pack.put(msgspec.json.encode(plan).decode()))
+            await opened.append([make.new(session, topic="sessions")], texts=pack.texts)
+            call = make.reserved(price=price.row)
+            (position,) = (await opened.append([make.new(call, topic="ledger")])).positions
+            await opened.append([make.new(make.settled(position, cached_tokens=100))])
+
+    anyio.run(write)
+    saved = cost_json(capsys, str(path))["saved"]["cache"]
+    assert (saved["saved_nanos"], saved["left_out_tokens"]) == ((50_000, 0) if kept else (0, 100))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -14,8 +16,9 @@ from hypothesis import strategies as st
 
 import events.spending
 from events.costs import Field
-from events.log import EventLog, open_log
+from events.log import EventLog, LogUnusable, open_log
 from events.spending import Spending, spending
+from events.sqlite import schema
 from events.sqlite.segments import LENGTH
 from events.sqlite.spending import spent
 from events.testing import builders as make
@@ -150,3 +153,16 @@ async def test_a_long_log_is_summed_over_columns_and_a_cut_one_is_folded(
     assert sum(cost.nanos for cost in cut.costs.costs.values()) == sum(
         cost.nanos for cost in whole.costs.costs.values()
     )
+
+
+async def test_a_damaged_page_of_a_long_log_is_told_as_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_log(path, clock=SetClock()) as log:
+        await fill(log, LENGTH)
+    monkeypatch.setattr(events.spending, "LONG", 1)
+    with closing(sqlite3.connect(path)) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'segment'").fetchone()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * schema.PAGE)
+        file.write(b"\xff" * 64)
+    with pytest.raises(LogUnusable, match="pages are damaged"):
+        await read(path, Asked())
