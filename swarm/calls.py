@@ -17,6 +17,7 @@ import msgspec
 
 from events.blobs import Pack
 from events.log import Conflict, NewEvent
+from events.scopes import path_of
 from events.types.base import Said, TextRef
 from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
@@ -96,9 +97,9 @@ class Call(Protocol):
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """In which scopes a task's calls count, under which caps. Asked for at each call: the day changes."""
+    """The scopes that a reservation names, and the caps above a call. Asked for at each call: the day changes."""
 
-    scopes: tuple[str, ...]
+    named: tuple[str, ...]
     caps: tuple[Cap, ...]
 
 
@@ -251,7 +252,7 @@ class Calls:
                         return await self._send(order, pick, connected, need, reserved, slot)
                     slot.unused()  # who waits for money counts against no minute of the provider
                 await self._ledger.room(ticket=ticket)
-                need = msgspec.structs.replace(need, **_terms(order.terms()))
+                need = msgspec.structs.replace(need, **_terms(order, pick.arm))
         finally:
             self._ledger.give_up(ticket)
 
@@ -260,7 +261,7 @@ class Calls:
         schema = len(msgspec.json.encode(order.ask.answer_schema)) if order.ask.answer_schema else 0
         asked = min(order.ask.output_tokens, connected.max_output_tokens or order.ask.output_tokens)
         return Need(
-            **_terms(order.terms()),
+            **_terms(order, arm),
             price=arm.price,
             input_tokens=most_tokens(order.ask.messages) + schema,
             output_tokens=asked,
@@ -406,8 +407,10 @@ def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: _Order) ->
     return pick(excluded, nth, most_tokens(order.ask.messages))
 
 
-def _terms(terms: Terms) -> dict[str, Any]:
-    return {"scopes": terms.scopes, "caps": terms.caps}
+def _terms(order: _Order, arm: Arm) -> dict[str, Any]:
+    attempt, terms = order.attempt, order.terms()
+    scopes = path_of(terms.named, project=attempt.owner.project, role=attempt.role, agent=arm.agent)
+    return {"scopes": scopes, "named": terms.named, "caps": terms.caps}
 
 
 def _reservation(order: _Order, pick: Pick, need: Need, grant: Grant, nth: int, pack: Pack) -> CallReserved:
@@ -424,7 +427,7 @@ def _reservation(order: _Order, pick: Pick, need: Need, grant: Grant, nth: int, 
         tokens=grant.tokens,
         cost_nanos=grant.nanos,
         price=need.price.row,
-        scopes=need.scopes,
+        scopes=need.named,
         ordinal=order.ordinal,
         nth=nth,
         answer_schema=schema,

@@ -291,7 +291,7 @@ class Dispatcher:
                 case _:
                     pass
             role, function = ROLES[open_.work]
-            call = self._calls.for_attempt(attempt, lambda: self._terms(task), turns=task.limits.turns)
+            call = self._calls.for_attempt(attempt, lambda: self._terms(task, role), turns=task.limits.turns)
             job = self._job(open_, state, task, role)
             try:
                 outcome: list[Placed] = await function(job, attempt=attempt, call=call)
@@ -355,9 +355,10 @@ class Dispatcher:
         written = await self._surroundings.deliver(task, text, self._past.before(state))
         return msgspec.structs.replace(end, outputs=written)
 
-    def _terms(self, task: Task) -> Terms:
-        caps = self._plan.caps(self._owner.session, task, self._clock())
-        return Terms(scopes=tuple(cap.scope for cap in caps), caps=caps)
+    def _terms(self, task: Task, role: Role) -> Terms:
+        session, now = self._owner.session, self._clock()
+        caps = self._plan.caps(session, self._owner.project, task, role, now)
+        return Terms(named=self._plan.scopes(session, task, now), caps=caps)
 
     def _time_left(self, task: Task) -> float | None:
         if task.limits.time_s is None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from events.scopes import LOG, month_of, project_scope, role_scope
 from swarm.choice.complexity import Complexity, classify
 from swarm.connect import Roster
 from swarm.errors import SwarmError
@@ -41,6 +42,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     roster: Roster
     day_nanos: int
+    day_tokens: int | None = None
+    month_nanos: int | None = None
+    month_tokens: int | None = None
+    project_nanos: int | None = None
+    project_tokens: int | None = None
+    log_nanos: int | None = None
+    log_tokens: int | None = None
     time_zone: str = ""  # IANA name; empty: the machine's own
     session_tokens: int | None = None
     session_nanos: int | None = None
@@ -50,14 +58,25 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
-    def caps(self, session: int, task: Task, now: int) -> tuple[Cap, ...]:
-        """The caps above a call of the task, the widest first."""
+    def scopes(self, session: int, task: Task, now: int) -> tuple[str, ...]:
+        """The scopes that a reservation for a call of the task names, the widest first."""
+        return (day_scope(now, self.time_zone), session_scope(session), task_scope(session, task.id))
+
+    def caps(self, session: int, project: str, task: Task, role: Role, now: int) -> tuple[Cap, ...]:
+        """The caps above a call of a role of the task, the widest first."""
+        day, own, mine = self.scopes(session, task, now)
         budget = (task.budget if self.task_caps else None) or Budget()
-        return (
-            Cap(scope=day_scope(now, self.time_zone), nanos=self.day_nanos),
-            Cap(scope=session_scope(session), tokens=self.session_tokens, nanos=self.session_nanos),
-            Cap(scope=task_scope(session, task.id), tokens=budget.tokens, nanos=budget.usd_nanos),
+        share = task.roles.get(role, RoleConfig()).budget or Budget()
+        caps = (
+            Cap(scope=LOG, tokens=self.log_tokens, nanos=self.log_nanos),
+            Cap(scope=month_of(day), tokens=self.month_tokens, nanos=self.month_nanos),
+            Cap(scope=day, tokens=self.day_tokens, nanos=self.day_nanos),
+            Cap(scope=project_scope(project), tokens=self.project_tokens, nanos=self.project_nanos),
+            Cap(scope=own, tokens=self.session_tokens, nanos=self.session_nanos),
+            Cap(scope=mine, tokens=budget.tokens, nanos=budget.usd_nanos),
+            Cap(scope=role_scope(mine, role), tokens=share.tokens, nanos=share.usd_nanos),
         )
+        return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
 
 
 def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool) -> Plan:
@@ -65,12 +84,17 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool) -> Plan:
     settings = loaded.settings
     return Plan(
         roster=roster,
-        day_nanos=settings.budget.day_nanos,
+        **msgspec.structs.asdict(settings.budget),
         time_zone=settings.time_zone,
         on_unknown=settings.on_unknown,
         judge=settings.judge,
         tries=settings.calls.tries,
-        paid_confirmed=confirmed or loaded.origins["budget", "day_usd"].kind != "default",
+        paid_confirmed=confirmed
+        or any(
+            origin.kind != "default" and key[-1].endswith("_usd")
+            for key, origin in loaded.origins.items()
+            if key[0] == "budget"
+        ),
     )
 
 

@@ -98,6 +98,7 @@ class RoleConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tiers: tuple[Tier, ...] = ()
     models: tuple[str, ...] = ()  # names in settings
     prompt: str | None = None  # added to the role's own
+    budget: Budget | None = None  # of its calls for the task, within the task's
 
 
 class Each(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -191,7 +191,6 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
         (6, 5, f"'tools' in task 'a' {LATER}", "leave it out"),
         (7, 5, f"'cache' in task 'a' {LATER}", "leave it out"),
         (8, 24, f"'count' in 'explorer' of 'roles' of task 'a' {LATER}", "leave it out"),
-        (8, 44, f"'budget' in 'worker' of 'roles' of task 'a' {LATER}", "write it in the task itself"),
         (9, 14, f"'warn' in 'budget' of task 'a' {LATER}", "leave it out"),
         (10, 14, f"'parallel' in 'limits' of task 'a' {LATER}", "`concurrency` of a provider in the settings"),
         (11, 5, f"'start' in task 'a' {LATER}", "'tiers' says which models may take part"),

@@ -95,7 +95,7 @@ class Desk:
         """One call, its settlement appended."""
         tasks = (await fold(self.log, TasksView())).of(self.owner.session)
         attempt = Attempt(self.owner, tasks["t"], step=1, attempt=1, role="worker", recorded=self.recorded)
-        call = self.calls.for_attempt(attempt, lambda: Terms(scopes=("day", "s1"), caps=self.caps), turns=turns)
+        call = self.calls.for_attempt(attempt, lambda: Terms(named=("day", "s1"), caps=self.caps), turns=turns)
         try:
             return await call(ask, pick=pick or in_order(*arms))
         finally:

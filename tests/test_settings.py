@@ -189,6 +189,19 @@ def test_a_repository_can_neither_redirect_keys_nor_raise_the_users_spending(pla
     assert str(place.user_file) in problem
 
 
+def test_every_cap_of_the_user_is_one_that_a_project_may_lower_and_not_raise(place: Place) -> None:
+    for key in [key for key in KEYS if key[0] == "budget"]:
+        low, high = ("0.10", "0.20") if key[1].endswith("_usd") else ("10k", "20k")
+        user, lower, higher = (
+            f'[budget]\n{key[1]} = "{each}"' for each in (high, low, "30k" if "k" in high else "0.30")
+        )
+        field = key[1].replace("_usd", "_nanos")
+        assert getattr(place.load(user=user, project=lower).settings.budget, field) in (10_000, 100_000_000)
+        (problem,) = place.problems(user=user, project=higher)
+        assert f"can lower the {key[1].partition('_')[0]}'s cap of" in problem
+        assert getattr(place.load(project=lower).settings.budget, field) in (10_000, 100_000_000), "none is higher"
+
+
 def test_each_key_of_a_server_a_model_the_log_and_the_day_is_the_users_alone() -> None:
     harmless = {"concurrency", "requests_per_minute", "tokens_per_minute"}
     for key, known in KEYS.items():

@@ -99,6 +99,10 @@ def prepare_file(path: Path, *, read_only: bool) -> Path:
         raise LogUnusable(url=url, reason=reason, remedy=remedy) from error
     if not stat.S_ISREG(mode):
         raise LogUnusable(url=url, reason="it is not a regular file", remedy="name a file with `--log`")
+    if read_only and was_never_made(path):
+        raise LogUnusable(
+            url=url, reason="nothing was ever written to it", remedy="run a task first, or name the log with `--log`"
+        )
     if not read_only and mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise LogUnusable(url=url, reason="others may write to it", remedy=f"take that from them: `chmod go-w {path}`")
     if not read_only and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
@@ -130,7 +134,7 @@ def look(path: Path) -> int:
 
     Raises LogForeign, LogNewer, LogUnusable; the last also at an archive, to which nothing is ever appended.
     """
-    if path.stat().st_size == 0:
+    if path.stat().st_size == 0 or was_never_made(path):
         return 0
     try:
         with contextlib.closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=BUSY_S)) as connection:
@@ -145,6 +149,22 @@ def look(path: Path) -> int:
     except UNREADABLE as error:
         raise translate(error, str(path)) from error
 
+
+def was_never_made(path: Path) -> bool:
+    """Whether a process died while it wrote the first page: the journal beside the file takes it back to an empty one.
+
+    So says the journal's header, the number of pages that the database had before (https://sqlite.org/fileformat2.html, 3.).
+    Who may write rolls it back; to read only, SQLite would refuse the file.
+    """
+    try:
+        with path.with_name(f"{path.name}-journal").open("rb") as journal:
+            head = journal.read(20)
+    except OSError:
+        return False
+    return head[:8] == _JOURNAL and head[16:] == bytes(4)
+
+
+_JOURNAL = bytes.fromhex("d9d505f920a163d7")
 
 Connect = Callable[[Path], sqlite3.Connection]
 

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from events.scopes import SHARED, session_of
 from events.views.cost import Cost, CostView, Payer
-from events.views.money import SHARED, MoneyView, Reservation, ScopeState, session_of
+from events.views.money import MoneyView, Reservation, ScopeState
 from events.views.trails import Trail, TrailsView
 
 
@@ -56,8 +57,8 @@ class _MoneyForm:
         kept = msgspec.json.decode(text, type=_Money)
         return MoneyView(
             scopes=kept.scopes,
-            open={held.position: held for held in kept.open},
-            unknown={held.position: held for held in kept.unknown},
+            open={held.position: _read(held) for held in kept.open},
+            unknown={held.position: _read(held) for held in kept.unknown},
         )
 
 
@@ -105,8 +106,12 @@ def name_of(view: object) -> str:
 
 
 def _widened(held: Reservation) -> Reservation:
-    scopes = tuple(scope for scope in held.scopes if session_of(scope) == SHARED)
-    return msgspec.structs.replace(held, scopes=scopes)
+    scopes, path = (tuple(each for each in names if session_of(each) == SHARED) for names in (held.scopes, held.path))
+    return msgspec.structs.replace(held, scopes=scopes, path=path)
+
+
+def _read(held: Reservation) -> Reservation:
+    return held if held.path else msgspec.structs.replace(held, path=held.scopes)  # once only what was named was kept
 
 
 def _summed(payer: Payer) -> Payer:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from events.log import Entry
+from events.scopes import SHARED, path_of, session_of
 from events.types.call import (
     BudgetMarked,
     CallFailed,
@@ -46,20 +47,15 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     session: int
     task: str
-    scopes: tuple[str, ...]
+    scopes: tuple[str, ...]  # as it named them
     tokens: int
     nanos: int
     at: int
+    path: tuple[str, ...] = ()  # all in which it counts
 
 
-EVERY, SHARED = -1, 0
-"""Of whose scopes a view of money is: of all, or of those alone that no session has to itself."""
-
-
-def session_of(scope: str) -> int:
-    """The number of the session that has the scope to itself (`s412`, `s412/build`), SHARED for any other."""
-    name = scope.partition("/")[0]
-    return int(name[1:]) if name[:1] == "s" and name[1:].isdecimal() and name.isascii() else SHARED
+EVERY = -1
+"""In place of a session's number: a view of money is of all scopes, and not of one session's and the shared ones alone."""
 
 
 class MoneyView(msgspec.Struct):
@@ -120,17 +116,18 @@ class MoneyView(msgspec.Struct):
         return tuple(name for name in names if session_of(name) in (SHARED, self._of))
 
     def _reserve(self, entry: Entry, call: CallReserved) -> None:
-        scopes = self._counted(call.scopes)
+        path = self._counted(path_of(call.scopes, project=entry.project, role=call.role, agent=call.agent))
         self.open[entry.position] = Reservation(
             position=entry.position,
             session=entry.session,
             task=entry.task,
-            scopes=scopes,
+            scopes=self._counted(call.scopes),
             tokens=call.tokens,
             nanos=call.cost_nanos,
             at=entry.at,
+            path=path,
         )
-        for name in scopes:
+        for name in path:
             scope = self.scope(name)
             scope.reserved.add(call.tokens, call.cost_nanos)
             scope.calls += 1
@@ -139,14 +136,14 @@ class MoneyView(msgspec.Struct):
         """End a reservation and return its scopes. A call that nobody knew about is corrected when it is settled after all."""
         held = self.open.pop(position, None)
         if held is not None:
-            scopes = [self.scope(name) for name in held.scopes]
+            scopes = [self.scope(name) for name in held.path]
             for scope in scopes:
                 scope.reserved.add(-held.tokens, -held.nanos)
             return scopes
         held = self.unknown.pop(position, None)
         if held is None:
             return []
-        scopes = [self.scope(name) for name in held.scopes]
+        scopes = [self.scope(name) for name in held.path]
         for scope in scopes:
             scope.spent.add(-held.tokens, -held.nanos)
             scope.maybe_paid.add(-held.tokens, -held.nanos)

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from events.log import Entry
+from events.scopes import path_of
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 
 
@@ -32,7 +33,9 @@ class ScopeView(msgspec.Struct):
 
     def apply(self, entry: Entry) -> None:
         match entry.event:
-            case CallReserved() as call if self.scope in call.scopes:
+            case CallReserved() as call if self.scope in path_of(
+                call.scopes, project=entry.project, role=call.role, agent=call.agent
+            ):
                 self.calls[entry.position] = ScopedCall(
                     position=entry.position,
                     session=entry.session,

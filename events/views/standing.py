@@ -6,13 +6,14 @@ import msgspec
 
 from events.bus import read_all
 from events.log import Entry, EventLog, Snapshot
+from events.scopes import SHARED
 from events.views.base import begin, decode_state, encode_state
 from events.views.claims import ClaimsView
-from events.views.money import SHARED, MoneyView
+from events.views.money import MoneyView
 from events.views.trails import TrailsView
 
 NAME = "standing"
-FORM = 2  # goes up when a struct in here, or what its fold means, changes: a snapshot of another form is not read
+FORM = 3  # goes up when a struct in here, or what its fold means, changes: a snapshot of another form is not read
 EVERY = 10_000  # events behind the last snapshot from which on a new one is worth its room
 
 

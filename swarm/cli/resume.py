@@ -125,7 +125,7 @@ async def plan_of_today(
     settings = loaded.settings
     plan = msgspec.structs.replace(
         await recorded_plan(log, state),
-        day_nanos=settings.budget.day_nanos,  # the cap of a day is the one that holds today, raised or lowered since
+        **msgspec.structs.asdict(settings.budget),  # caps of shared scopes are those of today, raised or lowered since
         time_zone=settings.time_zone,
         on_unknown=settings.on_unknown,
         tries=settings.calls.tries,

@@ -88,7 +88,7 @@ def cap_reader(log: EventLog) -> CapOf:
 
         plan = await _plan(log, live)
         if scope.startswith("day:"):
-            return Cap(nanos=plan.day_nanos) if plan else None
+            return Cap(tokens=plan.day_tokens, nanos=plan.day_nanos) if plan else None
         if scope == session_name(live.session):
             return Cap(tokens=plan.session_tokens, nanos=plan.session_nanos) if plan else None
         return await _task_cap(log, live, scope.partition("/")[2])

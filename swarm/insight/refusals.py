@@ -66,15 +66,22 @@ def _numbers(event: TaskHalted) -> Iterator[Reason]:
     )
 
 
+_WAIT = {"day": ", or wait for the next day", "month": ", or wait for the next month", "project": "", "log": ""}
+"""Shared scopes that have caps in the settings, and what else than a higher cap helps."""
+
+
 def _remedy(event: TaskHalted, story: Story) -> Reason:
     """What would have to change, and the command for it."""
     least = event.used + event.reserved + event.needed
     name = session_name(story.number)
     facts = {"least_cap": least, "unit": event.unit}
     lets = f"a cap of at least {in_unit(least, event.unit)} lets it go on"
-    if event.scope.startswith("day:"):
-        how = f"raise `budget.day_usd` in your settings, or wait for the next day; then `swarm resume {name}`"
-        return Reason(said=f"{lets}: {how}", facts=facts)
+    shared = event.scope.partition(":")[0]
+    if shared in _WAIT:
+        key = f"budget.{shared}_{'usd' if event.unit == 'nanos' else 'tokens'}"
+        return Reason(
+            said=f"{lets}: raise `{key}` in your settings{_WAIT[shared]}; then `swarm resume {name}`", facts=facts
+        )
     if event.scope != name:  # who raises the cap of the run lifts those of its tasks, and the whole run has to fit
         spent = sum(task.cost_nanos if event.unit == "nanos" else task.tokens for task in story.tasks.values())
         least = max(least, spent + event.needed)

@@ -28,7 +28,8 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True):
 class Need(msgspec.Struct, frozen=True, kw_only=True):
     """What a call asks the ledger for."""
 
-    scopes: tuple[str, ...]  # the widest first
+    scopes: tuple[str, ...]  # all in which it counts, the widest first
+    named: tuple[str, ...] = ()  # those of them that its reservation names: the others follow from it
     caps: tuple[Cap, ...]
     price: Price
     input_tokens: int  # the most that the input can be counted as

@@ -212,7 +212,7 @@ class Ledger:
                 claim = self._claims.claims.get(held.session)
                 living[held.session] = claim is not None and self._lives(claim)
             if living[held.session]:
-                _add(settling, held.scopes, held.tokens, held.nanos)
+                _add(settling, held.path, held.tokens, held.nanos)
         return settling
 
     def _take(self, need: Need, grant: Grant, sign: int) -> None:
@@ -263,7 +263,7 @@ class Ledger:
         for entry in entries:
             if isinstance(entry.event, CallSettled | CallUnknown):
                 held = self.money.open.get(entry.event.reservation)
-                self._settled.update(scope for scope in (held.scopes if held else ()) if scope in self._caps)
+                self._settled.update(scope for scope in (held.path if held else ()) if scope in self._caps)
             self.money.apply(entry)
             self._claims.apply(entry)
             if entry.topic == TOPIC:

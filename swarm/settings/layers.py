@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from swarm.errors import UsageError, dollars
+from swarm.errors import UsageError, amount
 from swarm.settings.keys import KEYS, Key, Source, kind_of, pattern_of
 from swarm.settings.providers import PRESETS, PRICES_OF
 from swarm.settings.tomlfile import KeyPath, TomlFile, dotted, read_toml
@@ -87,10 +87,12 @@ class Layers:
     def _refuse_what_is_the_users(self, key: KeyPath, known: Key, parsed: Any, kind: OriginKind) -> None:
         if known.only_user:
             raise ValueError(f"a {kind} cannot set this, {known.only_user}; put it in {self.user_file}")
-        if key == ("budget", "day_usd") and parsed > (allowed := self.values[key]):
+        allowed = self.values.get(key)
+        if key[0] == "budget" and allowed is not None and parsed > allowed:
+            scope, _, unit = key[1].partition("_")
+            before, after = (amount(each, "nanos" if unit == "usd" else unit) for each in (allowed, parsed))
             raise ValueError(
-                f"a {kind} can lower the day's cap of {dollars(allowed)} but not raise it to {dollars(parsed)}; "
-                f"raise it in {self.user_file}"
+                f"a {kind} can lower the {scope}'s cap of {before} but not raise it to {after}; raise it in {self.user_file}"
             )
 
 

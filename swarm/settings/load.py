@@ -31,9 +31,16 @@ CHEAP_OUTPUT_NANOS = 2_000_000_000
 
 
 class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be spent where nothing else is said."""
+    """The most that may be spent in scopes that no session has to itself, in nano-dollars and tokens. None is no cap."""
 
-    day_nanos: int  # nano-dollars a day, over the whole log
+    day_nanos: int  # over the whole log
+    day_tokens: int | None = None
+    month_nanos: int | None = None
+    month_tokens: int | None = None
+    project_nanos: int | None = None  # all that a project's sessions have ever cost
+    project_tokens: int | None = None
+    log_nanos: int | None = None
+    log_tokens: int | None = None
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,11 +195,15 @@ def _build(layers: Layers) -> Settings:
         on_unknown=value["on_unknown",],
         judge=value["judge",],
         transport=value["transport",],
-        budget=BudgetSettings(day_nanos=value["budget", "day_usd"]),
+        budget=BudgetSettings(**_budget(value)),
         calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
         models=_models(layers, providers),
         providers=providers,
     )
+
+
+def _budget(value: Mapping[KeyPath, Any]) -> dict[str, Any]:
+    return {key[1].replace("_usd", "_nanos"): each for key, each in value.items() if key[0] == "budget"}
 
 
 def _providers(layers: Layers) -> dict[str, ProviderConfig]:

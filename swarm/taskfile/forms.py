@@ -269,17 +269,18 @@ _GOES_WITH = (  # key, field, gates
     ("output", "output", (*_TEXT_GATES, "schema")),
 )
 
+BUDGET = Kind(_budget, {"anyOf": [_ONE_AMOUNT.schema, ref("budget")]})
+
 _ROLE: Keys = {
     "tiers": Key(_TIERS, "the tiers of its models"),
     "models": Key(items_in(TEXT, unique=True), "its models, by their names in the settings"),
     "prompt": Key(PROSE, "added to what the role is told"),
+    "budget": Key(BUDGET, "the cap of its calls for the task, within the task's own"),
 }
 
 _ENV = named(NAME.pattern, "use letters, digits and '_'", Kind(_env_value, TEXT.schema))
 
 _ROLES: Keys = {role: Key(Kind(_role, ref("role")), f"what is asked of the {role}") for role in ROLES}
-
-BUDGET = Kind(_budget, {"anyOf": [_ONE_AMOUNT.schema, ref("budget")]})
 
 TASK: Keys = {
     "prompt": Key(PROSE, "what is to be done"),

@@ -62,7 +62,6 @@ _LATER = {
     "start": "leave it out; 'tiers' says which models may take part",
     "tags": "leave it out",
     "parallel": "leave it out; `concurrency` of a provider in the settings bounds its calls",
-    "budget": "write it in the task itself",
     "skills": "leave it out",
     "tools": "leave it out",
     "warn": "leave it out",

@@ -274,7 +274,8 @@ async def test_scopes_of_archived_sessions_and_their_numbers_go_with_them(path: 
         clock.move(DAY)
         archive(path, before=clock.now, clock=clock)
         money, cost = await fold(log, MoneyView()), await fold(log, CostView())
-        assert set(money.scopes) == {"log", "day:2026-09-21@UTC"} and money.scopes["log"].maybe_paid.nanos == 2_000
+        assert set(money.scopes) == {"log", "month:2026-09@UTC", "day:2026-09-21@UTC"}
+        assert money.scopes["log"].maybe_paid.nanos == 2_000
         payer = Payer(
             day="2026-09-21",
             session=0,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import closing, contextmanager
@@ -141,6 +143,42 @@ async def test_an_empty_file_is_made_a_log_by_a_writer_and_explained_to_a_reader
     assert "nothing was ever written" in str(await refused(LogUnusable, verify_log(path)))
     await make_log(path)
     assert (await verify_log(path)).ok
+
+
+MADE_BY_HALVES = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.executescript("PRAGMA cache_size=1; BEGIN; CREATE TABLE t(x)")
+connection.executemany("INSERT INTO t VALUES (zeroblob(3000))", [()] * 100)  # more than its cache holds
+os._exit(0)
+"""
+
+
+def carry_out(program: str, path: Path) -> None:
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+
+
+async def test_a_file_whose_maker_died_before_its_first_commit_is_made_a_log_as_an_empty_one_is(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    path.touch(0o600)
+    carry_out(MADE_BY_HALVES, path)
+    assert path.stat().st_size > 0
+    assert "nothing was ever written" in str(await refused(LogUnusable, opening(path, read_only=True)))
+    assert "nothing was ever written" in str(await refused(LogUnusable, verify_log(path)))
+    await make_log(path)
+    assert (await verify_log(path)).ok
+
+
+async def test_what_another_program_left_in_the_middle_of_a_change_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE u(x)")
+    path.chmod(0o600)
+    program = MADE_BY_HALVES.replace("CREATE TABLE t(x)", "CREATE TABLE t(x); INSERT INTO u VALUES (1)")
+    carry_out(program, path)
+    before = contents(tmp_path)
+    await refused(LogUnusable, opening(path))
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])

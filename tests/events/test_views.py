@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from events.bus import next_entries
 from events.log import Entry, EventLog, open_log
 from events.memory import MemoryLog
+from events.scopes import path_of
 from events.testing import builders as make
 from events.testing.builders import MORNING, SetClock
 from events.testing.contract import everything
@@ -154,7 +155,7 @@ def recomputed(entries: Sequence[Entry]) -> dict[str, ScopeState]:
                 pass
             case _:
                 state.reserved.add(call.tokens, call.cost_nanos)
-        for name in call.scopes:
+        for name in path_of(call.scopes, project=entry.project, role=call.role, agent=call.agent):
             scope = scopes.setdefault(name, ScopeState())
             scope.calls += 1
             for field in ("spent", "reserved", "maybe_paid"):

@@ -1,0 +1,56 @@
+"""The path of scopes above a call: those that its reservation names, and those that follow from the event itself.
+
+A reservation names the day of its call, its session and its task: nothing else says them. What follows is never stored, so a
+scope that is capped today counts what was spent before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+LOG = "log"
+
+SHARED = 0
+"""In place of a session's number: of a scope that no session has to itself."""
+
+_DAY = "day:"
+
+
+def session_of(scope: str) -> int:
+    """The number of the session that has the scope to itself (`s412`, `s412/build`), SHARED for any other."""
+    name = scope.partition("/")[0]
+    return int(name[1:]) if name[:1] == "s" and name[1:].isdecimal() and name.isascii() else SHARED
+
+
+def path_of(named: Sequence[str], *, project: str, role: str, agent: str) -> tuple[str, ...]:
+    """Every scope in which a call counts, the widest first: log, month, day, project, session, task, role, agent.
+
+    >>> path_of(("day:2026-11-21@UTC", "s4", "s4/build"), project="swarm", role="worker", agent="maker")
+    ('log', 'month:2026-11@UTC', 'day:2026-11-21@UTC', 'project:swarm', 's4', 's4/build', 's4/build/worker', \
+'s4/build/worker/maker')
+    """
+    shared = [scope for scope in named if session_of(scope) == SHARED]
+    own = [scope for scope in named if session_of(scope) != SHARED]
+    months = [month_of(scope) for scope in shared if scope.startswith(_DAY)]
+    projects = [project_scope(project)] if project else []
+    under = [role_scope(own[-1], role), f"{own[-1]}/{role}/{agent}"] if own and "/" in own[-1] else []
+    return tuple(dict.fromkeys((LOG, *months, *shared, *projects, *own, *under)))
+
+
+def month_of(day: str) -> str:
+    """The month in which a day lies, of the same time zone.
+
+    >>> month_of("day:2026-11-21@Europe/Berlin")
+    'month:2026-11@Europe/Berlin'
+    """
+    date, _, zone = day.removeprefix(_DAY).partition("@")
+    return f"month:{date.rpartition('-')[0]}@{zone}"
+
+
+def project_scope(project: str) -> str:
+    return f"project:{project}"
+
+
+def role_scope(task: str, role: str) -> str:
+    """The scope of a role in the scope of a task."""
+    return f"{task}/{role}"
