@@ -17,12 +17,12 @@ from events.views.spending import Asked, Findings, SpendingView
 class Spending(msgspec.Struct, frozen=True, kw_only=True):
     """Sums by day, payer and price row over the whole log, and what was found of the time that was asked of.
 
-    An archived beginning is in the sums and not in the findings: `archived` says that there is one.
+    An archived beginning is in the sums and not in the findings: what is older than `archived` may be in it.
     """
 
     costs: Costs
     findings: Findings
-    archived: bool
+    archived: int  # microseconds since 1970; 0 = nothing was archived
 
 
 def spending(url: str | Path, fields: Sequence[Field], asked: Asked) -> Spending:
@@ -47,7 +47,7 @@ def _by_columns(path: Path, fields: Sequence[Field], asked: Asked) -> Spending |
         return None
     if not _is_long(path):
         return None  # its beginning was cut off meanwhile
-    return Spending(costs=Costs(found.costs, tuple(found.wrong)), findings=found.findings, archived=False)
+    return Spending(costs=Costs(found.costs, tuple(found.wrong)), findings=found.findings, archived=0)
 
 
 def _is_long(path: Path) -> bool:
@@ -64,11 +64,13 @@ def _by_fold(path: Path, fields: Sequence[Field], asked: Asked) -> Spending:
     import asyncio
 
     from events.log import open_log
+    from events.types.upkeep import LogArchived
     from events.views.base import fold
 
-    async def read() -> tuple[SpendingView, bool]:
+    async def read() -> tuple[SpendingView, int]:
         async with open_log(path, read_only=True) as log:
-            return await fold(log, SpendingView()), await log.archived() is not None
+            view, last = await fold(log, SpendingView()), await log.archived()
+            return view, last.event.before if last is not None and isinstance(last.event, LogArchived) else 0
 
     view, archived = asyncio.run(read())
     return Spending(costs=Costs(narrowed_sums(view.cost, fields)), findings=view.findings(asked), archived=archived)

@@ -131,7 +131,7 @@ def _report(
         today=now.date(),
         rows=tuple(summed(held, keys)),
         total=total(held.values()),
-        findings=found.findings,
+        findings=found.findings if _is_whole(found, period, now) else None,
         before=None if period is None else _before(by_day, period),
         by_cache=saved_by_cache(
             [(payer.price, cost) for payer, cost in held.items()], _rows(held, models, settings.log)
@@ -139,7 +139,7 @@ def _report(
         by_free=saved_by_free(free, models if baseline is None else {baseline: models[baseline]}),
         outlook=_outlook(by_day, found, now),
         by_day=by_day,
-        notes=tuple(_notes(found, period)),
+        notes=tuple(_notes(found, period, _is_whole(found, period, now))),
     )
 
 
@@ -167,17 +167,23 @@ def _before(by_day: Mapping[str, int], period: Period) -> int:
 
 
 def _outlook(by_day: Mapping[str, int], found: Spending, now: datetime) -> Outlook:
-    return outlook(by_day, found.findings.later, now.date(), days_of_month_left(now.date()))
+    since = local_time(found.archived, now.tzinfo).date().isoformat() if found.archived else ""
+    return outlook(by_day, found.findings.later, now.date(), days_of_month_left(now.date()), since)
 
 
-def _notes(found: Spending, period: Period | None) -> list[str]:
+def _is_whole(found: Spending, period: Period | None, now: datetime) -> bool:
+    """Whether the log still has all that happened in the period."""
+    return found.archived <= (0 if period is None else moment(period.first, now.tzinfo))
+
+
+def _notes(found: Spending, period: Period | None, whole: bool) -> list[str]:
     notes = [f"{note}; `swarm doctor --fix` makes it anew" for note in found.costs.notes]
     undated = sum(cost.calls for payer, cost in found.costs.costs.items() if not payer.day)
     if period is not None and undated:
         notes.append(f"{undated} calls are left out: their events name no day")
-    if found.archived:
+    if not whole:
         notes.append(
-            "the beginning of the log was archived: it is in the sums, and not in what came of tasks and drafts"
+            "a part of this time was archived: it is in the sums, and what came of tasks and drafts is not told"
         )
     return notes
 

@@ -42,7 +42,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     today: date
     rows: tuple[Row, ...]
     total: Cost
-    findings: Findings
+    findings: Findings | None  # None: the log no longer has all that they are of
     before: int | None
     by_cache: ByCache
     by_free: ByFree | None
@@ -103,6 +103,20 @@ def _cells(cost: Cost, classes: Sequence[str]) -> list[str]:
 def lines_of(report: Report) -> Iterator[tuple[str, str]]:
     """What is said below the table: a name, and a sentence with its numbers."""
     found, nanos = report.findings, report.total.nanos
+    if found is not None:
+        yield from _came_of_it(found, nanos)
+    yield from _saved(report.by_cache, report.by_free)
+    if report.period is not None and report.before is not None:
+        yield "change", change(nanos, report.before, _BEFORE[report.period.name])
+    yield from _foreseen(report.outlook, report.today)
+    values = [
+        report.by_day.get((report.today - timedelta(days=back)).isoformat(), 0) for back in range(_SPARK - 1, -1, -1)
+    ]
+    if any(values):
+        yield f"last {_SPARK} days", f"{sparkline(values, sys.stdout)}  at most {dollars(max(values))} a day"
+
+
+def _came_of_it(found: Findings, nanos: int) -> Iterator[tuple[str, str]]:
     if found.accepted:
         each = dollars(nanos // found.accepted)
         yield "accepted tasks", f"{found.accepted:,}, at {each} each (all that was spent, by accepted tasks)"
@@ -114,15 +128,6 @@ def lines_of(report: Report) -> Iterator[tuple[str, str]]:
             "retry waste",
             f"{dollars(found.wasted)} ({share(found.wasted, nanos)}) for rejected and abandoned attempts",
         )
-    yield from _saved(report.by_cache, report.by_free)
-    if report.period is not None and report.before is not None:
-        yield "change", change(nanos, report.before, _BEFORE[report.period.name])
-    yield from _foreseen(report.outlook, report.today)
-    values = [
-        report.by_day.get((report.today - timedelta(days=back)).isoformat(), 0) for back in range(_SPARK - 1, -1, -1)
-    ]
-    if any(values):
-        yield f"last {_SPARK} days", f"{sparkline(values, sys.stdout)}  at most {dollars(max(values))} a day"
 
 
 def _saved(by_cache: ByCache, by_free: ByFree | None) -> Iterator[tuple[str, str]]:
@@ -184,7 +189,7 @@ def write_csv(report: Report, output: Output) -> None:
 def document(report: Report) -> dict[str, Any]:
     """Everything as one JSON document. Amounts are whole nano-dollars, and beside each the same as a decimal text."""
     period, found = report.period, report.findings
-    each = report.total.nanos // found.accepted if found.accepted else None
+    each = report.total.nanos // found.accepted if found is not None and found.accepted else None
     return {
         "period": period.name if period else "all",
         "label": period.label if period else None,
@@ -193,8 +198,8 @@ def document(report: Report) -> dict[str, Any]:
         "by": list(report.keys),
         **{f"total_{field}": value for field, value in _fields(report.total).items()},
         "rows": [{**dict(zip(report.keys, values, strict=True)), **_fields(cost)} for values, cost in report.rows],
-        "tasks": {"accepted": found.accepted, "free": found.free, **_money("per_accepted", each)},
-        "waste": _money("retries", found.wasted),
+        "tasks": found and {"accepted": found.accepted, "free": found.free, **_money("per_accepted", each)},
+        "waste": found and _money("retries", found.wasted),
         "saved": _saved_document(report),
         "before": None
         if period is None

@@ -34,16 +34,19 @@ class Outlook(msgspec.Struct, frozen=True):
     month: Band | None
 
 
-def past_days(by_day: Mapping[str, int], today: date) -> list[date]:
-    """The days that can be drawn from: from the first that is recorded on, LONGEST at the most, today left out."""
-    recorded = min((day for day in by_day if day), default=today.isoformat())
+def past_days(by_day: Mapping[str, int], today: date, since: str = "") -> list[date]:
+    """The days that can be drawn from: from the first that is recorded, behind `since`; LONGEST at the most, today left out."""
+    recorded = min((day for day in by_day if day > since), default=today.isoformat())
     days = [today - timedelta(days=back) for back in range(LONGEST, 0, -1)]
     return [day for day in days if day.isoformat() >= recorded]
 
 
-def outlook(by_day: Mapping[str, int], later: Mapping[str, int], today: date, left: int) -> Outlook:
-    """Foresee from what each day cost, and what of it came behind the present time of day; `left` days of the month follow."""
-    days = past_days(by_day, today)
+def outlook(by_day: Mapping[str, int], later: Mapping[str, int], today: date, left: int, since: str = "") -> Outlook:
+    """Foresee from what each day cost, and what of it came behind the present time of day; `left` days of the month follow.
+
+    Days up to `since` are not drawn from.
+    """
+    days = past_days(by_day, today, since)
     if len(days) < LEAST:
         return Outlook(len(days), None, None)
     totals = [by_day.get(day.isoformat(), 0) for day in days]

@@ -40,6 +40,13 @@ def test_quiet_days_count_and_what_is_long_past_does_not() -> None:
     assert found.day == Band(0, 0, 0) and found.month == Band(16, 16, 16)
 
 
+def test_days_of_which_the_log_has_no_more_than_the_sum_are_not_drawn_from() -> None:
+    past = history([900] * 10 + [100] * 8)
+    found = outlook(past, dict.fromkeys(past, 40), TODAY, left=1, since="2026-11-12")
+    assert found.days == 8 and found.day == Band(40, 40, 40)
+    assert outlook(past, {}, TODAY, left=1, since="2026-11-14").day is None
+
+
 @given(st.lists(st.integers(0, 10**12), min_size=LEAST, max_size=60), st.integers(0, 10**12), st.integers(0, 30))
 def test_a_forecast_is_no_less_than_what_is_spent_and_no_more_than_the_worst_days(
     totals: list[int], now: int, left: int
