@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,10 +9,9 @@ from typing import Literal
 import msgspec
 
 from events.log import EventLog, open_log
-from events.views.base import begin, fold
 from events.views.cost import Cost, CostView, Payer, narrowed
 
-Field = Literal["session", "task", "role", "agent", "model", "tier"]
+Field = Literal["session", "task", "role", "agent", "model", "tier", "price", "project"]
 
 LONG = 32_768  # events from which on numpy has paid for its import (0.1 s)
 
@@ -30,6 +28,8 @@ async def costs_by(url: str | Path, fields: Sequence[Field]) -> Costs:
 
     Raises LogError where the log cannot be read.
     """
+    from events.views.base import begin  # and with it an event loop, which a report does without
+
     async with open_log(url, read_only=True) as log:
         while True:
             archived = await log.archived()
@@ -41,6 +41,8 @@ async def costs_by(url: str | Path, fields: Sequence[Field]) -> Costs:
 
 
 async def _by_columns(log: EventLog, begun: CostView, after: int, fields: Sequence[Field]) -> Costs:
+    import asyncio
+
     from events.sqlite import schema
     from events.sqlite.costs import sums
 
@@ -54,7 +56,14 @@ async def _by_columns(log: EventLog, begun: CostView, after: int, fields: Sequen
 
 
 async def _by_fold(log: EventLog, fields: Sequence[Field]) -> Costs:
+    from events.views.base import fold
+
+    return Costs(narrowed_sums(await fold(log, CostView()), fields))
+
+
+def narrowed_sums(view: CostView, fields: Sequence[Field]) -> dict[Payer, Cost]:
+    """The sums of a view by day and these fields alone."""
     costs: dict[Payer, Cost] = {}
-    for payer, cost in (await fold(log, CostView())).costs.items():
+    for payer, cost in view.costs.items():
         costs.setdefault(narrowed(payer, fields), Cost()).add(cost)
-    return Costs(costs)
+    return costs

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import uuid
 import zlib
 from pathlib import Path
 
@@ -60,6 +58,8 @@ def boot_id() -> str:
     try:
         return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
+        import uuid
+
         return f"{uuid.getnode():012x}"  # macOS has no such file; the start time tells two boots apart there
 
 
@@ -70,5 +70,7 @@ def _stat_fields(pid: int) -> list[str]:
 
 
 def _started_by_ps(pid: int) -> int:
+    import subprocess
+
     done = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return zlib.crc32(done.stdout.strip().encode())

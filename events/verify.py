@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +39,8 @@ async def verify_log(url: str | Path, *, kept: Head | None = None, archives: Seq
     With a `kept` head it also says whether the log's tail is missing. What was archived is looked for among `archives`, then
     where the log says that it was written, then beside the log. Raises LogForeign, LogNewer, LogUnusable.
     """
+    import asyncio
+
     from events.sqlite.joined import verify_joined
 
     return await asyncio.to_thread(verify_joined, Path(url), kept, archives)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 
 import anyio
 import msgspec
@@ -18,7 +16,8 @@ from events.types.any import AnyEvent
 from events.types.session import SessionClaimed, SessionClosed, SessionRenewed
 from events.types.upkeep import LogArchived
 from events.views.base import fold
-from events.views.sessions import Claim, SessionState, SessionsView
+from events.views.sessions import SessionState, SessionsView
+from swarm.alive import boot_id, exists, host_name, owner_of
 from swarm.cycle import Placed
 from swarm.errors import OwnerLost, SessionBusy
 
@@ -165,38 +164,8 @@ async def _appended(log: EventLog, events: Sequence[NewEvent], expect: Mapping[s
     return ack
 
 
-def owner_of(claim: Claim) -> str:
-    """The owner in the words of an error."""
-    if _is_here(claim):
-        return processes.describe(claim.pid)
-    return claim.owner
-
-
-def exists(claim: Claim, now: int) -> bool:
-    """Whether the owner's process is still there, be it stopped. One that cannot be looked at is until its claim ends."""
-    if not _is_here(claim):
-        return now <= claim.valid_until
-    return (
-        claim.boot == boot_id() and not processes.is_dead(claim.pid) and processes.started(claim.pid) == claim.started
-    )
-
-
-def lives(claim: Claim, now: int) -> bool:
-    """Whether the owner can be waited for: its process is there and it renews its claim."""
-    return now <= claim.valid_until and exists(claim, now)
-
-
-def _is_here(claim: Claim) -> bool:
-    return claim.host == socket.gethostname()
-
-
-@cache
-def boot_id() -> str:
-    return processes.boot_id()
-
-
 def _claimed(epoch: int, now: int) -> SessionClaimed:
-    pid, host = os.getpid(), socket.gethostname()
+    pid, host = os.getpid(), host_name()
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container without a user name for its uid

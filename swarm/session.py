@@ -25,6 +25,7 @@ from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
+from swarm.alive import lives
 from swarm.collector import rare_collections
 from swarm.confirmed import is_trusted, record_trust
 from swarm.connect import endpoint, open_models
@@ -42,7 +43,7 @@ from swarm.fork import (
 )
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
-from swarm.owner import Owner, lives, open_session, take_session
+from swarm.owner import Owner, open_session, take_session
 from swarm.past import Past
 from swarm.plan import Plan, is_capped, plan_of, read_plan
 from swarm.prepare import prepare

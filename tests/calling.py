@@ -16,6 +16,7 @@ from events.views.base import fold
 from events.views.money import MoneyView
 from events.views.sessions import Claim
 from events.views.tasks import TasksView
+from swarm.alive import lives
 from swarm.calls import Answer as Said
 from swarm.calls import Ask, Calls, Connected, Pick, Terms
 from swarm.errors import ConfirmationNeeded
@@ -25,7 +26,7 @@ from swarm.models.base import Model
 from swarm.models.limits import Allowance, Limits
 from swarm.money.caps import Cap
 from swarm.money.ledger import Ledger
-from swarm.owner import Owner, lives
+from swarm.owner import Owner
 from swarm.text.tokens import most_tokens
 from tests.ledger_agents import a_session, entries_of
 from tests.running import DEAR

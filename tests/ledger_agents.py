@@ -28,11 +28,12 @@ from events.testing.builders import failed, opened, reserved, settled, unknown
 from events.views.base import fold
 from events.views.money import MoneyView
 from events.views.sessions import Claim, SessionsView
+from swarm.alive import lives
 from swarm.errors import BudgetExceeded, SessionBusy
 from swarm.messages import Price
 from swarm.money.caps import Cap, Grant, Need
 from swarm.money.ledger import TOPIC, Intent, Ledger, Reserved
-from swarm.owner import SESSIONS, Owner, lives, new_event, open_session, take_session
+from swarm.owner import SESSIONS, Owner, new_event, open_session, take_session
 
 SCOPES = ("day", "s", "t")
 PRICE = Price(row="p", input_nanos=10**6, output_nanos=10**6)  # one nano-dollar a token

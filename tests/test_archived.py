@@ -13,10 +13,11 @@ from events.types.call import CallReserved
 from events.upkeep import archive
 from events.views.money import MoneyView
 from events.views.standing import standing
+from swarm.alive import lives
 from swarm.errors import BudgetExceeded
 from swarm.money.caps import Cap
 from swarm.money.ledger import Ledger
-from swarm.owner import Owner, lives
+from swarm.owner import Owner
 from tests.events.aged import DAY
 from tests.ledger_agents import Agent, a_need, a_session, session
 

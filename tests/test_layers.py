@@ -31,7 +31,7 @@ LINES = (
         "swarm.choice swarm.money swarm.models swarm.context swarm.prompts swarm.cache swarm.tools"
         " swarm.cycle"  # no leaf, but as low: the journal speaks of its steps
     ),
-    "swarm.journal swarm.owner",
+    "swarm.journal swarm.owner swarm.alive",
     "swarm.calls",
     "swarm.roles",
     (

@@ -20,8 +20,9 @@ from events.types.session import SessionClaimed
 from events.types.task import TaskCancelled
 from events.views.base import fold
 from events.views.sessions import Claim, SessionState, SessionsView
+from swarm.alive import boot_id, exists, lives, owner_of
 from swarm.errors import OwnerLost, SessionBusy
-from swarm.owner import VALID_S, Owner, boot_id, exists, lives, owner_of, take_session
+from swarm.owner import VALID_S, Owner, take_session
 from tests.ledger_agents import a_session, entries_of, process, said_by, tell
 
 

@@ -15,7 +15,7 @@ import msgspec
 from events.blobs import Text, decode_pack, digest_of
 from events.log import Clock, LogError, LogUnusable, NewEvent
 from events.processes import is_dead
-from events.sqlite import schema
+from events.sqlite import schema, sqlviews
 from events.sqlite.bounds import beginning
 from events.sqlite.decode import Decoder, read
 from events.sqlite.lone import LoneWriter, alone
@@ -200,6 +200,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, cut: Cut) -> N
     target.execute("BEGIN")
     for statement in schema.DDL:
         target.execute(statement)
+    sqlviews.renew(target)
     columns = ", ".join(schema.NAMED)
     most = source.execute(f"SELECT max(max({columns})) FROM event WHERE position <= ?", (cut.position,)).fetchone()[0]
     target.executemany(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import add
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,10 @@ Numbers: TypeAlias = NDArray[np.integer[Any]]
 Column: TypeAlias = NDArray[Any]
 """Of numbers, or of what is true or not."""
 
-NAMED = ("task", "role", "agent", "model", "tier")
+Numbering = Callable[[str], int]
+"""The number of a name in the log, -1 where it does not have it."""
+
+NAMED = ("project", "task", "role", "agent", "model", "tier")
 """Fields of a payer that a column holds as the number of a name."""
 
 _ENDING = ("settled", "failed", "released", "unknown")
@@ -58,12 +61,35 @@ class _Ends(NamedTuple):
     cached_tokens: Numbers
     output_tokens: Numbers
     cost_nanos: Numbers
+    cache_write_tokens: Numbers
+    reasoning_tokens: Numbers
 
 
-def sums(path: Path, after: int, begun: CostView, fields: Sequence[str]) -> Summed:
+class Listener(Protocol):
+    """Hears, beside the sums, of segments and of the calls that ended, or of which nobody knows whether they did."""
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """What it wants to know of a call."""
+        ...
+
+    def take(self, segment: Segment) -> None: ...
+
+    def ended(self, calls: Mapping[str, Column], days: Sequence[str], nanos: Numbers) -> None:
+        """Calls that were or may be billed, by columns (a day as its place in `days`), and what each came to."""
+        ...
+
+
+def sums(
+    path: Path,
+    after: int,
+    begun: CostView,
+    fields: Sequence[str],
+    listening: Callable[[Numbering], Listener] | None = None,
+) -> Summed:
     """Sum what stands behind `after`, and what `begun` has of the time before, by these fields of the payer and its day.
 
-    A stretch whose segment is missing, or not to be believed, is packed from its rows. Raises LogCorrupt, TooLarge,
+    `listening` makes what hears of the segments and calls on the way. A stretch whose segment is missing, or not to be believed, is packed from its rows. Raises LogCorrupt, TooLarge,
     sqlite3.Error, and ValueError at rows that are damaged.
     """
     with contextlib.closing(
@@ -73,9 +99,12 @@ def sums(path: Path, after: int, begun: CostView, fields: Sequence[str]) -> Summ
             connection.execute(pragma)
         connection.execute("BEGIN")  # one state of the file, whoever writes meanwhile
         wrong: list[str] = []
-        calls = _Calls(connection, fields, begun.awaited())
+        listener = listening(partial(_number, connection)) if listening is not None else None
+        calls = _Calls(connection, fields, begun.awaited(), listener)
         for segment in _stretches(connection, after, wrong):
             calls.take(segment)
+            if listener is not None:
+                listener.take(segment)
         costs = calls.summed()
         for position in calls.unclaimed:
             (entry,) = read(connection, Decoder(str(path)), after=position - 1, until=position, limit=1)
@@ -90,9 +119,9 @@ def _stretches(connection: sqlite3.Connection, after: int, wrong: list[str]) -> 
     head: int = connection.execute("SELECT coalesce(max(position), 0) FROM batch").fetchone()[0]
     stored = segments.stored(connection) if schema.has_caches(connection) else ()
     for stretch in stored:
-        if stretch.segment is None:
+        if stretch.wrong:
             wrong.append(f"the segment of events {stretch.first} to {stretch.last} was not used: {stretch.wrong}")
-        elif stretch.first > after:
+        elif stretch.segment is not None and stretch.first > after:
             yield from _packed(connection, after, stretch.first - 1)
             yield stretch.segment
             after = stretch.last
@@ -112,11 +141,14 @@ class _Calls:
     `unclaimed` are the positions of ends of calls that were reserved before (`awaited`), in their order.
     """
 
-    def __init__(self, connection: sqlite3.Connection, fields: Sequence[str], awaited: set[int]) -> None:
-        self._connection = connection
+    def __init__(
+        self, connection: sqlite3.Connection, fields: Sequence[str], awaited: set[int], listener: Listener | None
+    ) -> None:
+        self._connection, self._listener = connection, listener
         self._fields = ("day", *fields)
+        self._known = tuple(dict.fromkeys((*self._fields, *(listener.fields if listener else ()))))
         self._reservation, *self._ending = [_number(connection, f"call.{kind}") for kind in ("reserved", *_ENDING)]
-        self._days: dict[str, int] = {"": 0}
+        self._texts: dict[str, dict[str, int]] = {"day": {"": 0}, "price": {"": 0}}
         self._awaited = list(awaited)
         self._reserved: list[list[Column]] = []  # position, fields, what is reserved, and whether its end is unknown
         self._ended: list[list[Column]] = []
@@ -125,33 +157,35 @@ class _Calls:
         self.unclaimed: list[int] = []
 
     def take(self, segment: Segment) -> None:
-        kind = _column(segment, "kind")
+        kind = column_of(segment, "kind")
         at = np.flatnonzero(kind == self._reservation)
         if at.size:
-            taken = [self._taken(segment, field, at) for field in (*self._fields, "cost_nanos")]
+            taken = [self._taken(segment, field, at) for field in (*self._known, "cost_nanos")]
             self._reserved.append([_positions(segment, at), *taken, np.zeros(at.size, dtype=bool)])
         is_end = kind == self._ending[0]
         for ending in self._ending[1:]:
             is_end |= kind == ending
         at = np.flatnonzero(is_end)
         if at.size:
-            self._ended.append([_positions(segment, at), *(_column(segment, name, at) for name in _Ends._fields[1:])])
+            self._ended.append([_positions(segment, at), *(column_of(segment, name, at) for name in _Ends._fields[1:])])
         self._events += segment.length
         if self._events >= _AT_ONCE:
             self._settle()
 
     def _taken(self, segment: Segment, field: str, at: Numbers) -> Numbers:
-        values = _column(segment, field, at)
-        if field != "day":
+        values = column_of(segment, field, at)
+        if field not in self._texts:
             return values
-        own = [self._days.setdefault(day, len(self._days)) for day in ("", *segment.days)]
+        known, texts = self._texts[field], segment.days if field == "day" else segment.prices
+        own = [known.setdefault(text, len(known)) for text in ("", *texts)]
         return np.array(own, dtype=np.int64)[values]
 
     def summed(self) -> dict[Payer, Cost]:
         self._settle()
         if self._reserved:
             _, *columns, reserved, doubtful = self._reserved[0]
-            self._add(columns, partial(_open_sums, reserved=reserved, doubtful=doubtful))
+            self._add(columns[: len(self._fields)], partial(_open_sums, reserved=reserved, doubtful=doubtful))
+            self._hear([column[doubtful] for column in columns], reserved[doubtful])
         if not self._sums:
             return {}
         payers = self._payers([np.array(column, dtype=np.int64) for column in zip(*self._sums, strict=True)])
@@ -159,24 +193,31 @@ class _Calls:
 
     def _settle(self) -> None:
         """Sum what ended, and keep the other calls for what comes."""
-        ends = _Ends(*_joined(self._ended, len(_Ends._fields)))
+        ends = _Ends(*joined(self._ended, len(_Ends._fields)))
         self._ended, self._events = [], 0
         if self._awaited:
             self.unclaimed += ends.position[np.isin(ends.reservation, self._awaited)].tolist()
         if not self._reserved:
             return
-        calls = _joined(self._reserved, 3 + len(self._fields))
+        calls = joined(self._reserved, 3 + len(self._known))
         position, *columns, _, doubtful = calls
         end = _decided(position, doubtful, ends, unknown=self._ending[-1])
         over, left = np.flatnonzero(end >= 0), np.flatnonzero(end < 0)
         self._reserved = [[column[left] for column in calls]] if left.size else []
         if over.size:
             sums = partial(_ended_sums, ends=ends, end=end[over], settled=self._ending[0])
-            self._add([column[over] for column in columns], sums)
+            columns = [column[over] for column in columns]
+            self._add(columns[: len(self._fields)], sums)
+            paid = ends.kind[end[over]] == self._ending[0]
+            self._hear([column[paid] for column in columns], ends.cost_nanos[end[over][paid]])
+
+    def _hear(self, columns: Sequence[Column], nanos: Numbers) -> None:
+        if self._listener is not None and nanos.size:
+            self._listener.ended(dict(zip(self._known, columns, strict=True)), list(self._texts["day"]), nanos)
 
     def _add(self, columns: Sequence[Column], sums: Callable[[Numbers, int], list[list[int]]]) -> None:
         """Add sums of calls, given by group, to those of the payers to whom these columns say that they belong."""
-        group, first = _groups(columns)
+        group, first = groups_of(columns)
         payers = zip(*(column[first].tolist() for column in columns), strict=True)
         for payer, *values in zip(payers, *sums(group, first.size), strict=True):
             known = self._sums.get(payer)
@@ -186,9 +227,9 @@ class _Calls:
         given: dict[str, list[str] | list[int]] = {}
         for field, column in zip(self._fields, columns, strict=True):
             numbers: list[int] = column.tolist()
-            if field == "day":
-                days = list(self._days)
-                given[field] = [days[number] for number in numbers]
+            if field in self._texts:
+                texts = list(self._texts[field])
+                given[field] = [texts[number] for number in numbers]
             elif field in NAMED:
                 names = _names(self._connection, set(numbers))
                 given[field] = [names[number] for number in numbers]
@@ -215,7 +256,7 @@ def _names(connection: sqlite3.Connection, numbers: set[int]) -> dict[int, str]:
     return names
 
 
-def _column(segment: Segment, name: str, at: Numbers | None = None) -> Numbers:
+def column_of(segment: Segment, name: str, at: Numbers | None = None) -> Numbers:
     """The values of a column, at some places of the segment where these are named."""
     width, base, offset = segment.columns[_AT[name]]
     if not width:
@@ -226,10 +267,10 @@ def _column(segment: Segment, name: str, at: Numbers | None = None) -> Numbers:
 
 
 def _positions(segment: Segment, at: Numbers) -> Numbers:
-    return _column(segment, "position", at) + at + segment.first  # places are of 64 bits, and so is the sum
+    return column_of(segment, "position", at) + at + segment.first  # places are of 64 bits, and so is the sum
 
 
-def _joined(parts: Sequence[Sequence[Column]], columns: int) -> list[Column]:
+def joined(parts: Sequence[Sequence[Column]], columns: int) -> list[Column]:
     if not parts:
         return [np.zeros(0, dtype=np.int64)] * columns
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
@@ -256,23 +297,24 @@ def _ended_sums(group: Numbers, groups: int, *, ends: _Ends, end: Numbers, settl
     of_paid, end = group[paid], end[paid]
     counts: list[list[int]] = [np.bincount(some, minlength=groups).tolist() for some in (group, group[~paid])]
     amounts = [
-        _sum(of_paid, column[end], groups)
+        sum_by(of_paid, column[end], groups)
         for column in (ends.input_tokens, ends.cached_tokens, ends.output_tokens, ends.cost_nanos)
     ]
+    parts = [sum_by(of_paid, column[end], groups) for column in (ends.cache_write_tokens, ends.reasoning_tokens)]
     none = [0] * groups
-    return [*counts, none, none, *amounts, none]
+    return [*counts, none, none, *amounts, none, *parts]
 
 
 def _open_sums(group: Numbers, groups: int, *, reserved: Numbers, doubtful: Column) -> list[list[int]]:
     """The fields of `Cost` by group, of calls that did not end, or of which nobody knows whether they did."""
     some = (group, group[~doubtful], group[doubtful])
     calls, still_open, maybe_paid = (np.bincount(calls, minlength=groups).tolist() for calls in some)
-    held = _sum(group[doubtful], reserved[doubtful], groups)
+    held = sum_by(group[doubtful], reserved[doubtful], groups)
     none = [0] * groups
-    return [calls, none, still_open, maybe_paid, none, none, none, held, held]
+    return [calls, none, still_open, maybe_paid, none, none, none, held, held, none, none]
 
 
-def _groups(columns: Sequence[Column]) -> tuple[Numbers, Numbers]:
+def groups_of(columns: Sequence[Column]) -> tuple[Numbers, Numbers]:
     """The number of each row's group, and of each group a row that is in it. Rows are in one where all columns agree."""
     group, first = _ranks(columns[0])
     for column in columns[1:]:
@@ -297,7 +339,7 @@ def _ranks(values: Numbers) -> tuple[Numbers, Numbers]:
     return ranks[offsets], row[present]
 
 
-def _sum(group: Numbers, values: Numbers, groups: int) -> list[int]:
+def sum_by(group: Numbers, values: Numbers, groups: int) -> list[int]:
     """The exact sums of the values by group."""
     weights = values.astype(np.float64)
     most = float(np.abs(weights).sum())

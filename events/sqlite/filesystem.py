@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
 from events.log import LogUnusable
@@ -46,7 +45,7 @@ def network_kind(path: Path) -> str:
         return ""  # a disk of this machine: only what has no disk of its own has the major number 0
     try:
         kind = _of_linux(device) if _MOUNTS.exists() else _of_macos(found, device)
-    except (OSError, subprocess.SubprocessError):
+    except OSError:
         return ""  # nothing can be known: SQLite itself says what it lacks
     return kind if _NETWORK.fullmatch(kind) else ""
 
@@ -68,7 +67,12 @@ def kind_in_mountinfo(text: str, device: str) -> str:
 def _of_macos(path: Path, device: int) -> str:
     if any(device == Path(own).stat().st_dev for own in ("/", "/System/Volumes/Data") if Path(own).exists()):
         return ""  # the machine's own disk, without asking a program
-    done = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=True, timeout=5)
+    import subprocess  # only here: a status line opens a log, too
+
+    try:
+        done = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=True, timeout=5)
+    except subprocess.SubprocessError:
+        return ""
     return kind_in_mount(done.stdout, str(path.resolve()))
 
 

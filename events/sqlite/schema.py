@@ -14,6 +14,7 @@ import msgspec
 
 from events.log import Entry, LogCorrupt, LogError, LogForeign, LogNewer, LogUnusable
 from events.rows import Row, entry_of
+from events.sqlite import sqlviews
 from events.sqlite.bounds import is_archive
 from events.sqlite.filesystem import require_local
 from events.sqlite.lock import FileLock
@@ -186,7 +187,7 @@ def connect_writer(
             stack.callback(connection.close)
             if ready == SCHEMA:
                 _set_up(connection, path)
-            else:
+            if ready != SCHEMA or sqlviews.outdated(connection):
                 with lock.held_for(timeout, str(path)):
                     _set_up(connection, path)
                     _create(connection)
@@ -213,6 +214,7 @@ def _create(connection: sqlite3.Connection) -> None:
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     for statement in _MISSING[found]:
         connection.execute(statement)
+    sqlviews.renew(connection)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={SCHEMA}")
     connection.execute("COMMIT")

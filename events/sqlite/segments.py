@@ -20,25 +20,27 @@ from events.columns import Column, find_columns, pack_columns
 from events.log import Entry
 from events.sqlite import schema
 from events.sqlite.bounds import beginning
-from events.types.any import decode_body
-from events.types.call import CallReserved
+from events.types.any import AnyEvent, decode_body
+from events.types.base import Unknown
+from events.types.call import CallReserved, CallSettled
 from events.verify import Problem
 from events.views.cost import day_of
 
 LENGTH = 4096  # events of a segment
-FORM = 1  # goes up when what a segment holds changes; one of another form is made again
+FORM = 2  # goes up when what a segment holds changes; one of another form is passed over until it is made again
 
 FROM_EVENT = (
-    *("position", "at", "kind", "session", "task", "role", "agent", "model", "tier"),
+    *("position", "at", "kind", "project", "session", "task", "step", "attempt", "role", "agent", "model", "tier"),
     *("reservation", "input_tokens", "cached_tokens", "output_tokens", "cost_nanos"),
 )
-COLUMNS = (*FROM_EVENT, "day")
+COLUMNS = (*FROM_EVENT, "cache_write_tokens", "reasoning_tokens", "day", "price")
 """What a segment holds of an event. A position is what it is more than that of the event before it would make it, a name is
-its number in the log, a day its number among the days of the segment, 0 where the event names none."""
+its number in the log, a day or a price row its number among those of the segment, 0 where the event names none."""
 
-_HEAD = struct.Struct("<HHIqqI")  # form, columns, events, first and last position, bytes of the days
+_HEAD = struct.Struct("<HHIqqI")  # form, columns, events, first and last position, bytes of the days and price rows
 _SELECT = (
-    f"SELECT {', '.join(FROM_EVENT)}, CASE kind WHEN (SELECT id FROM name WHERE text = 'call.reserved') THEN body END"
+    f"SELECT {', '.join(FROM_EVENT)}, CASE kind WHEN (SELECT id FROM name WHERE text = 'call.reserved') THEN body END,"
+    " CASE kind WHEN (SELECT id FROM name WHERE text = 'call.settled') THEN body END"
     " FROM event WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
 )
 
@@ -46,14 +48,20 @@ Values = tuple[object, ...]
 """The values of a row, in the order of `schema.COLUMNS`."""
 
 Packed = tuple[Any, ...]
-"""What is packed of an event: its columns but the day, and the day itself."""
+"""What is packed of an event: its columns, the day and the price row in full."""
 
 _PICK = itemgetter(*(schema.COLUMNS.index(column) for column in FROM_EVENT))
 
 
 def _packed(values: Values, entry: Entry) -> Packed:
     """What is packed of an entry whose row has these values."""
-    return (*_PICK(values), day_of(entry.event.scopes) if isinstance(entry.event, CallReserved) else "")
+    match entry.event:
+        case CallReserved(scopes=scopes, price=price):
+            return (*_PICK(values), 0, 0, day_of(scopes), price)
+        case CallSettled(cache_write_tokens=written, reasoning_tokens=reasoning):
+            return (*_PICK(values), written, reasoning, "", "")
+        case _:
+            return (*_PICK(values), 0, 0, "", "")
 
 
 class Segment(NamedTuple):
@@ -63,17 +71,31 @@ class Segment(NamedTuple):
     last: int
     length: int
     days: Sequence[str]  # the first of them has number 1
+    prices: Sequence[str]
     columns: Sequence[Column]
     data: bytes
 
 
-class _Scopes(msgspec.Struct):
+class _Reserved(msgspec.Struct):
     """What a segment takes from the body of a call.reserved."""
 
     scopes: tuple[str, ...]
+    price: str
 
 
-_scopes = msgspec.json.Decoder(_Scopes)
+class _Settled(msgspec.Struct):
+    """What a segment takes from the body of a call.settled."""
+
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+_reserved = msgspec.json.Decoder(_Reserved)
+_settled = msgspec.json.Decoder(_Settled)
+
+
+class OtherForm(ValueError):
+    """A segment of a form that is not ours: nothing is wrong with it, and nothing is read from it."""
 
 
 def pack(connection: sqlite3.Connection, after: int, until: int, *, limit: int = LENGTH) -> bytes | None:
@@ -85,16 +107,19 @@ def pack(connection: sqlite3.Connection, after: int, until: int, *, limit: int =
     if not rows:
         return None
     try:
-        return _pack([(*row[:-1], "" if row[-1] is None else _day(row[-1])) for row in rows])
+        return _pack([(*row[:-2], *_from_bodies(row[-2], row[-1])) for row in rows])
     except (TypeError, OverflowError, msgspec.MsgspecError) as error:
         raise ValueError(f"events {rows[0][0]}..{rows[-1][0]} are not of the form of events: {error}") from error
 
 
 def _pack(rows: Sequence[Packed]) -> bytes:
-    positions, *columns, days = zip(*rows, strict=True)
-    numbers: dict[str, int] = {"": 0}
-    columns.append(tuple(numbers.setdefault(day, len(numbers)) for day in days))
-    names = msgspec.json.encode([*numbers][1:])
+    positions, *columns, days, prices = zip(*rows, strict=True)
+    texts: list[list[str]] = []
+    for values in (days, prices):
+        numbers: dict[str, int] = {"": 0}
+        columns.append(tuple(numbers.setdefault(text, len(numbers)) for text in values))
+        texts.append([*numbers][1:])
+    names = msgspec.json.encode(texts)
     head = _HEAD.pack(FORM, len(COLUMNS), len(rows), positions[0], positions[-1], len(names))
     return head + names + pack_columns([_gaps(positions), *columns])
 
@@ -107,13 +132,21 @@ def _gaps(positions: Sequence[int]) -> Sequence[int]:
     return [position - first - index for index, position in enumerate(positions)]
 
 
-def _day(body: str) -> str:
-    try:
-        scopes = _scopes.decode(body).scopes
-    except msgspec.MsgspecError:  # an older form of it
-        event = decode_body("call.reserved", body)
-        scopes = event.scopes if isinstance(event, CallReserved) else ()
-    return day_of(scopes)
+def _from_bodies(reserved: str | None, settled: str | None) -> tuple[int, int, str, str]:
+    """What only the body of a call.reserved or a call.settled says: tokens of two classes, the day, the price row."""
+    if reserved is not None:
+        try:
+            call: _Reserved | AnyEvent | Unknown = _reserved.decode(reserved)
+        except msgspec.MsgspecError:  # an older form of it
+            call = decode_body("call.reserved", reserved)
+        return (0, 0, day_of(call.scopes), call.price) if isinstance(call, _Reserved | CallReserved) else _NOTHING
+    if settled is not None and ("cache_write_tokens" in settled or "reasoning_tokens" in settled):
+        usage = _settled.decode(settled)
+        return usage.cache_write_tokens, usage.reasoning_tokens, "", ""
+    return _NOTHING
+
+
+_NOTHING = (0, 0, "", "")
 
 
 def unpack(data: bytes) -> Segment:
@@ -122,18 +155,21 @@ def unpack(data: bytes) -> Segment:
         raise ValueError("it ends too early")
     form, columns, length, first, last, size = _HEAD.unpack_from(data)
     if form != FORM or columns != len(COLUMNS):
-        raise ValueError(f"it has form {form}")
+        raise OtherForm(f"it has form {form}")
     offset = _HEAD.size + size
     try:
-        days = msgspec.json.decode(data[_HEAD.size : offset], type=list[str])
+        days, prices = msgspec.json.decode(data[_HEAD.size : offset], type=tuple[list[str], list[str]])
     except msgspec.MsgspecError as error:
-        raise ValueError(f"its days cannot be read: {error}") from error
+        raise ValueError(f"its days and price rows cannot be read: {error}") from error
     found = find_columns(data, offset=offset, columns=columns, length=length)
-    return Segment(first, last, length, days, found, data)
+    return Segment(first, last, length, days, prices, found, data)
 
 
 class Stretch(NamedTuple):
-    """A stored segment as it was found: believed, or with what is wrong with it. Missing: neither, though one is due."""
+    """A stored segment as it was found: believed, or with what is wrong with it.
+
+    Neither, though one is due: it is missing, or of another form.
+    """
 
     first: int
     last: int
@@ -160,6 +196,8 @@ def _believed(first: object, last: object, checksum: object, data: object) -> tu
         return None, "its checksum is not that of its bytes"
     try:
         segment = unpack(data)
+    except OtherForm:
+        return None, ""
     except ValueError as error:
         return None, f"it is not of the program's form: {error}"
     if (segment.first, segment.last) != (first, last):
@@ -172,7 +210,7 @@ def check(connection: sqlite3.Connection) -> list[Problem]:
     return [
         Problem(where=f"segment {stretch.first}..{stretch.last}", what=stretch.wrong)
         for stretch in stored(connection)
-        if stretch.segment is None
+        if stretch.wrong
     ]
 
 
@@ -211,7 +249,7 @@ def rebuild(connection: sqlite3.Connection, committing: Callable[[], AbstractCon
     found = list(compare(connection))
     with committing():
         for stretch in found:
-            if stretch.wrong:
+            if stretch.segment is None:  # wrong, or of another form
                 connection.execute("DELETE FROM segment WHERE first = ?", (stretch.first,))
     after, right = beginning(connection)[0], [stretch for stretch in found if stretch.segment is not None]
     for stretch in right:

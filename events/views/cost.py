@@ -21,9 +21,21 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
     model: str
     tier: str
+    price: str = ""  # id of the price row
+    project: str = ""
 
 
-NOBODY: Mapping[str, Any] = {"day": "", "session": 0, "task": "", "role": "", "agent": "", "model": "", "tier": ""}
+NOBODY: Mapping[str, Any] = {
+    "day": "",
+    "session": 0,
+    "task": "",
+    "role": "",
+    "agent": "",
+    "model": "",
+    "tier": "",
+    "price": "",
+    "project": "",
+}
 
 
 def narrowed(payer: Payer, fields: Sequence[str]) -> Payer:
@@ -43,6 +55,8 @@ class Cost(msgspec.Struct):
     output_tokens: int = 0
     nanos: int = 0
     maybe_paid_nanos: int = 0
+    cache_write_tokens: int = 0  # part of input_tokens, as cached_tokens is
+    reasoning_tokens: int = 0  # part of output_tokens
 
     def add(self, other: Cost) -> None:
         for field in self.__struct_fields__:
@@ -68,6 +82,8 @@ class CostView(msgspec.Struct):
                     ended.input_tokens += call.input_tokens
                     ended.cached_tokens += call.cached_tokens
                     ended.output_tokens += call.output_tokens
+                    ended.cache_write_tokens += call.cache_write_tokens
+                    ended.reasoning_tokens += call.reasoning_tokens
                     ended.nanos += call.cost_nanos
             case CallFailed(reservation=position) | CallReleased(reservation=position):
                 ended = self._end(position)
@@ -119,4 +135,6 @@ def _payer(entry: Entry, call: CallReserved) -> Payer:
         agent=call.agent,
         model=call.model,
         tier=call.tier,
+        price=call.price,
+        project=entry.project,
     )

@@ -17,13 +17,13 @@ from events.log import EventLog, open_log, session_name
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
+from swarm.alive import exists
 from swarm.cli.hints import to_type
 from swarm.cli.names import Name, find
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, require_log
 from swarm.cli.running import secrets_of
 from swarm.errors import SwarmError, UsageError
-from swarm.owner import exists
 from swarm.requests import ask_of
 from swarm.session import Result, answer_session, recorded_plan
 from swarm.settings.load import Loaded, load_settings

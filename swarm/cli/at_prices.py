@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -18,9 +17,8 @@ from swarm.messages import Price
 from swarm.money.repricing import Kept, PriceOf, RepricedView
 from swarm.settings.load import Settings
 from swarm.settings.pricefile import read_price_file
-from swarm.settings.pricetable import old_prices
 
-RECORDED, TODAY = "recorded", "today"
+TODAY = "today"
 
 
 class AtPrices(msgspec.Struct, frozen=True):
@@ -61,12 +59,6 @@ async def _folded(log: EventLog, price_of: PriceOf) -> AtPrices:
         for entry in entries:
             view.apply(entry)
     return AtPrices(view.costs.costs, view.kept, carried)
-
-
-def aged(costs: Mapping[Payer, Cost], settings: Settings, today: date) -> str:
-    """Say which models that cost something have an old price in the settings; empty where none has."""
-    models = {payer.model for payer, cost in costs.items() if cost.nanos} & settings.models.keys()
-    return old_prices(((model, settings.models[model].price) for model in models), today)
 
 
 def told(found: AtPrices) -> list[str]:

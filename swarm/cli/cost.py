@@ -1,28 +1,37 @@
-"""`swarm cost`: what was spent, on what. Amounts are whole nano-dollars from the log to the screen."""
+"""`swarm cost`: what was spent, on what, and what came of it. Amounts are whole nano-dollars from the log to the screen."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, cast
 
-import anyio
+import msgspec
 
-from events.costs import Costs, Field, costs_by
+from events.costs import Field
 from events.log import session_name, system_clock
+from events.spending import Spending, spending
 from events.views.cost import Cost, Payer
-from swarm.cli.at_prices import RECORDED, AtPrices, aged, costs_at, kept_rows, prices_named, told
-from swarm.cli.recorded import decimal_usd, local_time, log_errors, require_log, settings_of, zone_of
-from swarm.errors import UsageError, dollars
+from events.views.spending import FREE_TIERS, Asked
+from swarm.cli.cost_report import Report, Row, document, tell, write_csv
+from swarm.cli.recorded import local_time, log_errors, require_log, settings_of, zone_of
+from swarm.errors import UsageError
+from swarm.insight.outlook import LONGEST, Outlook, outlook
+from swarm.insight.periods import Period, days_of_month_left, moment, period_of
+from swarm.insight.saved import saved_by_cache, saved_by_free
+from swarm.settings.pricetable import old_prices
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
+    from swarm.messages import Price
     from swarm.settings.load import Settings
 
+RECORDED = "recorded"  # the prices of then, of `--at-prices`
 _ARCHIVED = "(archived)"  # sessions that an archive took are summed
+_NONE = "-"
 
-_KEYS: dict[str, Callable[[Payer], str]] = {
+KEYS: dict[str, Callable[[Payer], str]] = {
     "model": lambda payer: payer.model,
     "role": lambda payer: payer.role,
     "task": lambda payer: f"{session_name(payer.session)}/{payer.task}" if payer.session else _ARCHIVED,
@@ -30,27 +39,37 @@ _KEYS: dict[str, Callable[[Payer], str]] = {
     "agent": lambda payer: payer.agent,
     "session": lambda payer: session_name(payer.session) if payer.session else _ARCHIVED,
     "day": lambda payer: payer.day,
+    "price": lambda payer: payer.price or _NONE,
+    "project": lambda payer: payer.project or _NONE,
 }
+
+_UNKNOWN = ("skill", "schedule")
+"""What a sum will be asked for by, and no event tells of a call yet."""
 
 _FIELDS: Mapping[str, Sequence[Field]] = {"task": ("session", "task"), "day": ()}
 """What has to be known of the payer for a key, where it is not the field of its name. The day always is."""
 
-Period = tuple[str, str]
-"""The first and the last day, as 2026-11-21."""
+_ALWAYS: Sequence[Field] = ("tier", "price")
+"""What the estimates need of each payer."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "period",
         nargs="?",
-        choices=["day", "week", "month"],
-        help="today, this week from Monday on, or this month; default: everything that the log holds",
+        choices=["day", "week", "month", "all"],
+        help="today, this week from Monday on, this month, or everything that the log holds; default: all",
     )
     parser.add_argument(
         "--by",
         metavar="KEYS",
         default="model",
-        help=f"what to sum by, one or several with commas between: {', '.join(_KEYS)}; default: model",
+        help=f"what to sum by, one or several with commas between: {', '.join(KEYS)}; default: model",
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="MODEL",
+        help="at whose price the tokens of free calls are reckoned; default: the cheapest priced model of the settings",
     )
     parser.add_argument(
         "--at-prices",
@@ -58,68 +77,177 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=RECORDED,
         help="the same tokens at the prices of your settings today, or of a TOML file that has them as settings do",
     )
+    parser.add_argument("--csv", action="store_true", help="write the rows as comma-separated values")
 
 
 def run(args: argparse.Namespace) -> int:
     output: Output = args.output
-    keys = _keys(args.by)
-    settings = settings_of(args)
-    today = local_time(system_clock(), zone_of(settings)).date()
-    at = None if args.at_prices == RECORDED else prices_named(args.at_prices, settings)
-    found = anyio.run(_sums, settings.log, keys) if at is None else anyio.run(costs_at, settings.log, at)
-    for note in _notes(found, settings, today):
+    if args.csv and output.json:
+        raise UsageError("--csv and --json are two forms of one result; name one of them")
+    keys, settings = _keys(args.by), settings_of(args)
+    if args.baseline is not None:
+        _require_priced(args.baseline, settings)
+    zone, now = zone_of(settings), system_clock()
+    period = period_of(args.period or "all", local_time(now, zone).date())
+    report = _report(
+        _read(settings.log, keys, period, now, zone), keys, period, local_time(now, zone), settings, args.baseline
+    )
+    kept: list[dict[str, str | int]] = []
+    if args.at_prices != RECORDED:
+        report, kept = _repriced(report, args.at_prices, settings)
+    for note in report.notes:
         output.note(note)
-    period = None if args.period is None else days_of(args.period, today)
-    costs = {payer: cost for payer, cost in found.costs.items() if within(payer, period)}
-    undated = sum(cost.calls for payer, cost in found.costs.items() if not payer.day)
-    if period is not None and undated:
-        output.note(f"{undated} calls are left out: their events name no day")
-    rows = summed(costs, keys)
     if output.json:
-        kept = kept_rows(found) if isinstance(found, AtPrices) else []
-        prices = {"at_prices": args.at_prices, "kept_as_recorded": kept}
-        output.document("swarm.cost/1", {**_document(rows, keys, args.period, period), **prices})
+        output.document("swarm.cost/1", {**document(report), "at_prices": args.at_prices, "kept_as_recorded": kept})
+    elif args.csv:
+        write_csv(report, output)
     else:
-        _table(rows, keys, args.period, period, output)
+        tell(report, output)
     return 0
 
 
-def _notes(found: Costs | AtPrices, settings: Settings, today: date) -> Iterator[str]:
-    """What has to be known of the sums: which cache was not used, what was not repriced, which price is old."""
-    if isinstance(found, AtPrices):
-        yield from told(found)
-    else:
-        yield from (f"{note}; `swarm doctor --fix` makes it anew" for note in found.notes)
-    if old := aged(found.costs, settings, today):
-        yield old
+def _repriced(report: Report, named: str, settings: Settings) -> tuple[Report, list[dict[str, str | int]]]:
+    """The report with its sums at other prices, and what keeps its recorded amount; its other figures stay as they are."""
+    import anyio
+
+    from swarm.cli.at_prices import costs_at, kept_rows, prices_named, told
+
+    found = anyio.run(costs_at, settings.log, prices_named(named, settings))
+    held = {payer: cost for payer, cost in found.costs.items() if within(payer, report.period)}
+    by_day = {day: cost.nanos for (day,), cost in summed(found.costs, ["day"])}
+    notes = (*report.notes, *told(found), "the forecast and what was saved are at the recorded prices")
+    changed = msgspec.structs.replace(
+        report,
+        rows=tuple(summed(held, report.keys)),
+        total=total(held.values()),
+        findings=None,
+        before=None if report.period is None else _before(by_day, report.period),
+        by_day=by_day,
+        notes=notes,
+    )
+    return changed, kept_rows(found)
 
 
-def days_of(period: str, today: date) -> Period:
-    """The days of the calendar period that holds today, up to today."""
-    first = {"day": today, "week": today - timedelta(days=today.weekday()), "month": today.replace(day=1)}[period]
-    return first.isoformat(), today.isoformat()
+def _read(url: str, keys: Sequence[str], period: Period | None, now: int, zone: tzinfo | None) -> Spending:
+    """What the log says. Raises NothingRecorded, LogTrouble."""
+    fields: list[Field] = list(dict.fromkeys([*(field for key in keys for field in _fields_of(key)), *_ALWAYS]))
+    require_log(url)
+    with log_errors():
+        return spending(url, fields, _asked(period, now, zone))
+
+
+def _asked(period: Period | None, now: int, zone: tzinfo | None) -> Asked:
+    """The days and moments of the period, and for past days the moment at which the clock showed what it shows now."""
+    today = local_time(now, zone)
+    past = [today.date() - timedelta(days=back) for back in range(1, LONGEST + 1)]
+    later = {day.isoformat(): moment(day, zone, today.time()) for day in past}
+    if period is None:
+        return Asked(later=later)
+    return Asked(
+        first=period.first.isoformat(),
+        last=period.last.isoformat(),
+        begins=moment(period.first, zone),
+        ends=moment(period.last + timedelta(days=1), zone),
+        later=later,
+    )
+
+
+def _report(
+    found: Spending, keys: Sequence[str], period: Period | None, now: datetime, settings: Settings, baseline: str | None
+) -> Report:
+    costs, whole = found.costs.costs, _is_whole(found, period, now)
+    held = {payer: cost for payer, cost in costs.items() if within(payer, period)}
+    by_day = {day: cost.nanos for (day,), cost in summed(costs, ["day"])}
+    free = total(cost for payer, cost in held.items() if payer.tier in FREE_TIERS)
+    models = {name: model.price for name, model in settings.models.items() if model.price is not None}
+    return Report(
+        keys=tuple(keys),
+        period=period,
+        today=now.date(),
+        rows=tuple(summed(held, keys)),
+        total=total(held.values()),
+        findings=found.findings if whole else None,
+        before=None if period is None else _before(by_day, period),
+        by_cache=saved_by_cache(
+            [(payer.price, cost) for payer, cost in held.items()], _rows(held, models, settings.log)
+        ),
+        by_free=saved_by_free(free, models if baseline is None else {baseline: models[baseline]}),
+        outlook=_outlook(by_day, found, now),
+        by_day=by_day,
+        notes=tuple(filter(None, [*_notes(found, period, whole), aged(costs, settings, now.date())])),
+    )
+
+
+def _rows(held: Mapping[Payer, Cost], models: Mapping[str, Price], url: str) -> dict[str, Price]:
+    """The price rows of the settings by their ids, and those with which caches were used before and that only the log has."""
+    rows = {price.row: price for price in models.values()}
+    missing = {payer.price for payer, cost in held.items() if cost.cached_tokens and cost.nanos} - rows.keys()
+    if not missing:
+        return rows
+    import anyio
+
+    from swarm.cli.recorded import recorded
+    from swarm.insight.rows import recorded_rows
+
+    async def read() -> dict[str, Price]:
+        async with recorded(url) as log:
+            return await recorded_rows(log, missing)
+
+    return {**rows, **anyio.run(read)}
+
+
+def _before(by_day: Mapping[str, int], period: Period) -> int:
+    first, last = period.before_first.isoformat(), period.before_last.isoformat()
+    return sum(nanos for day, nanos in by_day.items() if first <= day <= last)
+
+
+def _outlook(by_day: Mapping[str, int], found: Spending, now: datetime) -> Outlook:
+    since = local_time(found.archived, now.tzinfo).date().isoformat() if found.archived else ""
+    return outlook(by_day, found.findings.later, now.date(), days_of_month_left(now.date()), since)
+
+
+def _is_whole(found: Spending, period: Period | None, now: datetime) -> bool:
+    """Whether the log still has all that happened in the period."""
+    return found.archived <= (0 if period is None else moment(period.first, now.tzinfo))
+
+
+def _notes(found: Spending, period: Period | None, whole: bool) -> list[str]:
+    notes = [f"{note}; `swarm doctor --fix` makes it anew" for note in found.costs.notes]
+    undated = sum(cost.calls for payer, cost in found.costs.costs.items() if not payer.day)
+    if period is not None and undated:
+        notes.append(f"{undated} calls are left out: their events name no day")
+    if not whole:
+        notes.append(
+            "a part of this time was archived: it is in the sums, and what came of tasks and drafts is not told"
+        )
+    return notes
+
+
+def aged(costs: Mapping[Payer, Cost], settings: Settings, today: date) -> str:
+    """Say which models that cost something have an old price in the settings; empty where none has."""
+    models = {payer.model for payer, cost in costs.items() if cost.nanos} & settings.models.keys()
+    return old_prices(((model, settings.models[model].price) for model in models), today)
 
 
 def within(payer: Payer, period: Period | None) -> bool:
-    return period is None or (bool(payer.day) and period[0] <= payer.day <= period[1])
+    return period is None or (bool(payer.day) and period.first.isoformat() <= payer.day <= period.last.isoformat())
 
 
-def summed(costs: Mapping[Payer, Cost], keys: Sequence[str]) -> list[tuple[tuple[str, ...], Cost]]:
+def summed(costs: Mapping[Payer, Cost], keys: Sequence[str]) -> list[Row]:
     """Sums by the values of the keys: days in their order, else the dearest first."""
     sums: dict[tuple[str, ...], Cost] = {}
     for payer, cost in costs.items():
-        sums.setdefault(tuple(_KEYS[key](payer) for key in keys), Cost()).add(cost)
+        sums.setdefault(tuple(KEYS[key](payer) for key in keys), Cost()).add(cost)
     if keys[0] == "day":
         return sorted(sums.items(), key=lambda row: (row[0][0], -row[1].nanos, row[0]))
     return sorted(sums.items(), key=lambda row: (-row[1].nanos, -row[1].calls, row[0]))
 
 
-async def _sums(url: str, keys: Sequence[str]) -> Costs:
-    """The sums by what the keys are made of. Raises NothingRecorded, LogTrouble."""
-    require_log(url)
-    with log_errors():
-        fields: list[Field] = [field for key in keys for field in _fields_of(key)]
-        return await costs_by(url, list(dict.fromkeys([*fields, "model"])))  # the model for the age of its price
+def total(costs: Iterable[Cost]) -> Cost:
+    found = Cost()
+    for cost in costs:
+        found.add(cost)
+    return found
 
 
 def _fields_of(key: str) -> Sequence[Field]:
@@ -128,72 +256,18 @@ def _fields_of(key: str) -> Sequence[Field]:
 
 def _keys(text: str) -> list[str]:
     keys = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    wrong = [key for key in keys if key not in _KEYS]
-    if wrong or not keys:
-        raise UsageError(f"--by {text!r}: a sum can be asked for by {', '.join(_KEYS)}, with commas between several")
+    for key in keys:
+        if key in _UNKNOWN:
+            raise UsageError(
+                f"--by {key}: the log does not tell yet of which {key} a call was; it tells {', '.join(KEYS)}"
+            )
+    if not keys or any(key not in KEYS for key in keys):
+        raise UsageError(f"--by {text!r}: a sum can be asked for by {', '.join(KEYS)}, with commas between several")
     return keys
 
 
-def _total(rows: Sequence[tuple[tuple[str, ...], Cost]]) -> Cost:
-    total = Cost()
-    for _, cost in rows:
-        total.add(cost)
-    return total
-
-
-def _table(
-    rows: Sequence[tuple[tuple[str, ...], Cost]],
-    keys: Sequence[str],
-    name: str | None,
-    period: Period | None,
-    output: Output,
-) -> None:
-    if not rows:
-        output.line(f"nothing was spent {f'this {name}' if name in ('week', 'month') else 'today' if name else 'yet'}")
-        return
-    if period is not None:
-        output.note(f"{period[0]} to {period[1]}" if period[0] != period[1] else period[0], "dim")
-    header = [*(key.upper() for key in keys), "CALLS", "IN", "CACHED", "OUT", "COST", "MAYBE PAID"]
-    total = ["total", *[""] * (len(keys) - 1)]
-    output.table(header, [[*values, *_cells(cost)] for values, cost in rows] + [[*total, *_cells(_total(rows))]])
-
-
-def _cells(cost: Cost) -> list[str]:
-    return [
-        f"{cost.calls:,}",
-        f"{cost.input_tokens:,}",
-        f"{cost.cached_tokens:,}",
-        f"{cost.output_tokens:,}",
-        dollars(cost.nanos),
-        dollars(cost.maybe_paid_nanos) if cost.maybe_paid else "",
-    ]
-
-
-def _document(
-    rows: Sequence[tuple[tuple[str, ...], Cost]], keys: Sequence[str], name: str | None, period: Period | None
-) -> dict[str, object]:
-    total = _fields(_total(rows))
-    return {
-        "period": name or "all",
-        "from": period[0] if period else None,
-        "to": period[1] if period else None,
-        "by": list(keys),
-        **{f"total_{field}": value for field, value in total.items()},
-        "rows": [{**dict(zip(keys, values, strict=True)), **_fields(cost)} for values, cost in rows],
-    }
-
-
-def _fields(cost: Cost) -> dict[str, int | str]:
-    return {
-        "calls": cost.calls,
-        "failed": cost.failed,
-        "open": cost.open,
-        "maybe_paid": cost.maybe_paid,
-        "input_tokens": cost.input_tokens,
-        "cached_tokens": cost.cached_tokens,
-        "output_tokens": cost.output_tokens,
-        "nanos": cost.nanos,
-        "usd": decimal_usd(cost.nanos),
-        "maybe_paid_nanos": cost.maybe_paid_nanos,
-        "maybe_paid_usd": decimal_usd(cost.maybe_paid_nanos),
-    }
+def _require_priced(name: str, settings: Settings) -> None:
+    priced = sorted(each for each, model in settings.models.items() if model.price and not model.price.is_free)
+    if name not in priced:
+        known = f"with a price there are {', '.join(priced)}" if priced else "no model of the settings has one"
+        raise UsageError(f"--baseline {name}: a model with a price is expected, and {known}")

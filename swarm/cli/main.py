@@ -31,6 +31,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "show": ("swarm.cli.show", "show a session, a task or a step"),
         "why": ("swarm.cli.why", "explain a choice, a refusal, a cost, or how a task ended"),
         "log": ("swarm.cli.log", "print the events of the log"),
+        "status": ("swarm.cli.status", "say in a few lines, or in one, who runs and what today costs"),
         "cost": ("swarm.cli.cost", "say what was spent, on what"),
         "whatif": (
             "swarm.cli.whatif",

@@ -17,7 +17,7 @@ from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
-from swarm import owner
+from swarm import alive
 from swarm.cli.recorded import NothingRecorded, decimal_usd, recorded, settings_of, utc_text
 from swarm.cli.sessions import STYLES, State, state_of
 from swarm.errors import dollars
@@ -97,7 +97,7 @@ async def listed(log: EventLog, most: int | None, *, now: int) -> tuple[list[Lis
         both = await fold(log, both)
     else:  # a long log is not read for the sake of a few
         owned = (await standing(log)).standing.claims.claims
-        running = {number for number, claim in owned.items() if owner.exists(claim, now)}
+        running = {number for number, claim in owned.items() if alive.exists(claim, now)}
         for number in {*numbers[-most:], *running}:
             await fold(log, both, session=number)
     found = sorted(both.sessions.sessions.values(), key=lambda session: -session.number)

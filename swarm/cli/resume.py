@@ -16,6 +16,7 @@ from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from events.views.standing import standing
 from events.views.tasks import TasksView
+from swarm.alive import exists
 from swarm.cli.estimated import estimate_of
 from swarm.cli.names import find_session
 from swarm.cli.output import Output
@@ -33,7 +34,6 @@ from swarm.cli.running import (
     tell_small,
 )
 from swarm.cycle import TAKEN_UP
-from swarm.owner import exists
 from swarm.plan import Plan
 from swarm.roster import is_other_log
 from swarm.session import Result, recorded_plan, resume_session

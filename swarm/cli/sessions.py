@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from events.views.sessions import SessionState
-from swarm import owner
+from swarm import alive
 
 State = Literal["running", "interrupted", "finished", "orphaned"]
 
@@ -18,5 +18,5 @@ def state_of(session: SessionState, *, now: int) -> State:
     `now` is in microseconds since 1970.
     """
     if session.claim is not None:
-        return "running" if owner.exists(session.claim, now) else "orphaned"
+        return "running" if alive.exists(session.claim, now) else "orphaned"
     return "finished" if session.finished else "interrupted"

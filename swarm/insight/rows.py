@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import msgspec
 
+from events.bus import read_all
 from events.log import EventLog
+from events.types.base import TextRef
 from events.types.call import CallReserved
 from events.types.session import SessionClaimed, SessionOpened
 from swarm.insight.story import Story, text_or_none
@@ -31,11 +35,30 @@ async def read_prices(log: EventLog, story: Story) -> PriceRows:
     plans: list[tuple[int, Plan]] = []
     for entry in story.own:
         if isinstance(entry.event, SessionOpened | SessionClaimed) and entry.event.settings is not None:
-            text = await text_or_none(log, entry.event.settings, at=entry.position)
-            if text is None:
-                continue
-            try:
-                plans.append((entry.position, msgspec.json.decode(text, type=Plan)))
-            except msgspec.MsgspecError:
-                continue  # a plan of another program: its numbers are not needed to tell the rest
+            plan = await _plan(log, entry.event.settings, entry.position)
+            if plan is not None:
+                plans.append((entry.position, plan))
     return PriceRows(plans)
+
+
+async def recorded_rows(log: EventLog, wanted: Set[str]) -> dict[str, Price]:
+    """Price rows by their ids, from the plans that sessions were opened with, the newest first; one that none has is left out."""
+    found: dict[str, Price] = {}
+    opened = [entry async for page in read_all(log, topic="sessions") for entry in page]
+    for entry in reversed(opened):
+        if wanted <= found.keys():
+            break
+        if isinstance(entry.event, SessionOpened):
+            plan = await _plan(log, entry.event.settings, entry.position)
+            prices = (model.price for model in plan.roster.models) if plan is not None else ()
+            found.update({price.row: price for price in prices if price is not None and price.row in wanted})
+    return found
+
+
+async def _plan(log: EventLog, settings: TextRef, at: int) -> Plan | None:
+    """A plan as it was recorded; None: its text is gone, or it is of another program and its numbers cannot be read."""
+    text = await text_or_none(log, settings, at=at)
+    try:
+        return msgspec.json.decode(text, type=Plan) if text is not None else None
+    except msgspec.MsgspecError:
+        return None

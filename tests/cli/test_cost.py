@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,16 +13,25 @@ import anyio
 import msgspec
 import pytest
 
+from events.blobs import Known, Pack
+from events.log import EventLog, open_log
+from events.testing import builders as make
+from events.testing.builders import SetClock
 from events.types.call import CallReserved, CallSettled
 from events.views.base import fold
 from events.views.cost import Cost, CostView, Payer
-from swarm.cli.at_prices import aged
-from swarm.cli.cost import days_of, summed, within
+from swarm.cli import cost
+from swarm.cli.cost import aged, summed, within
+from swarm.cli.cost_report import change
 from swarm.cli.main import main
 from swarm.cli.recorded import decimal_usd, recorded
-from swarm.settings.load import load_settings
+from swarm.connect import Roster
+from swarm.insight.periods import period_of
+from swarm.messages import Price
+from swarm.plan import Plan
+from swarm.settings.load import ModelConfig, load_settings
 from swarm.settings.pricetable import table_date
-from tests.tui.recordings import DAY, recorded_log
+from tests.tui.recordings import DAY, START, recorded_log
 
 
 @pytest.fixture
@@ -52,7 +62,7 @@ def test_the_total_is_exact_and_equals_what_the_events_say(log: str, capsys: pyt
 
 
 def test_every_key_gives_the_same_total(log: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for key in ("model", "role", "task", "tier", "agent", "session", "day", "task,model"):
+    for key in ("model", "role", "task", "tier", "agent", "session", "day", "price", "project", "task,model"):
         found = cost_json(capsys, log, "--by", key)
         assert (found["total_nanos"], found["total_calls"], found["total_input_tokens"]) == (4_234_567, 5, 2100)
         assert found["by"] == key.split(",")
@@ -80,12 +90,11 @@ def test_tasks_are_told_apart_by_their_session(log: str, capsys: pytest.CaptureF
 
 def test_a_period_counts_the_local_days_of_the_reservations() -> None:
     today = date(2026, 11, 21)  # a Saturday
-    assert days_of("day", today) == ("2026-11-21", "2026-11-21")
-    assert days_of("week", today) == ("2026-11-16", "2026-11-21")
-    assert days_of("month", today) == ("2026-11-01", "2026-11-21")
     assert DAY == "day:2026-11-21@UTC"
     payer = Payer(day="2026-11-15", session=1, task="a", role="worker", agent="x", model="m", tier="free")
-    assert within(payer, None) and within(payer, days_of("month", today)) and not within(payer, days_of("week", today))
+    assert (
+        within(payer, None) and within(payer, period_of("month", today)) and not within(payer, period_of("week", today))
+    )
 
 
 def test_days_stand_in_their_order() -> None:
@@ -208,3 +217,173 @@ def test_a_report_says_where_the_price_of_a_model_that_cost_something_is_old(tmp
     )
     assert not aged({payer: Cost(nanos=1)}, settings, table_date())
     assert not aged({payer: Cost(nanos=0), nobody: Cost(nanos=1)}, settings, later)
+
+
+@pytest.fixture
+def month(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Ten cents on each day of November up to the 21st, a Saturday; half of it after noon, when it is looked at."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SWARM_TIME_ZONE", "UTC")
+    monkeypatch.setattr(cost, "system_clock", lambda: START + 2 * 3_600_000_000)
+    path, clock = tmp_path / "month.db", SetClock(START - 21 * DAY_S * 1_000_000)
+
+    async def write() -> None:
+        async with open_log(path, clock=clock) as opened:
+            for day in range(1, 22):
+                clock.move(DAY_S)
+                await a_task(opened, f"2026-11-{day:02}", f"t{day}", clock, halves=2 if day < 21 else 1)
+
+    anyio.run(write)
+    return str(path)
+
+
+DAY_S = 24 * 3600
+HALF = 50_000_000
+
+
+async def a_task(log: EventLog, day: str, task: str, clock: SetClock, *, halves: int) -> None:
+    """A paid draft that is rejected, then a free one that is accepted; on the last day the first alone."""
+    scopes = ("log", f"day:{day}@UTC")
+    paid = make.reserved(tier="paid", model="gold", price=GOLD, scopes=scopes)
+    free = make.reserved(tier="free", model="qwen", price="free", scopes=scopes)
+    for half in range(halves):
+        clock.move(4 * 3600 * half)
+        (call,) = (await log.append([make.new(paid, task=task, step=1, attempt=1, topic="ledger")])).positions
+        used = make.settled(call, cost_nanos=HALF, cached_tokens=200, cache_write_tokens=100)
+        await log.append([make.new(used, task=task, step=1, attempt=1)])
+        clock.move(-4 * 3600 * half)
+    await log.append([make.new(make.rejected(), task=task, step=1, attempt=1)])
+    (call,) = (await log.append([make.new(free, task=f"free{task}", topic="ledger")])).positions
+    await log.append([make.new(make.settled(call, cost_nanos=0), task=f"free{task}")])
+    await log.append([make.new(make.task_accepted(), task=name) for name in (task, f"free{task}")])
+
+
+GOLD = "preset@2026-11-09:0.15/0.60/0.015"  # a row that the settings have
+WEEK = 5 * 2 * HALF + HALF
+
+
+def test_a_report_says_what_came_of_the_money(month: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = cost_json(capsys, month, "week")
+    assert (found["label"], found["from"], found["to"]) == ("2026-W47", "2026-11-16", "2026-11-21")
+    assert found["total_nanos"] == found["waste"]["retries_nanos"] == WEEK
+    assert found["tasks"] == {
+        "accepted": 12,
+        "free": 6,
+        "per_accepted_nanos": WEEK // 12,
+        "per_accepted_usd": decimal_usd(WEEK // 12),
+    }
+    assert found["before"] == {
+        "from": "2026-11-09",
+        "to": "2026-11-14",
+        "total_nanos": 12 * HALF,
+        "total_usd": "0.6",
+    }
+    assert found["total_cache_write_tokens"] == 11 * 100
+
+
+def test_the_forecast_adds_what_is_left_of_the_day_and_of_the_month(
+    month: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forecast = cost_json(capsys, month, "day")["forecast"]
+    assert forecast["past_days"] == 20
+    # each past day spent one half behind this time of day
+    assert {forecast["day"][f"{end}_nanos"] for end in ("low", "median", "high")} == {2 * HALF}
+    assert {forecast["month"][f"{end}_nanos"] for end in ("low", "median", "high")} == {30 * 2 * HALF}
+
+
+def test_estimates_name_their_baselines(month: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = cost_json(capsys, month, "--baseline", "mistral/mistral-medium-3-5")
+    saved = found["saved"]
+    assert saved["estimate"] is True
+    # 41 calls of 200 cached tokens at $0.15 instead of $0.015 a million; a write costs as much as no cache
+    assert saved["cache"]["saved_nanos"] == 41 * 200 * 135
+    assert saved["free"]["baseline"] == "mistral/mistral-medium-3-5" and saved["free"]["tokens"] == 21 * 500
+    assert saved["free"]["saved_nanos"] == 21 * (400 * 1_500 + 100 * 7_500)
+    cheapest = cost_json(capsys, month)["saved"]["free"]
+    assert 0 < cheapest["saved_nanos"] < saved["free"]["saved_nanos"]
+
+
+def test_the_text_says_the_same_below_its_table(month: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "week", "--log", month]) == 0
+    said = capsys.readouterr()
+    assert "2026-W47 (2026-11-16 to 2026-11-21)" in said.err
+    lines = {line[:15].strip(): line[16:] for line in said.out.splitlines()}
+    assert lines["accepted tasks"].startswith("12, at $0.0458 each")
+    assert lines["on free tiers"] == "50.0 % of them (6) cost nothing"
+    assert lines["retry waste"] == "$0.55 (100.0 %) for rejected and abandoned attempts"
+    assert lines["change"] == "-8.3 % against the same days of the week before ($0.60)"
+    assert lines["forecast"].startswith("today $0.10 ($0.10 to $0.10), 2026-11 $3.00 ($3.00 to $3.00) (bootstrap over")
+    assert lines["last 30 days"].startswith("▁" * 9 + "█" * 20 + "▅")
+    assert "estimate" in lines["saved by caches"] and "estimate" in lines["saved by free"]
+
+
+def test_csv_has_a_line_a_row_and_sums_to_the_total(month: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "month", "--by", "day,model", "--csv", "--log", month]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert rows[0]["day"] == "2026-11-01" and {row["model"] for row in rows} == {"gold", "qwen"}
+    assert sum(int(row["nanos"]) for row in rows) == 41 * HALF
+
+
+@pytest.mark.parametrize("key", ["skill", "schedule"])
+def test_what_the_log_does_not_tell_is_refused_with_what_it_tells(
+    key: str, month: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cost", "--log", month, "--by", key]) == 2
+    assert f"the log does not tell yet of which {key} a call was; it tells model, role" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["--baseline", "nonsense"], "with a price there are"), (["--csv", "--json"], "two forms of one result")],
+)
+def test_options_that_make_no_sense_are_refused(
+    words: list[str], said: str, month: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cost", "--log", month, *words]) == 2
+    assert said in "".join(capsys.readouterr())
+
+
+def test_a_short_history_foresees_nothing(
+    log: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cost, "system_clock", lambda: START + 3 * DAY_S * 1_000_000)
+    forecast = cost_json(capsys, log)["forecast"]
+    assert (forecast["day"], forecast["month"], forecast["past_days"]) == (None, None, 3)
+    assert main(["cost", "--log", log]) == 0
+    assert "too little history: 3 past days, and 7 are needed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [
+        (0, 0, "it cost nothing"),
+        (3, 2, "+50.0 % against it ($0.000000002)"),
+        (0, 7, "-100.0 % against it ($0.000000007)"),
+    ],
+)
+def test_a_change_is_told_in_percent_of_what_was(now: int, before: int, said: str) -> None:
+    assert change(now, before, "it") == said
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_price_row_that_settings_no_longer_have_is_taken_from_the_log(
+    kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / "old.db"
+    price = Price(row="settings:1/2/0.5", input_nanos=10**9, output_nanos=2 * 10**9, cached_nanos=5 * 10**8)
+    model = ModelConfig(name="old", provider="p", model="old", tier="paid", price=price if kept else None)
+    plan = Plan(roster=Roster(models=(model,), providers=()), day_nanos=0)
+
+    async def write() -> None:
+        async with open_log(path) as opened:
+            pack = Pack(Known())
+            session = make.opened(settings=pack.put(msgspec.json.encode(plan).decode()))
+            await opened.append([make.new(session, topic="sessions")], texts=pack.texts)
+            call = make.reserved(price=price.row)
+            (position,) = (await opened.append([make.new(call, topic="ledger")])).positions
+            await opened.append([make.new(make.settled(position, cached_tokens=100))])
+
+    anyio.run(write)
+    saved = cost_json(capsys, str(path))["saved"]["cache"]
+    assert (saved["saved_nanos"], saved["left_out_tokens"]) == ((50_000, 0) if kept else (0, 100))

@@ -84,7 +84,9 @@ def test_archive_cuts_off_what_is_older_and_both_files_answer(log: str, capsys: 
     file = found["file"]
     assert found["done"] and found["sessions"] == ["s1", "s2"] and found["blocking"] == ["s3"]
     assert Path(file).parent == Path(log).parent and Path(file).stat().st_mode & 0o777 == 0o600
-    assert document(capsys, "cost", "--by", "day,model,role,agent,tier", "--log", log) == whole
+    untold = {"tasks": None, "waste": None}  # of what came of tasks that are no longer there
+    assert document(capsys, "cost", "--by", "day,model,role,agent,tier", "--log", log) == {**whole, **untold}
+    assert document(capsys, "cost", "day", "--log", log)["tasks"] is not None
     rest = document(capsys, "ps", "--all", "--log", log)["sessions"]
     archived = document(capsys, "ps", "--all", "--log", file)["sessions"]
     assert [one["session"] for one in archived] == ["s2", "s1"] and rest + archived == total

@@ -276,7 +276,16 @@ async def test_scopes_of_archived_sessions_and_their_numbers_go_with_them(path: 
         money, cost = await fold(log, MoneyView()), await fold(log, CostView())
         assert set(money.scopes) == {"log", "month:2026-09@UTC", "day:2026-09-21@UTC"}
         assert money.scopes["log"].maybe_paid.nanos == 2_000
-        payer = Payer(day="2026-09-21", session=0, task="", role="worker", agent="maker", model="small", tier="free")
+        payer = Payer(
+            day="2026-09-21",
+            session=0,
+            task="",
+            role="worker",
+            agent="maker",
+            model="small",
+            tier="free",
+            price="small-1",
+        )
         assert set(cost.costs) == {payer}
         await log.append([new(make.settled(ack.positions[0], tokens=5, cost_nanos=7), session=0, topic="bills")])
         money, cost = await fold(log, MoneyView()), await fold(log, CostView())  # the bill came after all

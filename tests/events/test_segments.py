@@ -34,7 +34,7 @@ from events.views.base import fold
 from events.views.cost import Cost, CostView, Payer, narrowed
 from events.views.standing import snapshot_of, standing
 
-FIELDS: Sequence[Field] = ("session", "task", "role", "agent", "model", "tier")
+FIELDS: Sequence[Field] = ("session", "task", "role", "agent", "model", "tier", "price", "project")
 numbers = st.integers(-(1 << 63), (1 << 63) - 1)
 
 
@@ -72,12 +72,20 @@ def a_call(random: Random) -> NewEvent:
     day = random.choice(("day:2026-09-21@UTC", "day:2026-09-22@UTC", "month:2026-09"))
     session, task = random.randrange(9), f"t{random.randrange(20)}"
     model = random.choice(("small", "large"))
-    call = make.reserved(model=model, cost_nanos=random.randrange(10**10), scopes=("log", day, f"s{session}"))
-    return make.new(call, session=session, task=task, topic="ledger")
+    scopes, price = ("log", day, f"s{session}"), f"{model}-{random.randrange(2)}"
+    call = make.reserved(model=model, cost_nanos=random.randrange(10**10), scopes=scopes, price=price)
+    project = random.choice(("", "/srv/a", "/srv/b"))
+    return make.new(call, session=session, task=task, topic="ledger", project=project)
 
 
 def an_end(random: Random, reservation: int) -> Any:
-    settled = make.settled(reservation, cost_nanos=random.randrange(10**10), cached_tokens=random.randrange(9))
+    settled = make.settled(
+        reservation,
+        cost_nanos=random.randrange(10**10),
+        cached_tokens=random.randrange(9),
+        cache_write_tokens=random.randrange(3),
+        reasoning_tokens=random.randrange(3),
+    )
     return random.choice(
         (settled, settled, make.failed(reservation), make.released(reservation), make.unknown(reservation))
     )
@@ -368,3 +376,20 @@ async def test_a_segment_that_cannot_be_stored_holds_nobody_up(path: Path) -> No
         before = (await log.head()).position
         await fill(log, LENGTH + 10)
         assert (await log.head()).position > before + LENGTH
+
+
+async def test_a_segment_of_another_form_is_no_damage_and_its_events_are_read_until_it_is_made_again(
+    path: Path,
+) -> None:
+    async with open_log(path, read_only=True) as log:
+        expected = await by_fold(log, FIELDS)
+    with closing(sqlite3.connect(path)) as connection:
+        data = bytearray(connection.execute("SELECT data FROM segment ORDER BY first LIMIT 1").fetchone()[0])
+    data[0] = segments.FORM - 1
+    change(path, "UPDATE segment SET data = ?, checksum = ? WHERE first = 1", bytes(data), crc32(data))
+    assert (await verify_log(path)).ok
+    found = sums(path, 0, CostView(), FIELDS)
+    assert found.costs == expected and not found.wrong
+    assert [cache.state for cache in (await check_caches(path)).caches].count("missing") >= 1
+    await rebuild_caches(path)
+    assert {cache.state for cache in (await check_caches(path)).caches} == {"right"}
