@@ -125,7 +125,8 @@ async def test_a_run_under_a_clock_that_jumps_ends_and_keeps_to_the_cap_of_each_
 
 async def test_a_day_that_comes_again_finds_its_cap_spent(tmp_path: Path) -> None:
     clock, asked = SetClock(at("2026-11-21T12:00")), list[int]()
-    all_of_it = Answer("Fine.", usage={"prompt_tokens": 0, "completion_tokens": DAY_NANOS * 10**6 // DEAR.output_nanos})
+    output = DAY_NANOS * 10**6 // DEAR.output_nanos - 1  # one of them costs as much as four of input
+    all_of_it = Answer("Fine.", usage={"prompt_tokens": 4, "completion_tokens": output})
     async with open_log(tmp_path / "log.db", clock=clock) as log:
         paid = model("m1", "paid", price=DEAR)
         async with serving(Cast(worker=[all_of_it]), paid, day_nanos=DAY_NANOS, time_zone=ZONE) as (server, plan):

@@ -112,7 +112,11 @@ READABLE = (
     Case("usage in every chunk, growing", sent(wire(GROWING))),
     Case("usage before the text", sent(wire([chunk(usage=USAGE), *chunks(usage=ABSENT)]))),
     Case("a reset behind the last chunk", Answer(TEXT, usage=USAGE, done=False, chunks=2, cut_after=5, cut_by="reset")),
-    Case("more cached than read", sent(wire(chunks(usage={**USAGE, "prompt_tokens_details": {"cached_tokens": 99}})))),
+    Case(  # so they stand beside the prompt: 40 + 99 tokens were read, and 7 written
+        "more cached than read",
+        sent(wire(chunks(usage={**USAGE, "prompt_tokens_details": {"cached_tokens": 99}}))),
+        cost=139 * 1_000 + 7 * 4_000,
+    ),
     Case("a detail of the usage that is none", sent(wire(chunks(usage={**USAGE, "completion_tokens_details": "?"})))),
 )
 WRONG_COUNTS: tuple[object, ...] = (
