@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from events.log import EventLog, open_log
 from events.views.base import decode_state
-from events.views.standing import FORM, NAME, Standing, snapshot_of, standing
+from events.views.experience import EXPERIENCE
+from events.views.kept import Kept, fold_kept, snapshot_of
+from events.views.standing import STANDING
 
-_SNAPSHOT = f"snapshot {NAME}"
+KEPT: tuple[Kept[Any], ...] = (STANDING, EXPERIENCE)
+"""The views of which a log keeps snapshots."""
 
 
 class Cache(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,22 +61,22 @@ async def check_caches(url: str | Path) -> CacheReport:
             )
             for stretch in await asyncio.to_thread(compared, Path(log.url))
         ]
-        snapshot = await _snapshot(log)
-    return CacheReport((*found, *([snapshot] if snapshot else ())))
+        snapshots = [await _snapshot(log, each) for each in KEPT]
+    return CacheReport((*found, *(snapshot for snapshot in snapshots if snapshot)))
 
 
-async def _snapshot(log: EventLog) -> Cache | None:
-    snapshot = await log.snapshot(NAME, FORM)
+async def _snapshot(log: EventLog, of: Kept[Any]) -> Cache | None:
+    snapshot = await log.snapshot(of.name, of.form)
     if snapshot is None:
         return None
     wrong = snapshot.wrong
     if not wrong:
-        again = await standing(log, until=snapshot.position, anew=True)
+        again = await fold_kept(log, of, until=snapshot.position, anew=True)
         try:
-            wrong = "" if decode_state(Standing, snapshot.state) == again.standing else "its events say otherwise"
+            wrong = "" if decode_state(of.kind, snapshot.state) == again.view else "its events say otherwise"
         except ValueError as error:
             wrong = str(error)
-    return Cache(what=_SNAPSHOT, state="wrong" if wrong else "right", reason=wrong)
+    return Cache(what=f"snapshot {of.name}", state="wrong" if wrong else "right", reason=wrong)
 
 
 async def rebuild_caches(url: str | Path) -> None:
@@ -84,10 +87,11 @@ async def rebuild_caches(url: str | Path) -> None:
     from events.sqlite.caches import rebuilt
 
     async with open_log(url, read_only=True) as log:
-        snapshot = await _snapshot(log)
+        snapshots = [(each, await _snapshot(log, each)) for each in KEPT]
     await asyncio.to_thread(rebuilt, Path(url))
     async with open_log(url) as log:
-        if snapshot is not None and snapshot.state == "wrong":
-            await log.keep(snapshot_of(await standing(log, anew=True)))
-        else:
-            await standing(log)  # which keeps one where it is due
+        for of, snapshot in snapshots:
+            if snapshot is not None and snapshot.state == "wrong":
+                await log.keep(snapshot_of(await fold_kept(log, of, anew=True)))
+            elif snapshot is not None or of is STANDING:  # another one is kept by who first asks for it
+                await fold_kept(log, of)  # which keeps one where it is due

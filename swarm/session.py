@@ -381,7 +381,7 @@ async def _open(
             owner,
             plan,
             ledger=ledger,
-            trails=start.standing.trails,
+            trails=start.view.trails,
             models=models,
             surroundings=surroundings,
             past=past,

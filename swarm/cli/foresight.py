@@ -60,8 +60,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 async def known_in(log: EventLog) -> Known:
     """Raises LogError."""
-    start = (await standing(log)).standing
-    return Known(money=start.money, trails=start.trails, experience=await experience(log))
+    start = (await standing(log)).view
+    return Known(money=start.money, trails=start.trails, experience=(await experience(log)).view)
 
 
 async def known_at(url: str) -> Known:

@@ -96,7 +96,7 @@ async def listed(log: EventLog, most: int | None, *, now: int) -> tuple[list[Lis
     if most is None or len(numbers) <= most:
         both = await fold(log, both)
     else:  # a long log is not read for the sake of a few
-        owned = (await standing(log)).standing.claims.claims
+        owned = (await standing(log)).view.claims.claims
         running = {number for number, claim in owned.items() if alive.exists(claim, now)}
         for number in {*numbers[-most:], *running}:
             await fold(log, both, session=number)

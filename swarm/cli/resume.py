@@ -115,7 +115,7 @@ async def _session(log: EventLog, name: str | None) -> SessionState | None:
 
 async def _unfinished(log: EventLog) -> int:
     """The number of that session, 0 where there is none."""
-    known = (await standing(log)).standing.claims
+    known = (await standing(log)).view.claims
     now = time.time_ns() // 1000
     free = [each for each in known.unfinished if each not in known.claims or not exists(known.claims[each], now)]
     return max(free or known.unfinished, default=0)

@@ -104,7 +104,7 @@ def _folded(url: str, scope: str) -> Money:
 
     async def read() -> Money:
         async with recorded(url) as log:
-            state = (await standing(log)).standing.money.scope(scope)
+            state = (await standing(log)).view.money.scope(scope)
         return Money(spent=state.spent.nanos, reserved=state.reserved.nanos, maybe_paid=state.maybe_paid.nanos)
 
     return anyio.run(read)

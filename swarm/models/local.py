@@ -181,24 +181,26 @@ async def _start_child(log: IO[bytes]) -> Process:
     )
 
 
-async def _serve(process: Process, order: Order, *, start_s: float) -> bytes:
+async def _serve(process: Process, order: Order, *, start_s: float) -> _Report:
     """Hand over the order and return the child's report: empty where it ended or stayed silent."""
     assert process.stdin is not None
     assert process.stdout is not None
-    line = b""
+    line, said = b"", _Report()
     with anyio.move_on_after(start_s):
         try:
             await process.stdin.send(msgspec.json.encode(order) + b"\n")
             while not line.endswith(b"\n"):
                 line += await process.stdout.receive()
+            said = msgspec.json.decode(line, type=_Report)
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            await process.wait()
-    return line
+            pass  # it ended without a report
+        if said.port is None:
+            await process.wait()  # the engine writes its log behind our back: only at its end is it whole
+    return said
 
 
-def _started(report: bytes, process: Process, *, path: Path, order: Order, log: IO[bytes]) -> LocalServer:
+def _started(said: _Report, process: Process, *, path: Path, order: Order, log: IO[bytes]) -> LocalServer:
     """Make the server that the report tells of, or raise what it tells of instead."""
-    said = msgspec.json.decode(report, type=_Report) if report.endswith(b"\n") else _Report()
     if said.missing is not None:
         raise EngineMissing(reason=said.missing)
     if said.port is None:

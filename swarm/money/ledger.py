@@ -17,9 +17,10 @@ from events.bus import read_all
 from events.log import Ack, Conflict, Entry, EventLog, LogCorrupt, NewEvent
 from events.types.call import BudgetMarked, CallSettled, CallUnknown
 from events.views.claims import ClaimsView
+from events.views.kept import Start
 from events.views.money import Amount, MoneyView
 from events.views.sessions import Claim
-from events.views.standing import Start
+from events.views.standing import Standing
 from swarm.errors import BudgetExceeded
 from swarm.money.caps import Cap, Grant, Need, Wait, admit, due_marks
 
@@ -252,11 +253,11 @@ class Ledger:
         async for entries in read_all(self._log, after=self._position):
             self.fold(entries)
 
-    def begin(self, start: Start, own: MoneyView, session: int) -> None:
+    def begin(self, start: Start[Standing], own: MoneyView, session: int) -> None:
         """Go on from how things stand, for a session whose `own` events were folded up to the same position."""
-        self.money, self._claims = start.standing.money, start.standing.claims
+        self.money, self._claims = start.view.money, start.view.claims
         self.money.own(session, own)
-        self._head, self._position = start.standing.ledger, start.position
+        self._head, self._position = start.view.ledger, start.position
 
     def fold(self, entries: Sequence[Entry]) -> None:
         """Take in what the log holds, in its order; from the start, before the first reservation."""

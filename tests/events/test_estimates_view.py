@@ -16,8 +16,9 @@ from events.types.session import Estimated, SessionClosed
 from events.views.base import fold
 from events.views.carried import FORMS
 from events.views.estimates import EstimatesView, Held
-from events.views.experience import EVERY, FORM, NAME, Experience, experience
+from events.views.experience import EXPERIENCE, Experience, experience
 from events.views.history import Doer, HistoryView
+from events.views.kept import EVERY
 
 FORESEEN = Estimated(p50_nanos=1_000, p90_nanos=2_000, p50_tokens=1, p90_tokens=2)
 MONTH = datetime.fromtimestamp(MORNING // 1_000_000, UTC).strftime("%Y-%m")
@@ -108,8 +109,8 @@ async def test_a_long_log_is_folded_from_its_snapshot_and_says_the_same(tmp_path
         await log.append(renewed)
         first = await experience(log)
         await session(log, 2, 1_500)
-        kept = await log.snapshot(NAME, FORM)
+        kept = await log.snapshot(EXPERIENCE.name, EXPERIENCE.form)
         assert kept is not None
         assert kept.position >= EVERY
-        assert await experience(log) == await fold(log, Experience())
-        assert first.estimates.months != (await experience(log)).estimates.months
+        assert (await experience(log)).view == await fold(log, Experience())
+        assert first.view.estimates.months != (await experience(log)).view.estimates.months

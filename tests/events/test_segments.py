@@ -32,7 +32,8 @@ from events.types.call import CallReserved
 from events.verify import verify_log
 from events.views.base import fold
 from events.views.cost import Cost, CostView, Payer, narrowed
-from events.views.standing import snapshot_of, standing
+from events.views.kept import snapshot_of
+from events.views.standing import standing
 
 FIELDS: Sequence[Field] = ("session", "task", "role", "agent", "model", "tier", "price", "project")
 numbers = st.integers(-(1 << 63), (1 << 63) - 1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 from zlib import crc32
 
 import anyio
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import events.views.standing
+import events.views.kept
 from events.caches import check_caches, rebuild_caches
 from events.log import Entry, EventLog, Snapshot, open_log
 from events.memory import MemoryLog
@@ -31,9 +31,11 @@ from events.types.task import TaskCancelled, TaskFailed
 from events.views.base import View, decode_state, encode_state, fold
 from events.views.claims import ClaimsView
 from events.views.cost import CostView
+from events.views.experience import EXPERIENCE, Experience, experience
+from events.views.kept import Kept, snapshot_of
 from events.views.money import Amount, MoneyView
 from events.views.sessions import SessionsView
-from events.views.standing import FORM, NAME, Standing, snapshot_of, standing
+from events.views.standing import STANDING, Standing, standing
 from events.views.tasks import TasksView
 from events.views.trails import TrailsView
 
@@ -104,7 +106,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def every(monkeypatch: pytest.MonkeyPatch) -> int:
     """A snapshot is worth its room sooner than it is for users."""
-    monkeypatch.setattr(events.views.standing, "EVERY", 40)
+    monkeypatch.setattr(events.views.kept, "EVERY", 40)
     return 40
 
 
@@ -129,12 +131,12 @@ async def test_what_was_kept_is_gone_on_from_and_says_what_the_whole_log_says(
         assert first.kept == first.position == (await log.head()).position > every
         await write(log, 2)
         if where == "sqlite":  # the thread that keeps it is done with that when a later append is acknowledged
-            snapshot = await log.snapshot(NAME, FORM)
+            snapshot = await log.snapshot(STANDING.name, STANDING.form)
             assert snapshot is not None and (snapshot.position, snapshot.wrong) == (first.position, "")
         second = await standing(log)
-        assert second.standing == (await standing(log, anew=True)).standing
-        assert second.standing.trails == await fold(log, TrailsView())
-        assert second.standing.ledger == max(e.position for e in await everything(log) if e.topic == "ledger")
+        assert second.view == (await standing(log, anew=True)).view
+        assert second.view.trails == await fold(log, TrailsView())
+        assert second.view.ledger == max(e.position for e in await everything(log) if e.topic == "ledger")
 
 
 async def test_a_short_log_keeps_no_snapshot(path: Path) -> None:
@@ -142,14 +144,14 @@ async def test_a_short_log_keeps_no_snapshot(path: Path) -> None:
         await write(log)
         assert (await standing(log)).kept == 0
         await log.append([an_event()])
-        assert await log.snapshot(NAME, FORM) is None
+        assert await log.snapshot(STANDING.name, STANDING.form) is None
     assert (await check_caches(path)).caches == ()
 
 
 async def a_kept(path: Path) -> Standing:
     async with open_log(path) as log:
         await write(log)
-        kept = (await standing(log)).standing
+        kept = (await standing(log)).view
         await log.append([an_event()])
         return kept
 
@@ -175,7 +177,7 @@ async def test_a_snapshot_that_does_not_fit_is_not_believed_and_is_made_anew(
     assert [what in cache.reason for cache in (await check_caches(path)).wrong] == [True]
     async with open_log(path) as log:
         found = await standing(log)
-        assert what in found.wrong and found.standing == (await standing(log, anew=True)).standing
+        assert what in found.wrong and found.view == (await standing(log, anew=True)).view
         await log.append([an_event()])
         assert (await standing(log)).wrong == ""
     assert (await check_caches(path)).ok
@@ -188,10 +190,31 @@ async def test_a_snapshot_that_its_events_contradict_is_found_by_comparing(path:
     async with open_log(path) as log:
         position = (await log.head()).position
         state = encode_state(kept) if lie else b"\xc1 no state of a view"
-        await log.keep(Snapshot(NAME, FORM, position, state))
+        await log.keep(Snapshot(STANDING.name, STANDING.form, position, state))
     assert [cache.what for cache in (await check_caches(path)).wrong] == ["snapshot standing"]
     await rebuild_caches(path)
     assert [cache.state for cache in (await check_caches(path)).caches] == ["right"]
+
+
+@pytest.mark.parametrize("lie", [True, False])
+async def test_what_is_kept_of_how_work_went_is_compared_and_made_anew_as_well(
+    path: Path, every: int, lie: bool
+) -> None:
+    async with open_log(path) as log:
+        await write(log)
+        kept = await experience(log)
+        assert kept.kept == kept.position
+        state = encode_state(Experience()) if lie else b"\xc1 no state of a view"
+        await log.append([an_event()])
+        position = (await log.head()).position
+        await log.keep(Snapshot(EXPERIENCE.name, EXPERIENCE.form, position, state))
+    assert [cache.what for cache in (await check_caches(path)).wrong] == ["snapshot experience"]
+    if not lie:
+        async with open_log(path, read_only=True) as log:
+            found = await experience(log)
+            assert "not the state of a Experience" in found.wrong and found.view == await fold(log, Experience())
+    await rebuild_caches(path)
+    assert (await check_caches(path)).ok
 
 
 async def test_an_older_snapshot_does_not_take_the_place_of_a_later_one_and_one_of_no_append_is_not_kept(
@@ -202,17 +225,17 @@ async def test_an_older_snapshot_does_not_take_the_place_of_a_later_one_and_one_
         later = await standing(log)
         older = await standing(log, until=(await everything(log))[1].position)
         await log.keep(snapshot_of(older))
-        await log.keep(Snapshot(NAME, FORM, later.position + 7, b""))
+        await log.keep(Snapshot(STANDING.name, STANDING.form, later.position + 7, b""))
         await log.append([an_event()])
-        kept = await log.snapshot(NAME, FORM)
+        kept = await log.snapshot(STANDING.name, STANDING.form)
         assert kept is not None and kept.position == later.position
 
 
 async def test_a_snapshot_of_another_form_is_passed_over_in_silence(path: Path, every: int) -> None:
     await a_kept(path)
     async with open_log(path) as log:
-        assert await log.snapshot(NAME, FORM + 1) is None
-        assert await log.snapshot("other", FORM) is None
+        assert await log.snapshot(STANDING.name, STANDING.form + 1) is None
+        assert await log.snapshot("other", STANDING.form) is None
 
 
 async def test_a_log_of_the_first_schema_is_read_without_caches(tmp_path: Path) -> None:
@@ -225,10 +248,13 @@ async def test_a_log_of_the_first_schema_is_read_without_caches(tmp_path: Path) 
     assert (await check_caches(path)).caches == ()
 
 
-def test_a_state_of_another_form_has_another_number() -> None:
-    """Whoever changes a struct that is kept gives `FORM` the next number, and writes both numbers here."""
-    shapes = [(each.__name__, each.__struct_fields__, str(each.__annotations__)) for each in structs_in(Standing)]
-    assert (FORM, crc32(repr(shapes).encode())) == (3, 2820181479)
+@pytest.mark.parametrize(
+    ("of", "known"), [(STANDING, (3, 2820181479)), (EXPERIENCE, (1, 697948542))], ids=["standing", "experience"]
+)
+def test_a_state_of_another_form_has_another_number(of: Kept[Any], known: tuple[int, int]) -> None:
+    """Whoever changes a struct that is kept gives its `form` the next number, and writes both numbers here."""
+    shapes = [(each.__name__, each.__struct_fields__, str(each.__annotations__)) for each in structs_in(of.kind)]
+    assert (of.form, crc32(repr(shapes).encode())) == known
 
 
 def structs_in(kind: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:

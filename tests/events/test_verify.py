@@ -19,7 +19,8 @@ from events.testing.histories import EXCERPT, history
 from events.types.base import TextRef
 from events.types.task import TaskCancelled
 from events.verify import Report, parse_head, verify_log
-from events.views.standing import snapshot_of, standing
+from events.views.kept import snapshot_of
+from events.views.standing import standing
 
 FLIPS = 300
 

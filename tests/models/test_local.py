@@ -268,6 +268,19 @@ async def test_an_engine_that_aborts_is_said_to_with_its_last_words(
             pass
 
 
+async def test_what_an_engine_prints_after_it_refused_a_file_is_among_its_last_words(
+    broken_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """llama.cpp prints from a thread of its own, which may be behind when the refusal is reported."""
+    prints_late = "import atexit, time\natexit.register(lambda: (time.sleep(0.3), print('wrong magic', flush=True)))"
+    refuses = "def CommonParams():\n    raise RuntimeError('failed to load')"
+    engine_that(tmp_path, f"{prints_late}\n{refuses}\nServer = None", monkeypatch)
+    with pytest.raises(LocalModelFailed, match="refused the file") as caught:
+        async with open_local(broken_model):
+            pass
+    assert caught.value.log == "wrong magic"
+
+
 async def test_an_engine_that_never_gets_ready_is_given_up_and_ended(
     broken_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
