@@ -26,8 +26,9 @@ from swarm.errors import UsageError
 from swarm.journal import TREE
 from swarm.owner import SESSIONS, new_event
 from swarm.plan import Plan
-from swarm.submission import first_steps, program_version
+from swarm.submission import first_steps
 from swarm.tools.deliver import fingerprint
+from swarm.version import VERSION
 from swarm.world import own_files
 
 Submissions = Mapping[str, TaskSubmitted]
@@ -101,7 +102,7 @@ async def fork_opening(
         type="fork",
         title=parent.title,
         directory=parent.directory,
-        version=program_version(),
+        version=VERSION,
         settings=pack.put(msgspec.json.encode(plan).decode()),
         source=_lasting(parent.source, parent.opened) if parent.source else None,
         path=parent.path,

@@ -26,7 +26,6 @@ from events.views.sessions import Claim, SessionState
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
 from swarm.alive import lives
-from swarm.collector import rare_collections
 from swarm.confirmed import is_trusted, record_trust
 from swarm.connect import endpoint, open_models
 from swarm.cycle import TAKEN_UP
@@ -41,6 +40,7 @@ from swarm.fork import (
     submissions_of,
     written_by_relatives,
 )
+from swarm.garbage import rare_collections
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, open_session, take_session
@@ -105,7 +105,7 @@ async def run(
     observe: Callable[[Sequence[Entry]], None] = lambda _: None,
     environ: Mapping[str, str] = os.environ,
 ) -> Result:
-    """Run a task to its end as `swarm run` does, from the same settings and on the same log.
+    """Run a task to its end as `swarm run` does, from the same settings and on the same log; nothing is estimated before.
 
     `task` is a prompt (str), the path of a task file, or one that was read. `root` is the project folder, else the current
     one. `log` is another log than that of the settings, `vars` other values for the variables of the file. `server` is the

@@ -40,7 +40,7 @@ def opening_of(
         type=type_,
         title=secrets.redact(file.name),
         directory=str(root),
-        version=program_version(),
+        version=VERSION,
         settings=pack.put(msgspec.json.encode(plan).decode()),
         source=pack.put(secrets.redact(source)) if source else None,
         path=secrets.redact(file.path),
@@ -54,10 +54,6 @@ def opening_of(
         return [first, *tasks, *first_steps(tasks, number, root.name)]
 
     return opening
-
-
-def program_version() -> str:
-    return VERSION
 
 
 def submitted(each: Prepared, put: Callable[[str], TextRef], redact: Callable[[str], str]) -> TaskSubmitted:

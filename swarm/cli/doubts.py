@@ -33,7 +33,7 @@ def doubts(file: TaskFile, text: str, root: Path) -> tuple[Problem, ...]:
         for look in (_files, _schemas, _writers, _budgets, _variables):
             for place, message, hint in look(file, keys, root):
                 report.add(place, message, hint)
-    except Full:
+    except Full:  # a report holds so many problems, and no more are read
         pass
     return report.problems
 

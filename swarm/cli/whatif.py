@@ -13,12 +13,12 @@ from swarm.cli.names import SESSION_HELP, find_session
 from swarm.cli.output import counted
 from swarm.cli.recorded import decimal_usd, log_errors, recorded, settings_of
 from swarm.errors import UsageError, dollars
-from swarm.messages import TIERS
+from swarm.messages import TIERS, Price
+from swarm.settings.pricefile import read_price_file
 from swarm.units import parse_usd, shortened
 from swarm.whatif.answer import Answer, Outcome, Question, answer
 from swarm.whatif.estimate import LEAST_SAMPLE
 from swarm.whatif.policies import Policy, described, parse_policy, require_model
-from swarm.whatif.prices import read_price_file
 from swarm.whatif.read import Sessions, read_rows, read_sessions
 
 if TYPE_CHECKING:
@@ -66,11 +66,18 @@ def _question(args: argparse.Namespace) -> Question:
     if not (args.prices or args.budget or args.tiers or args.policy):
         raise UsageError("nothing is supposed; name --prices FILE, --budget AMOUNT, --tiers TIERS or --policy NAME")
     return Question(
-        prices=read_price_file(Path(args.prices)) if args.prices else {},
+        prices=_prices(args.prices) if args.prices else {},
         cap_nanos=_cap(args.budget) if args.budget else None,
         tiers=_tiers(args.tiers) if args.tiers else frozenset(),
         policy=parse_policy(args.policy) if args.policy else Policy(),
     )
+
+
+def _prices(named: str) -> dict[str, Price]:
+    path = Path(named).expanduser()
+    if not path.is_file():
+        raise UsageError(f"--prices {named}: there is no such file; name one with prices by model")
+    return read_price_file(path)
 
 
 def _cap(text: str) -> int:

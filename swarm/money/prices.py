@@ -21,11 +21,6 @@ def cost_nanos(price: Price, usage: Usage) -> int:
     return price.request_nanos - (-millionths // MILLION)
 
 
-def repriced(usage: Usage, price: Price) -> int:
-    """What recorded usage costs at another price row. It rests on the usage alone, so doing it twice is doing it once."""
-    return cost_nanos(price, usage)
-
-
 def most_nanos(price: Price, input_tokens: int, output_tokens: int) -> int:
     """The most that a call of up to so many tokens can cost: every token of the dearest class, at the dearest step."""
     return price.request_nanos + max(

@@ -9,29 +9,45 @@ from typing import Any, cast
 from swarm.errors import UsageError
 from swarm.messages import Price
 from swarm.settings.pricetext import parse_price
-from swarm.settings.tomlfile import read_toml
+from swarm.settings.tomlfile import KeyPath, dotted, read_toml
+from swarm.units import kind_of
 
-EXAMPLE = '[models."openai/gpt-6-luna"] and below it price = "0.20/1/0.02"'
+FORM = 'a row is written [models."NAME"] with price = "IN/OUT", as in settings'
 
 
 def read_price_file(path: Path) -> dict[str, Price]:
-    """Return the prices by the models' names. A settings file is such a file, too.
+    """Return the prices by the models' names. A settings file is such a file, too: rows with other keys alone are passed.
 
     Raises UsageError with all that is wrong, each with its line.
     """
     file = read_toml(path)
-    tables: object = file.data.get("models")
     found: dict[str, Price] = {}
     problems: list[str] = []
-    for name, table in cast("Mapping[str, Any]", tables).items() if isinstance(tables, Mapping) else ():
-        written: object = cast("Mapping[str, Any]", table).get("price") if isinstance(table, Mapping) else None
-        if written is not None:
-            try:
-                found[name] = parse_price(written, source=path.name)
-            except ValueError as error:
-                problems.append(f"{path}:{file.line_of(('models', name, 'price'))}: {error}")
+    tables: object = file.data.get("models", {})
+    if not isinstance(tables, Mapping):
+        tables, problems = {}, [f"{path}:{file.line_of(('models',))}: models is {kind_of(tables)}; {FORM}"]
+    for name, table in cast("Mapping[str, object]", tables).items():
+        key: KeyPath = ("models", name)
+        row = cast("Mapping[str, Any]", table) if isinstance(table, Mapping) else None
+        try:
+            if row is None:
+                raise ValueError(f"{dotted(key)} is {kind_of(table)}; {FORM}")
+            if not row:
+                raise ValueError(f"{dotted(key)} has no price; {FORM}")
+            if "price" in row:
+                key = (*key, "price")
+                found[name] = _price(row["price"], path.name, dotted(key))
+        except ValueError as error:
+            problems.append(f"{path}:{file.line_of(key)}: {error}")
     if problems:
         raise UsageError("\n  ".join(problems))
     if not found:
-        raise UsageError(f"{path} names the price of no model; write it as in settings: {EXAMPLE}")
+        raise UsageError(f"{path} names the price of no model; {FORM}")
     return found
+
+
+def _price(written: object, source: str, at: str) -> Price:
+    try:
+        return parse_price(written, source=source)
+    except ValueError as error:
+        raise ValueError(f"{at}: {error}") from error

@@ -8,7 +8,7 @@ import msgspec
 
 from swarm.calls import LEAST_USEFUL
 from swarm.messages import Price
-from swarm.money.prices import affordable_output, most_nanos, repriced
+from swarm.money.prices import affordable_output, cost_nanos, most_nanos
 from swarm.whatif.record import CallRecord, SessionRecord
 
 PriceOf = Callable[[CallRecord], Price | None]
@@ -86,7 +86,7 @@ def _granted(call: CallRecord, room: int, price: Price | None) -> _Granted:
     cut = msgspec.structs.replace(
         call.usage, output_tokens=output, reasoning_tokens=min(output, call.usage.reasoning_tokens)
     )
-    return _Granted(repriced(cut, price), least, False)
+    return _Granted(cost_nanos(price, cut), least, False)
 
 
 def _halt(session: SessionRecord, call: CallRecord, granted: _Granted, spent: int) -> Halt:

@@ -33,8 +33,11 @@ class Interval(msgspec.Struct, frozen=True):
 
 def effective_sample(weights: Sequence[float]) -> float:
     """How many equally weighted draws are worth as much: (sum w)^2 / sum w^2; 0 where all weights are 0."""
-    squares = sum(weight * weight for weight in weights)
-    return sum(weights) ** 2 / squares if squares else 0.0
+    largest = max(weights, default=0.0)
+    if not largest:
+        return 0.0
+    scaled = [weight / largest for weight in weights]  # whose squares cannot underflow all
+    return sum(scaled) ** 2 / sum(weight * weight for weight in scaled)
 
 
 def amount(groups: Sequence[Sum], sample: float) -> Interval:

@@ -188,10 +188,11 @@ def test_recorded_prices_are_the_default_and_todays_are_those_of_the_settings(
     ("text", "said"),
     [
         (None, "there is no such file"),
-        ("[models.a]\n\nprice = '1'", "prices.toml:3: '1' is not a price"),
-        ("[models.a]\nprice = 1", "prices.toml:2: a price is a text"),
-        ("models = 3", "names the price of no model"),
-        ("[models]\na = 3", "names the price of no model"),
+        ("[models.a]\n\nprice = '1'", "prices.toml:3: models.a.price: '1' is not a price"),
+        ("[models.a]\nprice = 1", "prices.toml:2: models.a.price: a price is a text"),
+        ("models = 3", "prices.toml:1: models is a number"),
+        ("[models]\na = 3", "prices.toml:2: models.a is a number"),
+        ("[models.a]\nmodel = 'x'", "names the price of no model"),
         ("[models.a", "this is not TOML"),
     ],
 )

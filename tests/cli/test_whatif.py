@@ -103,7 +103,7 @@ def test_other_prices_and_a_cap_are_exact(log: str, tmp_path: Path, capsys: pyte
         (["--policy", "free-first=nan"], "a number from 0 to 1 is expected"),
         (["--tiers", "free,gold"], "known are local, free, cheap, paid"),
         (["--budget", "much"], "'much' is not an amount in US dollars"),
-        (["--prices", "nowhere.toml"], "--prices nowhere.toml: there is no such file; a row is written"),
+        (["--prices", "nowhere.toml"], "--prices nowhere.toml: there is no such file; name one with prices by model"),
         (["s1", "--all", "--policy", "best"], "s1 and --all are both named"),
         (["s9", "--policy", "best"], "there is no session s9"),
         (["s1/t1", "--policy", "best"], "s1/t1 is a part of session s1"),
@@ -118,11 +118,11 @@ def test_what_makes_no_sense_is_refused_with_what_to_write(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "prices.toml:1: there is no price in it; a row is written"),
+        ("", "prices.toml names the price of no model; a row is written"),
         ('[models.c]\nprice = "dear"\n', "prices.toml:2: models.c.price: 'dear' is not a price"),
-        ("[models.c]\n\n[models.b]\nprice = true\n", "prices.toml:1: models.c has no price"),
+        ("[models.c]\n\n[models.b]\nprice = 2\n", "prices.toml:1: models.c has no price"),
         ('[models]\nc = "1/2"\n', "prices.toml:2: models.c is a text"),
-        ("\nprices = 3\n", "prices.toml:2: prices is no price"),
+        ("\nmodels = 3\n", "prices.toml:2: models is a number"),
         ("[models.c\n", "prices.toml:1:10: this is not TOML"),
     ],
 )

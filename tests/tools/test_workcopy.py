@@ -252,7 +252,9 @@ async def test_a_cancelled_session_leaves_no_copy(project: Path, place: Path) ->
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(work)
         await opened.wait()
+        assert list(place.iterdir()) != []
         tasks.cancel_scope.cancel()
+    assert list(place.iterdir()) == []
 
 
 async def test_the_copy_of_a_killed_process_is_removed_by_the_next_and_that_of_a_living_one_stays(

@@ -79,7 +79,7 @@ def permissions(path: Path) -> Iterator[Finding]:
     for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", ".lock"))):
         try:
             found = file.stat()
-        except OSError:
+        except OSError:  # not there: nobody can read it
             continue
         mode = stat.S_IMODE(found.st_mode)
         if mode & 0o077 and stat.S_ISREG(found.st_mode):

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from swarm.collector import RARE, rare_collections
+from swarm.garbage import RARE, rare_collections
 
 
 @pytest.fixture(autouse=True)
