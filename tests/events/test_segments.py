@@ -17,11 +17,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import events.costs
+import events.sqlite.blocks
 from events.caches import check_caches, rebuild_caches
 from events.columns import find_columns, pack_columns, values_of
 from events.costs import Field, costs_by
 from events.log import EventLog, NewEvent, open_log
 from events.sqlite import schema, segments, snapshots
+from events.sqlite.blocks import AT_ONCE
 from events.sqlite.costs import TooLarge, sums
 from events.sqlite.segments import COLUMNS, LENGTH
 from events.testing import builders as make
@@ -205,18 +207,19 @@ async def test_a_log_that_is_long_is_summed_over_columns(path: Path, monkeypatch
     assert ["events 1 to 4096" in note and "checksum" in note for note in after.notes] == [True]
 
 
+at_once = st.sampled_from([1, 5, 20, AT_ONCE])  # events of a block
 odd_ends = st.lists(st.tuples(st.integers(1, 14), st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=12)
 
 
 @settings(max_examples=25, deadline=None)
-@given(odd_ends)
-@example([(1, 0, 1), (1, 0, 1)])  # settled twice
-@example([(1, 3, 1), (1, 0, 2)])  # unknown, then settled
-@example([(1, 0, 1), (1, 3, 1)])  # settled, then unknown
-@example([(1, 1, 2), (1, 0, 1)])  # failed, then settled
-@example([(12, 0, 1), (12, 0, 1)])  # what is no reservation, or is one later
+@given(odd_ends, at_once)
+@example([(1, 0, 1), (1, 0, 1)], 1)  # settled twice
+@example([(1, 3, 1), (1, 0, 2)], 1)  # unknown, then settled
+@example([(1, 0, 1), (1, 3, 1)], 1)  # settled, then unknown
+@example([(1, 1, 2), (1, 0, 1)], 1)  # failed, then settled
+@example([(12, 0, 1), (12, 0, 1)], 1)  # what is no reservation, or is one later
 def test_costs_of_calls_that_end_oddly_are_those_of_the_fold_wherever_a_segment_ends(
-    ends: list[tuple[int, int, int]],
+    ends: list[tuple[int, int, int]], block: int
 ) -> None:
     """Reservations and ends by turns; an end names any position, also one that is no reservation, or comes later."""
     kinds = (make.settled, make.failed, make.released, make.unknown)
@@ -236,14 +239,16 @@ def test_costs_of_calls_that_end_oddly_are_those_of_the_fold_wherever_a_segment_
                         if data is not None:
                             segments.store(connection, data)
                     connection.commit()
-                assert sums(path, 0, CostView(), FIELDS).costs == await by_fold(log, FIELDS)
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(events.sqlite.blocks, "AT_ONCE", block)
+                    assert sums(path, 0, CostView(), FIELDS).costs == await by_fold(log, FIELDS)
 
     anyio.run(check)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 1 << 32), st.integers(1, 60))
-def test_segments_of_any_length_give_the_costs_of_a_history(seed: int, length: int) -> None:
+@given(st.integers(0, 1 << 32), st.integers(1, 60), at_once)
+def test_segments_of_any_length_give_the_costs_of_a_history(seed: int, length: int, block: int) -> None:
     async def check() -> None:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "log.db"
@@ -256,7 +261,9 @@ def test_segments_of_any_length_give_the_costs_of_a_history(seed: int, length: i
                         if data is not None:
                             segments.store(connection, data)
                     connection.commit()
-                assert sums(path, 0, CostView(), FIELDS).costs == await by_fold(log, FIELDS)
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(events.sqlite.blocks, "AT_ONCE", block)
+                    assert sums(path, 0, CostView(), FIELDS).costs == await by_fold(log, FIELDS)
 
     anyio.run(check)
 
