@@ -13,11 +13,12 @@ from typing import Any, Protocol
 import msgspec
 
 from events.scopes import SHARED, session_of
+from events.trails import Trail
 from events.views.cost import Cost, CostView, Payer
 from events.views.estimates import EstimatesView, Held, Run
 from events.views.history import Doer, Done, HistoryView
 from events.views.money import MoneyView, Reservation, ScopeState
-from events.views.trails import Trail, TrailsView
+from events.views.trails import TrailsView
 
 
 class _Money(msgspec.Struct):
