@@ -47,10 +47,10 @@ class Row:
 class Run:
     """What became of the tasks, in their order."""
 
-    right: list[bool] = field(default_factory=list)
-    cost: list[float] = field(default_factory=list)
-    first: list[str] = field(default_factory=list)
-    free: list[bool] = field(default_factory=list)  # accepted, and nothing was paid
+    right: list[bool] = field(default_factory=list[bool])
+    cost: list[float] = field(default_factory=list[float])
+    first: list[str] = field(default_factory=list[str])
+    free: list[bool] = field(default_factory=list[bool])  # accepted, and nothing was paid
 
     def utility(self, worth: float, *, after: int = 0, until: int | None = None) -> float:
         return worth * mean(self.right[after:until]) - mean(self.cost[after:until])
@@ -115,8 +115,8 @@ def on_real(world: Outcomes, seeds: int) -> list[Figure]:
     edges = {each: of_dearest[min(len(of_dearest) - 1, int(each * len(of_dearest)))] for each in LENGTHS}
     ways: list[tuple[str, Sequence[float], Callable[[int, float], Policy]]] = [
         (OURS, WORTHS, lambda seed, _: Planning(seed)),
-        ("cheapest first", (1.0,), lambda *_: InOrder(order)),
-        ("static rules", LENGTHS, lambda _, edge: ByLength(order, edges[edge] if edge < 1 else float("inf"))),
+        ("cheapest first", (1.0,), lambda seed, _: InOrder(order)),
+        ("static rules", LENGTHS, lambda seed, edge: ByLength(order, edges[edge] if edge < 1 else float("inf"))),
         ("epsilon-greedy", WORTHS, lambda seed, _: EpsilonGreedy(seed)),
         ("Thompson", WORTHS, lambda seed, _: Thompson(seed)),
         ("plain roulette", BETAS, lambda seed, beta: Roulette(seed, beta)),

@@ -45,7 +45,8 @@ def real(name: str) -> Outcomes | None:
         right = data["correct"].astype(bool)
         cost = data["cost"].astype(np.float64)
         names = [str(each) for each in data["type_names"]]
-        types = [names[each] for each in data["type_id"].tolist()]
+        numbers: list[int] = data["type_id"].tolist()
+        types = [names[each] for each in numbers]
         arms = tuple(str(each) for each in data["models"])
     return Outcomes(
         name=name,

@@ -52,7 +52,7 @@ class Planning(Policy):
 
     def choose(self, task: Task, tried: Sequence[str]) -> str | None:
         if task.number != self._task:
-            self._task, self._draws, self._expected = task.number, {}, {}
+            self._task, self._draws, self._expected = task.number, dict[str, float](), {}
         options = task.options
         if self._breaks:
             through = lets_through(
