@@ -28,7 +28,7 @@ def read_price_file(path: Path) -> dict[str, Price]:
         row = cast("Mapping[str, Any]", table) if isinstance(table, Mapping) else None
         try:
             if row is None:
-                raise ValueError(f"{dotted(key)} is {kind_of(table)}; {FORM}")
+                raise ValueError(f"{dotted(key)} is {kind_of(cast('object', table))}; {FORM}")
             if not row:
                 raise ValueError(f"{dotted(key)} has no price; {FORM}")
             if "price" in row:
