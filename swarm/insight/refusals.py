@@ -56,7 +56,8 @@ def _unconfirmed(entry: Entry, story: Story) -> Reason:
 
 def _numbers(event: TaskHalted) -> Iterator[Reason]:
     unit = event.unit
-    yield Reason(said=f"its cap is {in_unit(event.cap, unit)}")
+    by = f", which {event.cap_by} set" if event.cap_by else ""
+    yield Reason(said=f"its cap is {in_unit(event.cap, unit)}{by}")
     yield Reason(
         said=f"used were {in_unit(event.used, unit)}, and calls in flight held {in_unit(event.reserved, unit)}"
     )

@@ -9,6 +9,7 @@ from events.log import Entry
 from events.types.base import Unknown
 from events.types.call import (
     BudgetMarked,
+    BudgetSet,
     CallFailed,
     CallOverran,
     CallReleased,
@@ -106,6 +107,14 @@ def _of_calls(entry: Entry) -> str:
         case BudgetMarked() as event:
             used, cap = in_unit(event.used, event.unit), in_unit(event.cap, event.unit)
             return f"{event.scope} passed {event.percent} % of its cap: {used} of {cap} are spent"
+        case BudgetSet() as event:
+            caps = [
+                in_unit(most, unit)
+                for most, unit in ((event.nanos, "nanos"), (event.tokens, "tokens"))
+                if most is not None
+            ]
+            why = f": {event.reason}" if event.reason else ""
+            return f"{event.by} gave {event.scope} a cap of {' and '.join(caps)}{why}"
         case _:
             return ""
 
