@@ -94,6 +94,9 @@ def _of_calls(entry: Entry) -> str:
         case CallReserved() as event:
             again = f", try {event.nth}" if event.nth > 1 else ""
             return f"{event.model} was asked as {event.role}{again}; {usd(event.cost_nanos)} were reserved"
+        case CallSettled() as event if event.is_reconciled:
+            how = "from an invoice" if event.basis == "invoice" else "by hand"
+            return f"{event.by} settled {how} what the call cost: {usd(event.cost_nanos)}"
         case CallSettled() as event:
             return f"the answer came: {event.input_tokens:,} tokens in, {event.output_tokens:,} out, {usd(event.cost_nanos)}"
         case CallFailed() as event:
