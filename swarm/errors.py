@@ -53,7 +53,7 @@ class BudgetExceeded(SwarmError):
         recorded = f" (set by {set_by})" if set_by else ""
         super().__init__(
             f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)}{recorded} left and the next call needs "
-            f"{amount(needed, unit)}; raise the cap and go on with `swarm resume`, or split the task"
+            f"{amount(needed, unit)}; raise the cap and go on with `swarm resume --raise AMOUNT`, or split the task"
         )
 
 

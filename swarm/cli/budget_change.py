@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -28,7 +28,7 @@ from swarm.task import ROLES, parse_budget
 if TYPE_CHECKING:
     from swarm.cli.output import Output
 
-TURN_S = 10.0  # how long another process may keep us from writing
+TURN_S = 10.0  # how long other processes may keep us from writing
 
 
 class NoCap(UsageError):
@@ -167,7 +167,10 @@ def _recorded(args: argparse.Namespace, where: Here, text: str, decide: Decide) 
     async def record() -> Sequence[Change]:
         async with open_log(where.log) as log:
             scope = await find_scope(log, text, where.shared)
-            return await _in_turn(log, where, scope, decide, _reason(args))
+            async with in_turn(log):
+                changes = decide(await budgets_of(log, where, session=scope.session), scope)
+                await record_caps(log, [recording(change, _reason(args)) for change in changes])
+            return changes
 
     with log_errors():
         changes = anyio.run(record)
@@ -175,11 +178,9 @@ def _recorded(args: argparse.Namespace, where: Here, text: str, decide: Decide) 
     return 0
 
 
-async def _in_turn(log: EventLog, where: Here, scope: Scope, decide: Decide, reason: str) -> Sequence[Change]:
-    async with log.turn(timeout=TURN_S):
-        changes = decide(await budgets_of(log, where, session=scope.session), scope)
-        await record_caps(log, [recording(change, reason) for change in changes])
-    return changes
+def in_turn(log: EventLog) -> AbstractAsyncContextManager[None]:
+    """Nobody else writes while the body looks at how things stand and records what follows."""
+    return log.turn(timeout=TURN_S)
 
 
 def recording(change: Change, reason: str = "") -> BudgetSet:
@@ -210,7 +211,7 @@ def _write(args: argparse.Namespace, where: Here, short: str, unit: str, most: i
 async def _cover(args: argparse.Namespace, where: Here, change: Change) -> None:
     """Record the cap, too, where one is recorded for the scope: that one goes before the settings."""
     with log_errors():
-        async with open_log(where.log) as log, log.turn(timeout=TURN_S):
+        async with open_log(where.log) as log, in_turn(log):
             state = (await budgets_of(log, where, session=0)).money.scopes.get(change.scope)
             if state is not None and change.unit in state.caps:
                 await record_caps(log, [recording(change, _reason(args))])
