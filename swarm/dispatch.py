@@ -424,6 +424,7 @@ def _ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
                 reserved=error.reserved,
                 cap=error.cap,
                 needed=error.needed,
+                cap_by=error.set_by,
             )
         case ConfirmationNeeded():
             return TaskHalted(reason=reason, cause="confirmation")

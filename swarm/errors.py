@@ -31,24 +31,29 @@ class UsageError(SwarmError):
 class BudgetExceeded(SwarmError):
     """A call was refused because it would pass a cap. Nothing was sent or spent.
 
-    `unit` is "tokens" or "nanos" (billionths of a US dollar); the four amounts are in that unit.
+    `unit` is "tokens" or "nanos" (billionths of a US dollar); the four amounts are in that unit. `set_by` is the person who
+    recorded the cap, "" where it is from the settings or the task file.
     """
 
     exit_code = 3
 
-    def __init__(self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int) -> None:
-        self.scope, self.unit, self.used, self.reserved, self.cap, self.needed = (
+    def __init__(
+        self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int, set_by: str = ""
+    ) -> None:
+        self.scope, self.unit, self.used, self.reserved, self.cap, self.needed, self.set_by = (
             scope,
             unit,
             used,
             reserved,
             cap,
             needed,
+            set_by,
         )
         left = max(0, cap - used - reserved)
+        recorded = f" (set by {set_by})" if set_by else ""
         super().__init__(
-            f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)} left and the next call needs "
-            f"{amount(needed, unit)}; raise the cap and go on with `swarm resume`, or split the task"
+            f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)}{recorded} left and the next call needs "
+            f"{amount(needed, unit)}; raise the cap and go on with `swarm resume --raise AMOUNT`, or split the task"
         )
 
 

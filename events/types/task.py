@@ -143,6 +143,7 @@ class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
     reserved: int = 0
     cap: int = 0
     needed: int = 0
+    cap_by: str = ""  # the person who recorded the cap; empty: it is from settings or task file
 
 
 class TaskReopened(Event, frozen=True, kw_only=True, tag="task.reopened"):
