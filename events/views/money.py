@@ -37,6 +37,7 @@ class ScopeState(msgspec.Struct):
     reserved: Amount = msgspec.field(default_factory=Amount)
     maybe_paid: Amount = msgspec.field(default_factory=Amount)
     overran: Amount = msgspec.field(default_factory=Amount)
+    overran_by: int = 0  # the last call that overran its reservation, 0 = none did
     calls: int = 0
     marked: dict[str, int] = {}  # by unit the highest share of its cap, in percent, that was told
 
@@ -87,9 +88,11 @@ class MoneyView(msgspec.Struct):
                 for counted in self._counted((name,)):
                     marked = self.scope(counted).marked
                     marked[unit] = max(percent, marked.get(unit, 0))
-            case CallOverran(scopes=scopes, tokens=tokens, cost_nanos=nanos):
+            case CallOverran(reservation=position, scopes=scopes, tokens=tokens, cost_nanos=nanos):
                 for name in self._counted(scopes):
-                    self.scope(name).overran.add(tokens, nanos)
+                    scope = self.scope(name)
+                    scope.overran.add(tokens, nanos)
+                    scope.overran_by = position
             case _:
                 pass
 

@@ -19,6 +19,7 @@ from events.types.call import BudgetMarked, CallSettled, CallUnknown
 from events.views.claims import ClaimsView
 from events.views.kept import Start
 from events.views.money import Amount, MoneyView
+from events.views.overruns import OverrunsView
 from events.views.sessions import Claim
 from events.views.standing import Standing
 from swarm.errors import BudgetExceeded
@@ -41,9 +42,10 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reserved(msgspec.Struct, frozen=True, kw_only=True):
-    """A reservation that stands in the log."""
+    """A reservation that stands in the log. `need` is what was decided: as it was asked for, in the periods that have begun."""
 
     position: int
+    need: Need
     grant: Grant
     ack: Ack
     intent: Intent
@@ -51,7 +53,7 @@ class Reserved(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Request(msgspec.Struct, kw_only=True):
     need: Need
-    make: Callable[[Grant], Intent]
+    make: Callable[[Need, Grant], Intent]
     ticket: int
     claim: Mapping[str, int]
     future: asyncio.Future[Reserved | Wait]
@@ -70,6 +72,7 @@ class Ledger:
     def __init__(self, log: EventLog, *, lives: Callable[[Claim], bool]) -> None:
         self._log, self._lives = log, lives
         self.money = MoneyView()
+        self._overruns = OverrunsView()
         self._claims = ClaimsView()
         self._position = 0  # everything up to here is folded
         self._head = 0  # last position on the ledger's topic
@@ -88,7 +91,7 @@ class Ledger:
         return self._tickets
 
     async def reserve(
-        self, need: Need, make: Callable[[Grant], Intent], *, ticket: int, claim: Mapping[str, int]
+        self, need: Need, make: Callable[[Need, Grant], Intent], *, ticket: int, claim: Mapping[str, int]
     ) -> Reserved | Wait:
         """Take what the call needs in all its scopes and append the intent, or say that it has to wait.
 
@@ -179,7 +182,7 @@ class Ledger:
                     continue
                 decision = self._decide(request, settling)
                 if isinstance(decision, Grant):
-                    granted.append((request, decision, request.make(decision)))
+                    granted.append((request, decision, request.make(request.need, decision)))
                     self._take(request.need, decision, 1)
                     _add(settling, request.need.scopes, decision.tokens, decision.nanos)
                 elif isinstance(decision, Wait):
@@ -193,6 +196,7 @@ class Ledger:
             await self._append(granted)
 
     def _decide(self, request: _Request, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:
+        request.need = msgspec.structs.replace(request.need, bounds=self._overruns.of(request.need.model))
         decision = admit(request.need, self.money, settling)
         if isinstance(decision, Grant):
             capped = {cap.scope for cap in request.need.caps}
@@ -242,7 +246,8 @@ class Ledger:
         for request, grant, intent in granted:
             position = ack.positions[place + intent.reserved]
             place += len(intent.events)
-            request.future.set_result(Reserved(position=position, grant=grant, ack=ack, intent=intent))
+            held = Reserved(position=position, need=request.need, grant=grant, ack=ack, intent=intent)
+            request.future.set_result(held)
 
     async def catch_up(self, *, force: bool = False) -> None:
         """Fold what was committed since. `force` reads the log itself, for what other processes wrote."""
@@ -255,7 +260,7 @@ class Ledger:
 
     def begin(self, start: Start[Standing], own: MoneyView, session: int) -> None:
         """Go on from how things stand, for a session whose `own` events were folded up to the same position."""
-        self.money, self._claims = start.view.money, start.view.claims
+        self.money, self._claims, self._overruns = start.view.money, start.view.claims, start.view.overruns
         self.money.own(session, own)
         self._head, self._position = start.view.ledger, start.position
 
@@ -267,6 +272,7 @@ class Ledger:
                 self._settled.update(scope for scope in (held.path if held else ()) if scope in self._caps)
             self.money.apply(entry)
             self._claims.apply(entry)
+            self._overruns.apply(entry)
             if entry.topic == TOPIC:
                 self._head = entry.position
             self._position = entry.position

@@ -144,7 +144,9 @@ def recomputed(entries: Sequence[Entry]) -> dict[str, ScopeState]:
     for entry in entries:
         if isinstance(entry.event, CallOverran):
             for name in entry.event.scopes:
-                scopes.setdefault(name, ScopeState()).overran.add(entry.event.tokens, entry.event.cost_nanos)
+                scope = scopes.setdefault(name, ScopeState())
+                scope.overran.add(entry.event.tokens, entry.event.cost_nanos)
+                scope.overran_by = entry.event.reservation
         if not isinstance(entry.event, CallReserved):
             continue
         call, state = entry.event, ScopeState(calls=1)
