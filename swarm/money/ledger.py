@@ -15,7 +15,7 @@ import msgspec
 from events.blobs import Text
 from events.bus import read_all
 from events.log import Ack, Conflict, Entry, EventLog, LogCorrupt, NewEvent
-from events.types.call import BudgetMarked, CallSettled, CallUnknown
+from events.types.call import BudgetMarked, CallReserved, CallSettled, CallUnknown
 from events.views.claims import ClaimsView
 from events.views.kept import Start
 from events.views.money import Amount, MoneyView
@@ -24,6 +24,7 @@ from events.views.sessions import Claim
 from events.views.standing import Standing
 from swarm.errors import BudgetExceeded
 from swarm.money.caps import Cap, Grant, Need, Wait, admit, due_marks
+from swarm.money.days import Days
 
 TOPIC = "ledger"
 CONFLICTS_BEFORE_TURN = 3
@@ -72,7 +73,7 @@ class Ledger:
     def __init__(self, log: EventLog, *, lives: Callable[[Claim], bool]) -> None:
         self._log, self._lives = log, lives
         self.money = MoneyView()
-        self._overruns = OverrunsView()
+        self._overruns, self._days = OverrunsView(), Days()
         self._claims = ClaimsView()
         self._position = 0  # everything up to here is folded
         self._head = 0  # last position on the ledger's topic
@@ -196,9 +197,11 @@ class Ledger:
             await self._append(granted)
 
     def _decide(self, request: _Request, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:
-        request.need = msgspec.structs.replace(request.need, bounds=self._overruns.of(request.need.model))
+        need = self._days.in_the_last(request.need)
+        request.need = msgspec.structs.replace(need, bounds=self._overruns.of(need.model))
         decision = admit(request.need, self.money, settling)
         if isinstance(decision, Grant):
+            self._days.see(request.need.scopes)  # already for those behind it in the same batch
             capped = {cap.scope for cap in request.need.caps}
             ahead = [each.scope for ticket, each in self._waiting.items() if ticket < request.ticket]
             decision = next((Wait(scope) for scope in ahead if scope in capped), decision)
@@ -262,6 +265,7 @@ class Ledger:
         """Go on from how things stand, for a session whose `own` events were folded up to the same position."""
         self.money, self._claims, self._overruns = start.view.money, start.view.claims, start.view.overruns
         self.money.own(session, own)
+        self._days.see(self.money.scopes)
         self._head, self._position = start.view.ledger, start.position
 
     def fold(self, entries: Sequence[Entry]) -> None:
@@ -270,6 +274,8 @@ class Ledger:
             if isinstance(entry.event, CallSettled | CallUnknown):
                 held = self.money.open.get(entry.event.reservation)
                 self._settled.update(scope for scope in (held.path if held else ()) if scope in self._caps)
+            elif isinstance(entry.event, CallReserved):
+                self._days.see(entry.event.scopes)
             self.money.apply(entry)
             self._claims.apply(entry)
             self._overruns.apply(entry)
