@@ -208,7 +208,7 @@ def _outlook(by_day: Mapping[str, int], found: Spending, now: datetime) -> Outlo
 def foreseen(url: str, zone: tzinfo | None, now: int) -> Outlook:
     """What today and this month will have cost at their ends. Raises NothingRecorded, LogTrouble."""
     found = _read(url, ["day"], None, now, zone)
-    by_day = {day: cost.nanos for (day,), cost in summed(found.costs.costs, ["day"])}
+    by_day = {day: cost.nanos for (day,), cost in summed(found.costs, ["day"])}
     return _outlook(by_day, found, local_time(now, zone))
 
 

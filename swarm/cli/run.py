@@ -13,7 +13,6 @@ import anyio
 import msgspec
 
 from events.log import EventLog, open_log
-from swarm.cli.estimated import Weighed
 from swarm.cli.given import STDIN, Given, only, overrides_of, read_given
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors
@@ -28,14 +27,15 @@ from swarm.cli.running import (
     tell_small,
 )
 from swarm.errors import UsageError
+from swarm.estimate.weighed import Weighed
 from swarm.plan import Plan, is_capped, plan_of
 from swarm.roster import is_free, is_other_log
 from swarm.session import Result, run_file
 from swarm.settings.load import Loaded, load_settings
 
 if TYPE_CHECKING:
-    from swarm.cli.foresight import Run as ForeseeableRun
     from swarm.dispatch import Faces
+    from swarm.estimate.weigh import Run as ForeseeableRun
     from swarm.task import Budget, TaskFile
 
 
@@ -104,7 +104,7 @@ async def _dry_run(args: argparse.Namespace, given: Given) -> int:
 
 
 def _foreseeable(prepared: Prepared, args: argparse.Namespace) -> ForeseeableRun:
-    from swarm.cli.foresight import Run
+    from swarm.estimate.weigh import Run
 
     return Run(
         file=prepared.given.file,
@@ -120,9 +120,9 @@ async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace) 
     """Ask where the run would probably cost much, or pass a cap."""
     if is_free(prepared.plan.roster):
         return Weighed()
-    from swarm.cli.foresight import weigh  # only what may cost something is estimated
+    from swarm.cli.foresight import weigh_for  # only what may cost something is estimated
 
-    return await weigh(_foreseeable(prepared, args), log, args.output)
+    return await weigh_for(_foreseeable(prepared, args), log, args.output)
 
 
 async def _run(args: argparse.Namespace, given: Given) -> int:

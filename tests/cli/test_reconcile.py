@@ -10,14 +10,15 @@ from typing import Any
 import anyio
 import pytest
 
-from events.costs import costs_by
 from events.glance import Money, glance
 from events.log import open_log
+from events.spending import spending
 from events.types.call import CallOverran, CallSettled, CallUnknown
 from events.verify import verify_log
 from events.views.attempts import AttemptsView
 from events.views.base import fold
 from events.views.money import MoneyView
+from events.views.spending import Asked
 from events.views.tasks import TasksView
 from swarm.cli.main import main
 from swarm.journal import Journal
@@ -64,13 +65,12 @@ def listed(said: Said) -> list[dict[str, Any]]:
 def require_one_sum(log: str, spent: int, maybe: int) -> None:
     """Every view of the money of the day says that so much was spent, and so much of it maybe."""
 
-    async def folded() -> tuple[MoneyView, TasksView, int]:
+    async def folded() -> tuple[MoneyView, TasksView]:
         async with open_log(log, read_only=True) as opened:
-            costs = await costs_by(log, ["model"])
-            total = sum(cost.nanos for cost in costs.costs.values())
-            return await fold(opened, MoneyView()), await fold(opened, TasksView()), total
+            return await fold(opened, MoneyView()), await fold(opened, TasksView())
 
-    money, tasks, cost = anyio.run(folded)
+    money, tasks = anyio.run(folded)
+    cost = sum(cost.nanos for cost in spending(log, ["model"], Asked()).costs.values())
     assert {scope.spent.nanos for scope in (money.scope("log"), money.scope(DAY))} == {spent}
     assert money.scope(DAY).maybe_paid.nanos == maybe and cost == spent
     assert sum(task.cost_nanos for own in tasks.tasks.values() for task in own.values()) == spent

@@ -145,7 +145,9 @@ def recomputed(entries: Sequence[Entry]) -> dict[str, ScopeState]:
     for entry in entries:
         if isinstance(entry.event, CallOverran):
             for name in entry.event.scopes:
-                scopes.setdefault(name, ScopeState()).overran.add(entry.event.tokens, entry.event.cost_nanos)
+                scope = scopes.setdefault(name, ScopeState())
+                scope.overran.add(entry.event.tokens, entry.event.cost_nanos)
+                scope.overran_by = entry.event.reservation
         if isinstance(entry.event, BudgetSet):
             caps = {"tokens": entry.event.tokens, "nanos": entry.event.nanos}
             held = scopes.setdefault(entry.event.scope, ScopeState()).caps
