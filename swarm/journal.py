@@ -78,10 +78,7 @@ class Journal(msgspec.Struct):
                 self._choice = None
                 _keep(recorded, call.captured, entry.position)
             case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
-                known = self._tries.pop(entry.event.reservation, None)
-                self.open.pop(entry.event.reservation, None)
-                if known is not None:
-                    known.outcome, known.outcome_at = entry.event, entry.position
+                self._end(entry.event, entry.position)
             case StepPlanned() | StepDrafted() | StepAccepted() | StepRejected():
                 recorded = self._recorded(entry, _role_of(entry))
                 _keep(recorded, entry.event.captured, entry.position)
@@ -92,6 +89,15 @@ class Journal(msgspec.Struct):
                 self.attempts = {key: recorded for key, recorded in self.attempts.items() if key[0] != entry.task}
             case _:
                 pass
+
+    def _end(self, outcome: Outcome, position: int) -> None:
+        """The first outcome counts. Of one that was unknown a person may say later that it was not billed; no answer comes."""
+        self.open.pop(outcome.reservation, None)
+        known = self._tries.get(outcome.reservation)
+        if known is not None and (known.outcome is None or isinstance(outcome, CallFailed)):
+            known.outcome, known.outcome_at = outcome, position
+        if not isinstance(outcome, CallUnknown):
+            self._tries.pop(outcome.reservation, None)
 
     def forget_open(self) -> None:
         """Drop the tries of which nobody knows what became: they are somebody else's."""

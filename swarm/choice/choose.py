@@ -112,12 +112,17 @@ def weighed(candidates: Sequence[Candidate], *, beta: float = BETA, usable: floa
 
 
 def expected_acceptance(arm: Arm, context: str, trails: TrailsView, now: int) -> tuple[float, float, float]:
-    """Mean, and the trail's accepted and rejected work: prior by tier -> the model everywhere -> this context."""
+    """Mean, and the trail's accepted and rejected work."""
+    here, (good, bad) = trails.trail(context, arm.name, now), evidence(arm, context, trails, now)
+    return min(HIGHEST, max(LOWEST, good / (good + bad))), here.accepted, here.rejected
+
+
+def evidence(arm: Arm, context: str, trails: TrailsView, now: int) -> tuple[float, float]:
+    """What speaks for an arm and what against it, in pieces of work: prior by tier -> the model everywhere -> this context."""
     everywhere, here = trails.trail(EVERYWHERE, arm.name, now), trails.trail(context, arm.name, now)
     prior = PRIOR[arm.tier]
     general = (everywhere.accepted + PRIOR_WEIGHT * prior) / (everywhere.accepted + everywhere.rejected + PRIOR_WEIGHT)
-    mean = (here.accepted + CONTEXT_WEIGHT * general) / (here.accepted + here.rejected + CONTEXT_WEIGHT)
-    return min(HIGHEST, max(LOWEST, mean)), here.accepted, here.rejected
+    return here.accepted + CONTEXT_WEIGHT * general, here.rejected + CONTEXT_WEIGHT * (1 - general)
 
 
 def _candidate(arm: Arm, question: Question, trails: TrailsView) -> Candidate:

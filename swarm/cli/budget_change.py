@@ -238,10 +238,17 @@ def _amount(text: str) -> tuple[str, int]:
     try:
         budget = parse_budget(text)
     except ValueError as error:
-        raise UsageError(
-            f"{error}; quote an amount in dollars, as in '$0.50': a shell puts something else in its place"
-        ) from error
+        raise UsageError(f"{error}{quoted(text)}") from error
     return ("nanos", budget.usd_nanos) if budget.usd_nanos is not None else ("tokens", budget.tokens or 0)
+
+
+def quoted(text: str) -> str:
+    """What may have become of an amount in dollars that is none."""
+    return (
+        ""
+        if text.startswith("$")
+        else "; quote an amount in dollars, as in '$0.50': a shell puts something else for $0"
+    )
 
 
 def _reason(args: argparse.Namespace) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from events.log import EventLog, open_log
 from events.views.sessions import Claim
 from swarm.alive import exists
-from swarm.cli.budget_change import in_turn
+from swarm.cli.budget_change import in_turn, quoted
 from swarm.cli.budget_scope import Here, here
 from swarm.cli.output import counted
 from swarm.cli.recorded import decimal_usd, local_time, log_errors, recorded, require_log, zone_of
@@ -123,9 +123,7 @@ def _paid(args: argparse.Namespace) -> Paid:
     try:
         nanos = nanos_of(args.cost)
     except ValueError as error:
-        raise UsageError(
-            f"--cost {args.cost}: {error}; quote it, as in '$0.0012': a shell puts something else in its place"
-        ) from error
+        raise UsageError(f"--cost {args.cost}: {error}{quoted(args.cost)}") from error
     if not args.tokens:
         return Paid(nanos=nanos)
     sizes = re.fullmatch(r"([0-9]{1,12})/([0-9]{1,12})", args.tokens)

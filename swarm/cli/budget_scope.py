@@ -20,16 +20,14 @@ from swarm.money.caps import session_scope, task_scope
 from swarm.settings.load import Loaded, load_settings
 from swarm.task import ROLES
 
-SHARED = ("log", "month", "day", "project")
 _PERIOD = re.compile(r"day:[0-9]{4}-[0-9]{2}-[0-9]{2}@\S+|month:[0-9]{4}-[0-9]{2}@\S+|project:.+")
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """A scope by the name that the ledger knows it by. `short` is that of a shared one, session 0 where it is shared."""
+    """A scope by the name that the ledger knows it by. Session 0: no session has it to itself."""
 
     name: str
     session: int = 0
-    short: str = ""
     role: bool = False
 
 
@@ -52,15 +50,12 @@ def here(args: argparse.Namespace) -> Here:
     return Here(loaded, shared_scopes(Path.cwd().name, loaded.settings.time_zone, now), now)
 
 
-async def find_scope(log: EventLog | None, text: str, shared: dict[str, str]) -> Scope:
+async def find_scope(log: EventLog, text: str, shared: dict[str, str]) -> Scope:
     """The scope that is named: log, month, day, project, s4, s4/build, s4/build/worker. Raises UsageError."""
     if text in shared:
-        return Scope(shared[text], short=text)
+        return Scope(shared[text])
     if _PERIOD.fullmatch(text):
-        short = next((short for short, name in shared.items() if name == text), "")
-        return Scope(text, short=short)
-    if log is None:
-        raise UsageError(f"{text!r} names no scope that is capped without a log; there are {', '.join(SHARED)}")
+        return Scope(text)
     whole, _, last = text.strip().rpartition("/")
     if whole and last in ROLES and (whole.count("/") or not re.fullmatch(r"s?[0-9]+", whole)):
         task = await find(log, whole)

@@ -11,8 +11,9 @@ from events.scopes import session_of
 from events.types.call import BudgetSet
 from events.types.task import TaskHalted
 from events.views.base import fold
+from events.views.money import MoneyView
 from events.views.tasks import TasksView
-from swarm.cli.budget_change import in_turn, raised, recording
+from swarm.cli.budget_change import in_turn, quoted, raised, recording
 from swarm.cli.budget_scope import budgets_of, here
 from swarm.cli.output import Output
 from swarm.cycle import TAKEN_UP
@@ -55,9 +56,7 @@ async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, outp
     try:
         unit = "nanos" if parse_budget(text.removeprefix("+")).usd_nanos is not None else "tokens"
     except ValueError as error:
-        raise UsageError(
-            f"--raise {text}: {error}; quote it, as in '+$0.50': a shell puts something else in its place"
-        ) from error
+        raise UsageError(f"--raise {text}: {error}{quoted(text.removeprefix('+'))}") from error
     halts, _ = await halts_of(log, session)
     scopes = list(dict.fromkeys(halt.scope for halt in halts if halt.unit == unit))
     if not scopes:
@@ -113,6 +112,12 @@ async def cap_run(log: EventLog, args: argparse.Namespace, session: int, budget:
     tokens, nanos = (given if unit in recorded else None for unit, given in _units(budget))
     if tokens is not None or nanos is not None:
         await record_caps(log, [BudgetSet(scope=name, tokens=tokens, nanos=nanos, by=person(), reason="--budget")])
+
+
+async def has_own_cap(log: EventLog, session: int) -> bool:
+    """Whether a person recorded a cap in dollars for the session: who did says yes to paid calls up to it."""
+    own = await fold(log, MoneyView().only(session), session=session)
+    return "nanos" in own.scope(session_name(session)).caps
 
 
 def _units(budget: Budget) -> Sequence[tuple[str, int | None]]:

@@ -20,7 +20,7 @@ from swarm.alive import exists
 from swarm.cli.estimated import estimate_of
 from swarm.cli.names import find_session
 from swarm.cli.output import Output
-from swarm.cli.raising import cap_run, raise_caps, require_room
+from swarm.cli.raising import cap_run, has_own_cap, raise_caps, require_room
 from swarm.cli.recorded import NothingRecorded, log_errors, require_log
 from swarm.cli.run import budget_of
 from swarm.cli.running import (
@@ -88,6 +88,8 @@ async def _resume(args: argparse.Namespace) -> int:
                 return _nothing(output, state, f"{said}; there is nothing to resume")
             await _make_room(args, log, state, output)
             plan = await plan_of_today(args, log, state, loaded, output)
+            if await has_own_cap(log, state.number):
+                plan = msgspec.structs.replace(plan, paid_confirmed=True)
             secrets = secrets_of(loaded.settings)
             estimate = await estimate_of(log, state.number)
 

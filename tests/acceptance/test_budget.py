@@ -55,3 +55,14 @@ def test_the_budget_of_a_resume_goes_before_a_cap_that_was_recorded(tmp_path: Pa
         assert swarm("budget", "set", "s1", "$0.000002", home=tmp_path, cwd=tmp_path).returncode == 0
         done = swarm("resume", "--budget", "$0.10", home=tmp_path, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
+
+
+def test_a_cap_that_a_person_gave_a_session_is_a_yes_to_paid_calls(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(HELLO)
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--endpoint", provider.url, "--price", "1/2")
+        assert swarm(*words, home=tmp_path, cwd=tmp_path).returncode == 5
+        assert swarm("resume", home=tmp_path, cwd=tmp_path).returncode == 5
+        assert swarm("budget", "set", "s1", "$0.10", home=tmp_path, cwd=tmp_path).returncode == 0
+        done = swarm("resume", home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr

@@ -169,6 +169,15 @@ async def test_a_refusal_names_the_scope_its_numbers_and_a_command_with_which_it
     assert len(halts) == 1  # the call that was refused has been made
 
 
+async def test_a_refusal_by_a_cap_that_a_person_recorded_says_who_did(log: EventLog, tmp_path: Path) -> None:
+    await record_caps(log, [BudgetSet(scope="s1/write", tokens=500, by="ada@host")])
+    of_task, of_event, halt = await refused(log, tmp_path, TWO)
+    assert (halt.scope, halt.unit, halt.cap, halt.cap_by) == ("s1/write", "tokens", 500, "ada@host")
+    assert "(set by ada@host)" in halt.reason
+    for reason in (of_task, of_event):
+        assert "its cap is 500 tokens, which ada@host set" in lines(reason)
+
+
 async def test_a_refusal_by_the_day_names_what_used_it_across_sessions(log: EventLog, tmp_path: Path) -> None:
     async with serving(Cast(), model("m2", "paid", price=DEAR)) as (_, plan):
         await run(log, "prompt: Write a limerick\n", plan, tmp_path)

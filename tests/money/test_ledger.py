@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from random import Random
 
 import anyio
 import msgspec
@@ -360,3 +361,29 @@ async def test_what_is_spent_of_a_cap_is_told_anew_once_a_person_has_changed_the
     marks = [entry.event for entry in await entries_of(log) if isinstance(entry.event, BudgetMarked)]
     assert [(mark.percent, mark.cap) for mark in marks] == [(80, 100), *told]
     assert told == [(80, 100), (90, 94)], "nothing is told of a cap of which less than 80 % is spent"
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_caps_are_recorded_meanwhile_no_call_is_reserved_above_the_one_in_force(
+    log: EventLog, seed: int
+) -> None:
+    luck, ends = Random(seed), dict[str, int]()
+
+    async def change() -> None:
+        for _ in range(12):
+            await anyio.lowlevel.checkpoint()
+            await raise_cap(log, luck.choice(("day", "s", "t1")), luck.randrange(CAP // 10, CAP * 2))
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(change)
+            ends = await crowd(log, seed, count=20, cap=CAP)
+    assert sum(ends.values()) == 20, "and nobody waits for ever"
+    money = MoneyView()
+    for entry in await entries_of(log):
+        money.apply(entry)
+        for name in entry.event.scopes if isinstance(entry.event, CallReserved) else ():
+            state = money.scope(name)
+            tokens = state.caps["tokens"].most if "tokens" in state.caps else CAP
+            assert state.spent.tokens + state.reserved.tokens <= tokens, f"{name} at {entry.position}"
+            assert state.spent.nanos + state.reserved.nanos <= CAP
