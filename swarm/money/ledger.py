@@ -175,6 +175,7 @@ class Ledger:
 
     async def _decide_and_append(self, batch: list[_Request]) -> None:
         await self.catch_up()
+        head = self._head  # what is granted holds behind this, whatever is folded before it is appended
         granted: list[tuple[_Request, Grant, Intent]] = []
         settling = self._settling()
         try:
@@ -194,7 +195,7 @@ class Ledger:
             for request, grant, _ in granted:  # the fold takes them again when they come back from the log
                 self._take(request.need, grant, -1)
         if granted:
-            await self._append(granted)
+            await self._append(granted, head)
 
     def _decide(self, request: _Request, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:
         need = self._days.in_the_last(request.need)
@@ -227,10 +228,10 @@ class Ledger:
         for scope in need.scopes:
             self.money.scope(scope).reserved.add(sign * grant.tokens, sign * grant.nanos)
 
-    async def _append(self, granted: list[tuple[_Request, Grant, Intent]]) -> None:
+    async def _append(self, granted: list[tuple[_Request, Grant, Intent]], head: int) -> None:
         events: list[NewEvent] = []
         texts: dict[str, Text] = {}
-        expect = {TOPIC: self._head}
+        expect = {TOPIC: head}
         for request, _, intent in granted:
             self._caps.update((cap.scope, cap) for cap in request.need.caps)
             events += intent.events
