@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from events.log import system_clock
+from events.trails import HALF_LIFE_S
 from events.views.base import fold
-from events.views.trails import HALF_LIFE_S
 from swarm.cli.recorded import local_time, recorded, settings_of, utc_text, zone_of
 from swarm.errors import UsageError
 from swarm.insight.arms import ArmsView, Known, known_arms, of_these

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import msgspec
 
 from events.log import Entry
+from events.trails import EVERYWHERE
 from events.types.choice import ChoiceMade
-from events.views.trails import EVERYWHERE, TrailsView
+from events.views.trails import TrailsView
 from swarm.choice.bounds import bounds
 from swarm.choice.choose import evidence, expected_acceptance
 from swarm.messages import TIERS, Arm, Tier

@@ -181,6 +181,7 @@ class Ledger:
             # decided on one state of the log
             await self.catch_up(force=True)
             decided = self._decided(batch)
+        head = self._head  # what is granted holds behind this, whatever is folded before it is appended
         granted: list[tuple[_Request, Grant, Intent]] = []
         for request, decision in decided:
             if isinstance(decision, Grant):
@@ -190,7 +191,7 @@ class Ledger:
             else:
                 request.future.set_exception(decision)
         if granted:
-            await self._append(granted)
+            await self._append(granted, head)
 
     def _decided(self, batch: Sequence[_Request]) -> list[tuple[_Request, Grant | Wait | BudgetExceeded]]:
         """Decide in their order, each beside what those before it were granted."""
@@ -241,10 +242,10 @@ class Ledger:
         for scope in need.scopes:
             self.money.scope(scope).reserved.add(sign * grant.tokens, sign * grant.nanos)
 
-    async def _append(self, granted: list[tuple[_Request, Grant, Intent]]) -> None:
+    async def _append(self, granted: list[tuple[_Request, Grant, Intent]], head: int) -> None:
         events: list[NewEvent] = []
         texts: dict[str, Text] = {}
-        expect = {TOPIC: self._head}
+        expect = {TOPIC: head}
         for request, _, intent in granted:
             self._caps.update((cap.scope, cap) for cap in request.need.caps)
             events += intent.events

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from random import Random
+from typing import Any, cast
 
 import anyio
 import msgspec
@@ -19,7 +20,7 @@ from events.types.call import BudgetMarked, BudgetSet, CallReserved
 from events.views.money import MoneyView
 from swarm.errors import BudgetExceeded
 from swarm.money.caps import Cap
-from swarm.money.ledger import TOPIC, Reserved
+from swarm.money.ledger import TOPIC, Ledger, Reserved
 from swarm.owner import claim_topic
 from tests.ledger_agents import Agent, a_need, check_never_over, crowd, entries_of, process, session, tell
 
@@ -387,3 +388,48 @@ async def test_whatever_caps_are_recorded_meanwhile_no_call_is_reserved_above_th
             tokens = state.caps["tokens"].most if "tokens" in state.caps else CAP
             assert state.spent.tokens + state.reserved.tokens <= tokens, f"{name} at {entry.position}"
             assert state.spent.nanos + state.reserved.nanos <= CAP
+
+
+class Meddled:
+    """A log of which another process gets hold for a moment after each append."""
+
+    def __init__(self, log: EventLog, meddle: Callable[[], Awaitable[None]]) -> None:
+        self._log, self._meddle = log, meddle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def append(self, *args: Any, **options: Any) -> Any:
+        ack = await self._log.append(*args, **options)
+        await self._meddle()
+        return ack
+
+
+async def test_what_another_process_took_meanwhile_counts_for_all_of_a_batch_also_where_one_of_it_is_refused(
+    tmp_path: Path,
+) -> None:
+    """A batch is decided by one state of the ledger's topic, and goes in behind that one or not at all."""
+    path, day, others = tmp_path / "log.db", Cap(scope="day", tokens=100), list[int]()
+    async with open_log(path) as one, open_log(path) as two, session(two) as (b, b_ledger), session(one) as (a, _):
+
+        async def take() -> None:
+            if not others:
+                others.append((await Agent(b_ledger, b, a_need(60, day)).reserve()).position)
+
+        meddled = Ledger(cast("EventLog", Meddled(one, take)), lives=lambda _: True)
+        ends: dict[str, object] = {}
+
+        async def ask(name: str, agent: Agent) -> None:
+            try:
+                ends[name] = await agent.reserve()
+            except BudgetExceeded as refusal:
+                ends[name] = refusal
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as agents:
+                agents.start_soon(ask, "first", Agent(meddled, a, a_need(10, Cap(scope="s1", tokens=100))))
+                agents.start_soon(ask, "small", Agent(meddled, a, a_need(60, day, least=10)))
+                agents.start_soon(ask, "large", Agent(meddled, a, a_need(200, day)))
+        assert isinstance(ends["large"], BudgetExceeded) and isinstance(ends["small"], Reserved)
+        assert ends["small"].grant.tokens == 40, "what the other one left"
+        await check_never_over(one, 100)

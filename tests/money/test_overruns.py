@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.log import Entry
+from events.log import Entry, open_log
 from events.testing import builders as make
-from events.types.call import CallOverran
+from events.types.call import CallOverran, CallReserved
 from events.views.base import decode_state, encode_state
 from events.views.money import Amount, MoneyView, ScopeState
 from events.views.overruns import EXACT, Bounds, OverrunsView, Times
+from events.views.standing import standing
 from swarm.errors import BudgetExceeded, CapBroken
 from swarm.messages import FREE, MILLION, Message, Price, Reply, Request, Usage
 from swarm.models.scripted import ScriptedModel
@@ -23,6 +25,8 @@ from swarm.money.prices import most_nanos
 from swarm.text.tokens import most_tokens
 from tests.calling import ASK, Desk, arm, desk
 from tests.ledger_agents import entries_of
+from tests.provider import Answer
+from tests.running import Cast, run, serving
 
 PRICE = Price(row="p", input_nanos=10 * MILLION, output_nanos=40 * MILLION)
 OUTPUT = 100
@@ -177,3 +181,21 @@ def test_a_provider_that_bills_a_fixed_number_of_times_overruns_a_model_once(
             seen.append(over)
             view.apply(Entry(1, b"", 1, "ledger", "", 1, "", 0, 0, 0, over))
     assert len(seen) <= 1
+
+
+async def test_the_next_session_reserves_for_a_model_as_it_was_seen_to_count(tmp_path: Path) -> None:
+    def padded(body: dict[str, Any]) -> Answer:
+        counted = most_tokens([Message(each["role"], each["content"]) for each in body["messages"]])
+        return Answer("A fine result.", usage={"prompt_tokens": 3 * counted, "completion_tokens": body["max_tokens"]})
+
+    text = "prompt: Write.\ncheck: {contains: result}\nbudget: 1M\n"
+    async with open_log(tmp_path / "log.db") as log, serving(Cast(worker=[padded])) as (_, plan):
+        for number in (1, 2, 3):
+            assert (await run(log, f"{text}title: {'again, ' * number}\n", plan, tmp_path)).exit_code == 0
+        kept = (await standing(log)).view.overruns
+        entries = await entries_of(log)
+    calls = [entry.event for entry in entries if isinstance(entry.event, CallReserved)]
+    assert [entry.session for entry in entries if isinstance(entry.event, CallOverran)] == [1]
+    assert kept.of("m1").input.of(100) == 300 and kept.of("m1").output == Times()
+    inputs = [call.tokens - call.max_output_tokens for call in calls]
+    assert inputs == [inputs[0], 3 * inputs[0], 3 * inputs[0]]
