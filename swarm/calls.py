@@ -83,6 +83,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
     model: str
     tier: str
+    limit: int  # the most tokens that it could have
     why: str = ""
 
     @property
@@ -362,6 +363,7 @@ class Calls:
             agent=pick.arm.agent,
             model=pick.arm.model,
             tier=pick.arm.tier,
+            limit=reserved.grant.output_tokens,
             why=pick.why,
         )
 
@@ -443,5 +445,6 @@ def _answer(text: str, finish: str, call: CallReserved) -> Answer:
         agent=call.agent,
         model=call.model,
         tier=call.tier,
+        limit=call.max_output_tokens,
         why=call.why,
     )

@@ -29,7 +29,7 @@ from swarm.messages import Arm
 from swarm.money.ledger import Ledger
 from swarm.owner import RENEW_S, Owner
 from swarm.past import Past
-from swarm.picks import judge_picker, worker_picker
+from swarm.picks import judge_picker, staying_picker, worker_picker
 from swarm.plan import Plan, allowed_arms
 from swarm.prepare import Prepared, prepare_task
 from swarm.requests import answer_to, concerned
@@ -345,6 +345,7 @@ class Dispatcher:
                 material=self._surroundings.material, checks=self._surroundings.checks, tree=self._surroundings.tree
             ),
             pick=pick,
+            stay=lambda name: staying_picker(arms, name, pick),
             judges=any(arm.model not in barred for arm in judges),
             redact=self._redact,
         )

@@ -12,15 +12,14 @@ from swarm.choice.complexity import Complexity, classify
 from swarm.connect import ENDPOINT, Roster
 from swarm.errors import SwarmError
 from swarm.messages import Arm
+from swarm.money.allowances import MORE, allowance
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.prompts.build import AGENTS
-from swarm.roles.job import OUTPUT_TOKENS
 from swarm.settings.load import Loaded
 from swarm.task import Budget, Role, RoleConfig, Task, TaskFile
 from swarm.text.tokens import BYTES_A_TOKEN
 
-ROLE_TOKENS = 500  # what a role's own words, an approach, feedback and an answer schema add to the task's
-ROLE_BYTES = 4096  # the same as a reservation counts it
+ROLE_BYTES = 4096  # what a role's own words, an approach, feedback and an answer schema add, as a reservation counts it
 EXPECTED_ITEMS = 10  # of a task whose items are known only when it starts; more may need a budget of its own
 MOST_PLANNED = 3  # steps that the cap of an explored task allows for; a longer plan may need a budget of its own
 
@@ -127,21 +126,27 @@ def explores(task: Task, complexity: Complexity) -> bool:
     return task.explore if task.explore is not None else complexity.level == "complex"
 
 
+def answer_tokens(task: Task, complexity: Complexity) -> int:
+    """What the answer of a task's draft may have at first."""
+    return task.limits.answer_tokens or allowance(complexity.type, complexity.level).output_tokens
+
+
 def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
     """The token cap of a file that names none, from its tasks with their level and the bytes of their inputs.
 
-    A task with a budget of its own adds that; any other (inputs + prompt + the level's answer) x roles x (1 + retries), as
-    providers count. A reservation takes a byte for a token, so the largest of them is added once: those
-    that find no room beside it wait until it is settled.
+    A task with a budget of its own adds that; any other (inputs + prompt + its level's allowance) x roles x (1 + retries), as
+    providers count. A reservation takes a byte for a token, so the largest of them, of an answer that was cut before, is
+    added once: those that find no room beside it wait until it is settled.
     """
     total = largest = 0
     for task, complexity, input_bytes in tasks:
-        draft = OUTPUT_TOKENS[complexity.level]
+        answer = answer_tokens(task, complexity)
+        allowed, draft = allowance(complexity.type, complexity.level).input_tokens + answer, answer * MORE
         given = input_bytes + len(task.prompt.encode()) + len(task.needs) * BYTES_A_TOKEN * draft
         explored = explores(task, complexity)
         steps, roles = (MOST_PLANNED, 3) if explored else (1, 2)
         largest = max(largest, given + ROLE_BYTES + steps * BYTES_A_TOKEN * draft)
-        once = (given // BYTES_A_TOKEN + ROLE_TOKENS + draft) * roles * steps * task.limits.attempts
+        once = (given // BYTES_A_TOKEN + allowed) * roles * steps * task.limits.attempts
         if task.budget is not None and task.budget.tokens is not None:
             once = task.budget.tokens
         total += once * _times(task)

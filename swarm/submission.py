@@ -16,7 +16,7 @@ from events.views.tasks import TasksView
 from swarm.conditions import ruled_by
 from swarm.cycle import DECISIONS, consequences
 from swarm.owner import SESSIONS, new_event
-from swarm.plan import Plan, explores
+from swarm.plan import Plan, answer_tokens, explores
 from swarm.prepare import Prepared
 from swarm.redact import Secrets
 from swarm.task import Task, TaskFile
@@ -71,6 +71,7 @@ def submitted(each: Prepared, put: Callable[[str], TextRef], redact: Callable[[s
         attempts=task.limits.attempts,
         outputs=each.before,
         gated=task.when is not None or task.each is not None,
+        answer_tokens=answer_tokens(task, each.complexity),
         ruled=tuple(sorted(ruled_by(task.when))) if task.when is not None else (),
     )
 

@@ -49,6 +49,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_s: float | None = None  # from the task's start to its end
     attempts: int = 3  # tries of one step, 1 to 20
     turns: int | None = None  # calls of one attempt
+    answer_tokens: int | None = (
+        None  # what a draft's answer may have; None = by the task's level, and more once it was cut
+    )
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

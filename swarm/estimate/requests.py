@@ -53,7 +53,7 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
 
 def first_requests(
     task: Task,
-    complexity: str,
+    answer_tokens: int,
     roles: Sequence[Role],
     unknown: Unknown,
     *,
@@ -74,7 +74,7 @@ def first_requests(
     draft = unknown.text("the draft", 0) if unknown.words else ""
     asks: Mapping[Role, Callable[[], Ask]] = {
         "explorer": lambda: plan_ask(task, explorer_brief(task, material)),
-        "worker": lambda: draft_ask(task, worker_brief(task, step, material), complexity, last=True),
+        "worker": lambda: draft_ask(task, worker_brief(task, step, material), answer_tokens, last=True),
         "validator": lambda: verdict_ask(validator_messages(task, validator_brief(task, step, draft, ())), rubrics),
     }
     return {role: _first(asks[role]()) for role in roles}

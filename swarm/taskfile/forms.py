@@ -212,6 +212,7 @@ _LIMITS: Keys = {
     "time": Key(_SECONDS, "from the task's start to its end: 90s, 10m or 2h", "time_s"),
     "attempts": Key(whole(1, MOST_ATTEMPTS), "drafts of one step"),
     "turns": Key(whole(1, 1000), "calls of one attempt"),
+    "answer": Key(_TOKENS, "the most tokens that a draft may have; without it by the task's level", "answer_tokens"),
 }
 
 _SOURCES: Keys = {

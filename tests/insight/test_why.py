@@ -128,7 +128,7 @@ async def refused(log: EventLog, tmp_path: Path, text: str, **more: Any) -> tupl
 @pytest.mark.parametrize(
     ("text", "scope", "remedy"),
     [
-        ("budget: $0.002\n" + TWO, "s1", "swarm resume s1 --budget '$0.01'"),
+        ("budget: $0.0012\n" + TWO, "s1", "swarm resume s1 --budget '$0.01'"),
         ("budget: 0.9k\n" + TWO, "s1", "swarm resume s1 --budget"),
         (
             TWO.replace("needs: write", "needs: write, budget: $0.000001"),
@@ -170,7 +170,7 @@ async def test_a_refusal_names_the_scope_its_numbers_and_a_command_with_which_it
 async def test_a_refusal_by_the_day_names_what_used_it_across_sessions(log: EventLog, tmp_path: Path) -> None:
     async with serving(Cast(), model("m2", "paid", price=DEAR)) as (_, plan):
         await run(log, "prompt: Write a limerick\n", plan, tmp_path)
-        tight = msgspec.structs.replace(plan, day_nanos=1_000_000)
+        tight = msgspec.structs.replace(plan, day_nanos=500_000)
         assert (await run(log, "prompt: Write another\n", tight, tmp_path)).exit_code == 3
     reason = await explain(log, 2, task="tasks")
     assert "raise `budget.day_usd` in your settings, or wait for the next day; then `swarm resume s2`" in lines(reason)
