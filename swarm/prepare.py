@@ -29,7 +29,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan) -> tuple[list[Prepared], Plan]:
-    """Read the inputs, classify the tasks, give the plan its default cap. Raises UsageError; nothing was called.
+    """Read the inputs, classify the tasks, give the plan the cap that nobody named. Raises UsageError; nothing was called.
 
     Refused is also what nobody could judge: a task with `accept` and no model that may.
     """
@@ -40,7 +40,9 @@ def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan
         prepared.append(prepare_task(task, root, redact, plan))
     budget = file.budget
     if budget is None:
-        tokens = default_tokens([(each.task, each.complexity, each.input_bytes) for each in prepared])
+        tokens = plan.session_tokens
+        if tokens is None:
+            tokens = default_tokens([(each.task, each.complexity, each.input_bytes) for each in prepared])
         return prepared, msgspec.structs.replace(plan, session_tokens=tokens)
     return prepared, msgspec.structs.replace(plan, session_tokens=budget.tokens, session_nanos=budget.usd_nanos)
 

@@ -44,6 +44,7 @@ def opening_of(
         settings=pack.put(msgspec.json.encode(plan).decode()),
         source=pack.put(secrets.redact(source)) if source else None,
         path=secrets.redact(file.path),
+        schedule=plan.schedule,
         estimate=estimate,
     )
     submissions = [(each.task.id, submitted(each, pack.put, secrets.redact)) for each in prepared]

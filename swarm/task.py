@@ -31,6 +31,9 @@ MOST_ITEMS = 1_000
 LEAST_SCORE = 0.7
 """What a rubric asks for where `min_score` says nothing."""
 
+NAME_RULE = "a-z, 0-9, '_' and '-' make one, up to 64 characters, a letter or digit first"
+"""What the id of a task and the name of a schedule may be, in words."""
+
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _ITEM_ID = re.compile(rf"({_ID.pattern})\.([1-9][0-9]{{0,3}})")
 
@@ -206,7 +209,7 @@ class TaskFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def is_id(text: str) -> bool:
-    """Say whether `text` can be the id of a task: `[a-z0-9][a-z0-9_-]*`, up to 64 characters."""
+    """Say whether `text` can be the id of a task, or the name of a schedule: `[a-z0-9][a-z0-9_-]*`, up to 64 characters."""
     return _ID.fullmatch(text) is not None
 
 

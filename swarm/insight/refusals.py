@@ -66,7 +66,13 @@ def _numbers(event: TaskHalted) -> Iterator[Reason]:
     )
 
 
-_WAIT = {"day": ", or wait for the next day", "month": ", or wait for the next month", "project": "", "log": ""}
+_WAIT = {
+    "day": ", or wait for the next day",
+    "month": ", or wait for the next month",
+    "project": "",
+    "schedule": "",
+    "log": "",
+}
 """Shared scopes that have caps in the settings, and what else than a higher cap helps."""
 
 
@@ -78,7 +84,8 @@ def _remedy(event: TaskHalted, story: Story) -> Reason:
     lets = f"a cap of at least {in_unit(least, event.unit)} lets it go on"
     shared = event.scope.partition(":")[0]
     if shared in _WAIT:
-        key = f"budget.{shared}_{'usd' if event.unit == 'nanos' else 'tokens'}"
+        unit = "usd" if event.unit == "nanos" else "tokens"
+        key = f"schedules.{event.scope.partition(':')[2]}.{unit}" if shared == "schedule" else f"budget.{shared}_{unit}"
         return Reason(
             said=f"{lets}: raise `{key}` in your settings{_WAIT[shared]}; then `swarm resume {name}`", facts=facts
         )
