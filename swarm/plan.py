@@ -15,9 +15,8 @@ from swarm.errors import SwarmError, UsageError
 from swarm.messages import Arm
 from swarm.money.allowances import MORE, allowance
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
-from swarm.prompts.build import AGENTS
 from swarm.settings.load import Loaded, ScheduleConfig, Settings
-from swarm.task import NAME_RULE, Budget, Role, RoleConfig, Task, TaskFile, is_id
+from swarm.task import AGENTS, NAME_RULE, Budget, Role, RoleConfig, Task, TaskFile, is_id
 from swarm.text.tokens import BYTES_A_TOKEN
 from swarm.units import shortened
 

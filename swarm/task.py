@@ -24,6 +24,12 @@ Operator = Literal["", "not", "==", "!=", "<", "<=", ">", ">="]
 ROLES: tuple[Role, ...] = ("explorer", "worker", "validator")
 """In the order in which they take part."""
 
+AGENTS: Mapping[Role, str] = {"explorer": "scout", "worker": "generalist", "validator": "critic"}
+"""The shipped agent profile that fills each role."""
+
+CONTEXT, SUMMARY, BUFFER = "context", "summary", "buffer"
+"""What else may have a share of a split budget: what is given to read, the hand-over, and whoever needs more than its own."""
+
 MOST_ATTEMPTS = 20
 MOST_ITEMS = 1_000
 """How often one task may be done, once for each item."""
@@ -38,12 +44,21 @@ _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _ITEM_ID = re.compile(rf"({_ID.pattern})\.([1-9][0-9]{{0,3}})")
 
 
+class Portion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one gets of a split budget: exactly one of these."""
+
+    hundredths: int | None = None  # of a percent
+    tokens: int | None = None
+    usd_nanos: int | None = None
+
+
 class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A cap. None is no cap of that kind; a cap of 0 nano-dollars allows what is free."""
 
     tokens: int | None = None
     usd_nanos: int | None = None  # billionths of a US dollar
     on_exceed: Literal["fail"] = "fail"
+    split: Mapping[str, Portion] = {}  # by role or agent, or one of CONTEXT, SUMMARY and BUFFER
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 import msgspec
@@ -25,6 +25,14 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True):
     nanos: int | None = None
 
 
+class ShareCap(Cap, frozen=True, kw_only=True):
+    """The cap in force of one who shares in a split, beside what the split gives it by itself."""
+
+    name: str
+    share_tokens: int = 0
+    share_nanos: int = 0
+
+
 class Need(msgspec.Struct, frozen=True, kw_only=True):
     """What a call asks the ledger for."""
 
@@ -35,6 +43,11 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int  # the most that the input can be counted as
     output_tokens: int  # the output that is asked for
     least_output_tokens: int  # the least that is of use
+    shares: Shares | None = None  # the caps in force of the splits above the call, seen when it is decided
+
+
+Shares = Callable[[Need, Callable[[str], Amount]], "Sequence[ShareCap]"]
+"""Asked with what is spent and reserved in a scope."""
 
 
 class Grant(msgspec.Struct, frozen=True):

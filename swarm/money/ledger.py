@@ -22,7 +22,8 @@ from events.views.money import Amount, MoneyView
 from events.views.sessions import Claim
 from events.views.standing import Standing
 from swarm.errors import BudgetExceeded
-from swarm.money.caps import Cap, Grant, Need, Wait, admit, due_marks
+from swarm.money.caps import Cap, Grant, Need, Wait, due_marks
+from swarm.money.split import decide
 
 TOPIC = "ledger"
 CONFLICTS_BEFORE_TURN = 3
@@ -193,9 +194,9 @@ class Ledger:
             await self._append(granted)
 
     def _decide(self, request: _Request, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:
-        decision = admit(request.need, self.money, settling)
+        decision = decide(request.need, self.money, settling)
         if isinstance(decision, Grant):
-            capped = {cap.scope for cap in request.need.caps}
+            capped = set(request.need.scopes)  # whoever waits for one of them waits for a cap, be it one of a split
             ahead = [each.scope for ticket, each in self._waiting.items() if ticket < request.ticket]
             decision = next((Wait(scope) for scope in ahead if scope in capped), decision)
         if isinstance(decision, Wait):  # known at once to those behind it in the same batch

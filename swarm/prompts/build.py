@@ -16,9 +16,6 @@ import msgspec
 from swarm.messages import Message
 from swarm.task import Check, Role, Task
 
-AGENTS: Mapping[Role, str] = {"explorer": "scout", "worker": "generalist", "validator": "critic"}
-"""The shipped agent profile that fills each role."""
-
 VERDICT_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
