@@ -34,7 +34,7 @@ def path_of(named: Sequence[str], *, project: str, role: str, agent: str) -> tup
     own = [scope for scope in named if session_of(scope) != SHARED]
     months = [month_of(scope) for scope in shared if scope.startswith(_DAY)]
     projects = [project_scope(project)] if project else []
-    under = [role_scope(own[-1], role), f"{own[-1]}/{role}/{agent}"] if own and "/" in own[-1] else []
+    under = [role_scope(own[-1], role), agent_scope(own[-1], role, agent)] if own and "/" in own[-1] else []
     return tuple(dict.fromkeys((LOG, *months, *shared, *projects, *schedules, *own, *under)))
 
 
@@ -59,3 +59,8 @@ def schedule_scope(schedule: str) -> str:
 def role_scope(task: str, role: str) -> str:
     """The scope of a role in the scope of a task."""
     return f"{task}/{role}"
+
+
+def agent_scope(task: str, role: str, agent: str) -> str:
+    """The scope of an agent in the scope of a role."""
+    return f"{role_scope(task, role)}/{agent}"

@@ -28,7 +28,7 @@ from swarm.models.base import Model
 from swarm.models.limits import Limits, Slot
 from swarm.money import ledger as money
 from swarm.money.bill import bill
-from swarm.money.caps import Cap, Grant, Need, Wait
+from swarm.money.caps import Cap, Grant, Need, Shares, Wait
 from swarm.text.tokens import most_tokens
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
@@ -102,6 +102,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     named: tuple[str, ...]
     caps: tuple[Cap, ...]
+    shares: Shares | None = None  # of the splits above it
 
 
 class _Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,11 +163,7 @@ class Calls:
         excluded = dict(self._out)
         nth = len(recorded)
         picked = await self._pick_of_record(order, recorded)
-        current: Pick | None
-        if picked is not None:
-            order, current = picked
-        else:
-            current = _pick(pick, excluded, nth + 1, order)
+        order, current = picked or (order, _pick(pick, excluded, nth + 1, order))
         while current is not None:
             tried = current.arm.model
             others = partial(_pick, pick, {**excluded, tried: ""}, nth + 1, order)
@@ -411,7 +408,7 @@ def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: _Order) ->
 def _terms(order: _Order, arm: Arm) -> dict[str, Any]:
     attempt, terms = order.attempt, order.terms()
     scopes = path_of(terms.named, project=attempt.owner.project, role=attempt.role, agent=arm.agent)
-    return {"scopes": scopes, "named": terms.named, "caps": terms.caps}
+    return {"scopes": scopes, "named": terms.named, "caps": terms.caps, "shares": terms.shares}
 
 
 def _reservation(order: _Order, pick: Pick, need: Need, grant: Grant, nth: int, pack: Pack) -> CallReserved:

@@ -31,6 +31,7 @@ from swarm.owner import RENEW_S, Owner
 from swarm.past import Past
 from swarm.picks import judge_picker, staying_picker, worker_picker
 from swarm.plan import Plan, allowed_arms
+from swarm.portions import Portions
 from swarm.prepare import Prepared, prepare_task
 from swarm.requests import answer_to, concerned
 from swarm.roles.explorer import explore
@@ -95,6 +96,9 @@ class Dispatcher:
             on_unknown=plan.on_unknown,
             confirm=self._confirm,
             ask=self._ask,
+        )
+        self._portions = Portions(
+            plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
         )
         self._specs: dict[str, Task] = {}
         self._running: set[Open] = set()
@@ -291,6 +295,7 @@ class Dispatcher:
                 case _:
                     pass
             role, function = ROLES[open_.work]
+            await self._portions.learn(task)
             call = self._calls.for_attempt(attempt, lambda: self._terms(task, role), turns=task.limits.turns)
             job = self._job(open_, state, task, role)
             try:
@@ -359,7 +364,9 @@ class Dispatcher:
     def _terms(self, task: Task, role: Role) -> Terms:
         session, now = self._owner.session, self._clock()
         caps = self._plan.caps(session, self._owner.project, task, role, now)
-        return Terms(named=self._plan.scopes(session, task, now), caps=caps)
+        *above, mine = self._plan.scopes(session, task, now)
+        named = (*above, *self._portions.named(task, role), mine)
+        return Terms(named=named, caps=caps, shares=self._portions.shares(task, role))
 
     def _time_left(self, task: Task) -> float | None:
         if task.limits.time_s is None:
@@ -425,6 +432,7 @@ def _ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
                 reserved=error.reserved,
                 cap=error.cap,
                 needed=error.needed,
+                share=error.share,
             )
         case ConfirmationNeeded():
             return TaskHalted(reason=reason, cause="confirmation")

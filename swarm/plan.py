@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -16,7 +16,7 @@ from swarm.messages import Arm
 from swarm.money.allowances import MORE, allowance
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.settings.load import Loaded, ScheduleConfig, Settings
-from swarm.task import AGENTS, NAME_RULE, Budget, Role, RoleConfig, Task, TaskFile, is_id
+from swarm.task import AGENTS, NAME_RULE, Budget, Portion, Role, RoleConfig, Task, TaskFile, is_id
 from swarm.text.tokens import BYTES_A_TOKEN
 from swarm.units import shortened
 
@@ -55,6 +55,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str = ""  # IANA name; empty: the machine's own
     session_tokens: int | None = None  # before a session is prepared: what its type has where nobody named a budget
     session_nanos: int | None = None
+    split: Mapping[str, Portion] = {}  # of the session's cap
     on_unknown: Literal["repeat", "ask", "fail"] = "repeat"
     judge: Literal["free", "paid"] = "free"
     tries: int = 4

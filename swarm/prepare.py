@@ -44,7 +44,8 @@ def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan
         if tokens is None:
             tokens = default_tokens([(each.task, each.complexity, each.input_bytes) for each in prepared])
         return prepared, msgspec.structs.replace(plan, session_tokens=tokens)
-    return prepared, msgspec.structs.replace(plan, session_tokens=budget.tokens, session_nanos=budget.usd_nanos)
+    caps = {"session_tokens": budget.tokens, "session_nanos": budget.usd_nanos}
+    return prepared, msgspec.structs.replace(plan, **caps, split=budget.split)
 
 
 def prepare_task(task: Task, root: Path, redact: Callable[[str], str], plan: Plan) -> Prepared:

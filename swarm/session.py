@@ -48,7 +48,7 @@ from swarm.redact import Secrets
 from swarm.roster import found_here, free_part, is_other_log, roster_from, settings_secrets
 from swarm.settings.load import load_settings
 from swarm.submission import opening_of
-from swarm.task import TaskFile, parse_budget
+from swarm.task import TaskFile, parse_budget, with_budget
 from swarm.taskfile.prompt import direct_file
 from swarm.taskfile.read import load_task_file
 from swarm.world import open_surroundings
@@ -159,7 +159,7 @@ def _read(task: str | Path | TaskFile, variables: Mapping[str, str], budget: str
         case TaskFile():
             file = task
     try:
-        return (msgspec.structs.replace(file, budget=parse_budget(budget)) if budget else file), source
+        return (with_budget(file, parse_budget(budget)) if budget else file), source
     except ValueError as error:
         raise UsageError(f"budget={budget!r}: {error}") from error
 

@@ -44,6 +44,10 @@ _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _ITEM_ID = re.compile(rf"({_ID.pattern})\.([1-9][0-9]{{0,3}})")
 
 
+WHOLE = 10_000
+"""Hundredths of a percent that a budget has."""
+
+
 class Portion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one gets of a split budget: exactly one of these."""
 
@@ -246,6 +250,34 @@ def is_item_id(text: str) -> bool:
 def made_id(name: str) -> str:
     """Make an id of any name: `Weekly docs` becomes `weekly-docs`; `task` where nothing of it can stay."""
     return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")[:64] or "task"
+
+
+def with_budget(file: TaskFile, budget: Budget) -> TaskFile:
+    """The file with another budget in place of its own, split as that was."""
+    split = file.budget.split if file.budget is not None else {}
+    return msgspec.structs.replace(file, budget=msgspec.structs.replace(budget, split=split))
+
+
+def parse_portion(text: str) -> Portion:
+    """Read what one gets of a split budget: `10%`, `2.5k`, `$0.01`. Raises ValueError with the sentence to show."""
+    if text.strip().endswith("%"):
+        number = text.strip().removesuffix("%").strip()
+        if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,2})?", number):
+            raise ValueError(f"{shortened(text)} is no share of a budget; write it as 10% or 12.5%")
+        whole, _, part = number.partition(".")
+        return Portion(hundredths=int(whole) * 100 + int(part.ljust(2, "0")))
+    try:
+        budget = parse_budget(text)
+    except ValueError as error:
+        raise ValueError(f"{error} or {text.strip()[:20]}%" if text.strip()[-1:].isdecimal() else str(error)) from None
+    return Portion(tokens=budget.tokens, usd_nanos=budget.usd_nanos)
+
+
+def portion_of(portion: Portion, whole: int, unit: str) -> int:
+    """What a portion of a budget of `whole` is in a unit, "tokens" or "nanos"; one in the other unit is nothing of it."""
+    if portion.hundredths is not None:
+        return whole * portion.hundredths // WHOLE
+    return (portion.tokens if unit == "tokens" else portion.usd_nanos) or 0
 
 
 def parse_budget(text: str) -> Budget:

@@ -32,6 +32,7 @@ from swarm.plan import Plan, is_capped, plan_of, require_schedule
 from swarm.roster import is_free, is_other_log
 from swarm.session import Result, run_file
 from swarm.settings.load import Loaded, load_settings
+from swarm.task import with_budget
 
 if TYPE_CHECKING:
     from swarm.cli.foresight import Run as ForeseeableRun
@@ -212,10 +213,10 @@ async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Names
 
 
 def _with_budget(file: TaskFile, budget: str | None) -> TaskFile:
-    """The file with the cap of the command line, which takes the place of its own."""
+    """The file with the cap of the command line, which takes the place of its own; it is split as that was."""
     if budget is None:
         return file
-    return msgspec.structs.replace(file, budget=budget_of(budget))
+    return with_budget(file, budget_of(budget))
 
 
 def budget_of(text: str) -> Budget:

@@ -8,6 +8,7 @@ from events.log import Entry, session_name
 from events.types.call import CallFailed
 from events.types.task import TaskHalted
 from events.views.scope import ScopedCall, ScopeView
+from swarm.errors import scope_above
 from swarm.insight.reason import Reason, in_unit, many, usd
 from swarm.insight.story import Story
 
@@ -56,7 +57,7 @@ def _unconfirmed(entry: Entry, story: Story) -> Reason:
 
 def _numbers(event: TaskHalted) -> Iterator[Reason]:
     unit = event.unit
-    yield Reason(said=f"its cap is {in_unit(event.cap, unit)}")
+    yield Reason(said=f"its cap is {in_unit(event.cap, unit)}{_flowed(event)}")
     yield Reason(
         said=f"used were {in_unit(event.used, unit)}, and calls in flight held {in_unit(event.reserved, unit)}"
     )
@@ -64,6 +65,17 @@ def _numbers(event: TaskHalted) -> Iterator[Reason]:
         said=f"the least that the call could do with was {in_unit(event.needed, unit)}: "
         "a call is made only where it fits at its dearest"
     )
+
+
+def _flowed(event: TaskHalted) -> str:
+    """What of a share of a split budget is its own, and what the others did not need."""
+    if not event.share:
+        return ""
+    flowed = event.cap - event.share
+    came = (
+        f"{in_unit(flowed, event.unit)} flowed to it" if flowed >= 0 else f"{in_unit(-flowed, event.unit)} flowed away"
+    )
+    return f": {in_unit(event.share, event.unit)} by the split of {scope_above(event.scope)}, {came}"
 
 
 _WAIT = {

@@ -46,8 +46,11 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     shares: Shares | None = None  # the caps in force of the splits above the call, seen when it is decided
 
 
-Shares = Callable[[Need, Callable[[str], Amount]], "Sequence[ShareCap]"]
-"""Asked with what is spent and reserved in a scope."""
+Used = Callable[[str], Amount]
+"""What is spent and reserved in a scope."""
+
+Shares = Callable[[Need, Used], Sequence[ShareCap]]
+"""The caps in force of the splits above a call."""
 
 
 class Grant(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ what it will probably still take. Amounts are of one unit, tokens or nano-dollar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -14,10 +14,7 @@ import msgspec
 from events.views.money import Amount, MoneyView
 from swarm.errors import BudgetExceeded, ShareExceeded
 from swarm.money.caps import Grant, Need, ShareCap, Wait, admit
-from swarm.task import BUFFER, Portion
-
-WHOLE = 10_000
-"""Hundredths of a percent that a budget has."""
+from swarm.task import BUFFER, Portion, portion_of
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,14 +31,8 @@ def shares_of(split: Mapping[str, Portion], parent: int, unit: str) -> dict[str,
 
     Where amounts add up to more than there is (the budget is another one today), all are made smaller in proportion.
     """
-    named = {name: _amount(portion, parent, unit) for name, portion in split.items()}
+    named = {name: portion_of(portion, parent, unit) for name, portion in split.items()}
     return portioned(parent, named)
-
-
-def _amount(portion: Portion, parent: int, unit: str) -> int:
-    if portion.hundredths is not None:
-        return parent * portion.hundredths // WHOLE
-    return (portion.tokens if unit == "tokens" else portion.usd_nanos) or 0
 
 
 def caps_in_force(
@@ -89,10 +80,6 @@ def portioned(amount: int, wanted: Mapping[str, int]) -> dict[str, int]:
     for name in sorted(wanted, key=lambda name: (-(amount * wanted[name] % whole), name))[:rest]:
         given[name] += 1
     return given
-
-
-Used = Callable[[str], Amount]
-"""What is spent and reserved in a scope."""
 
 
 def decide(need: Need, money: MoneyView, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:

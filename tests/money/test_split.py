@@ -9,8 +9,8 @@ from events.views.money import Amount, MoneyView, ScopeState
 from swarm.errors import BudgetExceeded, ShareExceeded
 from swarm.messages import FREE
 from swarm.money.caps import Cap, Grant, Need, ShareCap, Wait
-from swarm.money.split import WHOLE, Part, caps_in_force, decide, portioned, shares_of
-from swarm.task import BUFFER, Portion
+from swarm.money.split import Part, caps_in_force, decide, portioned, shares_of
+from swarm.task import BUFFER, WHOLE, Portion
 
 amounts = st.integers(0, 60)
 

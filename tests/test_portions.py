@@ -1,0 +1,112 @@
+"""Runs under a split budget: each role has its share, and what one does not need is there for the others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from events.log import EventLog, open_log
+from events.scopes import session_of
+from events.types.call import CallReserved
+from events.types.task import TaskHalted
+from swarm.insight.reason import Reason
+from swarm.insight.why import explain
+from swarm.replay import replay
+from tests.ledger_agents import entries_of
+from tests.running import DEAR, Cast, model, money_of, resume, run, serving, verdict
+
+NO = verdict(False, "Not yet.")
+
+
+@pytest.fixture
+async def log() -> AsyncGenerator[EventLog]:
+    async with open_log("memory:") as opened:
+        yield opened
+
+
+def said(reason: Reason) -> str:
+    return "\n".join([reason.said, *map(said, reason.because)])
+
+
+def a_file(budget: str, **more: str) -> str:
+    lines = [f"{key}: {value}" for key, value in more.items()]
+    return "\n".join([f"prompt: Write a limerick\nbudget: {budget}\nlimits: {{attempts: 9}}", *lines, ""])
+
+
+async def test_a_role_ends_at_its_share_where_the_others_need_theirs(log: EventLog, tmp_path: Path) -> None:
+    cast = Cast(worker=["Rain. " * 250], validator=[NO])
+    text = a_file("{tokens: 6k, split: {worker: 1k, validator: 3k, summary: 2k}}")
+    async with serving(cast) as (_, plan):
+        result = await run(log, text, plan, tmp_path)
+    assert result.exit_code == 3
+    (halt,) = [entry.event for entry in await entries_of(log) if isinstance(entry.event, TaskHalted)]
+    scopes = (await money_of(log)).scopes
+    assert (halt.scope, halt.share) in {("s1/*/worker", 1_000), ("s1/*/validator", 3_000)}
+    assert scopes["s1/*/worker"].spent.tokens == scopes["s1/tasks/worker"].spent.tokens
+    assert scopes["s1"].spent.tokens <= 4_000
+    assert "by the split of s1" in said(await explain(log, 1, task="tasks"))
+    assert (await replay(log, 1)).divergence is None
+
+
+async def test_what_the_others_do_not_need_flows_to_who_has_no_share_at_all(log: EventLog, tmp_path: Path) -> None:
+    cast = Cast(worker=["Rain. " * 250])
+    text = a_file("{tokens: 12k, split: {explorer: 8k, validator: 4k}}", explore="false", check="{contains: Rain}")
+    async with serving(cast) as (_, plan):
+        result = await run(log, text, plan, tmp_path)
+    assert result.exit_code == 0, result.tasks[0].reason
+    assert (await money_of(log)).scopes["s1/*/worker"].spent.tokens > 0
+
+
+async def test_the_summary_is_held_back_from_every_role(log: EventLog, tmp_path: Path) -> None:
+    cast = Cast(validator=[NO])
+    text = a_file("{tokens: 5k, split: {summary: 60%}}")
+    async with serving(cast) as (_, plan):
+        result = await run(log, text, plan, tmp_path)
+    assert result.exit_code == 3
+    assert (await money_of(log)).scopes["s1"].spent.tokens <= 2_000
+
+
+@pytest.mark.parametrize(("share", "name"), [("worker: 10%", "worker"), ("generalist: 10%", "generalist")])
+async def test_a_share_of_money_is_of_the_role_or_its_agent_in_all_tasks_of_the_run(
+    log: EventLog, tmp_path: Path, share: str, name: str
+) -> None:
+    text = (
+        f"budget: {{usd: 0.02, split: {{{share}, summary: 60%}}}}\n"
+        "defaults: {limits: {attempts: 5}}\ntasks: {a: Write, b: Write, c: Write}\n"
+    )
+    cast = Cast(worker=["Rain. " * 250], validator=[NO])
+    async with serving(cast, model("dear", "paid", price=DEAR)) as (_, plan):
+        result = await run(log, text, plan, tmp_path)
+    assert result.exit_code == 3
+    scopes = (await money_of(log)).scopes
+    part = "s1/*/worker" if name == "worker" else "s1/*/worker/generalist"
+    assert scopes[part].spent.nanos == sum(scopes[f"s1/{task}/worker"].spent.nanos for task in "abc")
+    assert scopes["s1"].spent.nanos + scopes["s1"].reserved.nanos <= 8_000_000
+    reasons = {task.reason for task in result.tasks if task.status == "halted"}
+    assert any(reason.startswith("the split of s1 gives ") for reason in reasons), reasons
+
+
+async def test_a_task_has_a_split_of_its_own_and_a_higher_cap_of_the_run_lets_it_go_on(
+    log: EventLog, tmp_path: Path
+) -> None:
+    text = (
+        "tasks:\n  a: {prompt: Write, limits: {attempts: 4}, "
+        "budget: {tokens: 4k, split: {worker: 5%, validator: 60%, summary: 30%}}}\n  b: Write\n"
+    )
+    cast = Cast(worker=["Rain. " * 250], validator=[NO, NO, NO, verdict(True)])
+    async with serving(cast) as (_, plan):
+        result = await run(log, text, plan, tmp_path)
+        halted = {task.name: task.reason for task in result.tasks if task.status == "halted"}
+        assert list(halted) == ["a"] and halted["a"].startswith("the split of s1/a gives ")
+        again = await resume(log, msgspec.structs.replace(plan, session_tokens=50_000, task_caps=False))
+    assert again.exit_code == 0, again.tasks
+
+
+async def test_without_a_split_a_reservation_names_no_scope_of_a_role(log: EventLog, tmp_path: Path) -> None:
+    async with serving(Cast()) as (_, plan):
+        await run(log, a_file("9k"), plan, tmp_path)
+    calls = [entry.event for entry in await entries_of(log) if isinstance(entry.event, CallReserved)]
+    assert all([scope for scope in call.scopes if session_of(scope)] == ["s1", "s1/tasks"] for call in calls)
