@@ -30,7 +30,7 @@ from swarm.money.ledger import Ledger
 from swarm.owner import RENEW_S, Owner
 from swarm.past import Past
 from swarm.picks import judge_picker, staying_picker, worker_picker
-from swarm.plan import Plan, allowed_arms
+from swarm.plan import Plan, allowed_arms, context_room
 from swarm.portions import Portions
 from swarm.prepare import Prepared, prepare_task
 from swarm.requests import answer_to, concerned
@@ -41,7 +41,7 @@ from swarm.roles.worker import work
 from swarm.submission import submitted
 from swarm.task import Role, Task
 from swarm.tools.deliver import OutputConflict
-from swarm.world import Surroundings
+from swarm.world import Surroundings, within
 
 GRACE_S = 10.0  # what calls in flight get after the first Ctrl-C; one of a local model gets nothing
 
@@ -347,7 +347,9 @@ class Dispatcher:
             task=task,
             state=state,
             world=World(
-                material=self._surroundings.material, checks=self._surroundings.checks, tree=self._surroundings.tree
+                material=within(self._surroundings.material, context_room(self._plan, task, role)),
+                checks=self._surroundings.checks,
+                tree=self._surroundings.tree,
             ),
             pick=pick,
             stay=lambda name: staying_picker(arms, name, pick),

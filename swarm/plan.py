@@ -15,8 +15,10 @@ from swarm.errors import SwarmError, UsageError
 from swarm.messages import Arm
 from swarm.money.allowances import MORE, allowance
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
+from swarm.money.split import shares_of
+from swarm.prompts.build import system_bytes
 from swarm.settings.load import Loaded, ScheduleConfig, Settings
-from swarm.task import AGENTS, NAME_RULE, Budget, Portion, Role, RoleConfig, Task, TaskFile, is_id
+from swarm.task import AGENTS, CONTEXT, NAME_RULE, Budget, Portion, Role, RoleConfig, Task, TaskFile, is_id
 from swarm.text.tokens import BYTES_A_TOKEN
 from swarm.units import shortened
 
@@ -205,6 +207,18 @@ def _times(task: Task) -> int:
     if task.each is None:
         return 1
     return len(task.each.items) or EXPECTED_ITEMS
+
+
+def context_room(plan: Plan, task: Task, role: Role) -> int | None:
+    """What each prompt of the role may hold of what the task is given to read, in tokens; None where no split says it.
+
+    It is the least share of the context, of the run's budget and the task's, less the role's system words.
+    """
+    splits = [(plan.split, plan.session_tokens)]
+    if plan.task_caps and task.budget is not None:
+        splits.append((task.budget.split, task.budget.tokens))
+    shares = [shares_of(split, whole, "tokens")[CONTEXT] for split, whole in splits if CONTEXT in split and whole]
+    return min(shares) - system_bytes(role, task) if shares else None
 
 
 _TIER_RULE = "its tier "

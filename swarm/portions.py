@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -20,11 +20,15 @@ from swarm.money.caps import Need, ShareCap, Shares, Used, session_scope, task_s
 from swarm.money.prices import most_nanos
 from swarm.money.split import Part, caps_in_force, shares_of
 from swarm.plan import MOST_PLANNED, Plan
-from swarm.task import AGENTS, BUFFER, CONTEXT, ROLES, SUMMARY, Portion, Role, Task
+from swarm.task import AGENTS, CONTEXT, ROLES, SUMMARY, Portion, Role, Task
 from swarm.text.tokens import BYTES_A_TOKEN
 
 EVERY_TASK = "*"
 """In the place of a task in a scope: that of a role in a whole run, which a reservation names where the run's budget is split."""
+
+
+_KNOWN: Mapping[str, Role] = {role: role for role in ROLES}
+"""The roles that have shares, by name: who works beside them, such as for a hand-over, is not bound by any."""
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +76,13 @@ class Portions:
     def named(self, task: Task, role: str) -> tuple[str, ...]:
         """The scopes that a reservation has to name, since nothing else says them: those of the role in the run."""
         every = task_scope(self._session, EVERY_TASK)
-        known = [each for each in ROLES if each == role]
-        return tuple(split.scope(each) for split in self._splits(task) if split.tasks == every for each in known)
+        known = _KNOWN.get(role)
+        return tuple(split.scope(known) for split in self._splits(task) if known and split.tasks == every)
 
     def shares(self, task: Task, role: str) -> Shares | None:
         """What gives the caps in force of the splits above a call of the role; None where there is none."""
         splits = self._splits(task)
-        known = next((each for each in ROLES if each == role), None)
+        known = _KNOWN.get(role)
         if not splits or known is None or self._odds is None:
             return None
         return partial(self._caps, splits, known)
@@ -166,14 +170,3 @@ def calls_left(state: TaskState, role: Role, *, judged: bool) -> int:
             return planned - accepted - sum(step.stage == "drafted" for step in state.steps)
         case "validator":
             return planned - accepted - (0 if judged else 1)
-
-
-def described(split: Mapping[str, Portion], whole: Mapping[str, int | None]) -> Iterable[tuple[str, str, int]]:
-    """Yield name, unit and amount of each share, and what is left as the buffer; `whole` is the budget by unit."""
-    for unit, parent in whole.items():
-        if parent is None:
-            continue
-        shares = shares_of({name: portion for name, portion in split.items() if name != BUFFER}, parent, unit)
-        for name, share in shares.items():
-            yield name, unit, share
-        yield BUFFER, unit, parent - sum(shares.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from anyio import to_thread
 from events.log import EventLog
 from events.types.task import OutputFile
 from events.views.tasks import TaskState
+from swarm.context.fit import fit
 from swarm.context.inputs import read_inputs
 from swarm.gate import results_of
 from swarm.prompts.build import Material
@@ -33,6 +34,25 @@ def environment_of(task: Task) -> dict[str, str]:
     """The variables with which the task's commands run: those that its templates stand for, and its own `env`."""
     given = {variable_of(name): value for name, value in task.values.items()}
     return given | {name: filled(value, task.values) for name, value in task.env.items()}
+
+
+def within(
+    material: Callable[[Task], Awaitable[Sequence[Material]]], room: int | None
+) -> Callable[[Task], Awaitable[Sequence[Material]]]:
+    """What a task is given to read, made to fit in a room of so many bytes; None: as it is."""
+    if room is None:
+        return material
+
+    async def bounded(task: Task) -> Sequence[Material]:
+        return await asyncio.to_thread(fitted, await material(task), task, room)
+
+    return bounded
+
+
+def fitted(material: Sequence[Material], task: Task, room: int) -> list[Material]:
+    """The material, of each as much as fits in the room for all of it and says most of what the task is about."""
+    texts = fit([(each.name, each.text) for each in material], words_of(task), room)
+    return [Material(each.name, text) for each, text in zip(material, texts, strict=True)]
 
 
 def own_files(root: Path, log: EventLog, tasks: Mapping[str, TaskState]) -> frozenset[str]:

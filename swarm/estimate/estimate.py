@@ -7,6 +7,7 @@ nano-dollars, each call rounded up as it would be.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -25,7 +26,7 @@ from swarm.items import item_tasks, items_of
 from swarm.messages import Arm, Usage
 from swarm.money.allowances import allowance
 from swarm.money.prices import cost_nanos, counted_tokens, most_nanos
-from swarm.plan import EXPECTED_ITEMS, Plan, answer_tokens, explores
+from swarm.plan import EXPECTED_ITEMS, Plan, answer_tokens, context_room, explores
 from swarm.prepare import Prepared, prepare_task
 from swarm.task import ROLES, Role, Task
 
@@ -137,7 +138,8 @@ def _requests(one: Prepared, answers: Mapping[str, int], basis: Basis, *, words:
     results = {need: answers[need] for need in task.needs if need in answers}
     roles = ROLES if explores(task, one.complexity) else ROLES[1:]
     unknown = Unknown(results=results, words=words)
-    return first_requests(task, tokens, roles, unknown, root=basis.root, redact=basis.redact)
+    room = partial(context_room, basis.plan, task)
+    return first_requests(task, tokens, roles, unknown, room=room, root=basis.root, redact=basis.redact)
 
 
 def _of_task(

@@ -163,6 +163,12 @@ def verdict_schema(rubrics: Sequence[str]) -> Mapping[str, Any]:
     }
 
 
+def system_bytes(role: Role, task: Task) -> int:
+    """The size of the largest system words of the role for the task."""
+    words = _system(role, task)
+    return len(words.encode()) + (len(module("worker_material")) + 2 if role == "worker" else 0)
+
+
 def _system(role: Role, task: Task) -> str:
     config = task.roles.get(role)
     return _join(module(role), config.prompt if config and config.prompt else "")

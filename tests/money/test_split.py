@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from events.views.money import Amount, MoneyView, ScopeState
 from swarm.errors import BudgetExceeded, ShareExceeded
 from swarm.messages import FREE
-from swarm.money.caps import Cap, Grant, Need, ShareCap, Wait
+from swarm.money.caps import Cap, Grant, Need, ShareCap, Used, Wait
 from swarm.money.split import Part, caps_in_force, decide, portioned, shares_of
 from swarm.task import BUFFER, WHOLE, Portion
 
@@ -113,8 +113,7 @@ def test_a_split_in_percent_and_amounts_gives_of_the_unit_that_is_asked_for() ->
 def a_call(share: int, **taken: int) -> tuple[Need, MoneyView]:
     """A call of 100 tokens by a worker; the validator has a share of 50 and needs it."""
 
-    def shares(need: Need, used: object) -> list[ShareCap]:
-        assert callable(used)
+    def shares(need: Need, used: Used) -> list[ShareCap]:
         parts = [
             Part(name="worker", share=share, used=used("s1/t/worker").tokens),
             Part(name="validator", share=50, used=used("s1/t/validator").tokens, forecast=50),
