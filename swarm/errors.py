@@ -58,8 +58,8 @@ class ShareExceeded(BudgetExceeded):
     """A call was refused because it would pass what its share of a split budget, and what flowed to it, allow."""
 
     def __init__(self, refusal: BudgetExceeded, *, name: str, share: int) -> None:
-        self.scope, self.unit, self.used, self.reserved = refusal.scope, refusal.unit, refusal.used, refusal.reserved
-        self.cap, self.needed, self.name, self.share = refusal.cap, refusal.needed, name, share
+        vars(self).update(vars(refusal))
+        self.name, self.share = name, share
         split = scope_above(self.scope)
         left, flowed = max(0, self.cap - self.used - self.reserved), self.cap - share
         came = f", and {amount(flowed, self.unit)} flowed to it" if flowed > 0 else ", of which some flowed to others"

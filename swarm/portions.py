@@ -64,6 +64,7 @@ class Portions:
         self._plan, self._session, self._log = plan, session, log
         self._money, self._tasks = money, tasks
         self._odds: Odds | None = None
+        self._known: dict[tuple[str, str, str], int] = {}  # tokens of a call by role, type and level of the task
         self._unjudged: set[str] = set()  # tasks on whose results no judge looks
 
     async def learn(self, task: Task) -> None:
@@ -108,48 +109,49 @@ class Portions:
             "nanos": most_nanos(need.price, need.input_tokens, need.output_tokens),
         }
         name, found = split.name(role), dict[str, int]()
+        forecasts: dict[Role, int] = {each: self._forecast(split, each) for each in ROLES}
         for unit, wanted in asked.items():
             caps = [getattr(cap, unit) for cap in need.caps if cap.scope == split.parent]
             whole = min((cap for cap in caps if cap is not None), default=None)
             if whole is None:
                 continue
             shares = shares_of(split.portions, whole, unit)
-            parts = self._parts(split, shares, used, unit)
-            caps_now = caps_in_force(whole, parts, held=shares.get(SUMMARY, 0), asking=name, need=wanted)
-            found |= {unit: caps_now[name], f"share_{unit}": shares.get(name, 0)}
+            parts = [Part(name=CONTEXT, share=shares.get(CONTEXT, 0))]  # what it pays for is used by the roles
+            for each, tokens in forecasts.items():
+                share, taken = shares.get(split.name(each), 0), getattr(used(split.scope(each)), unit)
+                forecast = tokens if unit == "tokens" else self._priced(split, tokens)
+                forecast = max(0, share - taken) if forecast is None else forecast
+                parts.append(Part(name=split.name(each), share=share, used=taken, forecast=forecast))
+            in_force = caps_in_force(whole, parts, held=shares.get(SUMMARY, 0), asking=name, need=wanted)
+            found |= {unit: in_force[name], f"share_{unit}": shares.get(name, 0)}
         return ShareCap(scope=split.scope(role), name=name, **found) if found else None
 
-    def _parts(self, split: Split, shares: Mapping[str, int], used: Used, unit: str) -> list[Part]:
-        parts = [Part(name=CONTEXT, share=shares.get(CONTEXT, 0))]  # what it pays for is used by the roles
-        for role in ROLES:
-            name, scope = split.name(role), split.scope(role)
-            share, taken = shares.get(name, 0), getattr(used(scope), unit)
-            forecast = self._forecast(split, role, unit)
-            if forecast is None:
-                forecast = max(0, share - taken)
-            parts.append(Part(name=name, share=share, used=taken, forecast=forecast))
-        return parts
-
-    def _forecast(self, split: Split, role: Role, unit: str) -> int | None:
-        """What the role will still take, room for its last reservation included; None where its price is not known yet."""
-        tokens = 0
+    def _forecast(self, split: Split, role: Role) -> int:
+        """The tokens that the role will probably still take, with room for its last reservation."""
+        scope, tokens = self._money().scope(split.scope(role)), 0
+        # where a call is in flight what it will come to is not known, so the mean of them says too little
+        mean = scope.spent.tokens // scope.calls if scope.calls and not scope.reserved.tokens else None
         for state in split.states:
-            count = calls_left(state, role, judged=state.name not in self._unjudged)
-            if count:
-                tokens += count * self._per_call(split, state, role) + _overhang(state)
-        if unit == "tokens" or not tokens:
-            return tokens
+            if count := calls_left(state, role, judged=state.name not in self._unjudged):
+                each = mean if mean is not None else self._typical(role, state.type, state.complexity)
+                tokens += count * each + _overhang(state)
+        return tokens
+
+    def _priced(self, split: Split, tokens: int) -> int | None:
+        """What so many tokens will probably cost, by what those of this budget did; None where none were spent yet."""
         spent = self._money().scope(split.parent).spent
+        if not tokens:
+            return 0
         return tokens * spent.nanos // spent.tokens if spent.tokens else None
 
-    def _per_call(self, split: Split, state: TaskState, role: Role) -> int:
-        """The tokens of one call: as those of this budget were, else as the log has them of such work, else its allowance."""
-        scope = self._money().scope(split.scope(role))
-        if scope.calls and not scope.reserved.tokens:
-            return scope.spent.tokens // scope.calls
-        assert self._odds is not None, "shares are asked for once the log was read"
-        answer = self._odds.sizes(Doer(role, "", state.type), state.complexity).quantile(50)
-        return allowance(state.type, state.complexity).input_tokens + answer
+    def _typical(self, role: Role, type_: str, level: str) -> int:
+        """The tokens of such a call: half of those in the log answered no more, else what its level allows."""
+        key = (role, type_, level)
+        if key not in self._known:
+            assert self._odds is not None, "shares are asked for once the log was read"
+            answer = self._odds.sizes(Doer(role, "", type_), level).quantile(50)
+            self._known[key] = allowance(type_, level).input_tokens + answer
+        return self._known[key]
 
 
 def _overhang(state: TaskState) -> int:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 import anyio
 import msgspec
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from swarm.tools.workcopy import WorkCopy
 
 
+P = ParamSpec("P")
+
+
 def environment_of(task: Task) -> dict[str, str]:
     """The variables with which the task's commands run: those that its templates stand for, and its own `env`."""
     given = {variable_of(name): value for name, value in task.values.items()}
@@ -37,14 +40,14 @@ def environment_of(task: Task) -> dict[str, str]:
 
 
 def within(
-    material: Callable[[Task], Awaitable[Sequence[Material]]], room: int | None
-) -> Callable[[Task], Awaitable[Sequence[Material]]]:
+    material: Callable[Concatenate[Task, P], Awaitable[Sequence[Material]]], room: int | None
+) -> Callable[Concatenate[Task, P], Awaitable[Sequence[Material]]]:
     """What a task is given to read, made to fit in a room of so many bytes; None: as it is."""
     if room is None:
         return material
 
-    async def bounded(task: Task) -> Sequence[Material]:
-        return await asyncio.to_thread(fitted, await material(task), task, room)
+    async def bounded(task: Task, /, *more: P.args, **named: P.kwargs) -> Sequence[Material]:
+        return await asyncio.to_thread(fitted, await material(task, *more, **named), task, room)
 
     return bounded
 

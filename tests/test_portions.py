@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
 from events.log import EventLog, open_log
 from events.scopes import session_of
+from events.types.base import TextRef
 from events.types.call import CallReserved
 from events.types.task import TaskHalted
+from events.views.money import MoneyView
+from events.views.tasks import Place, StepState, TaskState
 from swarm.insight.reason import Reason
 from swarm.insight.why import explain
+from swarm.portions import calls_left
 from swarm.replay import replay
+from swarm.task import ROLES
 from tests.ledger_agents import entries_of
 from tests.running import DEAR, Cast, model, money_of, resume, run, serving, verdict
 
@@ -110,3 +116,73 @@ async def test_without_a_split_a_reservation_names_no_scope_of_a_role(log: Event
         await run(log, a_file("9k"), plan, tmp_path)
     calls = [entry.event for entry in await entries_of(log) if isinstance(entry.event, CallReserved)]
     assert all([scope for scope in call.scopes if session_of(scope)] == ["s1", "s1/tasks"] for call in calls)
+
+
+def a_state(*stages: str, total: int = 0, explore: bool = False, **more: object) -> TaskState:
+    state = TaskState(
+        session=1,
+        name="t",
+        title="",
+        spec=Place(TextRef("0" * 64), 1),
+        type="writing",
+        complexity="simple",
+        explore=explore,
+        needs=(),
+        attempts=3,
+        outputs=(),
+        decisions=1,
+        submitted_at=0,
+        total=total,
+    )
+    state.steps = [StepState(number=n, title="", stage=stage) for n, stage in enumerate(stages, 1)]  # type: ignore[arg-type]
+    return msgspec.structs.replace(state, **more)
+
+
+@pytest.mark.parametrize(
+    ("state", "left"),
+    [
+        (a_state(), (0, 1, 1)),
+        (a_state(explore=True), (1, 3, 3)),
+        (a_state("accepted", "drafted", "planned", total=3, explore=True), (0, 1, 2)),
+        (a_state("rejected", total=1), (0, 1, 1)),
+        (a_state("accepted", total=1), (0, 0, 0)),
+        (a_state("planned", total=1, status="halted"), (0, 0, 0)),
+        (a_state(children=("t.1",)), (0, 0, 0)),
+    ],
+)
+def test_what_is_left_of_a_task_is_counted_by_role(state: TaskState, left: tuple[int, int, int]) -> None:
+    assert tuple(calls_left(state, role, judged=True) for role in ROLES) == left
+    if left[2]:
+        assert calls_left(state, "validator", judged=False) == left[2] - 1
+
+
+async def test_tasks_side_by_side_share_a_split_and_none_of_them_passes_the_whole(
+    log: EventLog, tmp_path: Path
+) -> None:
+    """Ten tasks at once for which the shares do not suffice: what flows is given once, and nobody waits for ever."""
+    tasks = "".join(f"  t{n}: {{prompt: Write, explore: {n % 2 == 0}}}\n" for n in range(10))
+    text = f"budget: {{tokens: 16k, split: {{explorer: 10%, worker: 20%, summary: 30%}}}}\ntasks:\n{tasks}"
+    with anyio.fail_after(30):
+        async with serving(Cast(worker=["Rain. " * 250])) as (_, plan):
+            result = await run(log, text, plan, tmp_path)
+    statuses = [task.status for task in result.tasks]
+    assert set(statuses) <= {"accepted", "halted"} and statuses.count("accepted") >= 3, statuses
+    money = MoneyView()
+    for entry in await entries_of(log):
+        money.apply(entry)
+        roles = [state for name, state in money.scopes.items() if name.startswith("s1/*/")]
+        taken = sum(state.spent.tokens + state.reserved.tokens for state in roles)
+        assert taken <= 11_200, "the hand-over's share is left alone"
+        session = money.scope("s1")
+        assert taken == session.spent.tokens + session.reserved.tokens
+
+
+async def test_what_such_work_took_before_says_what_a_role_will_need(log: EventLog, tmp_path: Path) -> None:
+    """Once judges are known to answer in a few words, what they do not need of their share lets the worker begin."""
+    tight = a_file("{tokens: 2k, split: {validator: 95%}}")
+    async with serving(Cast()) as (_, plan):
+        first = await run(log, tight, plan, tmp_path)
+        assert first.tasks[0].reason.startswith("the split of s1 gives worker 0 tokens, and 200 tokens flowed to it")
+        for _ in range(10):
+            assert (await run(log, a_file("20k"), plan, tmp_path)).exit_code == 0
+        assert (await run(log, tight, plan, tmp_path)).exit_code == 0
