@@ -435,6 +435,7 @@ def _ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
                 cap=error.cap,
                 needed=error.needed,
                 share=error.share,
+                whole=error.whole,
             )
         case ConfirmationNeeded():
             return TaskHalted(reason=reason, cause="confirmation")

@@ -37,6 +37,7 @@ class BudgetExceeded(SwarmError):
 
     exit_code = 3
     share = 0  # of a share of a split budget: what of the cap is its own, the rest flowed to it
+    whole = 0  # that budget
 
     def __init__(self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int) -> None:
         self.scope, self.unit, self.used, self.reserved, self.cap, self.needed = (
@@ -57,9 +58,9 @@ class BudgetExceeded(SwarmError):
 class ShareExceeded(BudgetExceeded):
     """A call was refused because it would pass what its share of a split budget, and what flowed to it, allow."""
 
-    def __init__(self, refusal: BudgetExceeded, *, name: str, share: int) -> None:
+    def __init__(self, refusal: BudgetExceeded, *, name: str, share: int, whole: int) -> None:
         vars(self).update(vars(refusal))
-        self.name, self.share = name, share
+        self.name, self.share, self.whole = name, share, whole
         split = scope_above(self.scope)
         left, flowed = max(0, self.cap - self.used - self.reserved), self.cap - share
         came = f", and {amount(flowed, self.unit)} flowed to it" if flowed > 0 else ", of which some flowed to others"

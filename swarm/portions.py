@@ -123,7 +123,7 @@ class Portions:
                 forecast = max(0, share - taken) if forecast is None else forecast
                 parts.append(Part(name=split.name(each), share=share, used=taken, forecast=forecast))
             in_force = caps_in_force(whole, parts, held=shares.get(SUMMARY, 0), asking=name, need=wanted)
-            found |= {unit: in_force[name], f"share_{unit}": shares.get(name, 0)}
+            found |= {unit: in_force[name], f"share_{unit}": shares.get(name, 0), f"whole_{unit}": whole}
         return ShareCap(scope=split.scope(role), name=name, **found) if found else None
 
     def _forecast(self, split: Split, role: Role) -> int:

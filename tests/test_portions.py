@@ -20,9 +20,10 @@ from swarm.insight.reason import Reason
 from swarm.insight.why import explain
 from swarm.portions import calls_left
 from swarm.replay import replay
+from swarm.session import recorded_plan
 from swarm.task import ROLES
 from tests.ledger_agents import entries_of
-from tests.running import DEAR, Cast, model, money_of, resume, run, serving, verdict
+from tests.running import DEAR, Cast, model, money_of, resume, run, serving, state_of, verdict
 
 NO = verdict(False, "Not yet.")
 
@@ -35,6 +36,10 @@ async def log() -> AsyncGenerator[EventLog]:
 
 def said(reason: Reason) -> str:
     return "\n".join([reason.said, *map(said, reason.because)])
+
+
+def all_of(reason: Reason) -> list[Reason]:
+    return [reason, *(each for part in reason.because for each in all_of(part))]
 
 
 def a_file(budget: str, **more: str) -> str:
@@ -53,8 +58,15 @@ async def test_a_role_ends_at_its_share_where_the_others_need_theirs(log: EventL
     assert (halt.scope, halt.share) in {("s1/*/worker", 1_000), ("s1/*/validator", 3_000)}
     assert scopes["s1/*/worker"].spent.tokens == scopes["s1/tasks/worker"].spent.tokens
     assert scopes["s1"].spent.tokens <= 4_000
-    assert "by the split of s1" in said(await explain(log, 1, task="tasks"))
+    reason = await explain(log, 1, task="tasks")
+    assert "by the split of s1" in said(reason)
     assert (await replay(log, 1)).divergence is None
+    least = next(each.facts["least_cap"] for each in all_of(reason) if "least_cap" in each.facts)
+    assert isinstance(least, int) and least > 6_000, "more than the run had"
+    async with serving(cast) as (provider, plan):
+        split = msgspec.structs.replace(await recorded_plan(log, await state_of(log)), roster=plan.roster)
+        await resume(log, msgspec.structs.replace(split, session_tokens=least))
+        assert len(provider.requests) > 0, "with that it goes on"
 
 
 async def test_what_the_others_do_not_need_flows_to_who_has_no_share_at_all(log: EventLog, tmp_path: Path) -> None:

@@ -148,6 +148,7 @@ class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
     cap: int = 0
     needed: int = 0
     share: int = 0  # of a share of a split budget: what of the cap is its own; the rest had flowed to it
+    whole: int = 0  # that budget
 
 
 class TaskReopened(Event, frozen=True, kw_only=True, tag="task.reopened"):

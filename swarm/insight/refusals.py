@@ -69,7 +69,7 @@ def _numbers(event: TaskHalted) -> Iterator[Reason]:
 
 def _flowed(event: TaskHalted) -> str:
     """What of a share of a split budget is its own, and what the others did not need."""
-    if not event.share:
+    if not event.whole:
         return ""
     flowed = event.cap - event.share
     came = (
@@ -92,6 +92,8 @@ def _remedy(event: TaskHalted, story: Story) -> Reason:
     """What would have to change, and the command for it."""
     least = event.used + event.reserved + event.needed
     name = session_name(story.number)
+    if event.whole and scope_above(event.scope) == name:
+        least = max(least, _whole(event))
     facts = {"least_cap": least, "unit": event.unit}
     lets = f"a cap of at least {in_unit(least, event.unit)} lets it go on"
     shared = event.scope.partition(":")[0]
@@ -106,6 +108,12 @@ def _remedy(event: TaskHalted, story: Story) -> Reason:
         least = max(least, spent + event.needed)
     command = f"swarm resume {name} --budget {_round_up(least, event.unit)}"
     return Reason(said=f"{lets}: `{command}` gives the whole run one", facts={**facts, "command": command})
+
+
+def _whole(event: TaskHalted) -> int:
+    """The least budget of which the share that refused is surely large enough: what others keep of it grows no faster than it."""
+    wanted = event.used + event.reserved + event.needed
+    return -(-event.whole * wanted // event.cap) if event.cap else 2 * event.whole + wanted
 
 
 def _round_up(amount: int, unit: str) -> str:

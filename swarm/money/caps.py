@@ -31,6 +31,8 @@ class ShareCap(Cap, frozen=True, kw_only=True):
     name: str
     share_tokens: int = 0
     share_nanos: int = 0
+    whole_tokens: int = 0  # the budget that is split
+    whole_nanos: int = 0
 
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):

@@ -99,8 +99,8 @@ def decide(need: Need, money: MoneyView, settling: Mapping[str, Amount]) -> Gran
     later = admit(_under(need, need.shares(need, partial(_used, money, settling))), money, settling)
     if not isinstance(later, BudgetExceeded):
         return Wait(short.scope)
-    share = short.share_tokens if decision.unit == "tokens" else short.share_nanos
-    return ShareExceeded(decision, name=short.name, share=share)
+    share, whole = getattr(short, f"share_{decision.unit}"), getattr(short, f"whole_{decision.unit}")
+    return ShareExceeded(decision, name=short.name, share=share, whole=whole)
 
 
 def _used(money: MoneyView, less: Mapping[str, Amount], scope: str) -> Amount:
