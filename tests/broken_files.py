@@ -17,7 +17,7 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
             "unknown key 'validatr' in 'split' of 'budget' of this file \u2013 did you mean 'validator'?",
             "worker",
         ),
-        (3, 45, "'split' of 'budget' of task 'a' gives more than the whole: $0.12 in all, of $0.10", "take $0.02 off"),
+        (3, 45, "'split' of 'budget' of task 'a' gives more than the whole: 120 % in all", "take 20 % off"),
         (4, 45, "gives worker tokens, and the budget caps none", "add 'tokens' to the budget, or write it as a perc"),
         (
             5,

@@ -10,6 +10,9 @@ import pytest
 
 from events.log import EventLog, open_log
 from events.types.task import StepRejected
+from swarm.calls import Pick
+from swarm.messages import FREE, Arm
+from swarm.picks import staying_picker
 from swarm.replay import replay
 from tests.ledger_agents import entries_of
 from tests.provider import Answer
@@ -98,5 +101,15 @@ async def test_who_bounds_the_answer_or_the_calls_is_obeyed(
 async def test_what_the_budget_clamped_is_not_asked_for_again(log: EventLog, tmp_path: Path) -> None:
     cast = Cast(worker=[needing(900)])
     async with serving(cast) as (_, plan):
-        await run(log, "prompt: Write a limerick\nbudget: 0.5k\nlimits: {attempts: 1}\n", plan, tmp_path)
-    assert len(rooms(cast)) == 1 and rooms(cast)[0] < 300
+        result = await run(log, "prompt: Write a limerick\nbudget: 0.5k\nlimits: {attempts: 1}\n", plan, tmp_path)
+    (room,) = rooms(cast)
+    assert room < 300
+    assert result.exit_code == 1 and f"cut at its limit of {room} tokens" in (await rejections(log))[0].reason
+
+
+def test_who_was_cut_is_asked_again_for_as_long_as_it_can_answer() -> None:
+    arms = [Arm(agent="maker", model=name, tier="free", price=FREE) for name in ("a", "b")]
+    pick = staying_picker(arms, "maker@b", lambda *_: Pick(arms[0]))
+    again, other = pick({}, 1, 10), pick({"b": "out of order"}, 2, 10)
+    assert again is not None and again.arm == arms[1] and again.choice is None and "cut" in again.why
+    assert other is not None and other.arm == arms[0]

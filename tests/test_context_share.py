@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from events.log import EventLog, open_log
 from swarm.context.fit import FRAME_BYTES, fit
 from swarm.errors import UsageError
+from swarm.estimate.requests import Unknown, first_requests
 from swarm.plan import context_room
+from swarm.prepare import prepare
 from swarm.replay import replay
 from swarm.taskfile.read import parse_task_file
 from tests.running import Cast, run, serving
@@ -76,3 +79,17 @@ def test_texts_never_take_more_than_their_room(texts: list[tuple[str, str]], roo
     size = sum(len(text.encode("utf-8", "replace")) for text in found)
     names = sum(len(name.encode("utf-8", "replace")) + FRAME_BYTES for name, _ in texts)
     assert size <= max(0, room - names)
+
+
+async def test_an_estimate_builds_the_request_that_is_sent(log: EventLog, tmp_path: Path) -> None:
+    cast, text = Cast(), a_file(tmp_path, "context: 3k, worker: 50%")
+    async with serving(cast) as (_, plan):
+        prepared, capped = prepare(parse_task_file(text, tmp_path / "tasks.yaml"), tmp_path, str, plan)
+        task = prepared[0].task
+        room = partial(context_room, capped, task)
+        foreseen = first_requests(task, 300, ("worker",), Unknown(results={}), room=room, root=tmp_path, redact=str)
+        await run(log, text, plan, tmp_path)
+    sent = next(body for role, body in cast.seen if role == "worker")
+    assert [message.text for message in foreseen["worker"].ask.messages] == [
+        each["content"] for each in sent["messages"]
+    ]

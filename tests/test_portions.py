@@ -21,7 +21,8 @@ from swarm.insight.why import explain
 from swarm.portions import calls_left
 from swarm.replay import replay
 from swarm.session import recorded_plan
-from swarm.task import ROLES
+from swarm.task import ROLES, parse_budget, with_budget
+from swarm.taskfile.read import parse_task_file
 from tests.ledger_agents import entries_of
 from tests.running import DEAR, Cast, model, money_of, resume, run, serving, state_of, verdict
 
@@ -198,3 +199,18 @@ async def test_what_such_work_took_before_says_what_a_role_will_need(log: EventL
         for _ in range(10):
             assert (await run(log, a_file("20k"), plan, tmp_path)).exit_code == 0
         assert (await run(log, tight, plan, tmp_path)).exit_code == 0
+
+
+async def test_a_share_of_money_is_kept_whole_until_what_work_costs_is_known(log: EventLog, tmp_path: Path) -> None:
+    text = a_file("{usd: 0.003, split: {validator: 80%}}")
+    async with serving(Cast(), model("dear", "paid", price=DEAR)) as (provider, plan):
+        result = await run(log, text, plan, tmp_path)
+        assert provider.requests == []
+    assert result.tasks[0].reason.startswith("the split of s1 gives worker $0, and $0.0006 flowed to it")
+
+
+def test_another_cap_from_the_command_line_is_split_as_the_file_says(tmp_path: Path) -> None:
+    file = parse_task_file(a_file("{tokens: 2k, split: {worker: 1k, validator: 20%}}"), tmp_path / "t.yaml")
+    budget = with_budget(file, parse_budget("$0.10")).budget
+    assert budget is not None and file.budget is not None
+    assert (budget.tokens, budget.usd_nanos, budget.split) == (None, 100_000_000, file.budget.split)

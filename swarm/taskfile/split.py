@@ -42,6 +42,12 @@ def check_split(budget: Budget, node: yamltree.Mapping, at: At) -> None:
     if under is None:
         return
     where = f"'split' of {at.where}"
+    percent = sum(portion.hundredths or 0 for portion in budget.split.values())
+    if percent > WHOLE:
+        over = f"{percent / 100:g} % in all"
+        raise Wrong(
+            under.place, f"{where} gives more than the whole: {over}", f"take {(percent - WHOLE) / 100:g} % off"
+        )
     for unit, whole, key in (("tokens", budget.tokens, "tokens"), ("nanos", budget.usd_nanos, "usd")):
         named = {name: portion for name, portion in budget.split.items() if _has(portion, unit)}
         if named and whole is None:
@@ -51,15 +57,11 @@ def check_split(budget: Budget, node: yamltree.Mapping, at: At) -> None:
         if whole is None:
             continue
         given = sum(portion_of(portion, whole, unit) for portion in budget.split.values())
-        if given > whole or _percent(budget) > WHOLE:
+        if given > whole:
             over = f"{written(given, unit)} in all, of {written(whole, unit)}"
-            hint = f"take {written(max(1, given - whole), unit)} off, or raise '{key}'"
+            hint = f"take {written(given - whole, unit)} off, or raise '{key}'"
             raise Wrong(under.place, f"{where} gives more than the whole: {over}", hint)
 
 
 def _has(portion: Portion, unit: str) -> bool:
     return portion.tokens is not None if unit == "tokens" else portion.usd_nanos is not None
-
-
-def _percent(budget: Budget) -> int:
-    return sum(portion.hundredths or 0 for portion in budget.split.values())

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import anyio
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.log import open_log
+from events.types.call import CallReserved
 from events.views.money import Amount, MoneyView, ScopeState
 from swarm.errors import BudgetExceeded, ShareExceeded
 from swarm.messages import FREE
 from swarm.money.caps import Cap, Grant, Need, ShareCap, Used, Wait
 from swarm.money.split import Part, caps_in_force, decide, portioned, shares_of
 from swarm.task import BUFFER, WHOLE, Portion
+from tests.ledger_agents import Agent, a_need, entries_of, session
 
 amounts = st.integers(0, 60)
 
@@ -93,6 +98,8 @@ def test_unneeded_shares_flow_in_proportion_and_the_buffer_last() -> None:
     tight = caps_in_force(140, parts, held=20)
     assert tight == {"context": 0, "explorer": 20, "worker": 60, "validator": 30, BUFFER: 10}
     assert caps_in_force(100, parts, held=20)[BUFFER] == 0
+    asked = [Part(name="context", share=50), Part(name="worker", share=20, used=20)]
+    assert caps_in_force(200, asked, asking="worker", need=40) == {"context": 10, "worker": 60, BUFFER: 130}
 
 
 @given(amounts, st.dictionaries(st.sampled_from("abcd"), amounts))
@@ -153,3 +160,32 @@ def test_a_share_refuses_with_its_name_and_what_flowed_and_waits_where_others_ma
     need, money = a_call(20, worker=60, validator=90)
     assert isinstance(decide(need, money, {}), BudgetExceeded)
     assert decide(need, money, {"s1/t/validator": Amount(60, 0), "s1/t": Amount(60, 0)}) == Wait("s1/t/worker")
+
+
+async def test_one_that_waits_for_a_share_is_not_passed_by_a_smaller_call_of_it() -> None:
+    """The worker's large call waits until the validator's is settled; a small one that had room comes behind it."""
+
+    def shares(need: Need, used: Used) -> list[ShareCap]:
+        parts = [
+            Part(name="worker", share=20, used=used("t/worker").tokens),
+            Part(name="validator", share=80, used=used("t/validator").tokens, forecast=0),
+        ]
+        caps = caps_in_force(100, parts, asking="worker", need=need.input_tokens + need.output_tokens)
+        return [ShareCap(scope="t/worker", tokens=caps["worker"], name="worker")]
+
+    def a_worker(tokens: int) -> Need:
+        return msgspec.structs.replace(a_need(tokens), scopes=("t", "t/worker"), shares=shares)
+
+    async with open_log("memory:") as log, session(log) as (owner, ledger):
+        judge = Agent(ledger, owner, msgspec.structs.replace(a_need(60), scopes=("t", "t/validator")))
+        held = await judge.reserve()
+        large, small = Agent(ledger, owner, a_worker(90)), Agent(ledger, owner, a_worker(10))
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as agents:
+                agents.start_soon(large.reserve)
+                await large.waits.wait()
+                agents.start_soon(small.reserve)
+                await small.waits.wait()
+                await judge.settle(held, tokens=0)
+        granted = [entry.event.tokens for entry in await entries_of(log) if isinstance(entry.event, CallReserved)]
+    assert granted == [60, 90, 10]
