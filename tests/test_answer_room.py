@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,11 @@ async def test_what_the_budget_clamped_is_not_asked_for_again(log: EventLog, tmp
 
 def test_who_was_cut_is_asked_again_for_as_long_as_it_can_answer() -> None:
     arms = [Arm(agent="maker", model=name, tier="free", price=FREE) for name in ("a", "b")]
-    pick = staying_picker(arms, "maker@b", lambda *_: Pick(arms[0]))
+
+    def otherwise(excluded: Mapping[str, str], nth: int, input_tokens: int) -> Pick:
+        return Pick(arms[0])
+
+    pick = staying_picker(arms, "maker@b", otherwise)
     again, other = pick({}, 1, 10), pick({"b": "out of order"}, 2, 10)
     assert again is not None and again.arm == arms[1] and again.choice is None and "cut" in again.why
     assert other is not None and other.arm == arms[0]
