@@ -196,7 +196,9 @@ class Ledger:
     def _decide(self, request: _Request, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:
         decision = decide(request.need, self.money, settling)
         if isinstance(decision, Grant):
-            capped = set(request.need.scopes)  # whoever waits for one of them waits for a cap, be it one of a split
+            capped = {cap.scope for cap in request.need.caps}
+            if request.need.shares is not None:  # who waits may wait for a share: that is no cap by itself
+                capped.update(request.need.scopes)
             ahead = [each.scope for ticket, each in self._waiting.items() if ticket < request.ticket]
             decision = next((Wait(scope) for scope in ahead if scope in capped), decision)
         if isinstance(decision, Wait):  # known at once to those behind it in the same batch
