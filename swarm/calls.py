@@ -28,7 +28,7 @@ from swarm.models.base import Model
 from swarm.models.limits import Limits, Slot
 from swarm.money import ledger as money
 from swarm.money.bill import bill, overrun
-from swarm.money.caps import Cap, Grant, Need, Wait
+from swarm.money.caps import Cap, Grant, Need, Shares, Wait
 from swarm.text.tokens import most_tokens
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
@@ -83,6 +83,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
     model: str
     tier: str
+    limit: int  # the most tokens that it could have
     why: str = ""
 
     @property
@@ -101,6 +102,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     named: tuple[str, ...]
     caps: tuple[Cap, ...]
+    shares: Shares | None = None  # of the splits above it
 
 
 class _Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,11 +163,7 @@ class Calls:
         excluded = dict(self._out)
         nth = len(recorded)
         picked = await self._pick_of_record(order, recorded)
-        current: Pick | None
-        if picked is not None:
-            order, current = picked
-        else:
-            current = _pick(pick, excluded, nth + 1, order)
+        order, current = picked or (order, _pick(pick, excluded, nth + 1, order))
         while current is not None:
             tried = current.arm.model
             others = partial(_pick, pick, {**excluded, tried: ""}, nth + 1, order)
@@ -353,6 +351,7 @@ class Calls:
             agent=pick.arm.agent,
             model=pick.arm.model,
             tier=pick.arm.tier,
+            limit=reserved.grant.output_tokens,
             why=pick.why,
         )
 
@@ -400,7 +399,7 @@ def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: _Order) ->
 def _terms(order: _Order, arm: Arm) -> dict[str, Any]:
     attempt, terms = order.attempt, order.terms()
     scopes = path_of(terms.named, project=attempt.owner.project, role=attempt.role, agent=arm.agent)
-    return {"scopes": scopes, "named": terms.named, "caps": terms.caps}
+    return {"scopes": scopes, "named": terms.named, "caps": terms.caps, "shares": terms.shares}
 
 
 def _reservation(order: _Order, pick: Pick, need: Need, grant: Grant, nth: int, pack: Pack) -> CallReserved:
@@ -434,5 +433,6 @@ def _answer(text: str, finish: str, call: CallReserved) -> Answer:
         agent=call.agent,
         model=call.model,
         tier=call.tier,
+        limit=call.max_output_tokens,
         why=call.why,
     )

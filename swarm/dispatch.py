@@ -29,8 +29,9 @@ from swarm.messages import Arm
 from swarm.money.ledger import Ledger
 from swarm.owner import RENEW_S, Owner
 from swarm.past import Past
-from swarm.picks import judge_picker, worker_picker
-from swarm.plan import Plan, allowed_arms
+from swarm.picks import judge_picker, staying_picker, worker_picker
+from swarm.plan import Plan, allowed_arms, context_room
+from swarm.portions import Portions
 from swarm.prepare import Prepared, prepare_task
 from swarm.requests import answer_to, concerned
 from swarm.roles.explorer import explore
@@ -40,7 +41,7 @@ from swarm.roles.worker import work
 from swarm.submission import submitted
 from swarm.task import Role, Task
 from swarm.tools.deliver import OutputConflict
-from swarm.world import Surroundings
+from swarm.world import Surroundings, within
 
 GRACE_S = 10.0  # what calls in flight get after the first Ctrl-C; one of a local model gets nothing
 
@@ -95,6 +96,9 @@ class Dispatcher:
             on_unknown=plan.on_unknown,
             confirm=self._confirm,
             ask=self._ask,
+        )
+        self._portions = Portions(
+            plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
         )
         self._specs: dict[str, Task] = {}
         self._running: set[Open] = set()
@@ -291,6 +295,7 @@ class Dispatcher:
                 case _:
                     pass
             role, function = ROLES[open_.work]
+            await self._portions.learn(task)
             call = self._calls.for_attempt(attempt, lambda: self._terms(task, role), turns=task.limits.turns)
             job = self._job(open_, state, task, role)
             try:
@@ -342,9 +347,12 @@ class Dispatcher:
             task=task,
             state=state,
             world=World(
-                material=self._surroundings.material, checks=self._surroundings.checks, tree=self._surroundings.tree
+                material=within(self._surroundings.material, context_room(self._plan, task, role)),
+                checks=self._surroundings.checks,
+                tree=self._surroundings.tree,
             ),
             pick=pick,
+            stay=lambda name: staying_picker(arms, name, pick),
             judges=any(arm.model not in barred for arm in judges),
             redact=self._redact,
         )
@@ -358,7 +366,9 @@ class Dispatcher:
     def _terms(self, task: Task, role: Role) -> Terms:
         session, now = self._owner.session, self._clock()
         caps = self._plan.caps(session, self._owner.project, task, role, now)
-        return Terms(named=self._plan.scopes(session, task, now), caps=caps)
+        *above, mine = self._plan.scopes(session, task, now)
+        named = (*above, *self._portions.named(task, role), mine)
+        return Terms(named=named, caps=caps, shares=self._portions.shares(task, role))
 
     def _time_left(self, task: Task) -> float | None:
         if task.limits.time_s is None:
@@ -425,6 +435,8 @@ def _ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
                 cap=error.cap,
                 needed=error.needed,
                 cap_by=error.set_by,
+                share=error.share,
+                whole=error.whole,
             )
         case ConfirmationNeeded():
             return TaskHalted(reason=reason, cause="confirmation")

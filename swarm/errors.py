@@ -3,6 +3,7 @@
 SwarmError
 ├── UsageError               2   a file, a setting or an option is wrong; nothing was spent
 ├── BudgetExceeded           3   a call was refused because it would pass a cap
+│   └── ShareExceeded        3   the same of a share of a split budget
 ├── NoModelAvailable         4   no allowed model can take the call
 ├── ConfirmationNeeded       5   a person has to say yes and nobody can be asked
 ├── ProviderError            1   one try of one call failed, with its cause (never leaves calls.py)
@@ -36,6 +37,8 @@ class BudgetExceeded(SwarmError):
     """
 
     exit_code = 3
+    share = 0  # of a share of a split budget: what of the cap is its own, the rest flowed to it
+    whole = 0  # that budget
 
     def __init__(
         self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int, set_by: str = ""
@@ -73,6 +76,33 @@ class CapBroken(BudgetExceeded):
             f"for call {call}, see `swarm why {call}`), so that {amount(used, unit)} are spent of {amount(cap, unit)} and no "
             f"call is made any more, free ones neither; `swarm budget raise {scope} AMOUNT` to more than that lets it go on",
         )
+
+
+class ShareExceeded(BudgetExceeded):
+    """A call was refused because it would pass what its share of a split budget, and what flowed to it, allow."""
+
+    def __init__(self, refusal: BudgetExceeded, *, name: str, share: int, whole: int) -> None:
+        vars(self).update(vars(refusal))
+        self.name, self.share, self.whole = name, share, whole
+        split = scope_above(self.scope)
+        left, flowed = max(0, self.cap - self.used - self.reserved), self.cap - share
+        came = f", and {amount(flowed, self.unit)} flowed to it" if flowed > 0 else ", of which some flowed to others"
+        SwarmError.__init__(
+            self,
+            f"the split of {split} gives {name} {amount(share, self.unit)}{came if flowed else ''}; "
+            f"{amount(left, self.unit)} are left of that and the next call needs {amount(self.needed, self.unit)}; raise the cap "
+            f"of {split} and go on with `swarm resume`, or give {name} a larger share",
+        )
+
+
+def scope_above(scope: str) -> str:
+    """The scope whose budget is split, above that of one who shares in it.
+
+    >>> scope_above("s4/build/worker"), scope_above("s4/*/worker"), scope_above("s4/build/worker/maker")
+    ('s4/build', 's4', 's4/build')
+    """
+    session, task, *_ = scope.split("/")
+    return session if task == "*" else f"{session}/{task}"
 
 
 class NoModelAvailable(SwarmError):

@@ -106,6 +106,7 @@ async def fork_opening(
         settings=pack.put(msgspec.json.encode(plan).decode()),
         source=_lasting(parent.source, parent.opened) if parent.source else None,
         path=parent.path,
+        schedule=plan.schedule,
         parent=point.session,
         parent_position=point.until,
         replaces=tuple(replaces),

@@ -13,6 +13,7 @@ from swarm.cycle import Open
 from swarm.messages import Arm
 
 EXPECTED_OUTPUT_TOKENS = 500  # until a task's own history says more
+CUT = "its answer was cut, and it is asked again with room for more"
 
 
 def context_of(role: str, type_: str) -> str:
@@ -49,6 +50,16 @@ def worker_picker(
             return None
         arm = next(arm for arm in arms if (arm.agent, arm.model) == (choice.agent, choice.model))
         return Pick(arm, choice)
+
+    return pick
+
+
+def staying_picker(arms: Sequence[Arm], name: str, otherwise: Picker) -> Picker:
+    """Takes the arm of that name where nothing excludes it; no draw."""
+
+    def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
+        arm = next((arm for arm in arms if arm.name == name and arm.model not in failed), None)
+        return Pick(arm, why=CUT) if arm else otherwise(failed, nth, input_tokens)
 
     return pick
 

@@ -277,6 +277,7 @@ class _Player:
             state=task,
             world=World(material=_not_recorded, checks=_not_recorded, tree=lambda _: ""),
             pick=cast("Picker", _not_recorded),
+            stay=lambda _: cast("Picker", _not_recorded),
             judges=any(arm.model not in barred for arm in arms),
             redact=lambda text: text,
         )
@@ -311,6 +312,7 @@ class _Player:
             agent=call.agent,
             model=call.model,
             tier=call.tier,
+            limit=call.max_output_tokens,
             why=call.why,
         )
 

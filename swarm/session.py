@@ -1,7 +1,4 @@
-"""A session: everything that it needs is opened here, and closed here.
-
-`run` and `resume` are what the command line calls, and what a Python program may call as well.
-"""
+"""A session: all that it needs is opened and closed here. The command line calls it, and a Python program may as well."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager, suppress
 from functools import partial, wraps
 from pathlib import Path
-from typing import ParamSpec, cast
+from typing import Literal, ParamSpec, cast
 
 import anyio
 import msgspec
@@ -46,7 +43,7 @@ from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, open_session, take_session
 from swarm.past import Past
-from swarm.plan import Plan, is_capped, plan_of, read_plan
+from swarm.plan import Plan, is_capped, plan_of, read_plan, whose_default
 from swarm.prepare import prepare
 from swarm.redact import Secrets
 from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
@@ -100,6 +97,8 @@ async def run(
     model: str | None = None,
     price: str | None = None,
     budget: str | None = None,
+    schedule: str = "",
+    type_: Literal["file", "direct", "cron", "sub-agent"] | None = None,
     trust: bool = False,
     confirm: Callable[[str], Awaitable[bool]] | None = None,
     observe: Callable[[Sequence[Entry]], None] = lambda _: None,
@@ -111,10 +110,11 @@ async def run(
     `task` is a prompt (str), the path of a task file, or one that was read. `root` is the project folder, else the current
     one. `log` is another log than that of the settings, `vars` other values for the variables of the file. `server` is the
     URL of the only server to use, with its `model` and `price` ("IN/OUT", US dollars a million tokens); else the models of
-    the settings take part whose keys are in `environ`. `budget` caps the run ("$0.10", "20k"). `trust` confirms the file's
-    commands. `confirm` is asked where the run will probably cost more than `confirm_above_usd` of the settings or than a cap
-    leaves, and about paid calls where no cap but the built-in one holds; without it the one raises, the others are not made.
-    `observe` is handed every batch of the session's entries, `say` what a person is told before the first of them.
+    the settings take part whose keys are in `environ`. `budget` caps the run ("$0.10", "20k"); without one its `type_` does,
+    which else is "cron" for a run of a `schedule`, "direct" for a prompt, "file". `trust` confirms the file's commands.
+    `confirm` is asked where the run will probably cost more than `confirm_above_usd` of the settings or than a cap leaves, and
+    about paid calls where no cap but the built-in one holds; without it the one raises, the others are not made. `observe` is
+    handed every batch of the session's entries, `say` what a person is told before the first of them.
 
     How the tasks ended is in the result: `exit_code` is 0 where all were accepted. Raises UsageError for what is wrong with
     task, options or settings, ConfirmationNeeded for commands and costs that nobody confirmed (CapTooLow where a cap leaves
@@ -127,7 +127,8 @@ async def run(
     roster = await models_for(loaded.settings, environ, server=server, model=model, price=price)
     if not is_capped(file) and is_other_log(loaded, root, environ):
         roster = free_part(roster)  # a cap holds within one log
-    plan = plan_of(loaded, roster, confirmed=is_capped(file))
+    type_ = type_ or ("cron" if schedule else "direct" if isinstance(task, str) else "file")
+    plan = plan_of(loaded, roster, confirmed=is_capped(file), type_=type_, schedule=schedule)
     faces = Faces(observe=observe, confirm=confirm or _nobody, stop=anyio.Event(), abort=anyio.Event())
     async with open_log(loaded.settings.log) as opened:
         await require_trust(opened, file, trust, secrets.redact)
@@ -141,7 +142,7 @@ async def run(
             faces=faces,
             secrets=secrets,
             source=source,
-            type_="file" if file.path else "direct",
+            type_=type_,
             say=say,
             estimate=weighed.estimate,
         )
@@ -205,7 +206,7 @@ async def run_file(
     """
     prepared, plan = prepare(file, root, secrets.redact, plan)
     if file.budget is None and plan.session_tokens is not None:
-        say(f"budget of this run: {plan.session_tokens:,} tokens, from its inputs and levels (name one with `budget:`)")
+        say(f"budget of this run: {plan.session_tokens:,} tokens, {whose_default(type_)}")
     pack = Pack(Known())
     opening = opening_of(
         file, prepared, plan, pack=pack, root=root, source=source, type_=type_, secrets=secrets, estimate=estimate

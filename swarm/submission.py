@@ -16,7 +16,7 @@ from events.views.tasks import TasksView
 from swarm.conditions import ruled_by
 from swarm.cycle import DECISIONS, consequences
 from swarm.owner import SESSIONS, new_event
-from swarm.plan import Plan, explores
+from swarm.plan import Plan, answer_tokens, explores
 from swarm.prepare import Prepared
 from swarm.redact import Secrets
 from swarm.task import Task, TaskFile
@@ -44,6 +44,7 @@ def opening_of(
         settings=pack.put(msgspec.json.encode(plan).decode()),
         source=pack.put(secrets.redact(source)) if source else None,
         path=secrets.redact(file.path),
+        schedule=plan.schedule,
         estimate=estimate,
     )
     submissions = [(each.task.id, submitted(each, pack.put, secrets.redact)) for each in prepared]
@@ -71,6 +72,7 @@ def submitted(each: Prepared, put: Callable[[str], TextRef], redact: Callable[[s
         attempts=task.limits.attempts,
         outputs=each.before,
         gated=task.when is not None or task.each is not None,
+        answer_tokens=answer_tokens(task, each.complexity),
         ruled=tuple(sorted(ruled_by(task.when))) if task.when is not None else (),
     )
 

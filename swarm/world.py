@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 import anyio
 import msgspec
@@ -16,6 +16,7 @@ from anyio import to_thread
 from events.log import EventLog
 from events.types.task import OutputFile
 from events.views.tasks import TaskState
+from swarm.context.fit import fit
 from swarm.context.inputs import read_inputs
 from swarm.gate import results_of
 from swarm.prompts.build import Material
@@ -29,10 +30,32 @@ if TYPE_CHECKING:
     from swarm.tools.workcopy import WorkCopy
 
 
+P = ParamSpec("P")
+
+
 def environment_of(task: Task) -> dict[str, str]:
     """The variables with which the task's commands run: those that its templates stand for, and its own `env`."""
     given = {variable_of(name): value for name, value in task.values.items()}
     return given | {name: filled(value, task.values) for name, value in task.env.items()}
+
+
+def within(
+    material: Callable[Concatenate[Task, P], Awaitable[Sequence[Material]]], room: int | None
+) -> Callable[Concatenate[Task, P], Awaitable[Sequence[Material]]]:
+    """What a task is given to read, made to fit in a room of so many bytes; None: as it is."""
+    if room is None:
+        return material
+
+    async def bounded(task: Task, /, *more: P.args, **named: P.kwargs) -> Sequence[Material]:
+        return await asyncio.to_thread(fitted, await material(task, *more, **named), task, room)
+
+    return bounded
+
+
+def fitted(material: Sequence[Material], task: Task, room: int) -> list[Material]:
+    """The material, of each as much as fits in the room for all of it and says most of what the task is about."""
+    texts = fit([(each.name, each.text) for each in material], words_of(task), room)
+    return [Material(each.name, text) for each, text in zip(material, texts, strict=True)]
 
 
 def own_files(root: Path, log: EventLog, tasks: Mapping[str, TaskState]) -> frozenset[str]:

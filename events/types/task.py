@@ -30,6 +30,9 @@ class TaskSubmitted(Event, frozen=True, kw_only=True, tag="task.submitted"):
     )
     ruled: tuple[str, ...] = ()  # those of its needs that need not be accepted: its condition speaks of how they ended
     parent: str = ""  # the task of which it does one item
+    answer_tokens: int = (
+        0  # what a draft's answer may have at first; 0 = by its complexity, in a log from before that was said
+    )
 
 
 class TaskCleared(Event, frozen=True, kw_only=True, tag="task.cleared"):
@@ -68,6 +71,7 @@ class StepDrafted(Event, frozen=True, kw_only=True, tag="step.drafted"):
     model: str
     tier: str
     finish: str = "stop"  # how the answer ended; "length": it was cut
+    limit: int = 0  # of a cut answer: at how many tokens
     captured: tuple[Captured, ...] = ()
 
 
@@ -144,6 +148,8 @@ class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
     cap: int = 0
     needed: int = 0
     cap_by: str = ""  # the person who recorded the cap; empty: it is from settings or task file
+    share: int = 0  # of a share of a split budget: what of the cap is its own; the rest had flowed to it
+    whole: int = 0  # that budget
 
 
 class TaskReopened(Event, frozen=True, kw_only=True, tag="task.reopened"):

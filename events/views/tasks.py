@@ -53,6 +53,7 @@ class StepState(msgspec.Struct, kw_only=True):
     attempt: int = 1  # the attempt that is under way, or was the last
     draft: Place | None = None
     finish: str = ""
+    limit: int = 0  # tokens at which its draft was cut
     agent: str = ""  # whose draft it is
     model: str = ""
     tier: str = ""
@@ -78,6 +79,7 @@ class TaskState(msgspec.Struct, kw_only=True):
     gated: bool = False  # whether it is to be done, or for which items, is not seen yet
     ruled: tuple[str, ...] = ()  # needs that its condition speaks of
     parent: str = ""
+    answer_tokens: int = 0  # what a draft's answer may have at first
     children: tuple[str, ...] | None = None  # the tasks that do its items; None: it is done itself
     status: Status = "open"
     total: int = 0  # steps of its plan; 0 = not planned yet
@@ -184,6 +186,7 @@ def advance(task: TaskState, entry: Entry) -> None:
         case StepDrafted() as drafted:
             step = task.steps[entry.step - 1]
             step.stage, step.attempt, step.finish = "drafted", entry.attempt, drafted.finish
+            step.limit = drafted.limit
             step.draft = Place(drafted.draft, entry.position)
             step.agent, step.model, step.tier = drafted.agent, drafted.model, drafted.tier
             task.abandoned = ""
@@ -259,4 +262,5 @@ def _submitted(entry: Entry, event: TaskSubmitted) -> TaskState:
         gated=event.gated,
         ruled=event.ruled,
         parent=event.parent,
+        answer_tokens=event.answer_tokens,
     )

@@ -20,7 +20,7 @@ from swarm.money.caps import session_scope, task_scope
 from swarm.settings.load import Loaded, load_settings
 from swarm.task import ROLES
 
-_PERIOD = re.compile(r"day:[0-9]{4}-[0-9]{2}-[0-9]{2}@\S+|month:[0-9]{4}-[0-9]{2}@\S+|project:.+")
+_PERIOD = re.compile(r"day:[0-9]{4}-[0-9]{2}-[0-9]{2}@\S+|month:[0-9]{4}-[0-9]{2}@\S+|project:.+|schedule:.+")
 
 
 class Scope(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from events.bus import read_all
 from events.log import EventLog, session_name
-from events.scopes import session_of
+from events.scopes import is_schedule, session_of
 from events.types.call import BudgetSet
 from events.types.task import TaskHalted
 from events.views.base import fold
@@ -19,7 +19,7 @@ from swarm.cli.output import Output
 from swarm.cycle import TAKEN_UP
 from swarm.errors import SwarmError, UsageError, amount
 from swarm.insight.budgets import Budgets, Held
-from swarm.insight.refusals import more
+from swarm.insight.refusals import lacking_of, more
 from swarm.money.recording import record_caps
 from swarm.requests import person
 from swarm.task import Budget, parse_budget
@@ -33,7 +33,7 @@ class WouldHaltAgain(SwarmError):
     def __init__(self, session: str, halt: TaskHalted, held: Held) -> None:
         room = max(0, held.cap - held.spent - held.lost)
         super().__init__(
-            f"{session} would only halt again: the budget of {halt.scope} has {amount(room, halt.unit)} of "
+            f"{session} would only halt again: the budget of {held.scope} has {amount(room, halt.unit)} of "
             f"{amount(held.cap, halt.unit)} left and its next call needs {amount(halt.needed, halt.unit)}; go on with "
             f"`swarm resume {session} --raise {more(halt.needed - room, halt.unit)}`"
         )
@@ -58,7 +58,7 @@ async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, outp
     except ValueError as error:
         raise UsageError(f"--raise {text}: {error}{quoted(text.removeprefix('+'))}") from error
     halts, _ = await halts_of(log, session)
-    scopes = list(dict.fromkeys(halt.scope for halt in halts if halt.unit == unit))
+    scopes = list(dict.fromkeys(lacking_of(halt).scope for halt in halts if halt.unit == unit))
     if not scopes:
         other = halts[0] if halts else None
         why = (
@@ -70,7 +70,9 @@ async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, outp
     where = here(args)
     async with in_turn(log):
         budgets = await budgets_of(log, where, session=session)
-        lasting = [scope for scope in scopes if session_of(scope) or scope in where.shared.values()]
+        lasting = [
+            scope for scope in scopes if session_of(scope) or scope in where.shared.values() or is_schedule(scope)
+        ]
         changes = [raised(budgets, scope, text) for scope in lasting]
         if changes:
             await record_caps(log, [recording(change, "to resume") for change in changes])
@@ -83,7 +85,7 @@ async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, outp
 def _instead(other: TaskHalted | None, name: str) -> str:
     if other is None:
         return f"go on with `swarm resume {name}`"
-    return f"go on with `swarm resume {name} --raise {more(other.used + other.reserved + other.needed - other.cap, other.unit)}`"
+    return f"go on with `swarm resume {name} --raise {more(lacking_of(other).amount, other.unit)}`"
 
 
 async def require_room(log: EventLog, args: argparse.Namespace, session: int) -> None:
@@ -99,7 +101,7 @@ async def require_room(log: EventLog, args: argparse.Namespace, session: int) ->
 
 def _without_room(budgets: Budgets, halt: TaskHalted) -> Held | None:
     """The cap that halted it, where it would again."""
-    for held in budgets.held([halt.scope]):
+    for held in budgets.held([lacking_of(halt).scope]):
         if held.unit == halt.unit and held.cap - held.spent - held.lost < halt.needed:
             return held
     return None

@@ -36,7 +36,7 @@ from swarm.cli.running import (
 )
 from swarm.cycle import TAKEN_UP
 from swarm.errors import UsageError
-from swarm.plan import Plan
+from swarm.plan import Plan, shared_caps
 from swarm.roster import is_other_log
 from swarm.session import Result, recorded_plan, resume_session
 from swarm.settings.load import Loaded, load_settings
@@ -153,9 +153,10 @@ async def plan_of_today(
 ) -> Plan:
     """The recorded plan, with what the command line says instead."""
     settings = loaded.settings
+    recorded = await recorded_plan(log, state)
     plan = msgspec.structs.replace(
-        await recorded_plan(log, state),
-        **msgspec.structs.asdict(settings.budget),  # caps of shared scopes are those of today, raised or lowered since
+        recorded,
+        **shared_caps(settings, recorded.schedule),  # caps of shared scopes are those of today, raised or lowered since
         time_zone=settings.time_zone,
         on_unknown=settings.on_unknown,
         tries=settings.calls.tries,

@@ -28,10 +28,11 @@ from swarm.cli.running import (
 )
 from swarm.errors import UsageError
 from swarm.estimate.weighed import Weighed
-from swarm.plan import Plan, is_capped, plan_of
+from swarm.plan import Plan, is_capped, plan_of, require_schedule
 from swarm.roster import is_free, is_other_log
 from swarm.session import Result, run_file
 from swarm.settings.load import Loaded, load_settings
+from swarm.task import with_budget
 
 if TYPE_CHECKING:
     from swarm.dispatch import Faces
@@ -70,6 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--detach", action="store_true", help="run it in the background and say how to watch and to end it"
     )
     parser.add_argument(
+        "--schedule",
+        metavar="NAME",
+        default="",
+        help="this is a run of that schedule, for cron: it counts under its cap and in `swarm cost --by schedule`",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="show what would be asked of whom and what it would cost; calls nothing"
     )
     add_model_arguments(parser)
@@ -86,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
         args.output.note("reading from the terminal: a task file or what is to be done, then Ctrl-D")
     commands = [name for group in COMMANDS.values() for name in group]
     given = read_given(args.what, overrides=overrides_of(args.set), commands=commands)
+    if require_schedule(args.schedule):
+        given = msgspec.structs.replace(given, type="cron")
     carried_out = _dry_run if args.dry_run else _detached if args.detach else _run
     return anyio.run(carried_out, args, given)
 
@@ -187,7 +196,7 @@ async def _prepared(args: argparse.Namespace, given: Given) -> Prepared:
     return Prepared(
         given=msgspec.structs.replace(given, file=file),
         whole=whole,
-        plan=plan_of(loaded, roster, confirmed=args.yes or own_cap),
+        plan=plan_of(loaded, roster, confirmed=args.yes or own_cap, type_=given.type, schedule=args.schedule),
         loaded=loaded,
         redact=secrets_of(loaded.settings).redact,
     )
@@ -204,10 +213,10 @@ async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Names
 
 
 def _with_budget(file: TaskFile, budget: str | None) -> TaskFile:
-    """The file with the cap of the command line, which takes the place of its own."""
+    """The file with the cap of the command line, which takes the place of its own; it is split as that was."""
     if budget is None:
         return file
-    return msgspec.structs.replace(file, budget=budget_of(budget))
+    return with_budget(file, budget_of(budget))
 
 
 def budget_of(text: str) -> Budget:

@@ -113,12 +113,13 @@ def misfits(
 
 def _scopes(plan: Plan, task: Task, project: str, now: int, money: MoneyView) -> list[tuple[Cap, str]]:
     """The caps above a task of a session to come, with the name of each for people; that of the task itself last."""
-    day, own, mine = plan.scopes(SHARED, task, now)
+    day, *schedules, own, mine = plan.scopes(SHARED, task, now)
     names = {
         LOG: "this log",
         month_of(day): "this month",
         day: "today",
         project_scope(project): f"project {project}",
+        **{each: each.replace(":", " ", 1) for each in schedules},
         own: "this run",
     }
     given = plan.caps(SHARED, project, task, "worker", now)

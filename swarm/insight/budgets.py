@@ -9,7 +9,7 @@ import msgspec
 
 from events.lineage import fold_session
 from events.log import EventLog, TextMissing, session_name
-from events.scopes import LOG, SHARED, month_of, project_scope, session_of
+from events.scopes import LOG, SHARED, month_of, project_scope, schedule_scope, session_of
 from events.views.base import fold
 from events.views.money import MoneyView, ScopeState
 from events.views.sessions import Claim, SessionsView
@@ -134,10 +134,22 @@ def shared_caps(loaded: Loaded, scopes: Mapping[str, str]) -> Iterator[Given]:
     for short, scope in scopes.items():
         for unit, key in (("nanos", f"{short}_usd"), ("tokens", f"{short}_tokens")):
             most = getattr(loaded.settings.budget, f"{short}_{unit}")
-            origin = loaded.origins.get(("budget", key))
-            if most is not None and origin is not None:
-                place = "" if origin.kind == "default" else f" {origin.place}"
-                yield Given(scope=scope, unit=unit, most=most, source=f"{origin.kind}{place}")
+            if most is not None:
+                yield Given(scope=scope, unit=unit, most=most, source=_source(loaded, ("budget", key)))
+    for name, own in loaded.settings.schedules.items():
+        for unit, key in (("nanos", "usd"), ("tokens", "tokens")):
+            of_each = getattr(loaded.settings.budget, f"schedule_{unit}")
+            most = of_each if getattr(own, key) is None else getattr(own, key)
+            if most is not None:
+                at = ("schedules", name, key) if getattr(own, key) is not None else ("budget", f"schedule_{key}")
+                yield Given(scope=schedule_scope(name), unit=unit, most=most, source=_source(loaded, at))
+
+
+def _source(loaded: Loaded, key: tuple[str, ...]) -> str:
+    origin = loaded.origins.get(key)
+    if origin is None:
+        return "default"
+    return origin.kind if origin.kind == "default" else f"{origin.kind} {origin.place}"
 
 
 async def read_budgets(

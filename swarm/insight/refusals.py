@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from events.log import Entry, session_name
 from events.types.call import CallFailed
 from events.types.task import TaskHalted
 from events.views.scope import ScopedCall, ScopeView
+from swarm.errors import scope_above
 from swarm.insight.reason import Reason, in_unit, many, usd
 from swarm.insight.story import Story
 
@@ -57,7 +59,7 @@ def _unconfirmed(entry: Entry, story: Story) -> Reason:
 def _numbers(event: TaskHalted) -> Iterator[Reason]:
     unit = event.unit
     by = f", which {event.cap_by} set" if event.cap_by else ""
-    yield Reason(said=f"its cap is {in_unit(event.cap, unit)}{by}")
+    yield Reason(said=f"its cap is {in_unit(event.cap, unit)}{by}{_flowed(event)}")
     yield Reason(
         said=f"used were {in_unit(event.used, unit)}, and calls in flight held {in_unit(event.reserved, unit)}"
     )
@@ -67,7 +69,24 @@ def _numbers(event: TaskHalted) -> Iterator[Reason]:
     )
 
 
-_SHARED: Mapping[str, str] = {"day": "this day", "month": "this month", "project": "this project", "log": "this log"}
+def _flowed(event: TaskHalted) -> str:
+    """What of a share of a split budget is its own, and what the others did not need."""
+    if not event.whole:
+        return ""
+    flowed = event.cap - event.share
+    came = (
+        f"{in_unit(flowed, event.unit)} flowed to it" if flowed >= 0 else f"{in_unit(-flowed, event.unit)} flowed away"
+    )
+    return f": {in_unit(event.share, event.unit)} by the split of {scope_above(event.scope)}, {came}"
+
+
+_SHARED: Mapping[str, str] = {
+    "day": "this day",
+    "month": "this month",
+    "project": "this project",
+    "schedule": "this schedule",
+    "log": "this log",
+}
 """Scopes that have caps in the settings, and for what a raised one holds."""
 
 _WAIT = {"day": ", or wait for the next day", "month": ", or wait for the next month"}
@@ -75,15 +94,38 @@ _WAIT = {"day": ", or wait for the next day", "month": ", or wait for the next m
 
 def _remedy(event: TaskHalted, story: Story) -> Reason:
     """What would have to change, and the command for it."""
-    least = event.used + event.reserved + event.needed
-    command = f"swarm resume {session_name(story.number)} --raise {more(least - event.cap, event.unit)}"
+    lacking = lacking_of(event)
+    least = lacking.cap + lacking.amount
+    command = f"swarm resume {session_name(story.number)} --raise {more(lacking.amount, event.unit)}"
     facts = {"least_cap": least, "unit": event.unit, "command": command}
     said = f"a cap of at least {in_unit(least, event.unit)} lets it go on: `{command}`"
     shared = event.scope.partition(":")[0]
     if shared in _SHARED:
-        key = f"budget.{shared}_{'usd' if event.unit == 'nanos' else 'tokens'}"
+        unit = "usd" if event.unit == "nanos" else "tokens"
+        key = f"schedules.{event.scope.partition(':')[2]}.{unit}" if shared == "schedule" else f"budget.{shared}_{unit}"
         said += f" for {_SHARED[shared]} alone, or raise `{key}` in your settings{_WAIT.get(shared, '')}"
     return Reason(said=said, facts=facts)
+
+
+class Lacking(NamedTuple):
+    """A cap, and by how much it would have to be higher."""
+
+    scope: str
+    cap: int
+    amount: int
+
+
+def lacking_of(event: TaskHalted) -> Lacking:
+    """What would let a task go on that a cap halted.
+
+    A share of a split budget is surely large enough where that is larger in proportion: what others keep of it grows no
+    faster than it.
+    """
+    wanted = event.used + event.reserved + event.needed
+    if not event.whole:
+        return Lacking(event.scope, event.cap, wanted - event.cap)
+    whole = -(-event.whole * wanted // event.cap) if event.cap else 2 * event.whole + wanted
+    return Lacking(scope_above(event.scope), event.whole, whole - event.whole)
 
 
 def more(amount: int, unit: str) -> str:

@@ -149,7 +149,8 @@ def _of_sessions(entry: Entry) -> str:
     match entry.event:
         case SessionOpened() as event:
             fork = f", forked from s{event.parent} at {event.parent_position}" if event.parent else ""
-            return f"the session was opened in {event.directory}{fork}"
+            schedule = f" as a run of the schedule {event.schedule}" if event.schedule else ""
+            return f"the session was opened in {event.directory}{schedule}{fork}"
         case SessionClaimed(owner=owner):
             return f"{owner} became the owner of the session"
         case SessionRenewed():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 import msgspec
@@ -26,6 +26,16 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True):
     nanos: int | None = None
 
 
+class ShareCap(Cap, frozen=True, kw_only=True):
+    """The cap in force of one who shares in a split, beside what the split gives it by itself."""
+
+    name: str
+    share_tokens: int = 0
+    share_nanos: int = 0
+    whole_tokens: int = 0  # the budget that is split
+    whole_nanos: int = 0
+
+
 class Need(msgspec.Struct, frozen=True, kw_only=True):
     """What a call asks the ledger for."""
 
@@ -38,6 +48,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     least_output_tokens: int  # the least that is of use
     model: str = ""
     bounds: Bounds = EXACT  # what the model's provider was seen to count beyond both
+    shares: Shares | None = None  # the caps in force of the splits above the call, seen when it is decided
 
     @property
     def most_input(self) -> int:
@@ -47,6 +58,13 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     def most_output(self, output_tokens: int) -> int:
         """The most output that the provider may bill where so much is asked for."""
         return self.bounds.output.of(output_tokens)
+
+
+Used = Callable[[str], Amount]
+"""What is spent and reserved in a scope."""
+
+Shares = Callable[[Need, Used], Sequence[ShareCap]]
+"""The caps in force of the splits above a call."""
 
 
 class Grant(msgspec.Struct, frozen=True):

@@ -23,8 +23,9 @@ from events.views.overruns import OverrunsView
 from events.views.sessions import Claim
 from events.views.standing import Standing
 from swarm.errors import BudgetExceeded
-from swarm.money.caps import Cap, Grant, Need, Wait, admit, due_marks, in_force
+from swarm.money.caps import Cap, Grant, Need, Wait, due_marks, in_force
 from swarm.money.days import Days
+from swarm.money.split import decide
 
 TOPIC = "ledger"
 CONFLICTS_BEFORE_TURN = 3
@@ -214,10 +215,12 @@ class Ledger:
         need = self._days.in_the_last(request.need)
         caps = in_force(need.caps, need.scopes, self.money)
         request.need = msgspec.structs.replace(need, caps=caps, bounds=self._overruns.of(need.model))
-        decision = admit(request.need, self.money, settling)
+        decision = decide(request.need, self.money, settling)
         if isinstance(decision, Grant):
             self._days.see(request.need.scopes)  # already for those behind it in the same batch
             capped = {cap.scope for cap in caps}
+            if request.need.shares is not None:  # who waits may wait for a share: that is no cap by itself
+                capped.update(request.need.scopes)
             ahead = [each.scope for ticket, each in self._waiting.items() if ticket < request.ticket]
             decision = next((Wait(scope) for scope in ahead if scope in capped), decision)
         if isinstance(decision, Wait):  # known at once to those behind it in the same batch

@@ -16,9 +16,6 @@ import msgspec
 from swarm.messages import Message
 from swarm.task import Check, Role, Task
 
-AGENTS: Mapping[Role, str] = {"explorer": "scout", "worker": "generalist", "validator": "critic"}
-"""The shipped agent profile that fills each role."""
-
 VERDICT_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
@@ -164,6 +161,12 @@ def verdict_schema(rubrics: Sequence[str]) -> Mapping[str, Any]:
         "properties": {**VERDICT_SCHEMA["properties"], "scores": scores},
         "required": [*VERDICT_SCHEMA["required"], "scores"],
     }
+
+
+def system_bytes(role: Role, task: Task) -> int:
+    """The size of the largest system words of the role for the task."""
+    words = _system(role, task)
+    return len(words.encode()) + (len(module("worker_material")) + 2 if role == "worker" else 0)
 
 
 def _system(role: Role, task: Task) -> str:

@@ -10,6 +10,7 @@ from events.views.tasks import StepState, TaskState
 from swarm.calls import Picker
 from swarm.cycle import Open
 from swarm.journal import Attempt
+from swarm.money.allowances import MORE
 from swarm.prompts.build import Material, StepBrief
 from swarm.roles.checks import Checked
 from swarm.task import Task
@@ -31,6 +32,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     state: TaskState
     world: World
     pick: Picker
+    stay: Callable[[str], Picker]  # takes the agent@model that answered before, for as long as it can
     judges: bool  # somebody may judge
     redact: Callable[[str], str]
 
@@ -39,10 +41,27 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return self.state.steps[self.open.step - 1]
 
 
-OUTPUT_TOKENS: Mapping[str, int] = {"simple": 1024, "moderate": 2048, "complex": 4096}
-"""The most that a draft may take, by the task's level."""
+_BEFORE: Mapping[str, int] = {"simple": 1024, "moderate": 2048, "complex": 4096}
+"""What a draft might have by its task's level in a log that does not say it."""
 
 PLAN_TOKENS, VERDICT_TOKENS = 1024, 400
+
+
+def answer_tokens(job: Job) -> int:
+    """What the answer of the step's next draft may have at first: after one that was cut, more."""
+    step, allowed = job.step, job.state.answer_tokens or _BEFORE[job.state.complexity]
+    return allowed * MORE if step.stage == "rejected" and step.finish == "length" and may_have_more(job) else allowed
+
+
+def cut_at(job: Job) -> int:
+    """How many tokens the step's draft, which was cut, might have."""
+    return job.step.limit or _BEFORE[job.state.complexity]
+
+
+def may_have_more(job: Job) -> bool:
+    """Whether an answer that was cut may be asked for once more with more room: nobody bounded it, nor the calls."""
+    limits = job.task.limits
+    return bool(job.state.answer_tokens) and limits.answer_tokens is None and limits.turns != 1
 
 
 async def brief_of(job: Job, attempt: Attempt) -> StepBrief:

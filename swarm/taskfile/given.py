@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
 from swarm.errors import UsageError
-from swarm.task import TaskFile, parse_budget
+from swarm.task import TaskFile, parse_budget, with_budget
 from swarm.taskfile.prompt import direct_file
 from swarm.taskfile.read import load_task_file
 
@@ -26,6 +24,6 @@ def tasks_given(task: str | Path | TaskFile, variables: Mapping[str, str], budge
         case TaskFile():
             file = task
     try:
-        return (msgspec.structs.replace(file, budget=parse_budget(budget)) if budget else file), source
+        return (with_budget(file, parse_budget(budget)) if budget else file), source
     except ValueError as error:
         raise UsageError(f"budget={budget!r}: {error}") from error

@@ -54,7 +54,7 @@ class Key(msgspec.Struct, frozen=True):
 Keys = Mapping[str, Key]
 
 _LATER = {
-    "schedule": "leave it out, and start `swarm run FILE` from cron",
+    "schedule": "leave it out, and start `swarm run FILE --schedule NAME` from cron",
     "cache": "leave it out",
     "session": "use 'tokens'",
     "count": "leave it out",

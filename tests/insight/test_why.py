@@ -130,7 +130,7 @@ async def refused(log: EventLog, tmp_path: Path, text: str, **more: Any) -> tupl
 @pytest.mark.parametrize(
     ("text", "scope", "remedy"),
     [
-        ("budget: $0.002\n" + TWO, "s1", "swarm resume s1 --raise '+$0.01'"),
+        ("budget: $0.0012\n" + TWO, "s1", "swarm resume s1 --raise '+$0.01'"),
         ("budget: 0.9k\n" + TWO, "s1", "swarm resume s1 --raise +"),
         (
             TWO.replace("needs: write", "needs: write, budget: $0.000001"),
@@ -181,7 +181,7 @@ async def test_a_refusal_by_a_cap_that_a_person_recorded_says_who_did(log: Event
 async def test_a_refusal_by_the_day_names_what_used_it_across_sessions(log: EventLog, tmp_path: Path) -> None:
     async with serving(Cast(), model("m2", "paid", price=DEAR)) as (_, plan):
         await run(log, "prompt: Write a limerick\n", plan, tmp_path)
-        tight = msgspec.structs.replace(plan, day_nanos=1_000_000)
+        tight = msgspec.structs.replace(plan, day_nanos=500_000)
         assert (await run(log, "prompt: Write another\n", tight, tmp_path)).exit_code == 3
     reason = await explain(log, 2, task="tasks")
     assert "`swarm resume s2 --raise '+$0.01'` for this day alone, or raise `budget.day_usd` in your settings" in lines(
