@@ -1,7 +1,7 @@
 """The path of scopes above a call: those that its reservation names, and those that follow from the event itself.
 
-A reservation names the day of its call, its schedule, its session and its task: nothing else says them. What follows is never stored, so a
-scope that is capped today counts what was spent before.
+A reservation names the day of its call, its schedule, its session and its task, and under a split run its role in all tasks:
+nothing else says them. What follows is never stored, so a scope that is capped today counts what was spent before.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,8 +14,6 @@ from events.views.experience import experience
 from events.views.history import Doer
 from events.views.money import MoneyView
 from events.views.tasks import TaskState
-from swarm.estimate.estimate import is_judged
-from swarm.estimate.odds import Odds
 from swarm.money.allowances import allowance
 from swarm.money.caps import Need, ShareCap, Shares, Used, session_scope, task_scope
 from swarm.money.prices import most_nanos
@@ -23,9 +22,11 @@ from swarm.plan import MOST_PLANNED, Plan
 from swarm.task import AGENTS, CONTEXT, ROLES, SUMMARY, Portion, Role, Task
 from swarm.text.tokens import BYTES_A_TOKEN
 
+if TYPE_CHECKING:
+    from swarm.estimate.odds import Odds
+
 EVERY_TASK = "*"
 """In the place of a task in a scope: that of a role in a whole run, which a reservation names where the run's budget is split."""
-
 
 _KNOWN: Mapping[str, Role] = {role: role for role in ROLES}
 """The roles that have shares, by name: who works beside them, such as for a hand-over, is not bound by any."""
@@ -69,9 +70,14 @@ class Portions:
 
     async def learn(self, task: Task) -> None:
         """Know what such work took before, where a split is above the task's calls. Raises LogError."""
+        if not self._splits(task):
+            return
+        from swarm.estimate.estimate import is_judged  # only a split asks for what is to come
+        from swarm.estimate.odds import Odds
+
         if not is_judged(task):
             self._unjudged.add(task.id)
-        if self._odds is None and self._splits(task):
+        if self._odds is None:
             self._odds = Odds((await experience(self._log)).view.history)
 
     def named(self, task: Task, role: str) -> tuple[str, ...]:

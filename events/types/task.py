@@ -30,9 +30,7 @@ class TaskSubmitted(Event, frozen=True, kw_only=True, tag="task.submitted"):
     )
     ruled: tuple[str, ...] = ()  # those of its needs that need not be accepted: its condition speaks of how they ended
     parent: str = ""  # the task of which it does one item
-    answer_tokens: int = (
-        0  # what a draft's answer may have at first; 0 = by its complexity, in a log from before that was said
-    )
+    answer_tokens: int = 0  # what a draft's answer may have at first; 0: a log from before that was said
 
 
 class TaskCleared(Event, frozen=True, kw_only=True, tag="task.cleared"):
