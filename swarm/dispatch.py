@@ -16,30 +16,32 @@ from anyio import to_thread
 
 from events.bus import next_entries, read_all
 from events.log import Ack, Clock, Entry
-from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskHalted, TaskSkipped, TaskSubmitted
+from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkipped, TaskSubmitted
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
 from swarm.calls import Calls, Connected, Stopped, Terms
 from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
-from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError, UsageError
+from swarm.endings import AtCap, ending
+from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError
 from swarm.gate import expanded, facts_of, gathered, seen_through
 from swarm.items import item_tasks, items_of
 from swarm.journal import Attempt, Recorded
 from swarm.messages import Arm
 from swarm.money.ledger import Ledger
+from swarm.money.shares import Share, greatest_share
 from swarm.owner import RENEW_S, Owner
 from swarm.past import Past
 from swarm.picks import judge_picker, worker_picker
-from swarm.plan import Plan, allowed_arms
+from swarm.plan import Plan, Summariser, allowed_arms
 from swarm.prepare import Prepared, prepare_task
 from swarm.requests import answer_to, concerned
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job, World
+from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
 from swarm.submission import submitted
 from swarm.task import Role, Task
-from swarm.tools.deliver import OutputConflict
 from swarm.world import Surroundings
 
 GRACE_S = 10.0  # what calls in flight get after the first Ctrl-C; one of a local model gets nothing
@@ -95,6 +97,9 @@ class Dispatcher:
             on_unknown=plan.on_unknown,
             confirm=self._confirm,
             ask=self._ask,
+        )
+        self._caps = AtCap(
+            owner=owner, plan=plan, calls=self._calls, journal=past.journal, terms=self._terms, redact=redact
         )
         self._specs: dict[str, Task] = {}
         self._running: set[Open] = set()
@@ -292,6 +297,7 @@ class Dispatcher:
                     pass
             role, function = ROLES[open_.work]
             call = self._calls.for_attempt(attempt, lambda: self._terms(task, role), turns=task.limits.turns)
+            await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
             job = self._job(open_, state, task, role)
             try:
                 outcome: list[Placed] = await function(job, attempt=attempt, call=call)
@@ -301,8 +307,10 @@ class Dispatcher:
             return outcome
         except (Stopped, OwnerLost):
             raise
+        except BudgetExceeded as error:
+            return [Placed(await self._caps.end(error, open_, task, self.tasks[open_.task], attempt))]
         except SwarmError as error:
-            return [Placed(_ending(error, self._redact(str(error))))]
+            return [Placed(ending(error, self._redact(str(error))))]
 
     async def _gated(self, state: TaskState, task: Task, attempt: Attempt) -> list[Placed]:
         """See whether the task is to be done, and for which items."""
@@ -334,7 +342,15 @@ class Dispatcher:
         else:
             key = f"{self._owner.name}/{open_.task}/{open_.step}/{open_.attempt}/{role}"
             pick = worker_picker(
-                arms, self._trails, open_, role=role, type_=state.type, key=key, clock=self._clock, excluded=excluded
+                arms,
+                self._trails,
+                open_,
+                role=role,
+                type_=state.type,
+                key=key,
+                clock=self._clock,
+                excluded=excluded,
+                money=lambda: self._nearest_money_cap(task, role),
             )
         judges, barred = allowed_arms(self._plan, task, "validator")
         return Job(
@@ -347,6 +363,7 @@ class Dispatcher:
             pick=pick,
             judges=any(arm.model not in barred for arm in judges),
             redact=self._redact,
+            strain=strain_of(self._terms(task, role).caps, self._ledger.money),
         )
 
     async def _delivered(self, state: TaskState, task: Task) -> TaskAccepted:
@@ -355,10 +372,13 @@ class Dispatcher:
         written = await self._surroundings.deliver(task, text, self._past.before(state))
         return msgspec.structs.replace(end, outputs=written)
 
-    def _terms(self, task: Task, role: Role) -> Terms:
+    def _terms(self, task: Task, role: Role | Summariser) -> Terms:
         session, now = self._owner.session, self._clock()
         caps = self._plan.caps(session, self._owner.project, task, role, now)
         return Terms(named=self._plan.scopes(session, task, now), caps=caps)
+
+    def _nearest_money_cap(self, task: Task, role: Role) -> Share | None:
+        return greatest_share(self._terms(task, role).caps, self._ledger.money, "nanos")
 
     def _time_left(self, task: Task) -> float | None:
         if task.limits.time_s is None:
@@ -410,28 +430,3 @@ class Dispatcher:
         with anyio.move_on_after(GRACE_S if set(self._calls.in_flight.values()) - {"local"} else 0):
             await self._faces.abort.wait()
         self._roles.cancel_scope.cancel()
-
-
-def _ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
-    """What an error makes of its task."""
-    match error:
-        case BudgetExceeded():
-            return TaskHalted(
-                reason=reason,
-                scope=error.scope,
-                unit=error.unit,
-                used=error.used,
-                reserved=error.reserved,
-                cap=error.cap,
-                needed=error.needed,
-            )
-        case ConfirmationNeeded():
-            return TaskHalted(reason=reason, cause="confirmation")
-        case NoModelAvailable():
-            return TaskFailed(reason=reason, cause="no model")
-        case OutputConflict():
-            return TaskFailed(reason=reason, cause="output")
-        case UsageError():
-            return TaskFailed(reason=reason, cause="input")
-        case _:
-            return TaskFailed(reason=reason, cause="no draft")

@@ -31,23 +31,28 @@ class UsageError(SwarmError):
 class BudgetExceeded(SwarmError):
     """A call was refused because it would pass a cap. Nothing was sent or spent.
 
-    `unit` is "tokens" or "nanos" (billionths of a US dollar); the four amounts are in that unit.
+    `unit` is "tokens" or "nanos" (billionths of a US dollar); the amounts are in that unit. `held` is what of the cap is for
+    the hand-over of its task alone.
     """
 
     exit_code = 3
 
-    def __init__(self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int) -> None:
-        self.scope, self.unit, self.used, self.reserved, self.cap, self.needed = (
+    def __init__(
+        self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int, held: int = 0
+    ) -> None:
+        self.scope, self.unit, self.used, self.reserved, self.cap, self.needed, self.held = (
             scope,
             unit,
             used,
             reserved,
             cap,
             needed,
+            held,
         )
         left = max(0, cap - used - reserved)
+        kept = f" ({amount(min(left, held), unit)} of that for the hand-over)" if held and left else ""
         super().__init__(
-            f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)} left and the next call needs "
+            f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)} left{kept} and the next call needs "
             f"{amount(needed, unit)}; raise the cap and go on with `swarm resume`, or split the task"
         )
 

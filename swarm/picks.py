@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from events.log import Clock
 from events.views.trails import TrailsView
@@ -11,6 +11,7 @@ from swarm.choice.choose import Question, choose
 from swarm.choice.judges import judges
 from swarm.cycle import Open
 from swarm.messages import Arm
+from swarm.money.shares import Share
 
 EXPECTED_OUTPUT_TOKENS = 500  # until a task's own history says more
 
@@ -30,10 +31,16 @@ def worker_picker(
     key: str,
     clock: Clock,
     excluded: Mapping[str, str],
+    money: Callable[[], Share | None] = lambda: None,
 ) -> Picker:
-    """Draws by the trails. `key` names the attempt: with the number of the try it is the seed."""
+    """Draws by the trails. `key` names the attempt: with the number of the try it is the seed.
+
+    `money` is asked at each draw how near it is to a cap on money. One on tokens makes no arm better than another: nothing
+    says of a model that it takes fewer for the same work, and a draft that is rejected takes more than any could save.
+    """
 
     def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
+        share = money()
         question = Question(
             role=role,
             context=context_of(role, type_),
@@ -43,6 +50,8 @@ def worker_picker(
             output_tokens=EXPECTED_OUTPUT_TOKENS,
             stay_on=open_.stay_on,
             without=open_.without,
+            spent_scope=share.scope if share else "",
+            spent_percent=share.percent if share else 0,
         )
         choice = choose(question, arms, trails, {**excluded, **failed})
         if choice is None:

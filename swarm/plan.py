@@ -16,13 +16,18 @@ from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.prompts.build import AGENTS
 from swarm.roles.job import OUTPUT_TOKENS
 from swarm.settings.load import Loaded
-from swarm.task import Budget, Role, RoleConfig, Task, TaskFile
+from swarm.task import Budget, OnExceed, Role, RoleConfig, Task, TaskFile
 from swarm.text.tokens import BYTES_A_TOKEN
 
 ROLE_TOKENS = 500  # what a role's own words, an approach, feedback and an answer schema add to the task's
 ROLE_BYTES = 4096  # the same as a reservation counts it
 EXPECTED_ITEMS = 10  # of a task whose items are known only when it starts; more may need a budget of its own
 MOST_PLANNED = 3  # steps that the cap of an explored task allows for; a longer plan may need a budget of its own
+
+
+Summariser = Literal["summariser"]
+SUMMARISER: Summariser = "summariser"
+"""Who rewrites the hand-over of a halted task: no role of the cycle, but its calls are counted as one's."""
 
 
 class PlanUnreadable(SwarmError):
@@ -55,6 +60,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     on_unknown: Literal["repeat", "ask", "fail"] = "repeat"
     judge: Literal["free", "paid"] = "free"
     tries: int = 4
+    on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
@@ -62,21 +68,26 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """The scopes that a reservation for a call of the task names, the widest first."""
         return (day_scope(now, self.time_zone), session_scope(session), task_scope(session, task.id))
 
-    def caps(self, session: int, project: str, task: Task, role: Role, now: int) -> tuple[Cap, ...]:
+    def caps(self, session: int, project: str, task: Task, role: Role | Summariser, now: int) -> tuple[Cap, ...]:
         """The caps above a call of a role of the task, the widest first."""
         day, own, mine = self.scopes(session, task, now)
         budget = (task.budget if self.task_caps else None) or Budget()
-        share = task.roles.get(role, RoleConfig()).budget or Budget()
+        share = (task.roles.get(role) or RoleConfig()).budget or Budget() if role != SUMMARISER else Budget()
         caps = (
             Cap(scope=LOG, tokens=self.log_tokens, nanos=self.log_nanos),
             Cap(scope=month_of(day), tokens=self.month_tokens, nanos=self.month_nanos),
             Cap(scope=day, tokens=self.day_tokens, nanos=self.day_nanos),
             Cap(scope=project_scope(project), tokens=self.project_tokens, nanos=self.project_nanos),
             Cap(scope=own, tokens=self.session_tokens, nanos=self.session_nanos),
-            Cap(scope=mine, tokens=budget.tokens, nanos=budget.usd_nanos),
+            Cap(scope=mine, tokens=budget.tokens, nanos=budget.usd_nanos, holds_back=_holds_back(budget, role)),
             Cap(scope=role_scope(mine, role), tokens=share.tokens, nanos=share.usd_nanos),
         )
         return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
+
+
+def _holds_back(budget: Budget, role: Role | Summariser) -> bool:
+    """Whether a tenth of a task's own cap is out of reach of a call: it is for the hand-over."""
+    return budget.on_exceed == "summarise" and role != SUMMARISER
 
 
 def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool) -> Plan:

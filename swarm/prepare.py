@@ -42,7 +42,9 @@ def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan
     if budget is None:
         tokens = default_tokens([(each.task, each.complexity, each.input_bytes) for each in prepared])
         return prepared, msgspec.structs.replace(plan, session_tokens=tokens)
-    return prepared, msgspec.structs.replace(plan, session_tokens=budget.tokens, session_nanos=budget.usd_nanos)
+    return prepared, msgspec.structs.replace(
+        plan, session_tokens=budget.tokens, session_nanos=budget.usd_nanos, on_exceed=budget.on_exceed
+    )
 
 
 def prepare_task(task: Task, root: Path, redact: Callable[[str], str], plan: Plan) -> Prepared:

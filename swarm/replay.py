@@ -53,7 +53,7 @@ from swarm.plan import Plan, allowed_arms, read_plan
 from swarm.roles.job import Job, World
 from swarm.task import Role, Task
 
-OUTSIDE = ("no model", "input", "output", "time", "no draft")  # ends that the world made, and not the cycle
+OUTSIDE = ("no model", "input", "output", "time", "no draft", "budget")  # ends that the world made, and not the cycle
 
 
 class Divergence(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,13 +53,19 @@ class Cast:
         explorer: Sequence[Line] = (),
         worker: Sequence[Line] = ("A fine result.",),
         validator: Sequence[Line] = (PASS,),
+        summariser: Sequence[Line] = ("Step 1 is done; do step 2.",),
     ) -> None:
         self._lines = {
             "explorer": list(explorer or [plan_text("do it")]),
             "worker": list(worker),
             "validator": list(validator),
+            "summariser": list(summariser),
         }
         self.seen: list[tuple[str, dict[str, Any]]] = []  # role and request
+
+    def play(self, role: str, *lines: Line) -> None:
+        """Give a role other lines."""
+        self._lines[role] = list(lines)
 
     def __call__(self, body: dict[str, Any]) -> Answer:
         role = role_of(body)
@@ -80,7 +86,7 @@ class Cast:
 
 def role_of(body: Mapping[str, Any]) -> str:
     system = str(body["messages"][0]["content"])
-    return next(role for role in ("explorer", "validator", "worker") if system.startswith(module(role)))
+    return next(role for role in ("explorer", "validator", "worker", "summariser") if system.startswith(module(role)))
 
 
 def model(

@@ -30,6 +30,8 @@ class TaskSubmitted(Event, frozen=True, kw_only=True, tag="task.submitted"):
     )
     ruled: tuple[str, ...] = ()  # those of its needs that need not be accepted: its condition speaks of how they ended
     parent: str = ""  # the task of which it does one item
+    handover: TextRef | None = None  # of the task of an earlier session from which it goes on
+    keeps: bool = False  # what was inherited of the task stays: only what bounds it is another
 
 
 class TaskCleared(Event, frozen=True, kw_only=True, tag="task.cleared"):
@@ -42,6 +44,9 @@ class TaskSkipped(Event, frozen=True, kw_only=True, tag="task.skipped"):
     """It was not to be done. That is no failure."""
 
     reason: str
+    by: str = (
+        ""  # the person whose run goes on from another, and leaves it out; empty: its condition, or that of a need
+    )
 
 
 class TaskExpanded(Event, frozen=True, kw_only=True, tag="task.expanded"):
@@ -129,7 +134,7 @@ class TaskAccepted(Event, frozen=True, kw_only=True, tag="task.accepted"):
 
 class TaskFailed(Event, frozen=True, kw_only=True, tag="task.failed"):
     reason: str
-    cause: str  # "rejected", "no draft", "no verdict", "no model", "input", "output", "items" or "time"
+    cause: str  # "rejected", "no draft", "no verdict", "no model", "input", "output", "items", "time" or "budget"
 
 
 class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
@@ -143,6 +148,9 @@ class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
     reserved: int = 0
     cap: int = 0
     needed: int = 0
+    held: int = 0  # of the cap, for the hand-over alone
+    summary: TextRef | None = None  # the hand-over: what was done, what is left, and what stopped it
+    summary_by: str = ""  # agent@model that wrote it anew; empty: it is folded from the log
 
 
 class TaskReopened(Event, frozen=True, kw_only=True, tag="task.reopened"):

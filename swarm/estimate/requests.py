@@ -20,6 +20,7 @@ from swarm.prompts.build import (
     worker_brief,
 )
 from swarm.roles.explorer import plan_ask
+from swarm.roles.job import OUTPUT_TOKENS
 from swarm.roles.validator import verdict_ask
 from swarm.roles.worker import draft_ask
 from swarm.task import Role, Task, words_of
@@ -74,7 +75,7 @@ def first_requests(
     draft = unknown.text("the draft", 0) if unknown.words else ""
     asks: Mapping[Role, Callable[[], Ask]] = {
         "explorer": lambda: plan_ask(task, explorer_brief(task, material)),
-        "worker": lambda: draft_ask(task, worker_brief(task, step, material), complexity, last=True),
+        "worker": lambda: draft_ask(task, worker_brief(task, step, material), OUTPUT_TOKENS[complexity], last=True),
         "validator": lambda: verdict_ask(validator_messages(task, validator_brief(task, step, draft, ())), rubrics),
     }
     return {role: _first(asks[role]()) for role in roles}

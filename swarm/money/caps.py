@@ -17,12 +17,22 @@ MARKS = (80, 90, 100)
 """Shares of a cap, in percent, that are told when what is spent passes them."""
 
 
+RESERVE = 10
+"""A task with a cap of its own holds back a tenth of it for its hand-over."""
+
+
 class Cap(msgspec.Struct, frozen=True, kw_only=True):
     """The most that may be spent and reserved in a scope. None is no cap of that kind."""
 
     scope: str
     tokens: int | None = None
     nanos: int | None = None
+    holds_back: bool = False  # 1/RESERVE of it is for the hand-over of its task: this call is none
+
+    def held(self, unit: str) -> int:
+        """What of the cap no call may take but that of the hand-over."""
+        most = self.nanos if unit == "nanos" else self.tokens
+        return (most or 0) // RESERVE if self.holds_back else 0
 
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,9 +91,9 @@ def _room(cap: Cap, money: MoneyView, settling: Amount, need: Need) -> int | Non
     nanos = state.spent.nanos + state.reserved.nanos - settling.nanos if state else 0
     rooms: list[int] = []
     if cap.tokens is not None:
-        rooms.append(cap.tokens - tokens - need.input_tokens)
+        rooms.append(cap.tokens - cap.held("tokens") - tokens - need.input_tokens)
     if cap.nanos is not None and not need.price.is_free:
-        affordable = affordable_output(need.price, need.input_tokens, cap.nanos - nanos)
+        affordable = affordable_output(need.price, need.input_tokens, cap.nanos - cap.held("nanos") - nanos)
         if affordable is not None:
             rooms.append(affordable)
     return min(rooms) if rooms else None
@@ -92,15 +102,24 @@ def _room(cap: Cap, money: MoneyView, settling: Amount, need: Need) -> int | Non
 def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
     state = money.scope(cap.scope)
     needed = need.input_tokens + need.least_output_tokens
-    if cap.tokens is not None and cap.tokens - state.spent.tokens - state.reserved.tokens < needed:
+    held = cap.held("tokens")
+    if cap.tokens is not None and cap.tokens - held - state.spent.tokens - state.reserved.tokens < needed:
         used, reserved = state.spent.tokens, state.reserved.tokens
         return BudgetExceeded(
-            scope=cap.scope, unit="tokens", used=used, reserved=reserved, cap=cap.tokens, needed=needed
+            scope=cap.scope, unit="tokens", used=used, reserved=reserved, cap=cap.tokens, needed=needed, held=held
         )
     assert cap.nanos is not None, "a cap without tokens that refuses has money"
     cost = most_nanos(need.price, need.input_tokens, need.least_output_tokens)
     used, reserved = state.spent.nanos, state.reserved.nanos
-    return BudgetExceeded(scope=cap.scope, unit="nanos", used=used, reserved=reserved, cap=cap.nanos, needed=cost)
+    return BudgetExceeded(
+        scope=cap.scope,
+        unit="nanos",
+        used=used,
+        reserved=reserved,
+        cap=cap.nanos,
+        needed=cost,
+        held=cap.held("nanos"),
+    )
 
 
 def due_marks(cap: Cap, state: ScopeState) -> list[BudgetMarked]:
