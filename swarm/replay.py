@@ -338,7 +338,7 @@ async def _not_recorded(*_: object, **__: object) -> Never:
 
 def _is_a_persons(entry: Entry) -> bool:
     """Whether a person made it so: there is nothing to be worked out again but what follows from it."""
-    return isinstance(entry.event, StepAccepted | StepRejected | TaskCancelled) and bool(entry.event.by)
+    return isinstance(entry.event, StepAccepted | StepRejected | TaskCancelled | TaskSkipped) and bool(entry.event.by)
 
 
 def _role_of(entry: Entry) -> Role | None:

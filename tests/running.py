@@ -17,6 +17,7 @@ from events.views.money import MoneyView
 from events.views.sessions import SessionState, SessionsView
 from swarm.connect import Roster
 from swarm.dispatch import Faces
+from swarm.earlier import Earlier
 from swarm.messages import FREE, Price, Tier
 from swarm.plan import Plan
 from swarm.prompts.build import module
@@ -133,12 +134,28 @@ def faces(**changes: Any) -> Faces:
 
 
 async def run(
-    log: EventLog, text: str, plan: Plan, root: Path, *, looks: Faces | None = None, clock: Clock = system_clock
+    log: EventLog,
+    text: str,
+    plan: Plan,
+    root: Path,
+    *,
+    looks: Faces | None = None,
+    earlier: Earlier | None = None,
+    clock: Clock = system_clock,
 ) -> Result:
     """Run a task file's text in a new session."""
     file = parse_task_file(text, root / "tasks.yaml")
     return await run_file(
-        log, file, plan, root=root, environ={}, faces=looks or faces(), secrets=Secrets([]), source=text, clock=clock
+        log,
+        file,
+        plan,
+        root=root,
+        environ={},
+        faces=looks or faces(),
+        secrets=Secrets([]),
+        source=text,
+        earlier=earlier,
+        clock=clock,
     )
 
 

@@ -35,7 +35,7 @@ LINES = (
     "swarm.calls",
     "swarm.roles",
     (
-        "swarm.session swarm.connect swarm.demo swarm.dispatch swarm.endings swarm.fork swarm.gate swarm.handover swarm.past swarm.picks swarm.plan swarm.prepare"
+        "swarm.session swarm.connect swarm.demo swarm.dispatch swarm.earlier swarm.endings swarm.fork swarm.gate swarm.handover swarm.past swarm.picks swarm.plan swarm.prepare"
         " swarm.confirmed swarm.estimate swarm.roster swarm.requests swarm.submission swarm.verdicts swarm.world swarm.replay swarm.insight swarm.whatif swarm.schedule"
     ),
     "swarm.cli",

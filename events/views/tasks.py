@@ -253,7 +253,7 @@ def _ended(task: TaskState, entry: Entry) -> None:
         case TaskCancelled(reason=reason, by=by):
             task.status, task.reason, task.cause = "cancelled", reason, "person" if by else ""
         case TaskSkipped(reason=reason):
-            task.status, task.reason, task.gated = "skipped", reason, False
+            task.status, task.reason, task.gated, task.result = "skipped", reason, False, None
         case _:
             return
     task.ended_at = entry.at

@@ -36,6 +36,7 @@ from swarm.settings.load import Loaded, load_settings
 if TYPE_CHECKING:
     from swarm.cli.foresight import Run as ForeseeableRun
     from swarm.dispatch import Faces
+    from swarm.earlier import Earlier
     from swarm.task import Budget, TaskFile
 
 
@@ -60,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only", metavar="ID", action="append", default=[], help="run this task and what it needs; repeatable"
     )
     parser.add_argument(
+        "--from",
+        dest="earlier",
+        metavar="ID",
+        help="go on from a session (s4) or a task of it (s4/build): what it accepted is taken over and not paid again",
+    )
+    parser.add_argument(
         "--local", action="store_true", help="use nothing but the embedded model; gets it where it is missing"
     )
     parser.add_argument(
@@ -82,6 +89,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--local-model goes with --local")
     if args.dry_run and args.detach:
         raise UsageError("--dry-run and --detach exclude each other; name one of them")
+    if args.dry_run and args.earlier:
+        raise UsageError("--dry-run foresees a run from its beginning; it does not go with --from")
     if args.what == "-" and sys.stdin.isatty():
         args.output.note("reading from the terminal: a task file or what is to be done, then Ctrl-D")
     commands = [name for group in COMMANDS.values() for name in group]
@@ -130,6 +139,7 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
     prepared = await _prepared(args, given)
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
+            earlier = await _earlier(log, args, prepared.given.file, output)
             await _require_trust(log, prepared, args)
             weighed = await _weighed(log, prepared, args)
             plan = prepared.plan
@@ -149,6 +159,7 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
                     type_=given.type,
                     say=output.note,
                     estimate=weighed.estimate,
+                    earlier=earlier,
                 )
 
             result, code = await carry_out(args, output, session)
@@ -164,6 +175,7 @@ async def _detached(args: argparse.Namespace, given: Given) -> int:
     prepared = await _prepared(args, given)
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
+            await _earlier(log, args, prepared.given.file, output)
             await _require_trust(log, prepared, args)
             weighed = await _weighed(log, prepared, args)
             paid = weighed.confirmed or confirm_paid(prepared.plan, output)
@@ -191,6 +203,21 @@ async def _prepared(args: argparse.Namespace, given: Given) -> Prepared:
         loaded=loaded,
         redact=secrets_of(loaded.settings).redact,
     )
+
+
+async def _earlier(log: EventLog, args: argparse.Namespace, file: TaskFile, output: Output) -> Earlier | None:
+    """What the run goes on from, and say what that means for its tasks. Raises UsageError where there is nothing to go on from."""
+    if args.earlier is None:
+        return None
+    from swarm.cli.names import find
+    from swarm.earlier import earlier_of, told_of
+
+    name = await find(log, args.earlier)
+    if name.step:
+        raise UsageError(f"--from {name}: a run goes on from a session or a task of it, such as s{name.session}")
+    earlier = await earlier_of(log, name.session, name.task, root=Path.cwd())
+    output.note(told_of(earlier, file.tasks))
+    return earlier
 
 
 async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> None:

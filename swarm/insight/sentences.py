@@ -136,7 +136,8 @@ def _of_ends(entry: Entry) -> str:
 def _of_sessions(entry: Entry) -> str:
     match entry.event:
         case SessionOpened() as event:
-            fork = f", forked from s{event.parent} at {event.parent_position}" if event.parent else ""
+            how = "forked from" if event.type == "fork" else "going on from"
+            fork = f", {how} s{event.parent} at {event.parent_position}" if event.parent else ""
             return f"the session was opened in {event.directory}{fork}"
         case SessionClaimed(owner=owner):
             return f"{owner} became the owner of the session"
