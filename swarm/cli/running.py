@@ -240,6 +240,11 @@ def tell(result: Result, output: Output, code: int, *, log: str | None, estimate
     output.detail(f"head {result.head} (keep it for `swarm verify --head`)")
     if any(task.status == "open" or task.cause in TAKEN_UP for task in result.tasks):
         output.note(f"go on with: {to_type('resume', result.session, log=log)}")
+    if halted := [task.name for task in result.tasks if task.status == "halted" and task.cause == "budget"]:
+        show = to_type("show", f"{result.session}/{halted[0]}", log=log)
+        output.note(
+            f"halted at a cap: {show} tells what is handed over; a new run goes on from it with `--from {result.session}`"
+        )
     failed = [task.name for task in result.tasks if task.status == "failed" and task.cause not in TAKEN_UP]
     if failed:
         named = ", ".join(failed[:MOST_NAMED]) + (

@@ -21,6 +21,7 @@ from tui.words import attempt_of, count, cut, span, status_of, visible, visible_
 _STYLE = {"good": "green", "bad": "red", "busy": "blue", "warn": "yellow", "faint": "dim", "": ""}
 _MOST_LINES = 20  # of a text; `--text` prints it whole
 _FEEDBACK_LINES = 6
+_HANDOVER_LINES = 60  # of a plan with the most steps; it is bounded
 _LONGEST_TITLE = 60
 
 
@@ -73,6 +74,8 @@ def task_page(
 ) -> None:
     """Write a task, or the one step of it that is given."""
     _task_head(task, output, now)
+    if not step:
+        _handovers(task, texts, output)
     planning = [attempt for attempt in attempts if attempt.step == 0]
     if planning:
         output.line("plan", "bold")
@@ -102,6 +105,15 @@ def _task_head(task: TaskState, output: Output, now: int) -> None:
     maybe = f" · {task.maybe_paid} maybe paid" if task.maybe_paid else ""
     sizes = f"{task.input_tokens:,} tokens in, {task.output_tokens:,} out"
     output.line(f"  {counted(task.calls, 'call')} · {sizes} · {dollars(task.cost_nanos)}{maybe}")
+
+
+def _handovers(task: TaskState, texts: dict[int, str | None], output: Output) -> None:
+    """What the task began with, and what it hands over where it was stopped."""
+    by = f", written by {visible(task.summary_by)}" if task.summary_by else ""
+    for place, word in ((task.handover, "goes on from"), (task.summary, f"hand-over{by}")):
+        if place is not None:
+            output.line(word, "bold")
+            _text(texts.get(place.at), output, most=_HANDOVER_LINES)
 
 
 def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> None:

@@ -18,10 +18,10 @@ _CENT = 10_000_000
 _THOUSAND = 1_000
 
 
-def why_halted(entry: Entry, story: Story, scope: ScopeView) -> Reason:
+def why_halted(entry: Entry, story: Story, scope: ScopeView, *, summary: str | None = None) -> Reason:
     """Explain a halt: the numbers of the scope that refused, and the least cap with which it would have gone on.
 
-    `scope` is that scope folded up to the halt.
+    `scope` is that scope folded up to the halt, `summary` the hand-over that was written then.
     """
     event = entry.event
     assert isinstance(event, TaskHalted), "only a halt is a refusal"
@@ -38,7 +38,18 @@ def why_halted(entry: Entry, story: Story, scope: ScopeView) -> Reason:
             *_numbers(event),
             _remedy(event, story),
             *users(scope.calls.values(), event.unit, event.used + event.reserved),
+            *_handed_over(event, summary),
         ),
+    )
+
+
+def _handed_over(event: TaskHalted, summary: str | None) -> Iterator[Reason]:
+    if summary is None:
+        return
+    who = f"written by {event.summary_by} from what was held back" if event.summary_by else "folded from the log"
+    lines = tuple(Reason(said=line, tone="faint") for line in summary.splitlines() if line.strip())
+    yield Reason(
+        said=f"what it hands over, {who}", facts={"summary": summary, "summary_by": event.summary_by}, because=lines
     )
 
 
@@ -56,6 +67,8 @@ def _unconfirmed(entry: Entry, story: Story) -> Reason:
 
 def _numbers(event: TaskHalted) -> Iterator[Reason]:
     unit = event.unit
+    if event.held:
+        yield Reason(said=f"{in_unit(event.held, unit)} of its cap are held back for the hand-over")
     yield Reason(said=f"its cap is {in_unit(event.cap, unit)}")
     yield Reason(
         said=f"used were {in_unit(event.used, unit)}, and calls in flight held {in_unit(event.reserved, unit)}"
