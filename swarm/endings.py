@@ -65,7 +65,8 @@ class AtCap(msgspec.Struct, kw_only=True):
         asked = on_exceed(self.plan, task, cast("Role", attempt.role), self.owner.session, error.scope)
         if asked == "fail" or not isinstance(end, TaskHalted):
             return TaskFailed(reason=end.reason, cause="budget")
-        folded = await handover_of(self.owner.log, state, stopped=end.reason)
+        stopped = end.reason.partition("; ")[0]  # without what to do about it, which is for people
+        folded = await handover_of(self.owner.log, state, stopped=stopped)
         answer = await self._rewriting(folded, open_, state, task) if has_reserve(self.plan, task) else None
         text = rewritten(answer) if answer is not None else ""
         by = answer.arm if answer is not None and text else ""

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from events.lineage import fold_session
 from events.log import EventLog, open_log, system_clock
 from events.types.task import TaskSkipped, TaskSubmitted
+from events.views.base import fold
 from events.views.tasks import TasksView
+from swarm.cli.ps import listed
 from swarm.earlier import earlier_of, is_same_work, told_of
 from swarm.errors import SessionBusy, UsageError
 from swarm.owner import take_session
@@ -226,3 +228,15 @@ def test_work_is_the_same_whatever_bounds_it(one: dict[str, Any], other: dict[st
     if changed is not None:
         again = msgspec.structs.replace(again, **{changed: "Else." if changed == "prompt" else ("free",)})
     assert is_same_work(task, again) is (changed is None)
+
+
+async def test_a_fold_of_the_whole_log_knows_of_such_a_session_what_it_knows_of_a_fork(
+    log: EventLog, root: Path
+) -> None:
+    cast = gardeners(worker=[taking("Clay.", 200), taking("Four beds.", 1_200), taking("Beans.", 1_200)])
+    async with serving(cast) as (_, plan):
+        await run(log, two(), plan, root)
+        await go_on(log, two(budget="40k"), plan, root)
+    assert list((await fold(log, TasksView())).of(2)) == [], "what is inherited is folded by who wants it"
+    shown, _ = await listed(log, None, now=system_clock())
+    assert [[task.status for task in one.tasks] for one in shown] == [["accepted", "accepted"], ["accepted", "halted"]]

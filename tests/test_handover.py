@@ -82,7 +82,7 @@ async def test_a_task_that_is_halted_in_mid_plan_hands_over_what_was_done_and_wh
     for said in (
         "Hand-over of s1/garden: garden",
         "Task: Plan the garden",
-        f"Stopped: {halt.reason}",
+        f"Stopped: {halt.reason.partition(';')[0]}\n",
         "Spent: 3,700 tokens and $0 in 3 calls.",
         "Approach: Beds first.",
         "1. Choose the beds: accepted by generalist@m1",

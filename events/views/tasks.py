@@ -136,9 +136,7 @@ class TasksView(msgspec.Struct):
 
     def apply(self, entry: Entry) -> None:
         if isinstance(entry.event, TaskSubmitted):
-            tasks = self.tasks.setdefault(entry.session, {})
-            known = tasks.get(entry.task) if entry.event.keeps else None
-            tasks[entry.task] = _submitted(entry, entry.event) if known is None else _kept(known, entry, entry.event)
+            self._submit(entry, entry.event)
             return
         task = self.of(entry.session).get(entry.task)
         if task is None:
@@ -150,6 +148,14 @@ class TasksView(msgspec.Struct):
                 task.role, task.model, task.tier = role, model, tier
             case _:
                 advance(task, entry)
+
+    def _submit(self, entry: Entry, event: TaskSubmitted) -> None:
+        """Take a task in. One that keeps what was inherited is known only where that was folded before, as all that is inherited."""
+        tasks = self.tasks.setdefault(entry.session, {})
+        if not event.keeps:
+            tasks[entry.task] = _submitted(entry, event)
+        elif entry.task in tasks:
+            tasks[entry.task] = _kept(tasks[entry.task], entry, event)
 
     def _count(self, task: TaskState, entry: Entry) -> None:
         match entry.event:

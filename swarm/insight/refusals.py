@@ -10,6 +10,7 @@ from events.types.task import TaskHalted
 from events.views.scope import ScopedCall, ScopeView
 from swarm.insight.reason import Reason, in_unit, many, usd
 from swarm.insight.story import Story
+from swarm.money.caps import RESERVE
 
 MOST_USERS = 10
 """So many of those that used a cap are named, the greatest first."""
@@ -87,8 +88,9 @@ def _remedy(event: TaskHalted, story: Story) -> Reason:
     """What would have to change, and the command for it."""
     least = event.used + event.reserved + event.needed
     name = session_name(story.number)
-    facts = {"least_cap": least, "unit": event.unit}
-    lets = f"a cap of at least {in_unit(least, event.unit)} lets it go on"
+    own = -(-least * RESERVE // (RESERVE - 1)) if event.held else least  # a tenth of a task's own is held back
+    lets = f"a cap of at least {in_unit(own, event.unit)} lets it go on"
+    facts = {"least_cap": own, "unit": event.unit}
     shared = event.scope.partition(":")[0]
     if shared in _WAIT:
         key = f"budget.{shared}_{'usd' if event.unit == 'nanos' else 'tokens'}"
