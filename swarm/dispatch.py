@@ -16,6 +16,7 @@ from anyio import to_thread
 
 from events.bus import next_entries, read_all
 from events.log import Ack, Clock, Entry
+from events.scopes import path_of
 from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkipped, TaskSubmitted
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
@@ -27,13 +28,15 @@ from swarm.gate import expanded, facts_of, gathered, seen_through
 from swarm.items import item_tasks, items_of
 from swarm.journal import Attempt, Recorded
 from swarm.messages import Arm
+from swarm.money.caps import Cap, in_force
 from swarm.money.ledger import Ledger
-from swarm.money.shares import Share, greatest_share
+from swarm.money.shares import greatest_share
 from swarm.owner import RENEW_S, Owner
 from swarm.past import Past
 from swarm.picks import judge_picker, worker_picker
 from swarm.plan import Plan, Summariser, allowed_arms
 from swarm.prepare import Prepared, prepare_task
+from swarm.prompts.build import AGENTS
 from swarm.requests import answer_to, concerned
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job, World
@@ -350,7 +353,7 @@ class Dispatcher:
                 key=key,
                 clock=self._clock,
                 excluded=excluded,
-                money=lambda: self._nearest_money_cap(task, role),
+                money=lambda: greatest_share(self._caps_in_force(task, role), self._ledger.money, "nanos"),
             )
         judges, barred = allowed_arms(self._plan, task, "validator")
         return Job(
@@ -363,7 +366,7 @@ class Dispatcher:
             pick=pick,
             judges=any(arm.model not in barred for arm in judges),
             redact=self._redact,
-            strain=strain_of(self._terms(task, role).caps, self._ledger.money),
+            strain=strain_of(self._caps_in_force(task, role), self._ledger.money),
         )
 
     async def _delivered(self, state: TaskState, task: Task) -> TaskAccepted:
@@ -377,8 +380,11 @@ class Dispatcher:
         caps = self._plan.caps(session, self._owner.project, task, role, now)
         return Terms(named=self._plan.scopes(session, task, now), caps=caps)
 
-    def _nearest_money_cap(self, task: Task, role: Role) -> Share | None:
-        return greatest_share(self._terms(task, role).caps, self._ledger.money, "nanos")
+    def _caps_in_force(self, task: Task, role: Role) -> Sequence[Cap]:
+        """The caps above a call of the role by now, those that a person recorded meanwhile among them."""
+        terms, project = self._terms(task, role), self._owner.project
+        path = path_of(terms.named, project=project, role=role, agent=AGENTS[role])
+        return in_force(terms.caps, path, self._ledger.money)
 
     def _time_left(self, task: Task) -> float | None:
         if task.limits.time_s is None:

@@ -33,6 +33,7 @@ def ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
                 reserved=error.reserved,
                 cap=error.cap,
                 needed=error.needed,
+                cap_by=error.set_by,
                 held=error.held,
             )
         case ConfirmationNeeded():

@@ -31,29 +31,39 @@ class UsageError(SwarmError):
 class BudgetExceeded(SwarmError):
     """A call was refused because it would pass a cap. Nothing was sent or spent.
 
-    `unit` is "tokens" or "nanos" (billionths of a US dollar); the amounts are in that unit. `held` is what of the cap is for
-    the hand-over of its task alone.
+    `unit` is "tokens" or "nanos" (billionths of a US dollar); the amounts are in that unit. `set_by` is the person who
+    recorded the cap, "" where it is from the settings or the task file; `held` is what of it is for the hand-over of its task.
     """
 
     exit_code = 3
 
     def __init__(
-        self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int, held: int = 0
+        self,
+        *,
+        scope: str,
+        unit: str,
+        used: int,
+        reserved: int,
+        cap: int,
+        needed: int,
+        set_by: str = "",
+        held: int = 0,
     ) -> None:
-        self.scope, self.unit, self.used, self.reserved, self.cap, self.needed, self.held = (
+        self.scope, self.unit, self.used, self.reserved, self.cap, self.needed = (
             scope,
             unit,
             used,
             reserved,
             cap,
             needed,
-            held,
         )
+        self.set_by, self.held = set_by, held
         left = max(0, cap - used - reserved)
+        recorded = f" (set by {set_by})" if set_by else ""
         kept = f" ({amount(min(left, held), unit)} of that for the hand-over)" if held and left else ""
         super().__init__(
-            f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)} left{kept} and the next call needs "
-            f"{amount(needed, unit)}; raise the cap and go on with `swarm resume`, or split the task"
+            f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)}{recorded} left{kept} and the next call "
+            f"needs {amount(needed, unit)}; raise the cap and go on with `swarm resume --raise AMOUNT`, or split the task"
         )
 
 

@@ -151,6 +151,7 @@ class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
     held: int = 0  # of the cap, for the hand-over alone
     summary: TextRef | None = None  # the hand-over: what was done, what is left, and what stopped it
     summary_by: str = ""  # agent@model that wrote it anew; empty: it is folded from the log
+    cap_by: str = ""  # the person who recorded the cap; empty: it is from settings or task file
 
 
 class TaskReopened(Event, frozen=True, kw_only=True, tag="task.reopened"):

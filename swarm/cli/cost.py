@@ -206,6 +206,13 @@ def _outlook(by_day: Mapping[str, int], found: Spending, now: datetime) -> Outlo
     return outlook(by_day, found.findings.later, now.date(), days_of_month_left(now.date()), since)
 
 
+def foreseen(url: str, zone: tzinfo | None, now: int) -> Outlook:
+    """What today and this month will have cost at their ends. Raises NothingRecorded, LogTrouble."""
+    found = _read(url, ["day"], None, now, zone)
+    by_day = {day: cost.nanos for (day,), cost in summed(found.costs.costs, ["day"])}
+    return _outlook(by_day, found, local_time(now, zone))
+
+
 def _is_whole(found: Spending, period: Period | None, now: datetime) -> bool:
     """Whether the log still has all that happened in the period."""
     return found.archived <= (0 if period is None else moment(period.first, now.tzinfo))

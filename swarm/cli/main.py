@@ -33,6 +33,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "log": ("swarm.cli.log", "print the events of the log"),
         "status": ("swarm.cli.status", "say in a few lines, or in one, who runs and what today costs"),
         "cost": ("swarm.cli.cost", "say what was spent, on what"),
+        "budget": ("swarm.cli.budget", "show, set, raise, split and check caps"),
         "whatif": (
             "swarm.cli.whatif",
             "say what finished sessions had come to with other prices, caps, tiers or choices",

@@ -10,7 +10,7 @@ from events.types.task import TaskHalted
 from events.views.scope import ScopedCall, ScopeView
 from swarm.insight.reason import Reason, in_unit, many, usd
 from swarm.insight.story import Story
-from swarm.money.caps import RESERVE
+from swarm.money.caps import with_reserve
 
 MOST_USERS = 10
 """So many of those that used a cap are named, the greatest first."""
@@ -68,9 +68,10 @@ def _unconfirmed(entry: Entry, story: Story) -> Reason:
 
 def _numbers(event: TaskHalted) -> Iterator[Reason]:
     unit = event.unit
+    by = f", which {event.cap_by} set" if event.cap_by else ""
+    yield Reason(said=f"its cap is {in_unit(event.cap, unit)}{by}")
     if event.held:
-        yield Reason(said=f"{in_unit(event.held, unit)} of its cap are held back for the hand-over")
-    yield Reason(said=f"its cap is {in_unit(event.cap, unit)}")
+        yield Reason(said=f"{in_unit(event.held, unit)} of that are held back for the hand-over")
     yield Reason(
         said=f"used were {in_unit(event.used, unit)}, and calls in flight held {in_unit(event.reserved, unit)}"
     )
@@ -80,37 +81,38 @@ def _numbers(event: TaskHalted) -> Iterator[Reason]:
     )
 
 
-_WAIT = {"day": ", or wait for the next day", "month": ", or wait for the next month", "project": "", "log": ""}
-"""Shared scopes that have caps in the settings, and what else than a higher cap helps."""
+_SHARED: Mapping[str, str] = {"day": "this day", "month": "this month", "project": "this project", "log": "this log"}
+"""Scopes that have caps in the settings, and for what a raised one holds."""
+
+_WAIT = {"day": ", or wait for the next day", "month": ", or wait for the next month"}
+
+
+def least_cap(event: TaskHalted) -> int:
+    """The least cap with which the call had been made, what is held back of it included."""
+    least = event.used + event.reserved + event.needed
+    return with_reserve(least) if event.held else least
 
 
 def _remedy(event: TaskHalted, story: Story) -> Reason:
     """What would have to change, and the command for it."""
-    least = event.used + event.reserved + event.needed
-    name = session_name(story.number)
-    own = -(-least * RESERVE // (RESERVE - 1)) if event.held else least  # a tenth of a task's own is held back
-    lets = f"a cap of at least {in_unit(own, event.unit)} lets it go on"
-    facts = {"least_cap": own, "unit": event.unit}
+    least = least_cap(event)
+    command = f"swarm resume {session_name(story.number)} --raise {more(least - event.cap, event.unit)}"
+    facts = {"least_cap": least, "unit": event.unit, "command": command}
+    said = f"a cap of at least {in_unit(least, event.unit)} lets it go on: `{command}`"
     shared = event.scope.partition(":")[0]
-    if shared in _WAIT:
+    if shared in _SHARED:
         key = f"budget.{shared}_{'usd' if event.unit == 'nanos' else 'tokens'}"
-        return Reason(
-            said=f"{lets}: raise `{key}` in your settings{_WAIT[shared]}; then `swarm resume {name}`", facts=facts
-        )
-    if event.scope != name:  # who raises the cap of the run lifts those of its tasks, and the whole run has to fit
-        spent = sum(task.cost_nanos if event.unit == "nanos" else task.tokens for task in story.tasks.values())
-        least = max(least, spent + event.needed)
-    command = f"swarm resume {name} --budget {_round_up(least, event.unit)}"
-    return Reason(said=f"{lets}: `{command}` gives the whole run one", facts={**facts, "command": command})
+        said += f" for {_SHARED[shared]} alone, or raise `{key}` in your settings{_WAIT.get(shared, '')}"
+    return Reason(said=said, facts=facts)
 
 
-def _round_up(amount: int, unit: str) -> str:
-    """A cap as it is typed, at least the amount, in whole cents or thousands where that is not much more."""
+def more(amount: int, unit: str) -> str:
+    """By how much a cap is to be raised, as it is typed: in whole cents or thousands, at least the amount."""
     step = _CENT if unit == "nanos" else _THOUSAND
     rounded = -(-amount // step) * step
     if unit == "nanos":
-        return f"'{usd(rounded).replace(',', '')}'"
-    return f"{rounded // _THOUSAND}k"
+        return f"'+{usd(rounded).replace(',', '')}'"
+    return f"+{rounded // _THOUSAND}k"
 
 
 def users(calls: Iterable[ScopedCall], unit: str, total: int) -> Iterator[Reason]:

@@ -35,6 +35,11 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True):
         return (most or 0) // RESERVE if self.holds_back else 0
 
 
+def with_reserve(amount: int) -> int:
+    """The cap of which so much is left beside what is held back for a hand-over."""
+    return -(-amount * RESERVE // (RESERVE - 1))
+
+
 class Need(msgspec.Struct, frozen=True, kw_only=True):
     """What a call asks the ledger for."""
 
@@ -99,14 +104,37 @@ def _room(cap: Cap, money: MoneyView, settling: Amount, need: Need) -> int | Non
     return min(rooms) if rooms else None
 
 
+def in_force(caps: Sequence[Cap], scopes: Sequence[str], money: MoneyView) -> tuple[Cap, ...]:
+    """The caps that hold in these scopes, the widest first: one that a person recorded stands in place of the given one."""
+    recorded = [name for name in scopes if (state := money.scopes.get(name)) is not None and state.caps]
+    if not recorded:
+        return tuple(caps)
+    held = {cap.scope: cap for cap in caps}
+    for name in recorded:
+        cap, own = held.get(name, Cap(scope=name)), money.scopes[name].caps
+        tokens, nanos = own.get("tokens"), own.get("nanos")
+        held[name] = msgspec.structs.replace(
+            cap, tokens=tokens.most if tokens else cap.tokens, nanos=nanos.most if nanos else cap.nanos
+        )
+    return tuple(held[name] for name in dict.fromkeys((*scopes, *held)) if name in held)
+
+
 def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
     state = money.scope(cap.scope)
+    by = {unit: recorded.by for unit, recorded in state.caps.items()}
     needed = need.input_tokens + need.least_output_tokens
     held = cap.held("tokens")
     if cap.tokens is not None and cap.tokens - held - state.spent.tokens - state.reserved.tokens < needed:
         used, reserved = state.spent.tokens, state.reserved.tokens
         return BudgetExceeded(
-            scope=cap.scope, unit="tokens", used=used, reserved=reserved, cap=cap.tokens, needed=needed, held=held
+            scope=cap.scope,
+            unit="tokens",
+            used=used,
+            reserved=reserved,
+            cap=cap.tokens,
+            needed=needed,
+            set_by=by.get("tokens", ""),
+            held=held,
         )
     assert cap.nanos is not None, "a cap without tokens that refuses has money"
     cost = most_nanos(need.price, need.input_tokens, need.least_output_tokens)
@@ -118,6 +146,7 @@ def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
         reserved=reserved,
         cap=cap.nanos,
         needed=cost,
+        set_by=by.get("nanos", ""),
         held=cap.held("nanos"),
     )
 

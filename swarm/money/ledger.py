@@ -15,14 +15,14 @@ import msgspec
 from events.blobs import Text
 from events.bus import read_all
 from events.log import Ack, Conflict, Entry, EventLog, LogCorrupt, NewEvent
-from events.types.call import BudgetMarked, CallSettled, CallUnknown
+from events.types.call import BudgetMarked, BudgetSet, CallSettled, CallUnknown
 from events.views.claims import ClaimsView
 from events.views.kept import Start
 from events.views.money import Amount, MoneyView
 from events.views.sessions import Claim
 from events.views.standing import Standing
 from swarm.errors import BudgetExceeded
-from swarm.money.caps import Cap, Grant, Need, Wait, admit, due_marks
+from swarm.money.caps import Cap, Grant, Need, Wait, admit, due_marks, in_force
 
 TOPIC = "ledger"
 CONFLICTS_BEFORE_TURN = 3
@@ -129,9 +129,9 @@ class Ledger:
 
     def marks(self) -> list[BudgetMarked]:
         """The shares of caps that what is spent has passed and that nobody has told yet."""
-        return [
-            mark for scope in sorted(self._settled) for mark in due_marks(self._caps[scope], self.money.scope(scope))
-        ]
+        scopes = sorted(self._settled)
+        caps = in_force([self._caps[scope] for scope in scopes if scope in self._caps], scopes, self.money)
+        return [mark for cap in caps for mark in due_marks(cap, self.money.scope(cap.scope))]
 
     async def _commit_line(self) -> None:
         self._committing = True
@@ -172,12 +172,19 @@ class Ledger:
     async def _decide_and_append(self, batch: list[_Request]) -> None:
         await self.catch_up()
         granted: list[tuple[_Request, Grant, Intent]] = []
-        settling = self._settling()
+        settling, looked = self._settling(), False
         try:
             for request in batch:
                 if request.future.done():
                     continue
                 decision = self._decide(request, settling)
+                if isinstance(decision, BudgetExceeded) and not looked:
+                    looked = True  # somebody may have raised the cap meanwhile, or settled, in another process
+                    await self.catch_up(force=True)
+                    settling = self._settling()
+                    for each, grant, _ in granted:
+                        _add(settling, each.need.scopes, grant.tokens, grant.nanos)
+                    decision = self._decide(request, settling)
                 if isinstance(decision, Grant):
                     granted.append((request, decision, request.make(decision)))
                     self._take(request.need, decision, 1)
@@ -193,9 +200,12 @@ class Ledger:
             await self._append(granted)
 
     def _decide(self, request: _Request, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:
-        decision = admit(request.need, self.money, settling)
+        need, caps = request.need, in_force(request.need.caps, request.need.scopes, self.money)
+        if caps is not need.caps:
+            need = msgspec.structs.replace(need, caps=caps)
+        decision = admit(need, self.money, settling)
         if isinstance(decision, Grant):
-            capped = {cap.scope for cap in request.need.caps}
+            capped = {cap.scope for cap in need.caps}
             ahead = [each.scope for ticket, each in self._waiting.items() if ticket < request.ticket]
             decision = next((Wait(scope) for scope in ahead if scope in capped), decision)
         if isinstance(decision, Wait):  # known at once to those behind it in the same batch
@@ -244,6 +254,9 @@ class Ledger:
             place += len(intent.events)
             request.future.set_result(Reserved(position=position, grant=grant, ack=ack, intent=intent))
 
+    def _is_capped(self, scope: str) -> bool:
+        return scope in self._caps or bool(self.money.scope(scope).caps)
+
     async def catch_up(self, *, force: bool = False) -> None:
         """Fold what was committed since. `force` reads the log itself, for what other processes wrote."""
         known = None if force else self._log.since(self._position)
@@ -264,7 +277,9 @@ class Ledger:
         for entry in entries:
             if isinstance(entry.event, CallSettled | CallUnknown):
                 held = self.money.open.get(entry.event.reservation)
-                self._settled.update(scope for scope in (held.path if held else ()) if scope in self._caps)
+                self._settled.update(scope for scope in (held.path if held else ()) if self._is_capped(scope))
+            elif isinstance(entry.event, BudgetSet):
+                self._settled.add(entry.event.scope)
             self.money.apply(entry)
             self._claims.apply(entry)
             if entry.topic == TOPIC:

@@ -14,11 +14,11 @@ import pytest
 from events.log import Conflict, EventLog, open_log
 from events.sqlite.log import open_sqlite
 from events.testing.builders import claimed, new
-from events.types.call import CallReserved
+from events.types.call import BudgetMarked, BudgetSet, CallReserved
 from events.views.money import MoneyView
 from swarm.errors import BudgetExceeded
 from swarm.money.caps import Cap
-from swarm.money.ledger import Reserved
+from swarm.money.ledger import TOPIC, Reserved
 from swarm.owner import claim_topic
 from tests.ledger_agents import Agent, a_need, check_never_over, crowd, entries_of, process, session, tell
 
@@ -294,3 +294,69 @@ async def test_the_ledgers_fold_is_the_view_that_everybody_sees(log: EventLog) -
         for entry in (await entries_of(log))[:-1]:
             seen.apply(entry)
         assert seen == ledger.money, "but for the last append, which it folds before it decides again"
+
+
+async def raise_cap(log: EventLog, scope: str, tokens: int) -> None:
+    await log.append([new(BudgetSet(scope=scope, by="ada@host", tokens=tokens), topic=TOPIC)])
+
+
+async def test_a_cap_that_is_raised_while_a_call_waits_lets_it_go_at_once(log: EventLog) -> None:
+    async with session(log) as (owner, ledger), anyio.create_task_group() as agents:
+        need = a_need(80, Cap(scope="day", tokens=100))
+        await Agent(ledger, owner, need).reserve()
+        waiting = Agent(ledger, owner, need)
+        agents.start_soon(waiting.reserve)
+        with anyio.fail_after(10):
+            await waiting.waits.wait()
+            await raise_cap(log, "day", tokens=160)
+    assert ledger.money.scope("day").caps["tokens"].most == 160
+    assert (await check_never_over(log, 160)).scope("day").reserved.tokens == 160
+
+
+async def test_a_cap_that_another_process_records_holds_from_the_next_call_on(tmp_path: Path) -> None:
+    async with open_log(tmp_path / "log.db") as log, session(log) as (owner, ledger):
+        spent = await (agent := Agent(ledger, owner, a_need(80, Cap(scope="day", tokens=100)))).reserve()
+        await agent.settle(spent, 80)
+        with pytest.raises(BudgetExceeded):
+            await agent.reserve()
+        async with open_log(tmp_path / "log.db") as other:
+            await raise_cap(other, "day", tokens=200)
+        again = await agent.reserve()
+        assert again.grant.tokens == 80, "a refusal looks at the log itself before it is one"
+        await agent.settle(again, 80)
+        async with open_log(tmp_path / "log.db") as other:
+            await raise_cap(other, "day", tokens=170)
+        with pytest.raises(BudgetExceeded, match=r"of 170 tokens \(set by ada@host\) left"):
+            await Agent(ledger, owner, a_need(20, Cap(scope="day", tokens=100))).reserve()
+
+
+async def test_a_cap_is_recorded_for_a_scope_that_had_none_and_leaves_the_other_unit_as_it_is(log: EventLog) -> None:
+    async with session(log) as (owner, ledger):
+        free, capped = a_need(40), Cap(scope="s", nanos=50)
+        need = msgspec.structs.replace(free, scopes=("day", "s"), caps=(capped,))
+        await raise_cap(log, "day", tokens=30)
+        with pytest.raises(BudgetExceeded) as by_day:
+            await Agent(ledger, owner, need).reserve()
+        assert (by_day.value.scope, by_day.value.unit, by_day.value.cap) == ("day", "tokens", 30)
+        await raise_cap(log, "day", tokens=300)
+        await raise_cap(log, "s", tokens=300)
+        await (agent := Agent(ledger, owner, need)).settle(await agent.reserve(), 40)
+        with pytest.raises(BudgetExceeded) as by_money:
+            await agent.reserve()
+        assert (by_money.value.scope, by_money.value.unit, by_money.value.cap) == ("s", "nanos", 50)
+
+
+async def test_what_is_spent_of_a_cap_is_told_anew_once_a_person_has_changed_the_cap(log: EventLog) -> None:
+    async with session(log) as (owner, ledger):
+        day = Cap(scope="day", tokens=100)
+        await (agent := Agent(ledger, owner, a_need(85, day))).settle(await agent.reserve(), 85)
+        await Agent(ledger, owner, a_need(1, day)).reserve()
+        told: list[tuple[int, int]] = []
+        for most in (1_000, 100, 94):
+            await raise_cap(log, "day", tokens=most)
+            await ledger.catch_up()
+            told += [(mark.percent, mark.cap) for mark in ledger.marks()]
+            await Agent(ledger, owner, a_need(1, day)).reserve()
+    marks = [entry.event for entry in await entries_of(log) if isinstance(entry.event, BudgetMarked)]
+    assert [(mark.percent, mark.cap) for mark in marks] == [(80, 100), *told]
+    assert told == [(80, 100), (90, 94)], "nothing is told of a cap of which less than 80 % is spent"
