@@ -215,18 +215,3 @@ async def test_a_task_that_is_halted_again_is_summed_up_anew(log: EventLog, root
     told = [entry.event.summary_by for entry in halts if isinstance(entry.event, TaskHalted)]
     assert told == ["scribe@m1", "scribe@m1"]
     assert await summary_of(log) == "The second words.", "the first answer is not given back for the second halt"
-
-
-async def test_near_a_cap_the_cheaper_paid_model_is_taken_and_the_worker_is_told_what_is_left(
-    log: EventLog, root: Path
-) -> None:
-    dear, low = model("dear", "paid", price=DEAR, judge=False), model("low", "paid", price=LOW)
-    cast = Cast(worker=[taking("One.", 1_000)], validator=[taking(PASS, 600)])
-    file = "tasks:\n  a: Write one\n  b: {prompt: Write two, needs: a}\nbudget: $0.0035\n"
-    for spent in ("$0.0035", "$10"):
-        async with serving(cast, dear, low, judge="paid") as (_, plan):
-            cast.seen.clear()
-            await run(log, file.replace("$0.0035", spent), plan, root)
-    choices = [entry.event for entry in await entries_of(log) if isinstance(entry.event, ChoiceMade)]
-    print([(c.model, c.spent_scope, c.spent_percent) for c in choices], cast.prompts("worker"))
-    assert 0
