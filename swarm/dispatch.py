@@ -16,19 +16,17 @@ from anyio import to_thread
 
 from events.bus import next_entries, read_all
 from events.log import Ack, Clock, Entry
-from events.scopes import path_of
 from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkipped, TaskSubmitted
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
 from swarm.calls import Calls, Connected, Stopped, Terms
 from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
-from swarm.endings import AtCap, ending
+from swarm.endings import Caps, ending, nobody_raises
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError
 from swarm.gate import expanded, facts_of, gathered, seen_through
 from swarm.items import item_tasks, items_of
 from swarm.journal import Attempt, Recorded
 from swarm.messages import Arm
-from swarm.money.caps import Cap, in_force
 from swarm.money.ledger import Ledger
 from swarm.money.shares import greatest_share
 from swarm.owner import RENEW_S, Owner
@@ -36,7 +34,6 @@ from swarm.past import Past
 from swarm.picks import judge_picker, worker_picker
 from swarm.plan import Plan, Summariser, allowed_arms
 from swarm.prepare import Prepared, prepare_task
-from swarm.prompts.build import AGENTS
 from swarm.requests import answer_to, concerned
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job, World
@@ -65,6 +62,9 @@ class Faces(msgspec.Struct, kw_only=True):
     confirm: Callable[
         [str], Awaitable[bool]
     ]  # asks about paid calls, and about calls in doubt; raises ConfirmationNeeded where nobody can be asked
+    raise_by: Callable[[BudgetExceeded], Awaitable[int]] = (
+        nobody_raises  # asks by how much a cap is raised, in its unit; 0: not at all; raises ConfirmationNeeded likewise
+    )
     stop: anyio.Event  # set once: no new call, a grace for those in flight
     abort: anyio.Event  # set: now
 
@@ -101,8 +101,17 @@ class Dispatcher:
             confirm=self._confirm,
             ask=self._ask,
         )
-        self._caps = AtCap(
-            owner=owner, plan=plan, calls=self._calls, journal=past.journal, terms=self._terms, redact=redact
+        self._asking = anyio.Lock()
+        self._caps = Caps(
+            owner=owner,
+            plan=plan,
+            calls=self._calls,
+            journal=past.journal,
+            ledger=ledger,
+            terms=self._terms,
+            redact=redact,
+            raise_by=faces.raise_by,
+            asking=self._asking,
         )
         self._specs: dict[str, Task] = {}
         self._running: set[Open] = set()
@@ -113,7 +122,6 @@ class Dispatcher:
         self._deadlines: dict[str, float] = {}
         self._paid = plan.paid_confirmed
         self._refusal: ConfirmationNeeded | None = None  # of paid calls, for as long as the session runs
-        self._asking = anyio.Lock()
         self._appended: dict[str, int] = {}  # task -> the last position that was appended for it
         self._following = anyio.CancelScope()
         self.interrupted = False
@@ -299,7 +307,12 @@ class Dispatcher:
                 case _:
                     pass
             role, function = ROLES[open_.work]
-            call = self._calls.for_attempt(attempt, lambda: self._terms(task, role), turns=task.limits.turns)
+            call = self._calls.for_attempt(
+                attempt,
+                lambda: self._terms(task, role),
+                turns=task.limits.turns,
+                more=lambda refusal: self._caps.is_raised(refusal, task, role),
+            )
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
             job = self._job(open_, state, task, role)
             try:
@@ -353,7 +366,7 @@ class Dispatcher:
                 key=key,
                 clock=self._clock,
                 excluded=excluded,
-                money=lambda: greatest_share(self._caps_in_force(task, role), self._ledger.money, "nanos"),
+                money=lambda: greatest_share(self._caps.in_force(task, role), self._ledger.money, "nanos"),
             )
         judges, barred = allowed_arms(self._plan, task, "validator")
         return Job(
@@ -366,7 +379,7 @@ class Dispatcher:
             pick=pick,
             judges=any(arm.model not in barred for arm in judges),
             redact=self._redact,
-            strain=strain_of(self._caps_in_force(task, role), self._ledger.money),
+            strain=strain_of(self._caps.in_force(task, role), self._ledger.money),
         )
 
     async def _delivered(self, state: TaskState, task: Task) -> TaskAccepted:
@@ -379,12 +392,6 @@ class Dispatcher:
         session, now = self._owner.session, self._clock()
         caps = self._plan.caps(session, self._owner.project, task, role, now)
         return Terms(named=self._plan.scopes(session, task, now), caps=caps)
-
-    def _caps_in_force(self, task: Task, role: Role) -> Sequence[Cap]:
-        """The caps above a call of the role by now, those that a person recorded meanwhile among them."""
-        terms, project = self._terms(task, role), self._owner.project
-        path = path_of(terms.named, project=project, role=role, agent=AGENTS[role])
-        return in_force(terms.caps, path, self._ledger.money)
 
     def _time_left(self, task: Task) -> float | None:
         if task.limits.time_s is None:

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
 import anyio
 import msgspec
 
+from events.scopes import path_of
+from events.types.call import BudgetSet
 from events.types.task import TaskFailed, TaskHalted
 from events.views.tasks import TaskState
 from swarm.calls import Answer, Calls, Terms
 from swarm.cycle import Open
-from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError, UsageError
+from swarm.errors import (
+    BudgetExceeded,
+    ConfirmationNeeded,
+    NoModelAvailable,
+    OwnerLost,
+    RaiseNeeded,
+    SwarmError,
+    UsageError,
+)
 from swarm.handover import REWRITE_S, cheapest, handover_of, has_reserve, on_exceed, rewrite_ask, rewritten
 from swarm.journal import Attempt, Journal
+from swarm.money.caps import Cap, in_force
+from swarm.money.ledger import Ledger
+from swarm.money.recording import record_caps
 from swarm.owner import Owner
 from swarm.plan import SUMMARISER, Plan, Summariser, allowed_arms
+from swarm.prompts.build import AGENTS
+from swarm.requests import person
 from swarm.task import Role, Task
 from swarm.tools.deliver import OutputConflict
 
@@ -48,21 +63,62 @@ def ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
             return TaskFailed(reason=reason, cause="no draft")
 
 
-class AtCap(msgspec.Struct, kw_only=True):
-    """What becomes of tasks whose next call a cap refused."""
+async def nobody_raises(refusal: BudgetExceeded) -> int:
+    """In place of a person, where there is none to ask by how much a cap is raised."""
+    raise ConfirmationNeeded(f"{refusal}.", remedy="raise the cap before you go on")
+
+
+def _set(scope: str, *, tokens: int | None = None, nanos: int | None = None) -> BudgetSet:
+    return BudgetSet(scope=scope, tokens=tokens, nanos=nanos, by=person(), reason="asked at the cap")
+
+
+class Caps(msgspec.Struct, kw_only=True):
+    """The caps above a session's calls: which hold, and what becomes of a task whose next call one refused."""
 
     owner: Owner
     plan: Plan
     calls: Calls
     journal: Journal
+    ledger: Ledger
     terms: Callable[[Task, Role | Summariser], Terms]
     redact: Callable[[str], str]
+    raise_by: Callable[[BudgetExceeded], Awaitable[int]]
+    asking: anyio.Lock  # one question at a time
+
+    def in_force(self, task: Task, role: Role) -> Sequence[Cap]:
+        """The caps above a call of the role by now, those that a person recorded meanwhile among them."""
+        terms = self.terms(task, role)
+        path = path_of(terms.named, project=self.owner.project, role=role, agent=AGENTS[role])
+        return in_force(terms.caps, path, self.ledger.money)
+
+    async def is_raised(self, refusal: BudgetExceeded, task: Task, role: Role) -> bool:
+        """Whether the cap that refused a call is higher by now: a person is asked where the budget says so, and it is recorded.
+
+        Raises RaiseNeeded where nobody can be asked.
+        """
+        if on_exceed(self.plan, task, role, self.owner.session, refusal.scope) != "ask":
+            return False
+        async with self.asking:
+            await self.ledger.catch_up()
+            recorded = self.ledger.money.scope(refusal.scope).caps.get(refusal.unit)
+            if recorded is not None and recorded.most > refusal.cap:
+                return True  # somebody raised it while this one waited for its turn to ask
+            try:
+                more = await self.raise_by(refusal)
+            except ConfirmationNeeded as nobody:
+                raise RaiseNeeded(refusal) from nobody
+            if more > 0:
+                most = {refusal.unit: refusal.cap + more}
+                await record_caps(self.owner.log, [_set(refusal.scope, **most)])
+            return more > 0
 
     async def end(
         self, error: BudgetExceeded, open_: Open, task: Task, state: TaskState, attempt: Attempt
     ) -> TaskHalted | TaskFailed:
         """The task fails where that was asked for, else it hands over."""
         end = ending(error, self.redact(str(error)))
+        if isinstance(error, RaiseNeeded) and isinstance(end, TaskHalted):
+            end = msgspec.structs.replace(end, cause="confirmation")
         asked = on_exceed(self.plan, task, cast("Role", attempt.role), self.owner.session, error.scope)
         if asked == "fail" or not isinstance(end, TaskHalted):
             return TaskFailed(reason=end.reason, cause="budget")

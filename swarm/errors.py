@@ -67,6 +67,17 @@ class BudgetExceeded(SwarmError):
         )
 
 
+class RaiseNeeded(BudgetExceeded):
+    """A cap is reached at which a person is to be asked whether it is raised, and nobody can be asked. Nothing was spent."""
+
+    exit_code = 5
+
+    def __init__(self, refusal: BudgetExceeded) -> None:
+        names = ("scope", "unit", "used", "reserved", "cap", "needed", "set_by", "held")
+        super().__init__(**{name: getattr(refusal, name) for name in names})
+        self.args = (f"{refusal}; its budget says `on_exceed: ask`, and nobody can be asked here",)
+
+
 class NoModelAvailable(SwarmError):
     """No allowed model can take the call. `reasons` says of each model why."""
 

@@ -9,14 +9,15 @@ import msgspec
 import pytest
 
 from events.log import EventLog, open_log
-from events.types.call import CallReserved
+from events.types.call import BudgetSet, CallReserved
 from events.types.task import TaskFailed, TaskHalted
 from events.views.base import fold
 from events.views.tasks import TasksView
+from swarm.errors import BudgetExceeded
 from swarm.replay import replay
 from tests.ledger_agents import entries_of
 from tests.provider import Answer
-from tests.running import DEAR, PASS, Cast, Line, model, money_of, plan_text, resume, run, serving, verdict
+from tests.running import DEAR, PASS, Cast, Line, faces, model, money_of, plan_text, resume, run, serving, verdict
 
 PLANNED = "tasks:\n  garden: {{prompt: Plan the garden, explore: true, budget: {budget}}}\nbudget: 100k\n"
 
@@ -215,3 +216,56 @@ async def test_a_task_that_is_halted_again_is_summed_up_anew(log: EventLog, root
     told = [entry.event.summary_by for entry in halts if isinstance(entry.event, TaskHalted)]
     assert told == ["scribe@m1", "scribe@m1"]
     assert await summary_of(log) == "The second words.", "the first answer is not given back for the second halt"
+
+
+ASKED = "tasks:\n  garden: {{prompt: Plan the garden, explore: true, budget: {{tokens: 4.6k, on_exceed: ask}}}}\n"
+
+
+async def test_a_person_is_asked_at_the_cap_whether_it_is_raised_and_the_answer_is_recorded(
+    log: EventLog, root: Path
+) -> None:
+    refusals: list[BudgetExceeded] = []
+
+    async def raise_by(refusal: BudgetExceeded) -> int:
+        refusals.append(refusal)
+        return 3_000
+
+    cast = gardeners()
+    async with serving(cast) as (_, plan):
+        result = await run(log, ASKED.format(), plan, root, looks=faces(raise_by=raise_by))
+    assert (result.exit_code, cast.roles) == (0, ["explorer", *["worker", "validator"] * 2])
+    assert (refusals[0].scope, refusals[0].cap) == ("s1/garden", 4_600)
+    raised = [entry.event for entry in await entries_of(log) if isinstance(entry.event, BudgetSet)]
+    assert (raised[0].scope, raised[0].tokens, raised[0].by != "") == ("s1/garden", 7_600, True)
+    assert len(raised) == len(refusals)
+    assert (await replay(log, 1)).divergence is None
+
+
+@pytest.mark.parametrize(("by", "code", "cause"), [(0, 3, "budget"), (None, 5, "confirmation")])
+async def test_where_nobody_raises_the_cap_the_task_halts_with_a_hand_over(
+    log: EventLog, root: Path, by: int | None, code: int, cause: str
+) -> None:
+    async def declines(_: BudgetExceeded) -> int:
+        return 0
+
+    looks = faces() if by is None else faces(raise_by=declines)
+    async with serving(gardeners()) as (_, plan):
+        result = await run(log, ASKED.format(), plan, root, looks=looks)
+        assert (result.exit_code, result.tasks[0].status, result.tasks[0].cause) == (code, "halted", cause)
+        assert "Left: step 2 of 2." in await summary_of(log)
+        assert ("nobody can be asked here" in result.tasks[0].reason) is (by is None)
+        again = await resume(log, msgspec.structs.replace(plan, session_tokens=100_000, task_caps=False))
+    assert again.exit_code == 0
+
+
+async def test_two_tasks_at_one_cap_ask_once(log: EventLog, root: Path) -> None:
+    asked: list[str] = []
+
+    async def raise_by(refusal: BudgetExceeded) -> int:
+        asked.append(refusal.scope)
+        return 50_000
+
+    file = "budget: {tokens: 700, on_exceed: ask}\ntasks:\n  a: Write one\n  b: Write two\n"
+    async with serving(Cast()) as (_, plan):
+        result = await run(log, file, plan, root, looks=faces(raise_by=raise_by))
+    assert (result.exit_code, asked) == (0, ["s1"])

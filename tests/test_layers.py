@@ -32,7 +32,7 @@ LINES = (
         " swarm.cycle"  # no leaf, but as low: the journal speaks of its steps
     ),
     "swarm.journal swarm.owner swarm.alive",
-    "swarm.calls",
+    "swarm.calls swarm.reservation",
     "swarm.roles",
     (
         "swarm.session swarm.connect swarm.demo swarm.dispatch swarm.earlier swarm.endings swarm.fork swarm.gate swarm.handover swarm.past swarm.picks swarm.plan swarm.prepare"

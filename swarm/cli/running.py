@@ -14,6 +14,7 @@ import msgspec
 
 from events.log import Entry, LogError, session_name, system_clock
 from events.types.session import Estimated
+from swarm.cli.asked_raise import asked_raise
 from swarm.cli.estimated import beside, summary_document
 from swarm.cli.hints import to_type
 from swarm.cli.output import Declined, Output, counted
@@ -22,7 +23,7 @@ from swarm.cli.recorded import decimal_usd, local_time
 from swarm.connect import EMBEDDED, Roster, embedded_model, endpoint
 from swarm.cycle import TAKEN_UP
 from swarm.dispatch import Faces
-from swarm.errors import ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
+from swarm.errors import BudgetExceeded, ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
 from swarm.redact import Secrets
 from swarm.roster import found_here, free_part, roster_from, settings_secrets
 from swarm.session import Result, TaskResult
@@ -162,6 +163,7 @@ async def carry_out(
         recall=recall,
         say=output.note,
         confirm=_confirmation(args, output, progress),
+        raise_by=_raising(output, progress),
         stop=anyio.Event(),
         abort=anyio.Event(),
     )
@@ -215,6 +217,19 @@ def _confirmation(args: argparse.Namespace, output: Output, progress: Progress) 
         raise Declined("Paid calls were not allowed", remedy=f"to go on with them, {CONFIRM_PAID}")
 
     return confirm
+
+
+def _raising(output: Output, progress: Progress) -> Callable[[BudgetExceeded], Awaitable[int]]:
+    """Asks by how much a cap is raised. `--yes` says nothing to that: a cap is there to hold."""
+
+    async def raise_by(refusal: BudgetExceeded) -> int:
+        progress.hold(True)
+        try:
+            return await asked_raise(refusal, output)
+        finally:
+            progress.hold(False)
+
+    return raise_by
 
 
 def tell(result: Result, output: Output, code: int, *, log: str | None, estimate: Estimated | None = None) -> None:

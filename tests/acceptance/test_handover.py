@@ -8,10 +8,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.processes import running
+from tests.acceptance.processes import environment, running
 from tests.provider import Answer, Provider, provider_thread
 from tests.running import PASS, plan_text, role_of
 from tests.team import swarm
+from tests.terminal import terminal
 
 PLAN = plan_text("Choose the beds", "Choose the plants", "Draw the paths", approach="Beds before plants.")
 DRAFTS = {"Choose the beds": "Four beds.", "Choose the plants": "Beans and roses.", "Draw the paths": "Two paths."}
@@ -146,3 +147,29 @@ def test_a_run_that_is_killed_while_its_hand_over_is_written_hands_over_when_it_
         assert (stopped["summary_by"], "Left: step 3 of 3." in stopped["summary"]) == (None, True)
         assert gardeners.roles[asked:] == [], "what was held back stays charged to the call of which nobody knows"
     is_whole(tmp_path, "s1")
+
+
+def test_a_person_at_a_terminal_raises_the_cap_by_what_they_type(tmp_path: Path) -> None:
+    gardeners = Gardeners()
+    write(tmp_path, "{tokens: 5k, on_exceed: ask}")
+    with provider_thread(gardeners) as provider:
+        words = ("run", "garden.yaml", "--yes", "--endpoint", provider.url, "--model", "m")
+        unasked = swarm(*words, home=tmp_path, cwd=tmp_path)
+        assert unasked.returncode == 5, "--yes raises no cap"
+        assert "its budget says `on_exceed: ask`, and nobody can be asked here" in unasked.stderr
+        write(tmp_path, "{tokens: 2k, on_exceed: ask}")
+        asked = len(gardeners.asked)
+        with terminal(*words, "--from", "s1", cwd=tmp_path, env=environment(tmp_path)) as screen:
+            for answer in ("lots", "$1", "+30k"):
+                screen.wait_for("Enter: not at all)")
+                screen.shown = b""
+                screen.press(f"{answer}\n")
+            assert screen.end() == 0, screen.text
+        assert [role for role, _ in gardeners.asked[asked:]] == ["validator", "worker", "validator"], "a draft stood"
+    (raised,) = [
+        json.loads(line)
+        for line in swarm("log", "s2", "--json", home=tmp_path, cwd=tmp_path).stdout.splitlines()
+        if '"budget.set"' in line
+    ]
+    assert raised["body"]["tokens"] == 32_000
+    is_whole(tmp_path, "s1", "s2")
