@@ -102,17 +102,7 @@ class Dispatcher:
             ask=self._ask,
         )
         self._asking = anyio.Lock()
-        self._caps = Caps(
-            owner=owner,
-            plan=plan,
-            calls=self._calls,
-            journal=past.journal,
-            ledger=ledger,
-            terms=self._terms,
-            redact=redact,
-            raise_by=faces.raise_by,
-            asking=self._asking,
-        )
+        self._caps = self._caps_above(ledger)
         self._specs: dict[str, Task] = {}
         self._running: set[Open] = set()
         self._scopes: dict[Open, anyio.CancelScope] = {}
@@ -125,6 +115,19 @@ class Dispatcher:
         self._appended: dict[str, int] = {}  # task -> the last position that was appended for it
         self._following = anyio.CancelScope()
         self.interrupted = False
+
+    def _caps_above(self, ledger: Ledger) -> Caps:
+        return Caps(
+            owner=self._owner,
+            plan=self._plan,
+            calls=self._calls,
+            journal=self._journal,
+            ledger=ledger,
+            terms=self._terms,
+            redact=self._redact,
+            raise_by=self._faces.raise_by,
+            asking=self._asking,
+        )
 
     @property
     def tasks(self) -> Mapping[str, TaskState]:
