@@ -28,7 +28,6 @@ from swarm.items import item_tasks, items_of
 from swarm.journal import Attempt, Recorded
 from swarm.messages import Arm
 from swarm.money.ledger import Ledger
-from swarm.money.shares import greatest_share
 from swarm.owner import RENEW_S, Owner
 from swarm.past import Past
 from swarm.picks import judge_picker, worker_picker
@@ -37,7 +36,6 @@ from swarm.prepare import Prepared, prepare_task
 from swarm.requests import answer_to, concerned
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job, World
-from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
 from swarm.submission import submitted
@@ -354,10 +352,11 @@ class Dispatcher:
 
     def _job(self, open_: Open, state: TaskState, task: Task, role: Role) -> Job:
         arms, excluded = allowed_arms(self._plan, task, role)
+        money = partial(self._caps.spent_money, task, role)
         if role == "validator":
             step = state.steps[open_.step - 1]
             paid = task.judge == "paid" or self._plan.judge == "paid"
-            pick = judge_picker(arms, step.model, paid=paid, excluded=excluded)
+            pick = judge_picker(arms, step.model, paid=paid, excluded=excluded, money=money)
         else:
             key = f"{self._owner.name}/{open_.task}/{open_.step}/{open_.attempt}/{role}"
             pick = worker_picker(
@@ -369,7 +368,7 @@ class Dispatcher:
                 key=key,
                 clock=self._clock,
                 excluded=excluded,
-                money=lambda: greatest_share(self._caps.in_force(task, role), self._ledger.money, "nanos"),
+                money=money,
             )
         judges, barred = allowed_arms(self._plan, task, "validator")
         return Job(
@@ -382,7 +381,7 @@ class Dispatcher:
             pick=pick,
             judges=any(arm.model not in barred for arm in judges),
             redact=self._redact,
-            strain=strain_of(self._caps.in_force(task, role), self._ledger.money),
+            strain=self._caps.strain(task, role),
         )
 
     async def _delivered(self, state: TaskState, task: Task) -> TaskAccepted:

@@ -145,12 +145,8 @@ def taken_over(
     redact: Callable[[str], str],
     pack: Pack,
 ) -> Taken:
-    """With what the new session begins; `made` are its tasks as they are submitted where nothing is taken over.
-
-    Raises UsageError where the task that is named is none of the new run, which has several.
-    """
-    tasks = [msgspec.json.decode(redact(msgspec.json.encode(each.task).decode()), type=Task) for each in prepared]
-    _require_task(earlier, tasks)
+    """With what the new session begins; `made` are its tasks as they are submitted where nothing is taken over."""
+    tasks = as_recorded(prepared, redact)
     fate = fates(earlier, tasks)
     submissions: dict[str, TaskSubmitted] = {}
     for task in tasks:
@@ -178,8 +174,17 @@ def taken_over(
     )
 
 
+def as_recorded(prepared: Sequence[Prepared], redact: Callable[[str], str]) -> list[Task]:
+    """The tasks of a run in the form in which a session records them: what the earlier one's are compared with."""
+    return [msgspec.json.decode(redact(msgspec.json.encode(each.task).decode()), type=Task) for each in prepared]
+
+
 def told_of(earlier: Earlier, tasks: Sequence[Task]) -> str:
-    """What a person is told of going on, before anything is called. Raises UsageError where nothing of it is of any use."""
+    """What a person is told of going on, before anything is opened.
+
+    Raises UsageError where the task that is named is none of the new run, which has several; and where nothing of the earlier
+    session is of any use.
+    """
     _require_task(earlier, tasks)
     fate = fates(earlier, tasks)
     begun = [name for name, each in fate.items() if each == "anew"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from events.log import Clock
 from events.views.trails import TrailsView
 from swarm.calls import Pick, Picker
-from swarm.choice.choose import Question, choose
+from swarm.choice.choose import LEAN_FROM, Question, choose
 from swarm.choice.judges import judges
 from swarm.cycle import Open
 from swarm.messages import Arm
@@ -62,11 +62,22 @@ def worker_picker(
     return pick
 
 
-def judge_picker(arms: Sequence[Arm], worker_model: str, *, paid: bool, excluded: Mapping[str, str]) -> Picker:
-    """Takes the first that may judge; no draw."""
+def judge_picker(
+    arms: Sequence[Arm],
+    worker_model: str,
+    *,
+    paid: bool,
+    excluded: Mapping[str, str],
+    money: Callable[[], Share | None] = lambda: None,
+) -> Picker:
+    """Takes the first that may judge; no draw. `money` is asked how near it is to a cap on money."""
 
     def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
-        found = judges(arms, worker_model, paid=paid, excluded={**excluded, **failed})
+        share = money()
+        near = f"{share.percent} % of the money cap of {share.scope} is spent" if share else ""
+        leans = share is not None and share.percent >= LEAN_FROM
+        out = {**excluded, **failed}
+        found = judges(arms, worker_model, paid=paid, excluded=out, near=near if leans else "")
         return Pick(found[0].arm, why=found[0].why) if found else None
 
     return pick

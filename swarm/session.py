@@ -28,7 +28,7 @@ from swarm.confirmed import is_trusted, record_trust
 from swarm.connect import endpoint, open_models
 from swarm.cycle import TAKEN_UP
 from swarm.dispatch import Dispatcher, Faces
-from swarm.earlier import Earlier, taken_over
+from swarm.earlier import Earlier, as_recorded, taken_over, told_of
 from swarm.errors import ConfirmationNeeded, OwnerLost, UsageError, gravest
 from swarm.fork import (
     Submissions,
@@ -214,6 +214,7 @@ async def run_file(
     pack = Pack(Known())
     take = None
     if earlier is not None:
+        say(told_of(earlier, as_recorded(prepared, secrets.redact)))
         take = partial(taken_over, earlier=earlier, prepared=prepared, redact=secrets.redact, pack=pack)
     opening = opening_of(
         file,

@@ -17,14 +17,13 @@ from events.types.task import TaskSkipped, TaskSubmitted
 from events.views.base import fold
 from events.views.tasks import TasksView
 from swarm.cli.ps import listed
-from swarm.earlier import earlier_of, is_same_work, told_of
+from swarm.earlier import earlier_of, is_same_work
 from swarm.errors import SessionBusy, UsageError
 from swarm.owner import take_session
 from swarm.plan import Plan
 from swarm.replay import replay
 from swarm.session import Result
 from swarm.task import Budget, Limits, RoleConfig, Task
-from swarm.taskfile.read import parse_task_file
 from tests.ledger_agents import entries_of
 from tests.provider import Answer
 from tests.running import Cast, resume, run, serving, state_of, verdict
@@ -206,7 +205,7 @@ async def test_what_cannot_be_gone_on_from_is_refused_with_the_reason(
         with pytest.raises(UsageError, match="none of them is soil"):
             await go_on(log, file, plan, root, task="soil")
         with pytest.raises(UsageError, match="nothing of it is of use to this run"):
-            told_of(await earlier_of(log, 1, "", root=root), parse_task_file(file, Path("x.yaml"), environ={}).tasks)
+            await go_on(log, file, plan, root)
         await take_session(log, await state_of(log), settings="{}", project="p", clock=system_clock, take_over=False)
         with pytest.raises(SessionBusy):
             await earlier_of(log, 1, "", root=root)

@@ -125,13 +125,22 @@ def _foreseeable(prepared: Prepared, args: argparse.Namespace) -> ForeseeableRun
     )
 
 
-async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> Weighed:
-    """Ask where the run would probably cost much, or pass a cap."""
+async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace, earlier: Earlier | None) -> Weighed:
+    """Ask where the run would probably cost much, or pass a cap. What was accepted earlier costs nothing."""
     if is_free(prepared.plan.roster):
         return Weighed()
     from swarm.cli.foresight import weigh  # only what may cost something is estimated
 
-    return await weigh(_foreseeable(prepared, args), log, args.output)
+    run = _foreseeable(prepared, args)
+    if earlier is not None:
+        from swarm.earlier import fates
+
+        fate = fates(earlier, run.file.tasks)
+        left = tuple(task for task in run.file.tasks if fate[task.id] != "as it is")
+        if not left:
+            return Weighed()
+        run = msgspec.structs.replace(run, file=msgspec.structs.replace(run.file, tasks=left))
+    return await weigh(run, log, args.output)
 
 
 async def _run(args: argparse.Namespace, given: Given) -> int:
@@ -139,9 +148,9 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
     prepared = await _prepared(args, given)
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
-            earlier = await _earlier(log, args, prepared.given.file, output)
+            earlier = await _earlier(log, args)
             await _require_trust(log, prepared, args)
-            weighed = await _weighed(log, prepared, args)
+            weighed = await _weighed(log, prepared, args, earlier)
             plan = prepared.plan
             if weighed.confirmed:  # who says yes to the cost is not asked about paid calls again
                 plan = msgspec.structs.replace(plan, paid_confirmed=True)
@@ -175,9 +184,9 @@ async def _detached(args: argparse.Namespace, given: Given) -> int:
     prepared = await _prepared(args, given)
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
-            await _earlier(log, args, prepared.given.file, output)
+            earlier = await _earlier(log, args)
             await _require_trust(log, prepared, args)
-            weighed = await _weighed(log, prepared, args)
+            weighed = await _weighed(log, prepared, args, earlier)
             paid = weighed.confirmed or confirm_paid(prepared.plan, output)
             launched = await launch(log, args, stdin=given.piped, paid=paid)
     if isinstance(launched, int):
@@ -205,19 +214,17 @@ async def _prepared(args: argparse.Namespace, given: Given) -> Prepared:
     )
 
 
-async def _earlier(log: EventLog, args: argparse.Namespace, file: TaskFile, output: Output) -> Earlier | None:
-    """What the run goes on from, and say what that means for its tasks. Raises UsageError where there is nothing to go on from."""
+async def _earlier(log: EventLog, args: argparse.Namespace) -> Earlier | None:
+    """What the run goes on from. Raises UsageError where that is not there, or cannot be gone on from."""
     if args.earlier is None:
         return None
     from swarm.cli.names import find
-    from swarm.earlier import earlier_of, told_of
+    from swarm.earlier import earlier_of
 
     name = await find(log, args.earlier)
     if name.step:
         raise UsageError(f"--from {name}: a run goes on from a session or a task of it, such as s{name.session}")
-    earlier = await earlier_of(log, name.session, name.task, root=Path.cwd())
-    output.note(told_of(earlier, file.tasks))
-    return earlier
+    return await earlier_of(log, name.session, name.task, root=Path.cwd())
 
 
 async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> None:
