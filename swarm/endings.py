@@ -65,6 +65,9 @@ def ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
             return TaskFailed(reason=reason, cause="no draft")
 
 
+LEAST_S = 1.0  # what a halt leaves of its task's time
+
+
 async def nobody_raises(refusal: BudgetExceeded) -> int:
     """In place of a person, where there is none to ask by how much a cap is raised."""
     raise ConfirmationNeeded(f"{refusal}.", remedy="raise the cap before you go on")
@@ -152,7 +155,10 @@ class Caps(msgspec.Struct, kw_only=True):
         )
         call = self.calls.for_attempt(attempt, lambda: self.terms(task, SUMMARISER))
         try:
-            with anyio.move_on_after(REWRITE_S):
+            left = (
+                anyio.current_effective_deadline() - anyio.current_time()
+            )  # of the task's own limit, which would fail it
+            with anyio.move_on_after(max(0.0, min(REWRITE_S, left - LEAST_S))):
                 return await call(rewrite_ask(folded), pick=cheapest(*allowed_arms(self.plan, task, "worker")))
         except OwnerLost:
             raise

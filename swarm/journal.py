@@ -173,7 +173,7 @@ class Attempt:
         return text
 
     def note(self, name: str, text: str) -> None:
-        """Record with the next append what nothing is decided by."""
+        """Record something with the next append. Whoever decides by it reads the record first; see `capture`."""
         self._captured[name] = text
 
     def put(self, text: str) -> TextRef:

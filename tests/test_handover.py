@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
@@ -269,3 +270,16 @@ async def test_two_tasks_at_one_cap_ask_once(log: EventLog, root: Path) -> None:
     async with serving(Cast()) as (_, plan):
         result = await run(log, file, plan, root, looks=faces(raise_by=raise_by))
     assert (result.exit_code, asked) == (0, ["s1"])
+
+
+async def test_a_task_whose_time_runs_out_while_its_hand_over_is_written_halts_all_the_same(
+    log: EventLog, root: Path
+) -> None:
+    cast = long_plan()
+    cast.play("summariser", Answer("late", before_head=anyio.Event().wait))
+    file = PLANNED.replace("explore: true", "explore: true, limits: {{time: 3s}}").format(budget="13.8k")
+    async with serving(cast) as (_, plan):
+        result = await run(log, file, plan, root)
+    assert (result.exit_code, result.tasks[0].status, cast.roles[-1]) == (3, "halted", "summariser")
+    assert "Left: step 4, 5 of 5." in await summary_of(log)
+    assert result.tasks[0].maybe_paid == 1, "the call that was cut stays charged"

@@ -134,6 +134,8 @@ def _choice_lines(position: int, choice: ChoiceMade) -> Iterator[str]:
     """Who was chosen and why; each candidate with its share of the draw; who could not be drawn, and by which rule."""
     why = f" because {visible(choice.why)}" if choice.why else ""
     yield f"chosen {visible(choice.agent)}@{visible(choice.model)} by {choice.policy} (event {position}){why}"
+    if choice.spent_scope:
+        yield f"  {choice.spent_percent} % of the money cap of {choice.spent_scope} is spent: cheaper arms first"
     total = sum(candidate.weight for candidate in choice.candidates)
     width = max((len(f"{one.agent}@{one.model}") for one in choice.candidates), default=0)
     for one in choice.candidates:
