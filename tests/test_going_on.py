@@ -178,6 +178,9 @@ async def test_items_that_were_done_stay_done_and_the_others_go_on_under_the_new
         second = await go_on(log, file.format("30k"), plan, root)
     assert [task.status for task in second.tasks] == ["accepted"] * 3
     assert cast.roles[asked:] == ["validator"], "the draft of the second item stands and is judged"
+    tasks = (await fold_session(log, TasksView(), 2)).of(2)
+    specs = [await log.text(tasks[name].spec.ref, at=tasks[name].spec.at) for name in ("write", "write.2")]
+    assert [msgspec.json.decode(spec, type=Task).budget for spec in specs] == [Budget(tokens=30_000)] * 2
     assert (await replay(log, 2)).divergence is None
 
 
@@ -239,3 +242,30 @@ async def test_a_fold_of_the_whole_log_knows_of_such_a_session_what_it_knows_of_
     assert list((await fold(log, TasksView())).of(2)) == [], "what is inherited is folded by who wants it"
     shown, _ = await listed(log, None, now=system_clock())
     assert [[task.status for task in one.tasks] for one in shown] == [["accepted", "accepted"], ["accepted", "halted"]]
+
+
+async def test_what_needs_a_task_that_begins_anew_begins_anew_though_it_was_accepted(log: EventLog, root: Path) -> None:
+    file = "tasks:\n  soil: {}\n  name: {{prompt: Find a name, needs: soil}}\n  rain: Say when it rains\n"
+    cast = Cast(worker=["one", "two", "three", "four", "five"])
+    async with serving(cast) as (_, plan):
+        await run(log, file.format("Say what the soil is"), plan, root)
+        asked = len(cast.seen)
+        second = await go_on(log, file.format("Say how deep the soil is"), plan, root)
+    assert [task.status for task in second.tasks] == ["accepted"] * 3
+    assert cast.roles[asked:] == ["worker", "validator"] * 2, "rain stays as it is"
+
+
+async def test_an_answer_that_was_recorded_before_the_halt_is_given_back_in_the_next_session(
+    log: EventLog, root: Path
+) -> None:
+    file = "tasks: {{soil: {{prompt: Say what the soil is, budget: {}}}}}\nbudget: 100k\n"
+    cast = Cast(worker=[taking("Clay.", 1_200)], validator=[taking("hm", 900), verdict(True)])
+    async with serving(cast) as (_, plan):
+        first = await run(log, file.format("2.7k"), plan, root)
+        assert (first.tasks[0].status, cast.roles) == ("halted", ["worker", "validator"])
+        second = await go_on(log, file.format("20k"), plan, root)
+    assert (second.exit_code, cast.roles) == (0, ["worker", "validator", "validator"])
+    assert "That was not the JSON object" in cast.prompts("validator")[-1], (
+        "the first answer was no verdict: it is repaired"
+    )
+    assert (await replay(log, 2)).divergence is None

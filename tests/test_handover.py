@@ -159,9 +159,11 @@ async def test_a_task_without_a_cap_of_its_own_holds_nothing_back_and_hands_over
 ) -> None:
     cast = gardeners()
     async with serving(cast) as (_, plan):
-        await run(log, "tasks:\n  garden: {prompt: Plan the garden, explore: true}\nbudget: 4.6k\n", plan, root)
+        worker = "roles: {worker: {budget: 2k}}"
+        await run(log, f"tasks:\n  garden: {{prompt: Plan the garden, explore: true, {worker}}}\n", plan, root)
     halt = await halt_of(log)
-    assert (halt.scope, halt.held, halt.summary_by, cast.roles.count("summariser")) == ("s1", 0, "", 0)
+    assert (halt.scope, halt.held, halt.summary_by) == ("s1/garden/worker", 0, "")
+    assert cast.roles.count("summariser") == 0, "there would be room for it, but it is no reserve"
     assert "Left: step 2 of 2." in await summary_of(log)
 
 

@@ -108,7 +108,10 @@ def test_a_resume_goes_on_from_the_summary_as_well(tmp_path: Path) -> None:
     with provider_thread(gardeners) as provider:
         assert run(tmp_path, provider) == 3
         halted, summary = len(gardeners.asked), shown(tmp_path, "s1/garden")["summary"]
-        done = swarm("resume", "--budget", "60k", home=tmp_path, cwd=tmp_path)
+        again = swarm("resume", home=tmp_path, cwd=tmp_path)
+        assert (again.returncode, len(gardeners.asked)) == (3, halted)
+        assert "s1 would only halt again" in again.stderr, "what is held back is no room for the next call"
+        done = swarm("resume", "--raise", "+40k", home=tmp_path, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         anew = gardeners.asked[halted:]
         assert [role for role, _ in anew] == ["worker", "validator"] * 2

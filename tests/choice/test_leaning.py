@@ -10,10 +10,10 @@ from events.views.trails import TrailsView
 from swarm.choice.choose import Question, choose, decided_again, probability
 from swarm.cycle import Open, Work
 from swarm.insight.choices import why_choice
-from swarm.messages import Arm, Price
+from swarm.messages import TIERS, Arm, Price
 from swarm.money.shares import Share
 from swarm.picks import worker_picker
-from tests.choice.test_choose import arm, arms, histories, made, question, trails
+from tests.choice.test_choose import arm, histories, made, question, trails
 
 DAY = "day:2026-11-21@UTC"
 
@@ -65,11 +65,21 @@ def test_an_arm_that_would_try_again_gives_way_to_a_cheaper_one_that_was_not_rej
         choose(near(question(stay_on="maker@dear", without=("maker@low", "maker@fair"))), SOME, TrailsView(), {})
     )
     assert (stays.model, stays.why) == ("dear", "another try with feedback")
+    far = made(choose(near(question(stay_on="maker@dear"), 79), SOME, TrailsView(), {}))
+    assert (far.model, far.why) == ("dear", "another try with feedback"), "below 80 % it does not"
     cheapest = made(choose(near(question(stay_on="maker@low")), SOME, TrailsView(), {}))
     assert (cheapest.model, cheapest.why) == ("low", "another try with feedback")
 
 
-@given(arms, histories, st.text(max_size=8), st.integers(0, 130), st.sampled_from(["", *"abcdef"]))
+mixed = st.lists(
+    st.builds(arm, st.sampled_from("abcdef"), st.sampled_from(TIERS))
+    | st.builds(priced, st.sampled_from("abcdef"), st.integers(1, 9)),
+    min_size=1,
+    unique_by=lambda arm: arm.model,
+)
+
+
+@given(mixed, histories, st.text(max_size=8), st.integers(0, 130), st.sampled_from(["", *"abcdef"]))
 def test_a_replay_comes_to_the_same_choice_however_near_the_cap_was(
     some: list[Arm], judged: dict[str, tuple[int, int]], seed: str, percent: int, stay: str
 ) -> None:

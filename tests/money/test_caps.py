@@ -259,6 +259,14 @@ def test_what_is_held_back_is_as_good_as_not_there_for_a_call_and_there_for_the_
     assert decided(holds_back=False) == decided()
 
 
+def test_of_a_cap_on_money_a_tenth_is_held_back_as_well() -> None:
+    price = Price(row="p", input_nanos=MILLION, output_nanos=MILLION)  # a nano-dollar a token
+    need = Need(scopes=SCOPES, caps=(), price=price, input_tokens=50, output_tokens=60, least_output_tokens=10)
+    for holds_back, most in ((True, 40), (False, 50)):
+        caps = (Cap(scope="s1/t", nanos=100, holds_back=holds_back),)
+        assert admit(msgspec.structs.replace(need, caps=caps), MoneyView(), {}) == Grant(most, 50 + most, 50 + most)
+
+
 @given(st.integers(0, 10**12))
 def test_a_cap_with_a_reserve_leaves_what_it_is_to_leave(amount: int) -> None:
     cap = Cap(scope="s1/t", tokens=with_reserve(amount), holds_back=True)
