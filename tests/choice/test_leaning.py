@@ -36,6 +36,7 @@ def test_from_80_percent_of_a_money_cap_on_the_cheapest_paid_arm_goes_first() ->
         choice = made(choose(near(question(seed), 80), SOME, TrailsView(), {}))
         assert (choice.model, probability(choice)) == ("low", 1.0)
         assert (choice.spent_scope, choice.spent_percent) == (DAY, 80)
+        assert decided_again(choice) == choice
     far = [made(choose(near(question(str(seed)), 79), SOME, TrailsView(), {})) for seed in range(40)]
     assert {choice.model for choice in far} > {"low"}, "below it the draw is as ever"
     assert {(choice.spent_scope, choice.spent_percent) for choice in far} == {("", 0)}
