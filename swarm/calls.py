@@ -18,10 +18,9 @@ import msgspec
 from events.blobs import Pack
 from events.log import Conflict, NewEvent
 from events.scopes import path_of
-from events.types.base import Said, TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
-from swarm.errors import ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
+from swarm.errors import BudgetExceeded, ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
 from swarm.journal import Attempt, Try
 from swarm.messages import Arm, Finish, Message, Price, Reply, Request, Tier
 from swarm.models.base import Model
@@ -29,6 +28,7 @@ from swarm.models.limits import Limits, Slot
 from swarm.money import ledger as money
 from swarm.money.bill import bill, overrun
 from swarm.money.caps import Cap, Grant, Need, Shares, Wait
+from swarm.reservation import reservation
 from swarm.text.tokens import most_tokens
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
@@ -105,6 +105,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     shares: Shares | None = None  # of the splits above it
 
 
+async def _no_more(_: BudgetExceeded) -> bool:
+    return False
+
+
 class _Order(msgspec.Struct, frozen=True, kw_only=True):
     """One call as it is made, try for try."""
 
@@ -136,8 +140,15 @@ class Calls:
         self.in_flight: dict[int, Tier] = {}  # reservation -> tier of the model that is to answer
         self.stopping = False
 
-    def for_attempt(self, attempt: Attempt, terms: Callable[[], Terms], *, turns: int | None = None) -> Call:
-        """The call as a role gets it."""
+    def for_attempt(
+        self,
+        attempt: Attempt,
+        terms: Callable[[], Terms],
+        *,
+        turns: int | None = None,
+        more: Callable[[BudgetExceeded], Awaitable[bool]] = _no_more,
+    ) -> Call:
+        """The call as a role gets it. `more` says at a refusal whether there is more room by now: then it is made after all."""
 
         async def call(ask: Ask, *, pick: Picker) -> Answer:
             await attempt.flush()
@@ -147,7 +158,13 @@ class Calls:
                 return given
             if turns is not None and ordinal > turns:
                 raise SwarmError(f"the attempt has used its {turns} turns")
-            return await self._live(_Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms), pick, recorded)
+            order = _Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms)
+            while True:
+                try:
+                    return await self._live(order, pick, recorded)
+                except BudgetExceeded as refusal:
+                    if not await more(refusal):
+                        raise
 
         return call
 
@@ -271,7 +288,7 @@ class Calls:
 
         def intent(decided: Need, grant: Grant) -> money.Intent:
             pack = Pack(attempt.owner.known)
-            call = _reservation(order, pick, decided, grant, nth, pack)
+            call = reservation(attempt, order.ask, pick, decided, grant, ordinal=order.ordinal, nth=nth, pack=pack)
             events: list[NewEvent] = [attempt.new(pick.choice)] if pick.choice is not None else []
             events.append(attempt.new(call, topic=money.TOPIC))
             return money.Intent(
@@ -400,30 +417,6 @@ def _terms(order: _Order, arm: Arm) -> dict[str, Any]:
     attempt, terms = order.attempt, order.terms()
     scopes = path_of(terms.named, project=attempt.owner.project, role=attempt.role, agent=arm.agent)
     return {"scopes": scopes, "named": terms.named, "caps": terms.caps, "shares": terms.shares}
-
-
-def _reservation(order: _Order, pick: Pick, need: Need, grant: Grant, nth: int, pack: Pack) -> CallReserved:
-    schema: TextRef | None = None
-    if order.ask.answer_schema is not None:
-        schema = pack.put(msgspec.json.encode(order.ask.answer_schema).decode())
-    return CallReserved(
-        role=order.attempt.role,
-        agent=pick.arm.agent,
-        model=pick.arm.model,
-        tier=pick.arm.tier,
-        messages=tuple(Said(message.speaker, pack.put(message.text)) for message in order.ask.messages),
-        max_output_tokens=grant.output_tokens,
-        tokens=grant.tokens,
-        cost_nanos=grant.nanos,
-        price=need.price.row,
-        scopes=need.named,
-        ordinal=order.ordinal,
-        nth=nth,
-        answer_schema=schema,
-        temperature=order.ask.temperature,
-        why=pick.why,
-        captured=order.attempt.captures(pack),
-    )
 
 
 def _answer(text: str, finish: str, call: CallReserved) -> Answer:

@@ -32,8 +32,8 @@ class UsageError(SwarmError):
 class BudgetExceeded(SwarmError):
     """A call was refused because it would pass a cap. Nothing was sent or spent.
 
-    `unit` is "tokens" or "nanos" (billionths of a US dollar); the four amounts are in that unit. `set_by` is the person who
-    recorded the cap, "" where it is from the settings or the task file.
+    `unit` is "tokens" or "nanos" (billionths of a US dollar); the amounts are in that unit. `set_by` is the person who
+    recorded the cap, "" where it is from the settings or the task file; `held` is what of it is for the hand-over of its task.
     """
 
     exit_code = 3
@@ -41,22 +41,32 @@ class BudgetExceeded(SwarmError):
     whole = 0  # that budget
 
     def __init__(
-        self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int, set_by: str = ""
+        self,
+        *,
+        scope: str,
+        unit: str,
+        used: int,
+        reserved: int,
+        cap: int,
+        needed: int,
+        set_by: str = "",
+        held: int = 0,
     ) -> None:
-        self.scope, self.unit, self.used, self.reserved, self.cap, self.needed, self.set_by = (
+        self.scope, self.unit, self.used, self.reserved, self.cap, self.needed = (
             scope,
             unit,
             used,
             reserved,
             cap,
             needed,
-            set_by,
         )
+        self.set_by, self.held = set_by, held
         left = max(0, cap - used - reserved)
         recorded = f" (set by {set_by})" if set_by else ""
+        kept = f" ({amount(min(left, held), unit)} of that for the hand-over)" if held and left else ""
         super().__init__(
-            f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)}{recorded} left and the next call needs "
-            f"{amount(needed, unit)}; raise the cap and go on with `swarm resume --raise AMOUNT`, or split the task"
+            f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)}{recorded} left{kept} and the next call "
+            f"needs {amount(needed, unit)}; raise the cap and go on with `swarm resume --raise AMOUNT`, or split the task"
         )
 
 
@@ -103,6 +113,17 @@ def scope_above(scope: str) -> str:
     """
     session, task, *_ = scope.split("/")
     return session if task == "*" else f"{session}/{task}"
+
+
+class RaiseNeeded(BudgetExceeded):
+    """A cap is reached at which a person is to be asked whether it is raised, and nobody can be asked. Nothing was spent."""
+
+    exit_code = 5
+
+    def __init__(self, refusal: BudgetExceeded) -> None:
+        names = ("scope", "unit", "used", "reserved", "cap", "needed", "set_by", "held")
+        super().__init__(**{name: getattr(refusal, name) for name in names})
+        self.args = (f"{refusal}; its budget says `on_exceed: ask`, and nobody can be asked here",)
 
 
 class NoModelAvailable(SwarmError):

@@ -85,7 +85,7 @@ class Journal(msgspec.Struct):
                 recorded.outcome.append(entry)
             case AttemptAbandoned(role=role):
                 self._recorded(entry, role).outcome.append(entry)
-            case TaskSubmitted():  # in a fork: what is recorded of the task was done for another form of it
+            case TaskSubmitted(keeps=False):  # in a fork: what is recorded of the task was done for another form of it
                 self.attempts = {key: recorded for key, recorded in self.attempts.items() if key[0] != entry.task}
             case _:
                 pass
@@ -136,8 +136,17 @@ class Attempt:
     """One role's try at one step of one task: what it takes from the world, and what it says in the end."""
 
     def __init__(
-        self, owner: Owner, state: TaskState, *, step: int, attempt: int, role: str, recorded: Recorded
+        self,
+        owner: Owner,
+        state: TaskState,
+        *,
+        step: int,
+        attempt: int,
+        role: str,
+        recorded: Recorded,
+        calls: int = 0,
     ) -> None:
+        """`calls` is how many it made before, which it does not ask about again."""
         self.owner, self.state, self.role = owner, state, role
         self.step, self.number = step, attempt
         self.recorded = recorded
@@ -145,7 +154,7 @@ class Attempt:
         self._settlement: Callable[[Pack], Sequence[NewEvent]] | None = None
         self._settlement_durable = False
         self._pack = Pack(owner.known)
-        self._ordinal = 0
+        self._ordinal = calls
 
     @property
     def log(self) -> EventLog:
@@ -170,7 +179,7 @@ class Attempt:
         return text
 
     def note(self, name: str, text: str) -> None:
-        """Record with the next append what nothing is decided by."""
+        """Record something with the next append. Whoever decides by it reads the record first; see `capture`."""
         self._captured[name] = text
 
     def put(self, text: str) -> TextRef:

@@ -18,13 +18,18 @@ from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.money.split import shares_of
 from swarm.prompts.build import system_bytes
 from swarm.settings.load import Loaded, ScheduleConfig, Settings
-from swarm.task import AGENTS, CONTEXT, NAME_RULE, Budget, Portion, Role, RoleConfig, Task, TaskFile, is_id
+from swarm.task import AGENTS, CONTEXT, NAME_RULE, Budget, OnExceed, Portion, Role, RoleConfig, Task, TaskFile, is_id
 from swarm.text.tokens import BYTES_A_TOKEN
 from swarm.units import shortened
 
 ROLE_BYTES = 4096  # what a role's own words, an approach, feedback and an answer schema add, as a reservation counts it
 EXPECTED_ITEMS = 10  # of a task whose items are known only when it starts; more may need a budget of its own
 MOST_PLANNED = 3  # steps that the cap of an explored task allows for; a longer plan may need a budget of its own
+
+
+Summariser = Literal["summariser"]
+SUMMARISER: Summariser = "summariser"
+"""Who rewrites the hand-over of a halted task: no role of the cycle, but its calls are counted as one's."""
 
 
 class PlanUnreadable(SwarmError):
@@ -61,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     on_unknown: Literal["repeat", "ask", "fail"] = "repeat"
     judge: Literal["free", "paid"] = "free"
     tries: int = 4
+    on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
@@ -71,11 +77,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             shared.append(schedule_scope(self.schedule))
         return (*shared, session_scope(session), task_scope(session, task.id))
 
-    def caps(self, session: int, project: str, task: Task, role: Role, now: int) -> tuple[Cap, ...]:
+    def caps(self, session: int, project: str, task: Task, role: Role | Summariser, now: int) -> tuple[Cap, ...]:
         """The caps above a call of a role of the task, the widest first."""
         day, *schedules, own, mine = self.scopes(session, task, now)
         budget = (task.budget if self.task_caps else None) or Budget()
-        share = task.roles.get(role, RoleConfig()).budget or Budget()
+        share = (task.roles.get(role) or RoleConfig()).budget or Budget() if role != SUMMARISER else Budget()
         caps = (
             Cap(scope=LOG, tokens=self.log_tokens, nanos=self.log_nanos),
             Cap(scope=month_of(day), tokens=self.month_tokens, nanos=self.month_nanos),
@@ -83,7 +89,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             Cap(scope=project_scope(project), tokens=self.project_tokens, nanos=self.project_nanos),
             *(Cap(scope=each, tokens=self.schedule_tokens, nanos=self.schedule_nanos) for each in schedules),
             Cap(scope=own, tokens=self.session_tokens, nanos=self.session_nanos),
-            Cap(scope=mine, tokens=budget.tokens, nanos=budget.usd_nanos),
+            Cap(scope=mine, tokens=budget.tokens, nanos=budget.usd_nanos, holds_back=_holds_back(budget, role)),
             Cap(scope=role_scope(mine, role), tokens=share.tokens, nanos=share.usd_nanos),
         )
         return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
@@ -91,6 +97,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 _OF_TYPES = {"direct": "direct_tokens", "cron": "cron_tokens", "sub-agent": "subagent_tokens"}
 """By type of session the setting that caps it where nobody named a budget; any other by what its tasks can need."""
+
+
+def _holds_back(budget: Budget, role: Role | Summariser) -> bool:
+    """Whether a tenth of a task's own cap is out of reach of a call: it is for the hand-over."""
+    return budget.on_exceed == "summarise" and role != SUMMARISER
 
 
 def whose_default(type_: str) -> str:

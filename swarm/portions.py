@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -114,7 +114,7 @@ class Portions:
             "tokens": need.most_input + need.most_output(need.output_tokens),
             "nanos": most_nanos(need.price, need.most_input, need.most_output(need.output_tokens)),
         }
-        name, found = split.name(role), dict[str, int]()
+        name, found = split.name(role), dict[str, Any]()
         forecasts: dict[Role, int] = {each: self._forecast(split, each) for each in ROLES}
         for unit, wanted in asked.items():
             caps = [getattr(cap, unit) for cap in need.caps if cap.scope == split.parent]

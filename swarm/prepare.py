@@ -53,7 +53,7 @@ def _capped(plan: Plan, file: TaskFile, prepared: Sequence[Prepared]) -> Plan:
             tokens = default_tokens([(each.task, each.complexity, each.input_bytes) for each in prepared])
         return msgspec.structs.replace(plan, session_tokens=tokens)
     caps = {"session_tokens": budget.tokens, "session_nanos": budget.usd_nanos}
-    return msgspec.structs.replace(plan, **caps, split=budget.split)
+    return msgspec.structs.replace(plan, **caps, split=budget.split, on_exceed=budget.on_exceed)
 
 
 def _refuse_without_context(task: Task, plan: Plan) -> None:

@@ -14,9 +14,7 @@ import msgspec
 
 from events.blobs import Known, Pack
 from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
-from events.types.call import CallUnknown
 from events.types.session import Estimated
-from events.types.task import TaskReopened
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
@@ -26,9 +24,11 @@ from swarm.alive import lives
 from swarm.confirmed import require_trust
 from swarm.connect import open_models
 from swarm.cycle import TAKEN_UP
-from swarm.dispatch import Dispatcher, Faces
+from swarm.dispatch import Dispatcher
+from swarm.earlier import Earlier, as_recorded, taken_over, told_of
 from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
 from swarm.estimate.weighed import Weighed
+from swarm.faces import Faces
 from swarm.fork import (
     Submissions,
     begun_anew,
@@ -42,7 +42,7 @@ from swarm.garbage import rare_collections
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, open_session, take_session
-from swarm.past import Past
+from swarm.past import Past, take_up
 from swarm.plan import Plan, is_capped, plan_of, read_plan, whose_default
 from swarm.prepare import prepare
 from swarm.redact import Secrets
@@ -198,9 +198,10 @@ async def run_file(
     type_: str = "file",
     say: Callable[[str], None] = lambda _: None,
     estimate: Estimated | None = None,
+    earlier: Earlier | None = None,
     clock: Clock = system_clock,
 ) -> Result:
-    """Run the tasks of a file in a new session, which records its `estimate`.
+    """Run the tasks of a file in a new session, which records its `estimate` and goes on from an `earlier` one.
 
     Raises UsageError before anything is opened, OwnerLost, LogError.
     """
@@ -208,8 +209,21 @@ async def run_file(
     if file.budget is None and plan.session_tokens is not None:
         say(f"budget of this run: {plan.session_tokens:,} tokens, {whose_default(type_)}")
     pack = Pack(Known())
+    take = None
+    if earlier is not None:
+        say(told_of(earlier, as_recorded(prepared, secrets.redact)))
+        take = partial(taken_over, earlier=earlier, prepared=prepared, redact=secrets.redact, pack=pack)
     opening = opening_of(
-        file, prepared, plan, pack=pack, root=root, source=source, type_=type_, secrets=secrets, estimate=estimate
+        file,
+        prepared,
+        plan,
+        pack=pack,
+        root=root,
+        source=source,
+        type_=type_,
+        secrets=secrets,
+        estimate=estimate,
+        take=take,
     )
     owner = await open_session(log, opening, project=root.name, clock=clock, texts=pack.texts)
     return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
@@ -308,7 +322,7 @@ async def _run_owned(
             owner, plan, journal, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock
         ) as opened:
             if working:
-                await _take_up(owner, opened.tasks, journal)
+                await take_up(owner, opened.tasks, journal)
             await opened.catch_up()
             with rare_collections():
                 await opened.run(working=working)
@@ -386,26 +400,6 @@ async def _open(
             clock=clock,
             position=start.position,
         )
-
-
-async def _take_up(owner: Owner, tasks: Mapping[str, TaskState], journal: Journal) -> None:
-    """What a resume finds: calls that nobody answered for are charged, tasks that something outside stopped are reopened."""
-    events = [
-        owner.new(
-            CallUnknown(reservation=entry.position, reason="the process ended while the answer was awaited"),
-            task=entry.task,
-            step=entry.step,
-            attempt=entry.attempt,
-        )
-        for entry in journal.open.values()
-    ]
-    reopened = [name for name, task in tasks.items() if task.status in ("halted", "failed") and task.cause in TAKEN_UP]
-    for name, task in tasks.items():  # in the order of the file, so that chains of needs are found in one pass
-        if task.status == "cancelled" and not task.cause and any(need in reopened for need in task.needs):
-            reopened.append(name)
-    events += [owner.new(TaskReopened(reason="resumed"), task=name) for name in reopened]
-    if events:
-        await owner.append(events)
 
 
 async def _close(owner: Owner, dispatcher: Dispatcher) -> Result:

@@ -19,6 +19,7 @@ from swarm.units import parse_tokens, parse_usd, shortened
 Role = Literal["explorer", "worker", "validator"]
 Format = Literal["text", "markdown", "json", "patch"]
 Load = Literal["full", "relevant", "outline", "name"]
+OnExceed = Literal["summarise", "fail", "ask"]
 Operator = Literal["", "not", "==", "!=", "<", "<=", ">", ">="]
 
 ROLES: tuple[Role, ...] = ("explorer", "worker", "validator")
@@ -57,11 +58,15 @@ class Portion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A cap. None is no cap of that kind; a cap of 0 nano-dollars allows what is free."""
+    """A cap. None is no cap of that kind; a cap of 0 nano-dollars allows what is free.
+
+    At the cap a task halts with a hand-over, which a model rewrites from what is held back for it (`summarise`), or it fails,
+    or a person is asked.
+    """
 
     tokens: int | None = None
     usd_nanos: int | None = None  # billionths of a US dollar
-    on_exceed: Literal["fail"] = "fail"
+    on_exceed: OnExceed = "summarise"
     split: Mapping[str, Portion] = {}  # by role or agent, or one of CONTEXT, SUMMARY and BUFFER
 
 

@@ -18,6 +18,7 @@ from events.types.task import OutputFile
 from events.views.tasks import TaskState
 from swarm.context.fit import fit
 from swarm.context.inputs import read_inputs
+from swarm.context.lower import lower_result, lowered
 from swarm.gate import results_of
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked, Named, run_checks
@@ -79,14 +80,17 @@ class Surroundings:
         self._trees: dict[str, str] = {}  # by task, of what its last work copy was made
         self._copying = anyio.Lock()
 
-    async def material(self, task: Task) -> Sequence[Material]:
-        """The task's inputs, and the results of the tasks that it needs, secrets taken out."""
+    async def material(self, task: Task, compact: bool = False) -> Sequence[Material]:
+        """The task's inputs, and the results of the tasks that it needs, secrets taken out; `compact`: less of each."""
         ended = self._tasks()
         found = {need: await self._result(ended[need]) for need in task.needs}
         results = {need: text for need, text in found.items() if text is not None}
-        read = partial(read_inputs, task.inputs, self.root, self._redact, results, sought=words_of(task))
-        loaded = await asyncio.to_thread(read) if task.inputs else ()
-        used = {source.from_task for source in task.inputs}
+        inputs = lowered(task) if compact else task.inputs
+        read = partial(read_inputs, inputs, self.root, self._redact, results, sought=words_of(task))
+        loaded = await asyncio.to_thread(read) if inputs else ()
+        used = {source.from_task for source in inputs}
+        if compact:
+            results = {need: lower_result(need, text, words_of(task)) for need, text in results.items()}
         given = [Material(f"Result of {need}", text) for need, text in results.items() if need not in used]
         return [*given, *(Material(each.name, each.text) for each in loaded)]
 

@@ -39,8 +39,8 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
     "budget-units": [
         (2, 18, "'tokens' of 'budget' of this file: '20kk' is not a number of tokens", "800, 20k or 1.5M"),
         (2, 29, "'0.0000000001' is not an amount in US dollars (at most nine places)", "write it as $0.05"),
-        (2, 54, f"'summarise' for 'on_exceed' of 'budget' of this file {LATER}", "known here: fail"),
-        (2, 65, f"'session' in 'budget' of this file {LATER}", "use 'tokens'"),
+        (2, 54, "'on_exceed' of 'budget' of this file is 'sumarise', which is not known", "summarise, fail, ask"),
+        (2, 64, f"'session' in 'budget' of this file {LATER}", "use 'tokens'"),
     ],
     "check-two-gates": [
         (

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from events.bus import read_all
+from events.lineage import fold_session
 from events.log import EventLog, session_name
 from events.scopes import is_schedule, session_of
 from events.types.call import BudgetSet
@@ -20,6 +21,7 @@ from swarm.cycle import TAKEN_UP
 from swarm.errors import SwarmError, UsageError, amount
 from swarm.insight.budgets import Budgets, Held
 from swarm.insight.refusals import lacking_of, more
+from swarm.money.caps import RESERVE, with_reserve
 from swarm.money.recording import record_caps
 from swarm.requests import person
 from swarm.task import Budget, parse_budget
@@ -31,17 +33,18 @@ class WouldHaltAgain(SwarmError):
     exit_code = 3
 
     def __init__(self, session: str, halt: TaskHalted, held: Held) -> None:
-        room = max(0, held.cap - held.spent - held.lost)
+        room = max(0, _room(held, halt))
+        missing = halt.needed - room
         super().__init__(
             f"{session} would only halt again: the budget of {held.scope} has {amount(room, halt.unit)} of "
             f"{amount(held.cap, halt.unit)} left and its next call needs {amount(halt.needed, halt.unit)}; go on with "
-            f"`swarm resume {session} --raise {more(halt.needed - room, halt.unit)}`"
+            f"`swarm resume {session} --raise {more(with_reserve(missing) if halt.held else missing, halt.unit)}`"
         )
 
 
 async def halts_of(log: EventLog, session: int) -> tuple[list[TaskHalted], bool]:
     """By which caps tasks of the session are halted now, and whether anything else is left to do."""
-    tasks = (await fold(log, TasksView(), session=session)).of(session)
+    tasks = (await fold_session(log, TasksView(), session)).of(session)
     halts: dict[str, TaskHalted] = {}
     async for entries in read_all(log, session=session):
         halts.update((entry.task, entry.event) for entry in entries if isinstance(entry.event, TaskHalted))
@@ -102,9 +105,14 @@ async def require_room(log: EventLog, args: argparse.Namespace, session: int) ->
 def _without_room(budgets: Budgets, halt: TaskHalted) -> Held | None:
     """The cap that halted it, where it would again."""
     for held in budgets.held([lacking_of(halt).scope]):
-        if held.unit == halt.unit and held.cap - held.spent - held.lost < halt.needed:
+        if held.unit == halt.unit and _room(held, halt) < halt.needed:
             return held
     return None
+
+
+def _room(held: Held, halt: TaskHalted) -> int:
+    """What of a cap the call could have that was refused; not what is for the hand-over of its task."""
+    return held.cap - (held.cap // RESERVE if halt.held else 0) - held.spent - held.lost
 
 
 async def cap_run(log: EventLog, args: argparse.Namespace, session: int, budget: Budget) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
+from events.lineage import fold_session
 from events.log import EventLog, open_log, session_name
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
@@ -43,7 +44,7 @@ from swarm.settings.load import Loaded, load_settings
 from swarm.task import Task
 
 if TYPE_CHECKING:
-    from swarm.dispatch import Faces
+    from swarm.faces import Faces
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -181,7 +182,7 @@ async def plan_of_today(
 
 async def _each_is_capped(log: EventLog, session: int) -> bool:
     """Whether each task of a session that is left to do has a cap in dollars of its own."""
-    tasks = (await fold(log, TasksView(), session=session)).of(session).values()
+    tasks = (await fold_session(log, TasksView(), session)).of(session).values()
     left = [task for task in tasks if task.status == "open" or task.cause in TAKEN_UP]
     specs = [msgspec.json.decode(await log.text(task.spec.ref, at=task.spec.at), type=Task) for task in left]
     return all(spec.budget is not None and spec.budget.usd_nanos is not None for spec in specs)

@@ -35,8 +35,9 @@ from swarm.settings.load import Loaded, load_settings
 from swarm.task import with_budget
 
 if TYPE_CHECKING:
-    from swarm.dispatch import Faces
+    from swarm.earlier import Earlier
     from swarm.estimate.weigh import Run as ForeseeableRun
+    from swarm.faces import Faces
     from swarm.task import Budget, TaskFile
 
 
@@ -59,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--only", metavar="ID", action="append", default=[], help="run this task and what it needs; repeatable"
+    )
+    parser.add_argument(
+        "--from",
+        dest="earlier",
+        metavar="ID",
+        help="go on from a session (s4) or a task of it (s4/build): what it accepted is taken over and not paid again",
     )
     parser.add_argument(
         "--local", action="store_true", help="use nothing but the embedded model; gets it where it is missing"
@@ -89,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--local-model goes with --local")
     if args.dry_run and args.detach:
         raise UsageError("--dry-run and --detach exclude each other; name one of them")
+    if args.dry_run and args.earlier:
+        raise UsageError("--dry-run foresees a run from its beginning; it does not go with --from")
     if args.what == "-" and sys.stdin.isatty():
         args.output.note("reading from the terminal: a task file or what is to be done, then Ctrl-D")
     commands = [name for group in COMMANDS.values() for name in group]
@@ -125,13 +134,22 @@ def _foreseeable(prepared: Prepared, args: argparse.Namespace) -> ForeseeableRun
     )
 
 
-async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> Weighed:
-    """Ask where the run would probably cost much, or pass a cap."""
+async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace, earlier: Earlier | None) -> Weighed:
+    """Ask where the run would probably cost much, or pass a cap. What was accepted earlier costs nothing."""
     if is_free(prepared.plan.roster):
         return Weighed()
     from swarm.cli.foresight import weigh_for  # only what may cost something is estimated
 
-    return await weigh_for(_foreseeable(prepared, args), log, args.output)
+    run = _foreseeable(prepared, args)
+    if earlier is not None:
+        from swarm.earlier import fates
+
+        fate = fates(earlier, run.file.tasks)
+        left = tuple(task for task in run.file.tasks if fate[task.id] != "as it is")
+        if not left:
+            return Weighed()
+        run = msgspec.structs.replace(run, file=msgspec.structs.replace(run.file, tasks=left))
+    return await weigh_for(run, log, args.output)
 
 
 async def _run(args: argparse.Namespace, given: Given) -> int:
@@ -139,8 +157,9 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
     prepared = await _prepared(args, given)
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
+            earlier = await _earlier(log, args)
             await _require_trust(log, prepared, args)
-            weighed = await _weighed(log, prepared, args)
+            weighed = await _weighed(log, prepared, args, earlier)
             plan = prepared.plan
             if weighed.confirmed:  # who says yes to the cost is not asked about paid calls again
                 plan = msgspec.structs.replace(plan, paid_confirmed=True)
@@ -158,6 +177,7 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
                     type_=given.type,
                     say=output.note,
                     estimate=weighed.estimate,
+                    earlier=earlier,
                 )
 
             result, code = await carry_out(args, output, session)
@@ -173,8 +193,9 @@ async def _detached(args: argparse.Namespace, given: Given) -> int:
     prepared = await _prepared(args, given)
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
+            earlier = await _earlier(log, args)
             await _require_trust(log, prepared, args)
-            weighed = await _weighed(log, prepared, args)
+            weighed = await _weighed(log, prepared, args, earlier)
             paid = weighed.confirmed or confirm_paid(prepared.plan, output)
             launched = await launch(log, args, stdin=given.piped, paid=paid)
     if isinstance(launched, int):
@@ -200,6 +221,19 @@ async def _prepared(args: argparse.Namespace, given: Given) -> Prepared:
         loaded=loaded,
         redact=secrets_of(loaded.settings).redact,
     )
+
+
+async def _earlier(log: EventLog, args: argparse.Namespace) -> Earlier | None:
+    """What the run goes on from. Raises UsageError where that is not there, or cannot be gone on from."""
+    if args.earlier is None:
+        return None
+    from swarm.cli.names import find
+    from swarm.earlier import earlier_of
+
+    name = await find(log, args.earlier)
+    if name.step:
+        raise UsageError(f"--from {name}: a run goes on from a session or a task of it, such as s{name.session}")
+    return await earlier_of(log, name.session, name.task, root=Path.cwd())
 
 
 async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from events.views.scope import ScopedCall, ScopeView
 from swarm.errors import scope_above
 from swarm.insight.reason import Reason, in_unit, many, usd
 from swarm.insight.story import Story
+from swarm.money.caps import with_reserve
 
 MOST_USERS = 10
 """So many of those that used a cap are named, the greatest first."""
@@ -20,10 +21,10 @@ _CENT = 10_000_000
 _THOUSAND = 1_000
 
 
-def why_halted(entry: Entry, story: Story, scope: ScopeView) -> Reason:
+def why_halted(entry: Entry, story: Story, scope: ScopeView, *, summary: str | None = None) -> Reason:
     """Explain a halt: the numbers of the scope that refused, and the least cap with which it would have gone on.
 
-    `scope` is that scope folded up to the halt.
+    `scope` is that scope folded up to the halt, `summary` the hand-over that was written then.
     """
     event = entry.event
     assert isinstance(event, TaskHalted), "only a halt is a refusal"
@@ -40,7 +41,18 @@ def why_halted(entry: Entry, story: Story, scope: ScopeView) -> Reason:
             *_numbers(event),
             _remedy(event, story),
             *users(scope.calls.values(), event.unit, event.used + event.reserved),
+            *_handed_over(event, summary),
         ),
+    )
+
+
+def _handed_over(event: TaskHalted, summary: str | None) -> Iterator[Reason]:
+    if summary is None:
+        return
+    who = f"written by {event.summary_by} from what was held back" if event.summary_by else "folded from the log"
+    lines = tuple(Reason(said=line, tone="faint") for line in summary.splitlines() if line.strip())
+    yield Reason(
+        said=f"what it hands over, {who}", facts={"summary": summary, "summary_by": event.summary_by}, because=lines
     )
 
 
@@ -60,6 +72,8 @@ def _numbers(event: TaskHalted) -> Iterator[Reason]:
     unit = event.unit
     by = f", which {event.cap_by} set" if event.cap_by else ""
     yield Reason(said=f"its cap is {in_unit(event.cap, unit)}{by}{_flowed(event)}")
+    if event.held:
+        yield Reason(said=f"{in_unit(event.held, unit)} of that are held back for the hand-over")
     yield Reason(
         said=f"used were {in_unit(event.used, unit)}, and calls in flight held {in_unit(event.reserved, unit)}"
     )
@@ -123,7 +137,8 @@ def lacking_of(event: TaskHalted) -> Lacking:
     """
     wanted = event.used + event.reserved + event.needed
     if not event.whole:
-        return Lacking(event.scope, event.cap, wanted - event.cap)
+        least = with_reserve(wanted) if event.held else wanted  # what is held back of it included
+        return Lacking(event.scope, event.cap, least - event.cap)
     whole = -(-event.whole * wanted // event.cap) if event.cap else 2 * event.whole + wanted
     return Lacking(scope_above(event.scope), event.whole, whole - event.whole)
 

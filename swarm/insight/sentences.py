@@ -148,7 +148,8 @@ def _of_ends(entry: Entry) -> str:
 def _of_sessions(entry: Entry) -> str:
     match entry.event:
         case SessionOpened() as event:
-            fork = f", forked from s{event.parent} at {event.parent_position}" if event.parent else ""
+            how = "forked from" if event.type == "fork" else "going on from"
+            fork = f", {how} s{event.parent} at {event.parent_position}" if event.parent else ""
             schedule = f" as a run of the schedule {event.schedule}" if event.schedule else ""
             return f"the session was opened in {event.directory}{schedule}{fork}"
         case SessionClaimed(owner=owner):

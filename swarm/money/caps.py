@@ -18,12 +18,27 @@ MARKS = (80, 90, 100)
 """Shares of a cap, in percent, that are told when what is spent passes them."""
 
 
+RESERVE = 10
+"""A task with a cap of its own holds back a tenth of it for its hand-over."""
+
+
 class Cap(msgspec.Struct, frozen=True, kw_only=True):
     """The most that may be spent and reserved in a scope. None is no cap of that kind."""
 
     scope: str
     tokens: int | None = None
     nanos: int | None = None
+    holds_back: bool = False  # 1/RESERVE of it is for the hand-over of its task: this call is none
+
+    def held(self, unit: str) -> int:
+        """What of the cap no call may take but that of the hand-over."""
+        most = self.nanos if unit == "nanos" else self.tokens
+        return (most or 0) // RESERVE if self.holds_back else 0
+
+
+def with_reserve(amount: int) -> int:
+    """The cap of which so much is left beside what is held back for a hand-over."""
+    return -(-amount * RESERVE // (RESERVE - 1))
 
 
 class ShareCap(Cap, frozen=True, kw_only=True):
@@ -139,9 +154,9 @@ def _room(cap: Cap, money: MoneyView, settling: Amount, need: Need) -> int | Non
     nanos = state.spent.nanos + state.reserved.nanos - settling.nanos if state else 0
     rooms: list[int] = []
     if cap.tokens is not None:
-        rooms.append(cap.tokens - tokens - need.most_input)
+        rooms.append(cap.tokens - cap.held("tokens") - tokens - need.most_input)
     if cap.nanos is not None and not need.price.is_free:
-        affordable = affordable_output(need.price, need.most_input, cap.nanos - nanos)
+        affordable = affordable_output(need.price, need.most_input, cap.nanos - cap.held("nanos") - nanos)
         if affordable is not None:
             rooms.append(affordable)
     return need.bounds.output.within(min(rooms)) if rooms else None
@@ -156,8 +171,8 @@ def in_force(caps: Sequence[Cap], scopes: Sequence[str], money: MoneyView) -> tu
     for name in recorded:
         cap, own = held.get(name, Cap(scope=name)), money.scopes[name].caps
         tokens, nanos = own.get("tokens"), own.get("nanos")
-        held[name] = Cap(
-            scope=name, tokens=tokens.most if tokens else cap.tokens, nanos=nanos.most if nanos else cap.nanos
+        held[name] = msgspec.structs.replace(
+            cap, tokens=tokens.most if tokens else cap.tokens, nanos=nanos.most if nanos else cap.nanos
         )
     return tuple(held[name] for name in dict.fromkeys((*scopes, *held)) if name in held)
 
@@ -166,7 +181,8 @@ def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
     state = money.scope(cap.scope)
     by = {unit: recorded.by for unit, recorded in state.caps.items()}
     needed, cost = _least(need)
-    if cap.tokens is not None and cap.tokens - state.spent.tokens - state.reserved.tokens < needed:
+    held = cap.held("tokens")
+    if cap.tokens is not None and cap.tokens - held - state.spent.tokens - state.reserved.tokens < needed:
         used, reserved = state.spent.tokens, state.reserved.tokens
         return BudgetExceeded(
             scope=cap.scope,
@@ -176,6 +192,7 @@ def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
             cap=cap.tokens,
             needed=needed,
             set_by=by.get("tokens", ""),
+            held=held,
         )
     assert cap.nanos is not None, "a cap without tokens that refuses has money"
     used, reserved = state.spent.nanos, state.reserved.nanos
@@ -187,6 +204,7 @@ def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
         cap=cap.nanos,
         needed=cost,
         set_by=by.get("nanos", ""),
+        held=cap.held("nanos"),
     )
 
 

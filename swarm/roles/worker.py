@@ -14,20 +14,26 @@ from swarm.money.allowances import MORE
 from swarm.prompts.build import worker_brief, worker_messages
 from swarm.roles.job import Job, answer_tokens, brief_of, may_have_more
 from swarm.roles.results import answer_schema, normal_form
+from swarm.roles.strain import strained
 from swarm.task import Task
 
 
 async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     """Draft the step: one step.drafted, whatever the draft is worth."""
 
+    strain = await strained(attempt, job.strain)
+    output_tokens = answer_tokens(job)
+
     async def brief() -> str:
-        return worker_brief(job.task, await brief_of(job, attempt), await job.world.material(job.task))
+        step = await brief_of(job, attempt, compact=strain.is_compact)
+        material = await job.world.material(job.task, strain.is_compact)
+        return worker_brief(job.task, step, material, budget=strain.line(output_tokens))
 
     last = job.open.step == job.state.total
-    ask = draft_ask(job.task, await attempt.capture("brief", brief), answer_tokens(job), last=last)
+    ask = draft_ask(job.task, await attempt.capture("brief", brief), strain.clamped(output_tokens), last=last)
     answer = await call(ask, pick=job.pick)
-    if answer.finish == "length" and answer.limit == ask.output_tokens and may_have_more(job):
-        more = msgspec.structs.replace(ask, output_tokens=ask.output_tokens * MORE)
+    if answer.finish == "length" and answer.limit == output_tokens and may_have_more(job):
+        more = msgspec.structs.replace(ask, output_tokens=output_tokens * MORE)
         answer = await call(more, pick=job.stay(answer.arm))
     text = normal_form(job.task, answer.text) if last else answer.text
     drafted = StepDrafted(

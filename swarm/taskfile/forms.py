@@ -6,7 +6,7 @@ import posixpath
 import re
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from swarm.messages import TIERS
 from swarm.task import (
@@ -17,6 +17,7 @@ from swarm.task import (
     Format,
     Input,
     Limits,
+    OnExceed,
     Output,
     RoleConfig,
     parse_budget,
@@ -215,7 +216,7 @@ _BUDGET: Keys = {
     "tokens": Key(_TOKENS, "tokens, as the provider counts them"),
     "usd": Key(_USD, "US dollars; 0 allows what is free", "usd_nanos"),
     "split": Key(SPLIT, "what of it each role has, the context and the hand-over: 2.5k, $0.01 or 10%"),
-    "on_exceed": Key(one_of("fail", later=("summarise", "ask")), "what happens at the cap"),
+    "on_exceed": Key(one_of(*get_args(OnExceed)), "what happens at the cap: a hand-over, a failure, or a question"),
 }
 
 _LIMITS: Keys = {

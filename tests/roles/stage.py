@@ -80,7 +80,7 @@ class Stage:
         role = ROLES[work]
         self.attempt = Attempt(self.owner, state, step=step, attempt=attempt, role=role, recorded=Recorded())
 
-        async def material(_: Task) -> Sequence[Material]:
+        async def material(_: Task, __: bool) -> Sequence[Material]:
             return self.material
 
         async def checks(_: Task, draft: str) -> tuple[Checked, ...]:
