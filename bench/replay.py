@@ -9,15 +9,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
 
+from anyio import to_thread
+
 from bench.fill import filled
 from bench.table import Bar, Figure, middle
 from events.bus import read_all
 from events.columns import values_of
-from events.costs import costs_by
 from events.log import open_log
+from events.spending import spending
 from events.sqlite import segments
 from events.views.base import fold
 from events.views.cost import CostView
+from events.views.spending import Asked
 
 PEER_EVENTS = (
     200_000  # read from a log of ours and from one of the peer's: of a shorter one the processor's cache holds all
@@ -61,7 +64,7 @@ def columns(path: Path) -> float:
 async def costs(path: Path) -> tuple[float, int]:
     """Seconds to sum all costs by model, and the sum in tokens; warm, from what the log keeps for it."""
     began = time.perf_counter()
-    found = await costs_by(path, ("model",))
+    found = await to_thread.run_sync(spending, path, ("model", "tier", "price"), Asked())  # as `swarm cost` asks
     return time.perf_counter() - began, sum(cost.input_tokens for cost in found.costs.values())
 
 

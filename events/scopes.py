@@ -37,6 +37,16 @@ def path_of(named: Sequence[str], *, project: str, role: str, agent: str) -> tup
     return tuple(dict.fromkeys((LOG, *months, *shared, *projects, *own, *under)))
 
 
+def day_and_zone(scope: str) -> tuple[str, str] | None:
+    """The date and the time zone that the scope of a day names, None for another scope.
+
+    >>> day_and_zone("day:2026-11-21@Europe/Berlin")
+    ('2026-11-21', 'Europe/Berlin')
+    """
+    date, _, zone = scope.removeprefix(_DAY).partition("@")
+    return (date, zone) if scope.startswith(_DAY) and zone else None
+
+
 def month_of(day: str) -> str:
     """The month in which a day lies, of the same time zone.
 

@@ -18,7 +18,7 @@ import msgspec
 from events.blobs import Pack
 from events.log import Conflict, NewEvent
 from events.scopes import path_of
-from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
 from swarm.journal import Attempt, Try
@@ -26,7 +26,7 @@ from swarm.messages import Arm, Finish, Message, Price, Reply, Request, Tier
 from swarm.models.base import Model
 from swarm.models.limits import Limits, Slot
 from swarm.money import ledger as money
-from swarm.money.bill import bill
+from swarm.money.bill import bill, overrun
 from swarm.money.caps import Cap, Grant, Need, Wait
 from swarm.reservation import reservation
 from swarm.text.tokens import most_tokens
@@ -266,7 +266,7 @@ class Calls:
                         raise Stopped
                     reserved = await self._reserve(order, pick, need, nth, ticket)
                     if isinstance(reserved, money.Reserved):
-                        return await self._send(order, pick, connected, need, reserved, slot)
+                        return await self._send(order, pick, connected, reserved, slot)
                     slot.unused()  # who waits for money counts against no minute of the provider
                 await self._ledger.room(ticket=ticket)
                 need = msgspec.structs.replace(need, **_terms(order, pick.arm))
@@ -282,14 +282,15 @@ class Calls:
             input_tokens=most_tokens(order.ask.messages, order.ask.answer_schema),
             output_tokens=asked,
             least_output_tokens=max(1, asked // LEAST_USEFUL),
+            model=arm.model,
         )
 
     async def _reserve(self, order: _Order, pick: Pick, need: Need, nth: int, ticket: int) -> money.Reserved | Wait:
         attempt = order.attempt
 
-        def intent(grant: Grant) -> money.Intent:
+        def intent(decided: Need, grant: Grant) -> money.Intent:
             pack = Pack(attempt.owner.known)
-            call = reservation(attempt, order.ask, pick, need, grant, ordinal=order.ordinal, nth=nth, pack=pack)
+            call = reservation(attempt, order.ask, pick, decided, grant, ordinal=order.ordinal, nth=nth, pack=pack)
             events: list[NewEvent] = [attempt.new(pick.choice)] if pick.choice is not None else []
             events.append(attempt.new(call, topic=money.TOPIC))
             return money.Intent(
@@ -306,7 +307,7 @@ class Calls:
         return reserved
 
     async def _send(
-        self, order: _Order, pick: Pick, connected: Connected, need: Need, reserved: money.Reserved, slot: Slot
+        self, order: _Order, pick: Pick, connected: Connected, reserved: money.Reserved, slot: Slot
     ) -> Answer | ProviderError:
         request = Request(
             messages=order.ask.messages,
@@ -334,12 +335,10 @@ class Calls:
         if reply.usage is not None:
             slot.used(reply.usage.input_tokens + reply.usage.output_tokens)
         milliseconds = int((time.monotonic() - began) * 1000)
-        return self._settled(order, pick, need, reserved, reply, milliseconds)
+        return self._settled(order, pick, reserved, reply, milliseconds)
 
-    def _settled(
-        self, order: _Order, pick: Pick, need: Need, reserved: money.Reserved, reply: Reply, milliseconds: int
-    ) -> Answer:
-        attempt, text = order.attempt, self._redact(reply.text)
+    def _settled(self, order: _Order, pick: Pick, reserved: money.Reserved, reply: Reply, milliseconds: int) -> Answer:
+        attempt, need, text = order.attempt, reserved.need, self._redact(reply.text)
         billed = bill(need, reserved.grant, reply, order.ask.messages)
         usage = billed.usage
 
@@ -361,16 +360,8 @@ class Calls:
                 answered_by="" if reply.model == pick.arm.model else self._redact(reply.model),
                 duration_ms=milliseconds,
             )
-            over_tokens, over_nanos = billed.tokens - reserved.grant.tokens, billed.nanos - reserved.grant.nanos
-            if over_tokens <= 0 and over_nanos <= 0:
-                return [attempt.new(settled)]
-            overran = CallOverran(
-                reservation=reserved.position,
-                scopes=need.scopes,
-                tokens=max(0, over_tokens),
-                cost_nanos=max(0, over_nanos),
-            )
-            return [attempt.new(settled), attempt.new(overran, topic=money.TOPIC)]
+            overran = overrun(reserved.position, need, reserved.grant, billed)
+            return [attempt.new(settled), *([attempt.new(overran, topic=money.TOPIC)] if overran else [])]
 
         attempt.settle(events, durable=not need.price.is_free)
         return Answer(

@@ -78,6 +78,24 @@ class RaiseNeeded(BudgetExceeded):
         self.args = (f"{refusal}; its budget says `on_exceed: ask`, and nobody can be asked here",)
 
 
+class CapBroken(BudgetExceeded):
+    """A provider counted more than was reserved, and that took a scope over its cap: no call is made in it, free ones neither.
+
+    `over` is what all overruns in the scope came to, `call` the last of them.
+    """
+
+    def __init__(
+        self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int, over: int, call: int
+    ) -> None:
+        super().__init__(scope=scope, unit=unit, used=used, reserved=reserved, cap=cap, needed=needed)
+        self.over, self.call = over, call
+        self.args = (
+            f"the budget of {scope} was broken: a provider counted {amount(over, unit)} more than was reserved (the last time "
+            f"for call {call}, see `swarm why {call}`), so that {amount(used, unit)} are spent of {amount(cap, unit)} and no "
+            f"call is made any more, free ones neither; `swarm budget raise {scope} AMOUNT` to more than that lets it go on",
+        )
+
+
 class NoModelAvailable(SwarmError):
     """No allowed model can take the call. `reasons` says of each model why."""
 

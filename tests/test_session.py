@@ -12,12 +12,13 @@ import pytest
 
 from events.blobs import Text
 from events.log import Ack, Entry, EventLog, Head, NewEvent, Snapshot, open_log
+from events.trails import EVERYWHERE
 from events.types.base import TextRef
 from events.types.call import CallReserved, CallSettled
 from events.types.choice import ChoiceMade
 from events.types.task import StepAccepted, StepDrafted, StepPlanned, StepRejected, TaskAccepted
 from events.views.base import fold
-from events.views.trails import EVERYWHERE, TrailsView
+from events.views.trails import TrailsView
 from swarm.errors import UsageError
 from tests.ledger_agents import entries_of
 from tests.provider import Answer

@@ -13,14 +13,11 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from events.columns import TYPES
 from events.sqlite import schema, segments
+from events.sqlite.blocks import Block, Numbers, among, blocks_of
 from events.sqlite.decode import Decoder, read
-from events.sqlite.segments import COLUMNS, LENGTH, Segment
+from events.sqlite.segments import LENGTH, Segment
 from events.views.cost import NOBODY, Cost, CostView, Payer, narrowed
-
-Numbers: TypeAlias = NDArray[np.integer[Any]]
-"""Whole numbers in the width that they are stored in, or in 64 bits: to make all of them wide costs more than to sum them."""
 
 Column: TypeAlias = NDArray[Any]
 """Of numbers, or of what is true or not."""
@@ -32,11 +29,7 @@ NAMED = ("project", "task", "role", "agent", "model", "tier")
 """Fields of a payer that a column holds as the number of a name."""
 
 _ENDING = ("settled", "failed", "released", "unknown")
-_AT = {name: place for place, name in enumerate(COLUMNS)}
-_TYPES = {width: np.dtype(f"<u{width}") for width in TYPES}
-_WIDEST = max(TYPES)  # has no sign, which no sum of it with others would get
 _EXACT = 1 << 53  # up to here a float holds every whole number
-_AT_ONCE = 16 * LENGTH  # events that are summed together: what is taken of them stays in the processor's cache
 _LUT = 1 << 22  # a table of so many numbers is made faster than as many are sorted
 
 
@@ -66,14 +59,14 @@ class _Ends(NamedTuple):
 
 
 class Listener(Protocol):
-    """Hears, beside the sums, of segments and of the calls that ended, or of which nobody knows whether they did."""
+    """Hears, beside the sums, of all events and of the calls that ended, or of which nobody knows whether they did."""
 
     @property
     def fields(self) -> Sequence[str]:
         """What it wants to know of a call."""
         ...
 
-    def take(self, segment: Segment) -> None: ...
+    def take(self, block: Block) -> None: ...
 
     def ended(self, calls: Mapping[str, Column], days: Sequence[str], nanos: Numbers) -> None:
         """Calls that were or may be billed, by columns (a day as its place in `days`), and what each came to."""
@@ -89,8 +82,8 @@ def sums(
 ) -> Summed:
     """Sum what stands behind `after`, and what `begun` has of the time before, by these fields of the payer and its day.
 
-    `listening` makes what hears of the segments and calls on the way. A stretch whose segment is missing, or not to be believed, is packed from its rows. Raises LogCorrupt, TooLarge,
-    sqlite3.Error, and ValueError at rows that are damaged.
+    `listening` makes what hears of the events and calls on the way. A stretch whose segment is missing, or not to be
+    believed, is packed from its rows. Raises LogCorrupt, TooLarge, sqlite3.Error, and ValueError at rows that are damaged.
     """
     with contextlib.closing(
         sqlite3.connect(schema.read_only_uri(path), uri=True, isolation_level=None, timeout=schema.BUSY_S)
@@ -101,10 +94,10 @@ def sums(
         wrong: list[str] = []
         listener = listening(partial(_number, connection)) if listening is not None else None
         calls = _Calls(connection, fields, begun.awaited(), listener)
-        for segment in _stretches(connection, after, wrong):
-            calls.take(segment)
+        for block in blocks_of(_stretches(connection, after, wrong)):
+            calls.take(block)
             if listener is not None:
-                listener.take(segment)
+                listener.take(block)
         costs = calls.summed()
         for position in calls.unclaimed:
             (entry,) = read(connection, Decoder(str(path)), after=position - 1, until=position, limit=1)
@@ -151,39 +144,30 @@ class _Calls:
         self._texts: dict[str, dict[str, int]] = {"day": {"": 0}, "price": {"": 0}}
         self._awaited = list(awaited)
         self._reserved: list[list[Column]] = []  # position, fields, what is reserved, and whether its end is unknown
-        self._ended: list[list[Column]] = []
-        self._events = 0
         self._sums: dict[tuple[int, ...], list[int]] = {}  # the fields of `Cost`, by those of the payer
         self.unclaimed: list[int] = []
 
-    def take(self, segment: Segment) -> None:
-        kind = column_of(segment, "kind")
+    def take(self, block: Block) -> None:
+        """Sum what ended in the block, and keep the other calls for what comes."""
+        kind = block.column("kind")
+        positions = block.positions()
         at = np.flatnonzero(kind == self._reservation)
         if at.size:
-            taken = [self._taken(segment, field, at) for field in (*self._known, "cost_nanos")]
-            self._reserved.append([_positions(segment, at), *taken, np.zeros(at.size, dtype=bool)])
-        is_end = kind == self._ending[0]
-        for ending in self._ending[1:]:
-            is_end |= kind == ending
-        at = np.flatnonzero(is_end)
+            taken = [self._taken(block, field)[at] for field in (*self._known, "cost_nanos")]
+            self._reserved.append([positions[at], *taken, np.zeros(at.size, dtype=bool)])
+        at = np.flatnonzero(among(kind, self._ending))
         if at.size:
-            self._ended.append([_positions(segment, at), *(column_of(segment, name, at) for name in _Ends._fields[1:])])
-        self._events += segment.length
-        if self._events >= _AT_ONCE:
-            self._settle()
+            self._settle(_Ends(positions[at], *(block.column(name)[at] for name in _Ends._fields[1:])))
 
-    def _taken(self, segment: Segment, field: str, at: Numbers) -> Numbers:
-        values = column_of(segment, field, at)
+    def _taken(self, block: Block, field: str) -> Numbers:
         if field not in self._texts:
-            return values
-        known, texts = self._texts[field], segment.days if field == "day" else segment.prices
-        own = [known.setdefault(text, len(known)) for text in ("", *texts)]
-        return np.array(own, dtype=np.int64)[values]
+            return block.column(field)
+        known = self._texts[field]
+        return block.texts(field, lambda text: known.setdefault(text, len(known)))
 
     def summed(self) -> dict[Payer, Cost]:
-        self._settle()
         if self._reserved:
-            _, *columns, reserved, doubtful = self._reserved[0]
+            _, *columns, reserved, doubtful = joined(self._reserved, 3 + len(self._known))
             self._add(columns[: len(self._fields)], partial(_open_sums, reserved=reserved, doubtful=doubtful))
             self._hear([column[doubtful] for column in columns], reserved[doubtful])
         if not self._sums:
@@ -191,10 +175,7 @@ class _Calls:
         payers = self._payers([np.array(column, dtype=np.int64) for column in zip(*self._sums, strict=True)])
         return {payer: Cost(*values) for payer, values in zip(payers, self._sums.values(), strict=True)}
 
-    def _settle(self) -> None:
-        """Sum what ended, and keep the other calls for what comes."""
-        ends = _Ends(*joined(self._ended, len(_Ends._fields)))
-        self._ended, self._events = [], 0
+    def _settle(self, ends: _Ends) -> None:
         if self._awaited:
             self.unclaimed += ends.position[np.isin(ends.reservation, self._awaited)].tolist()
         if not self._reserved:
@@ -256,24 +237,11 @@ def _names(connection: sqlite3.Connection, numbers: set[int]) -> dict[int, str]:
     return names
 
 
-def column_of(segment: Segment, name: str, at: Numbers | None = None) -> Numbers:
-    """The values of a column, at some places of the segment where these are named."""
-    width, base, offset = segment.columns[_AT[name]]
-    if not width:
-        return np.full(segment.length if at is None else at.size, base, dtype=np.int64)
-    stored = np.frombuffer(segment.data, dtype=_TYPES[width], count=segment.length, offset=offset)
-    values: Numbers = stored if at is None else stored[at]
-    return values.astype(np.int64) + base if base or width == _WIDEST else values
-
-
-def _positions(segment: Segment, at: Numbers) -> Numbers:
-    return column_of(segment, "position", at) + at + segment.first  # places are of 64 bits, and so is the sum
-
-
 def joined(parts: Sequence[Sequence[Column]], columns: int) -> list[Column]:
+    """So many columns of all parts, each as one."""
     if not parts:
         return [np.zeros(0, dtype=np.int64)] * columns
-    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return [np.concatenate(column) for column in zip(*parts, strict=True)] if len(parts) > 1 else list(parts[0])
 
 
 def _decided(position: Numbers, doubtful: Column, ends: _Ends, *, unknown: int) -> Numbers:
@@ -327,6 +295,8 @@ def _ranks(values: Numbers) -> tuple[Numbers, Numbers]:
     """Number the different values from 0 on: the number of each row's value, and a row of each number."""
     low = int(values.min())
     span = int(values.max()) - low + 1
+    if span == 1:
+        return np.zeros(values.size, dtype=np.int64), np.zeros(1, dtype=np.int64)
     if span > _LUT:
         _, first, rank = np.unique(values, return_index=True, return_inverse=True)
         return rank, first
@@ -341,12 +311,11 @@ def _ranks(values: Numbers) -> tuple[Numbers, Numbers]:
 
 def sum_by(group: Numbers, values: Numbers, groups: int) -> list[int]:
     """The exact sums of the values by group."""
-    weights = values.astype(np.float64)
-    most = float(np.abs(weights).sum())
-    if most >= 1 << 62:
+    most = max(abs(int(values.min())), abs(int(values.max()))) * values.size if values.size else 0
+    if most < _EXACT:  # no sum on the way is larger, so none is rounded
+        exact = np.bincount(group, weights=values, minlength=groups).astype(np.int64)
+    elif float(np.abs(values.astype(np.float64)).sum()) >= 1 << 62:
         raise TooLarge("a sum is too large for columns")
-    if most < _EXACT // 2:  # no sum on the way is larger, so none is rounded
-        exact = np.bincount(group, weights=weights, minlength=groups).astype(np.int64)
     else:
         exact = np.zeros(groups, dtype=np.int64)
         np.add.at(exact, group, values)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from events.sqlite.costs import Column, Numbering, Numbers, column_of, groups_of, joined, sum_by, sums
-from events.sqlite.segments import Segment
+from events.sqlite.blocks import Block, Numbers, among
+from events.sqlite.costs import Column, Numbering, groups_of, joined, sum_by, sums
 from events.views.cost import Cost, CostView, Payer
 from events.views.spending import FREE_TIERS, Asked, Findings
 
@@ -55,15 +55,15 @@ class _Findings:
         self._ends: list[list[Column]] = []  # session, task, kind, moment
         self._later: dict[str, int] = {}
 
-    def take(self, segment: Segment) -> None:
-        kind = column_of(segment, "kind")
+    def take(self, block: Block) -> None:
+        kind = block.column("kind")
         for kinds, fields, kept in (
             (self._verdicts_of, (*_ATTEMPT, "kind"), self._verdicts),
             (self._ends_of, ("session", "task", "kind", "at"), self._ends),
         ):
-            at = np.flatnonzero(np.isin(kind, kinds))
+            at = np.flatnonzero(among(kind, kinds))
             if at.size:
-                kept.append([column_of(segment, field, at) for field in fields])
+                kept.append([block.column(field)[at] for field in fields])
 
     def ended(self, calls: Mapping[str, Column], days: Sequence[str], nanos: Numbers) -> None:
         billed = (nanos != 0) | ~np.isin(calls["tier"], self._free)

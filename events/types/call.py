@@ -85,6 +85,11 @@ class CallOverran(Event, frozen=True, kw_only=True, tag="call.overran"):
     scopes: tuple[str, ...]  # those of the reservation
     tokens: int
     cost_nanos: int
+    model: str = ""
+    counted_tokens: int = 0  # the most input that was counted for the request
+    input_tokens: int = 0  # as the provider counted it
+    max_output_tokens: int = 0  # the most output that was asked for
+    output_tokens: int = 0  # as the provider counted it
 
 
 class BudgetMarked(Event, frozen=True, kw_only=True, tag="budget.marked"):

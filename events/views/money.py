@@ -47,6 +47,7 @@ class ScopeState(msgspec.Struct):
     reserved: Amount = msgspec.field(default_factory=Amount)
     maybe_paid: Amount = msgspec.field(default_factory=Amount)
     overran: Amount = msgspec.field(default_factory=Amount)
+    overran_by: int = 0  # the last call that overran its reservation, 0 = none did
     calls: int = 0
     marked: dict[str, int] = {}  # by unit the highest share of its cap, in percent, that was told
     caps: dict[str, SetCap] = {}  # by unit the cap that a person recorded last; it stands in place of any other
@@ -100,9 +101,11 @@ class MoneyView(msgspec.Struct):
                     marked[unit] = max(percent, marked.get(unit, 0))
             case BudgetSet() as cap:
                 self._set_cap(entry, cap)
-            case CallOverran(scopes=scopes, tokens=tokens, cost_nanos=nanos):
+            case CallOverran(reservation=position, scopes=scopes, tokens=tokens, cost_nanos=nanos):
                 for name in self._counted(scopes):
-                    self.scope(name).overran.add(tokens, nanos)
+                    scope = self.scope(name)
+                    scope.overran.add(tokens, nanos)
+                    scope.overran_by = position
             case _:
                 pass
 

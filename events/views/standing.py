@@ -9,6 +9,7 @@ from events.scopes import SHARED
 from events.views.claims import ClaimsView
 from events.views.kept import Kept, Start, fold_kept
 from events.views.money import MoneyView
+from events.views.overruns import OverrunsView
 from events.views.trails import TrailsView
 
 
@@ -21,12 +22,14 @@ class Standing(msgspec.Struct):
     money: MoneyView = msgspec.field(default_factory=lambda: MoneyView().only(SHARED))
     claims: ClaimsView = msgspec.field(default_factory=ClaimsView)
     trails: TrailsView = msgspec.field(default_factory=TrailsView)
+    overruns: OverrunsView = msgspec.field(default_factory=OverrunsView)
     ledger: int = 0  # the last position on the topic `ledger`
 
     def apply(self, entry: Entry) -> None:
         self.money.apply(entry)
         self.claims.apply(entry)
         self.trails.apply(entry)
+        self.overruns.apply(entry)
         if entry.topic == "ledger":
             self.ledger = entry.position
 

@@ -9,37 +9,10 @@ from __future__ import annotations
 import msgspec
 
 from events.log import Entry
+from events.trails import EVERYWHERE, Trail
 from events.types.choice import ChoiceMade
 from events.types.session import SessionClosed
 from events.types.task import Overruled, StepAccepted, StepRejected, TaskAccepted, TaskFailed
-
-USE = 0.998  # what a trail keeps at each deposit: a memory of 500 uses (notes/routing.md, section 4)
-HALF_LIFE_S = 7 * 24 * 3600.0
-EVERYWHERE = "*"  # the context that holds a model's trail over all contexts
-
-
-class Trail(msgspec.Struct):
-    """Accepted and rejected work as it stood at `at` (microseconds since 1970)."""
-
-    accepted: float = 0.0
-    rejected: float = 0.0
-    at: int = 0
-
-    def faded(self, now: int) -> Trail:
-        """The trail as it is at `now`: evaporation by time is reckoned when it is read."""
-        keep = 0.5 ** (max(0, now - self.at) / 1e6 / HALF_LIFE_S)
-        return Trail(self.accepted * keep, self.rejected * keep, now)
-
-    def deposit(self, accepted: bool, now: int) -> Trail:
-        faded = self.faded(now)
-        return Trail(faded.accepted * USE + accepted, faded.rejected * USE + (not accepted), now)
-
-    def withdraw(self, accepted: bool, judged_at: int, now: int) -> Trail:
-        """The trail without a deposit that was made at `judged_at`."""
-        faded, left = self.faded(now), Trail(accepted=1.0, at=judged_at).faded(now).accepted
-        if accepted:
-            return Trail(max(0.0, faded.accepted - left), faded.rejected, now)
-        return Trail(faded.accepted, max(0.0, faded.rejected - left), now)
 
 
 class Chosen(msgspec.Struct, frozen=True, gc=False):

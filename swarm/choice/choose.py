@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from events.trails import EVERYWHERE
 from events.types.choice import Candidate, ChoiceMade, Excluded
-from events.views.trails import EVERYWHERE, TrailsView
+from events.views.trails import TrailsView
 from swarm.messages import MILLION, TIERS, Arm
 
 POLICY = "roulette"

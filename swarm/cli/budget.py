@@ -12,6 +12,7 @@ _ACTIONS = {
     "set": ("swarm.cli.budget_change", "set_cap"),
     "raise": ("swarm.cli.budget_change", "raise_cap"),
     "split": ("swarm.cli.budget_change", "split_cap"),
+    "reconcile": ("swarm.cli.budget_reconcile", "reconcile"),
 }
 _HELP = """\
 without an action: the caps that hold here, and those of the last session or of the one that is named
@@ -21,12 +22,14 @@ actions:
   raise SCOPE AMOUNT      raise a cap, to an amount ($2, 50k) or by one (+$0.50, +20k): of today, this month,
                           this project, or as above. A running session goes on with it at once
   split SCOPE NAME=SHARE  divide the cap of a session among its tasks, or of a task among its roles: 60%, $0.10, 5k
+  reconcile [CALL]        list the calls of which nobody knows whether they were billed; settle one of them by hand
+                          (--cost or --not-billed), or those that an invoice has (--invoice FILE)
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _HELP
-    parser.add_argument("action", nargs="?", metavar="ACTION|SESSION", help="set, raise or split; see below")
+    parser.add_argument("action", nargs="?", metavar="ACTION|SESSION", help="set, raise, split or reconcile; see below")
     parser.add_argument("words", nargs="*", metavar="SCOPE AMOUNT", help="of which scope, and how much")
     parser.add_argument(
         "--check",
@@ -39,9 +42,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reason", default="", metavar="TEXT", help="set, raise, split: why, for those who read the log"
     )
+    found = parser.add_argument_group("reconcile")
+    found.add_argument("--cost", metavar="AMOUNT", help="what the call cost: '$0.0012'")
+    found.add_argument(
+        "--tokens", metavar="IN/OUT", help="with --cost: the tokens that were billed; default: as reserved"
+    )
+    found.add_argument("--not-billed", action="store_true", help="the provider did not bill the call")
+    found.add_argument(
+        "--invoice", metavar="FILE", help="settle what is the only match in a provider's invoice, a CSV file"
+    )
+    found.add_argument("--dry-run", action="store_true", help="show what would be settled, and settle nothing")
 
 
 def run(args: argparse.Namespace) -> int:
+    for option in ("cost", "tokens", "not_billed", "invoice", "dry_run"):
+        if args.action != "reconcile" and getattr(args, option):
+            raise UsageError(f"swarm budget: --{option.replace('_', '-')} belongs to the action reconcile; name it")
     if args.action in _ACTIONS:
         if args.check is not None:
             raise UsageError(f"swarm budget: --check only looks and `{args.action}` changes; give one of them")

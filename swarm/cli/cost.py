@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from events.costs import Field
 from events.log import session_name, system_clock
-from events.spending import Spending, spending
+from events.spending import Field, Spending, spending
 from events.views.cost import Cost, Payer
 from events.views.spending import FREE_TIERS, Asked
 from swarm.cli.cost_report import Report, Row, document, tell, write_csv
@@ -155,7 +154,7 @@ def _asked(period: Period | None, now: int, zone: tzinfo | None) -> Asked:
 def _report(
     found: Spending, keys: Sequence[str], period: Period | None, now: datetime, settings: Settings, baseline: str | None
 ) -> Report:
-    costs, whole = found.costs.costs, _is_whole(found, period, now)
+    costs, whole = found.costs, _is_whole(found, period, now)
     held = {payer: cost for payer, cost in costs.items() if within(payer, period)}
     by_day = {day: cost.nanos for (day,), cost in summed(costs, ["day"])}
     free = total(cost for payer, cost in held.items() if payer.tier in FREE_TIERS)
@@ -209,7 +208,7 @@ def _outlook(by_day: Mapping[str, int], found: Spending, now: datetime) -> Outlo
 def foreseen(url: str, zone: tzinfo | None, now: int) -> Outlook:
     """What today and this month will have cost at their ends. Raises NothingRecorded, LogTrouble."""
     found = _read(url, ["day"], None, now, zone)
-    by_day = {day: cost.nanos for (day,), cost in summed(found.costs.costs, ["day"])}
+    by_day = {day: cost.nanos for (day,), cost in summed(found.costs, ["day"])}
     return _outlook(by_day, found, local_time(now, zone))
 
 
@@ -219,8 +218,8 @@ def _is_whole(found: Spending, period: Period | None, now: datetime) -> bool:
 
 
 def _notes(found: Spending, period: Period | None, whole: bool) -> list[str]:
-    notes = [f"{note}; `swarm doctor --fix` makes it anew" for note in found.costs.notes]
-    undated = sum(cost.calls for payer, cost in found.costs.costs.items() if not payer.day)
+    notes = [f"{note}; `swarm doctor --fix` makes it anew" for note in found.notes]
+    undated = sum(cost.calls for payer, cost in found.costs.items() if not payer.day)
     if period is not None and undated:
         notes.append(f"{undated} calls are left out: their events name no day")
     if not whole:

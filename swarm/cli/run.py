@@ -13,7 +13,6 @@ import anyio
 import msgspec
 
 from events.log import EventLog, open_log
-from swarm.cli.estimated import Weighed
 from swarm.cli.given import STDIN, Given, only, overrides_of, read_given
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors
@@ -28,15 +27,16 @@ from swarm.cli.running import (
     tell_small,
 )
 from swarm.errors import UsageError
+from swarm.estimate.weighed import Weighed
 from swarm.plan import Plan, is_capped, plan_of
 from swarm.roster import is_free, is_other_log
 from swarm.session import Result, run_file
 from swarm.settings.load import Loaded, load_settings
 
 if TYPE_CHECKING:
-    from swarm.cli.foresight import Run as ForeseeableRun
     from swarm.dispatch import Faces
     from swarm.earlier import Earlier
+    from swarm.estimate.weigh import Run as ForeseeableRun
     from swarm.task import Budget, TaskFile
 
 
@@ -113,7 +113,7 @@ async def _dry_run(args: argparse.Namespace, given: Given) -> int:
 
 
 def _foreseeable(prepared: Prepared, args: argparse.Namespace) -> ForeseeableRun:
-    from swarm.cli.foresight import Run
+    from swarm.estimate.weigh import Run
 
     return Run(
         file=prepared.given.file,
@@ -129,7 +129,7 @@ async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace, 
     """Ask where the run would probably cost much, or pass a cap. What was accepted earlier costs nothing."""
     if is_free(prepared.plan.roster):
         return Weighed()
-    from swarm.cli.foresight import weigh  # only what may cost something is estimated
+    from swarm.cli.foresight import weigh_for  # only what may cost something is estimated
 
     run = _foreseeable(prepared, args)
     if earlier is not None:
@@ -140,7 +140,7 @@ async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace, 
         if not left:
             return Weighed()
         run = msgspec.structs.replace(run, file=msgspec.structs.replace(run.file, tasks=left))
-    return await weigh(run, log, args.output)
+    return await weigh_for(run, log, args.output)
 
 
 async def _run(args: argparse.Namespace, given: Given) -> int:

@@ -9,7 +9,8 @@ import msgspec
 
 from events.types.call import BudgetMarked
 from events.views.money import Amount, MoneyView, ScopeState
-from swarm.errors import BudgetExceeded
+from events.views.overruns import EXACT, Bounds
+from swarm.errors import BudgetExceeded, CapBroken
 from swarm.messages import Price
 from swarm.money.prices import affordable_output, most_nanos
 
@@ -50,6 +51,17 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int  # the most that the input can be counted as
     output_tokens: int  # the output that is asked for
     least_output_tokens: int  # the least that is of use
+    model: str = ""
+    bounds: Bounds = EXACT  # what the model's provider was seen to count beyond both
+
+    @property
+    def most_input(self) -> int:
+        """The most input that the provider may bill."""
+        return self.bounds.input.of(self.input_tokens)
+
+    def most_output(self, output_tokens: int) -> int:
+        """The most output that the provider may bill where so much is asked for."""
+        return self.bounds.output.of(output_tokens)
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -71,11 +83,13 @@ def admit(need: Need, money: MoneyView, settling: Mapping[str, Amount]) -> Grant
 
     `settling` is what of each scope's reservations can still become less: calls in flight under a living owner. It is sent
     at once where the least useful output fits beside them all, waits as long as it would fit were they all to cost nothing,
-    else it is refused by the first scope that has no room.
+    else it is refused by the first scope that has no room. A scope whose cap was broken has none for any call.
     """
     output: int = need.output_tokens
     waits: Wait | None = None
     for cap in need.caps:
+        if (broken := _broken(cap, money, need)) is not None:
+            return broken
         room = _room(cap, money, Amount(), need)
         if room is not None and room < need.least_output_tokens:
             later = _room(cap, money, settling.get(cap.scope, Amount()), need)
@@ -86,7 +100,33 @@ def admit(need: Need, money: MoneyView, settling: Mapping[str, Amount]) -> Grant
             output = min(output, room)
     if waits is not None:
         return waits
-    return Grant(output, need.input_tokens + output, most_nanos(need.price, need.input_tokens, output))
+    most = need.most_output(output)
+    return Grant(output, need.most_input + most, most_nanos(need.price, need.most_input, most))
+
+
+def _broken(cap: Cap, money: MoneyView, need: Need) -> CapBroken | None:
+    """The refusal of every call, a free one too, in a scope that an overrun took over its cap, until the cap is above that.
+
+    A cap that was passed without the overruns was lowered since: it refuses what it has no room for, as any.
+    """
+    state = money.scopes.get(cap.scope)
+    if state is None or not state.overran_by:
+        return None
+    tokens, nanos = _least(need)
+    for unit, used, reserved, over, most, needed in (
+        ("tokens", state.spent.tokens, state.reserved.tokens, state.overran.tokens, cap.tokens, tokens),
+        ("nanos", state.spent.nanos, state.reserved.nanos, state.overran.nanos, cap.nanos, nanos),
+    ):
+        if most is not None and used - over <= most < used:
+            amounts = {"used": used, "reserved": reserved, "cap": most, "needed": needed, "over": over}
+            return CapBroken(scope=cap.scope, unit=unit, call=state.overran_by, **amounts)
+    return None
+
+
+def _least(need: Need) -> tuple[int, int]:
+    """The least with which the call is of use, in tokens and in money."""
+    least = need.most_output(need.least_output_tokens)
+    return need.most_input + least, most_nanos(need.price, need.most_input, least)
 
 
 def _room(cap: Cap, money: MoneyView, settling: Amount, need: Need) -> int | None:
@@ -96,12 +136,12 @@ def _room(cap: Cap, money: MoneyView, settling: Amount, need: Need) -> int | Non
     nanos = state.spent.nanos + state.reserved.nanos - settling.nanos if state else 0
     rooms: list[int] = []
     if cap.tokens is not None:
-        rooms.append(cap.tokens - cap.held("tokens") - tokens - need.input_tokens)
+        rooms.append(cap.tokens - cap.held("tokens") - tokens - need.most_input)
     if cap.nanos is not None and not need.price.is_free:
-        affordable = affordable_output(need.price, need.input_tokens, cap.nanos - cap.held("nanos") - nanos)
+        affordable = affordable_output(need.price, need.most_input, cap.nanos - cap.held("nanos") - nanos)
         if affordable is not None:
             rooms.append(affordable)
-    return min(rooms) if rooms else None
+    return need.bounds.output.within(min(rooms)) if rooms else None
 
 
 def in_force(caps: Sequence[Cap], scopes: Sequence[str], money: MoneyView) -> tuple[Cap, ...]:
@@ -122,7 +162,7 @@ def in_force(caps: Sequence[Cap], scopes: Sequence[str], money: MoneyView) -> tu
 def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
     state = money.scope(cap.scope)
     by = {unit: recorded.by for unit, recorded in state.caps.items()}
-    needed = need.input_tokens + need.least_output_tokens
+    needed, cost = _least(need)
     held = cap.held("tokens")
     if cap.tokens is not None and cap.tokens - held - state.spent.tokens - state.reserved.tokens < needed:
         used, reserved = state.spent.tokens, state.reserved.tokens
@@ -137,7 +177,6 @@ def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
             held=held,
         )
     assert cap.nanos is not None, "a cap without tokens that refuses has money"
-    cost = most_nanos(need.price, need.input_tokens, need.least_output_tokens)
     used, reserved = state.spent.nanos, state.reserved.nanos
     return BudgetExceeded(
         scope=cap.scope,

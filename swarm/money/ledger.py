@@ -15,14 +15,16 @@ import msgspec
 from events.blobs import Text
 from events.bus import read_all
 from events.log import Ack, Conflict, Entry, EventLog, LogCorrupt, NewEvent
-from events.types.call import BudgetMarked, BudgetSet, CallSettled, CallUnknown
+from events.types.call import BudgetMarked, BudgetSet, CallReserved, CallSettled, CallUnknown
 from events.views.claims import ClaimsView
 from events.views.kept import Start
 from events.views.money import Amount, MoneyView
+from events.views.overruns import OverrunsView
 from events.views.sessions import Claim
 from events.views.standing import Standing
 from swarm.errors import BudgetExceeded
 from swarm.money.caps import Cap, Grant, Need, Wait, admit, due_marks, in_force
+from swarm.money.days import Days
 
 TOPIC = "ledger"
 CONFLICTS_BEFORE_TURN = 3
@@ -41,9 +43,10 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reserved(msgspec.Struct, frozen=True, kw_only=True):
-    """A reservation that stands in the log."""
+    """A reservation that stands in the log. `need` is what was decided: as it was asked for, in the periods that have begun."""
 
     position: int
+    need: Need
     grant: Grant
     ack: Ack
     intent: Intent
@@ -51,7 +54,7 @@ class Reserved(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Request(msgspec.Struct, kw_only=True):
     need: Need
-    make: Callable[[Grant], Intent]
+    make: Callable[[Need, Grant], Intent]
     ticket: int
     claim: Mapping[str, int]
     future: asyncio.Future[Reserved | Wait]
@@ -70,6 +73,7 @@ class Ledger:
     def __init__(self, log: EventLog, *, lives: Callable[[Claim], bool]) -> None:
         self._log, self._lives = log, lives
         self.money = MoneyView()
+        self._overruns, self._days = OverrunsView(), Days()
         self._claims = ClaimsView()
         self._position = 0  # everything up to here is folded
         self._head = 0  # last position on the ledger's topic
@@ -88,7 +92,7 @@ class Ledger:
         return self._tickets
 
     async def reserve(
-        self, need: Need, make: Callable[[Grant], Intent], *, ticket: int, claim: Mapping[str, int]
+        self, need: Need, make: Callable[[Need, Grant], Intent], *, ticket: int, claim: Mapping[str, int]
     ) -> Reserved | Wait:
         """Take what the call needs in all its scopes and append the intent, or say that it has to wait.
 
@@ -171,41 +175,48 @@ class Ledger:
 
     async def _decide_and_append(self, batch: list[_Request]) -> None:
         await self.catch_up()
+        decided = self._decided(batch)
+        if any(isinstance(decision, BudgetExceeded) for _, decision in decided):
+            # somebody may have raised the cap meanwhile, or settled, in another process; all that goes into one append is
+            # decided on one state of the log
+            await self.catch_up(force=True)
+            decided = self._decided(batch)
         granted: list[tuple[_Request, Grant, Intent]] = []
-        settling, looked = self._settling(), False
-        try:
-            for request in batch:
-                if request.future.done():
-                    continue
-                decision = self._decide(request, settling)
-                if isinstance(decision, BudgetExceeded) and not looked:
-                    looked = True  # somebody may have raised the cap meanwhile, or settled, in another process
-                    await self.catch_up(force=True)
-                    settling = self._settling()
-                    for each, grant, _ in granted:
-                        _add(settling, each.need.scopes, grant.tokens, grant.nanos)
-                    decision = self._decide(request, settling)
-                if isinstance(decision, Grant):
-                    granted.append((request, decision, request.make(decision)))
-                    self._take(request.need, decision, 1)
-                    _add(settling, request.need.scopes, decision.tokens, decision.nanos)
-                elif isinstance(decision, Wait):
-                    request.future.set_result(decision)
-                else:
-                    request.future.set_exception(decision)
-        finally:
-            for request, grant, _ in granted:  # the fold takes them again when they come back from the log
-                self._take(request.need, grant, -1)
+        for request, decision in decided:
+            if isinstance(decision, Grant):
+                granted.append((request, decision, request.make(request.need, decision)))
+            elif isinstance(decision, Wait):
+                request.future.set_result(decision)
+            else:
+                request.future.set_exception(decision)
         if granted:
             await self._append(granted)
 
+    def _decided(self, batch: Sequence[_Request]) -> list[tuple[_Request, Grant | Wait | BudgetExceeded]]:
+        """Decide in their order, each beside what those before it were granted."""
+        settling = self._settling()
+        decided: list[tuple[_Request, Grant | Wait | BudgetExceeded]] = []
+        for request in batch:
+            if request.future.done():
+                continue
+            decision = self._decide(request, settling)
+            decided.append((request, decision))
+            if isinstance(decision, Grant):
+                self._take(request.need, decision, 1)
+                _add(settling, request.need.scopes, decision.tokens, decision.nanos)
+        for request, decision in decided:
+            if isinstance(decision, Grant):  # the fold takes them again when they come back from the log
+                self._take(request.need, decision, -1)
+        return decided
+
     def _decide(self, request: _Request, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:
-        need, caps = request.need, in_force(request.need.caps, request.need.scopes, self.money)
-        if caps is not need.caps:
-            need = msgspec.structs.replace(need, caps=caps)
-        decision = admit(need, self.money, settling)
+        need = self._days.in_the_last(request.need)
+        caps = in_force(need.caps, need.scopes, self.money)
+        request.need = msgspec.structs.replace(need, caps=caps, bounds=self._overruns.of(need.model))
+        decision = admit(request.need, self.money, settling)
         if isinstance(decision, Grant):
-            capped = {cap.scope for cap in need.caps}
+            self._days.see(request.need.scopes)  # already for those behind it in the same batch
+            capped = {cap.scope for cap in caps}
             ahead = [each.scope for ticket, each in self._waiting.items() if ticket < request.ticket]
             decision = next((Wait(scope) for scope in ahead if scope in capped), decision)
         if isinstance(decision, Wait):  # known at once to those behind it in the same batch
@@ -252,7 +263,8 @@ class Ledger:
         for request, grant, intent in granted:
             position = ack.positions[place + intent.reserved]
             place += len(intent.events)
-            request.future.set_result(Reserved(position=position, grant=grant, ack=ack, intent=intent))
+            held = Reserved(position=position, need=request.need, grant=grant, ack=ack, intent=intent)
+            request.future.set_result(held)
 
     def _is_capped(self, scope: str) -> bool:
         return scope in self._caps or bool(self.money.scope(scope).caps)
@@ -268,8 +280,9 @@ class Ledger:
 
     def begin(self, start: Start[Standing], own: MoneyView, session: int) -> None:
         """Go on from how things stand, for a session whose `own` events were folded up to the same position."""
-        self.money, self._claims = start.view.money, start.view.claims
+        self.money, self._claims, self._overruns = start.view.money, start.view.claims, start.view.overruns
         self.money.own(session, own)
+        self._days.see(self.money.scopes)
         self._head, self._position = start.view.ledger, start.position
 
     def fold(self, entries: Sequence[Entry]) -> None:
@@ -280,8 +293,11 @@ class Ledger:
                 self._settled.update(scope for scope in (held.path if held else ()) if self._is_capped(scope))
             elif isinstance(entry.event, BudgetSet):
                 self._settled.add(entry.event.scope)
+            elif isinstance(entry.event, CallReserved):
+                self._days.see(entry.event.scopes)
             self.money.apply(entry)
             self._claims.apply(entry)
+            self._overruns.apply(entry)
             if entry.topic == TOPIC:
                 self._head = entry.position
             self._position = entry.position

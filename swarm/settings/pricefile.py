@@ -9,7 +9,7 @@ from typing import Any, cast
 from swarm.errors import UsageError
 from swarm.messages import Price
 from swarm.settings.pricetext import parse_price
-from swarm.settings.tomlfile import KeyPath, dotted, read_toml
+from swarm.settings.tomlfile import KeyPath, TomlFile, dotted, read_toml
 from swarm.units import kind_of
 
 FORM = 'a row is written [models."NAME"] with price = "IN/OUT", as in settings'
@@ -23,15 +23,13 @@ def read_price_file(path: Path) -> dict[str, Price]:
     file = read_toml(path)
     found: dict[str, Price] = {}
     problems: list[str] = []
-    tables: object = file.data.get("models", {})
-    if not isinstance(tables, Mapping):
-        tables, problems = {}, [f"{path}:{file.line_of(('models',))}: models is {kind_of(tables)}; {FORM}"]
-    for name, table in cast("Mapping[str, object]", tables).items():
+    for name, table in _tables(file).items():
         key: KeyPath = ("models", name)
+        kind = kind_of(table)
         row = cast("Mapping[str, Any]", table) if isinstance(table, Mapping) else None
         try:
             if row is None:
-                raise ValueError(f"{dotted(key)} is {kind_of(table)}; {FORM}")
+                raise ValueError(f"{dotted(key)} is {kind}; {FORM}")
             if not row:
                 raise ValueError(f"{dotted(key)} has no price; {FORM}")
             if "price" in row:
@@ -44,6 +42,13 @@ def read_price_file(path: Path) -> dict[str, Price]:
     if not found:
         raise UsageError(f"{path} names the price of no model; {FORM}")
     return found
+
+
+def _tables(file: TomlFile) -> Mapping[str, Any]:
+    tables: object = file.data.get("models", {})
+    if isinstance(tables, Mapping):
+        return cast("Mapping[str, Any]", tables)
+    raise UsageError(f"{file.path}:{file.line_of(('models',))}: models is {kind_of(tables)}; {FORM}")
 
 
 def _price(written: object, source: str, at: str) -> Price:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.testing.builders import MORNING
+from events.trails import EVERYWHERE, Trail
 from events.types.choice import ChoiceMade
-from events.views.trails import EVERYWHERE, Trail, TrailsView
+from events.views.trails import TrailsView
 from swarm.choice.choose import PRIOR, Question, choose, decided_again, expected_acceptance, probability
 from swarm.messages import FREE, TIERS, Arm, Price, Step, Tier
 

@@ -12,16 +12,19 @@ from typing import Any
 from zlib import crc32
 
 import anyio
+import anyio.to_thread
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import events.costs
+import events.spending
+import events.sqlite.blocks
 from events.caches import check_caches, rebuild_caches
 from events.columns import find_columns, pack_columns, values_of
-from events.costs import Field, costs_by
 from events.log import EventLog, NewEvent, open_log
+from events.spending import Field, Spending, spending
 from events.sqlite import schema, segments, snapshots
+from events.sqlite.blocks import AT_ONCE
 from events.sqlite.costs import TooLarge, sums
 from events.sqlite.segments import COLUMNS, LENGTH
 from events.testing import builders as make
@@ -33,6 +36,7 @@ from events.verify import verify_log
 from events.views.base import fold
 from events.views.cost import Cost, CostView, Payer, narrowed
 from events.views.kept import snapshot_of
+from events.views.spending import Asked
 from events.views.standing import standing
 
 FIELDS: Sequence[Field] = ("session", "task", "role", "agent", "model", "tier", "price", "project")
@@ -97,6 +101,10 @@ async def by_fold(log: EventLog, fields: Sequence[Field]) -> dict[Payer, Cost]:
     for payer, cost in (await fold(log, CostView())).costs.items():
         costs.setdefault(narrowed(payer, fields), Cost()).add(cost)
     return costs
+
+
+async def spent(path: Path, fields: Sequence[Field]) -> Spending:
+    return await anyio.to_thread.run_sync(spending, path, fields, Asked())
 
 
 @pytest.fixture(scope="module")
@@ -190,33 +198,34 @@ async def test_a_segment_holds_what_the_events_say(path: Path) -> None:
 async def test_costs_over_columns_are_those_of_the_fold(path: Path, fields: Sequence[Field]) -> None:
     async with open_log(path, read_only=True) as log:
         folded = await by_fold(log, fields)
-        assert (await costs_by(path, fields)).costs == folded  # by rows: it is short
+        assert (await spent(path, fields)).costs == folded  # by rows: it is short
     found = sums(path, 0, CostView(), fields)
     assert found.costs == folded and found.wrong == []
     assert sum(cost.maybe_paid for cost in folded.values()) > 0 < sum(cost.open for cost in folded.values())
 
 
 async def test_a_log_that_is_long_is_summed_over_columns(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = await costs_by(path, ("role",))
-    monkeypatch.setattr(events.costs, "LONG", LENGTH)
+    before = await spent(path, ("role",))
+    monkeypatch.setattr(events.spending, "LONG", LENGTH)
     change(path, "UPDATE segment SET checksum = checksum + 1 WHERE first = 1")
-    after = await costs_by(path, ("role",))
+    after = await spent(path, ("role",))
     assert after.costs == before.costs and before.notes == ()
     assert ["events 1 to 4096" in note and "checksum" in note for note in after.notes] == [True]
 
 
+at_once = st.sampled_from([1, 5, 20, AT_ONCE])  # events of a block
 odd_ends = st.lists(st.tuples(st.integers(1, 14), st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=12)
 
 
 @settings(max_examples=25, deadline=None)
-@given(odd_ends)
-@example([(1, 0, 1), (1, 0, 1)])  # settled twice
-@example([(1, 3, 1), (1, 0, 2)])  # unknown, then settled
-@example([(1, 0, 1), (1, 3, 1)])  # settled, then unknown
-@example([(1, 1, 2), (1, 0, 1)])  # failed, then settled
-@example([(12, 0, 1), (12, 0, 1)])  # what is no reservation, or is one later
+@given(odd_ends, at_once)
+@example([(1, 0, 1), (1, 0, 1)], 1)  # settled twice
+@example([(1, 3, 1), (1, 0, 2)], 1)  # unknown, then settled
+@example([(1, 0, 1), (1, 3, 1)], 1)  # settled, then unknown
+@example([(1, 1, 2), (1, 0, 1)], 1)  # failed, then settled
+@example([(12, 0, 1), (12, 0, 1)], 1)  # what is no reservation, or is one later
 def test_costs_of_calls_that_end_oddly_are_those_of_the_fold_wherever_a_segment_ends(
-    ends: list[tuple[int, int, int]],
+    ends: list[tuple[int, int, int]], block: int
 ) -> None:
     """Reservations and ends by turns; an end names any position, also one that is no reservation, or comes later."""
     kinds = (make.settled, make.failed, make.released, make.unknown)
@@ -236,14 +245,16 @@ def test_costs_of_calls_that_end_oddly_are_those_of_the_fold_wherever_a_segment_
                         if data is not None:
                             segments.store(connection, data)
                     connection.commit()
-                assert sums(path, 0, CostView(), FIELDS).costs == await by_fold(log, FIELDS)
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(events.sqlite.blocks, "AT_ONCE", block)
+                    assert sums(path, 0, CostView(), FIELDS).costs == await by_fold(log, FIELDS)
 
     anyio.run(check)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 1 << 32), st.integers(1, 60))
-def test_segments_of_any_length_give_the_costs_of_a_history(seed: int, length: int) -> None:
+@given(st.integers(0, 1 << 32), st.integers(1, 60), at_once)
+def test_segments_of_any_length_give_the_costs_of_a_history(seed: int, length: int, block: int) -> None:
     async def check() -> None:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "log.db"
@@ -256,7 +267,9 @@ def test_segments_of_any_length_give_the_costs_of_a_history(seed: int, length: i
                         if data is not None:
                             segments.store(connection, data)
                     connection.commit()
-                assert sums(path, 0, CostView(), FIELDS).costs == await by_fold(log, FIELDS)
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(events.sqlite.blocks, "AT_ONCE", block)
+                    assert sums(path, 0, CostView(), FIELDS).costs == await by_fold(log, FIELDS)
 
     anyio.run(check)
 
@@ -268,8 +281,8 @@ async def test_sums_that_columns_cannot_hold_are_left_to_the_fold(path: Path, mo
             await log.append([make.new(make.unknown((await log.head()).position))])
     with pytest.raises(TooLarge):
         sums(path, 0, CostView(), ())
-    monkeypatch.setattr(events.costs, "LONG", LENGTH)
-    assert sum(cost.nanos for cost in (await costs_by(path, ())).costs.values()) > 3 << 62
+    monkeypatch.setattr(events.spending, "LONG", LENGTH)
+    assert sum(cost.nanos for cost in (await spent(path, ())).costs.values()) > 3 << 62
 
 
 async def test_exact_sums_beyond_what_a_float_holds(path: Path) -> None:

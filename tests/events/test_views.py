@@ -23,6 +23,7 @@ from events.testing import builders as make
 from events.testing.builders import MORNING, SetClock
 from events.testing.contract import everything
 from events.testing.histories import Append, history, scenes
+from events.trails import EVERYWHERE, HALF_LIFE_S, USE, Trail
 from events.types.any import AnyEvent
 from events.types.call import BudgetSet, CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.session import SessionRenewed
@@ -37,7 +38,7 @@ from events.views.requests import RequestsView
 from events.views.sessions import SessionsView
 from events.views.standing import Standing
 from events.views.tasks import TaskState, TasksView, advance
-from events.views.trails import EVERYWHERE, HALF_LIFE_S, USE, Trail, TrailsView
+from events.views.trails import TrailsView
 
 VIEWS: tuple[Callable[[], View], ...] = (
     ClaimsView,
@@ -144,7 +145,9 @@ def recomputed(entries: Sequence[Entry]) -> dict[str, ScopeState]:
     for entry in entries:
         if isinstance(entry.event, CallOverran):
             for name in entry.event.scopes:
-                scopes.setdefault(name, ScopeState()).overran.add(entry.event.tokens, entry.event.cost_nanos)
+                scope = scopes.setdefault(name, ScopeState())
+                scope.overran.add(entry.event.tokens, entry.event.cost_nanos)
+                scope.overran_by = entry.event.reservation
         if isinstance(entry.event, BudgetSet):
             caps = {"tokens": entry.event.tokens, "nanos": entry.event.nanos}
             held = scopes.setdefault(entry.event.scope, ScopeState()).caps

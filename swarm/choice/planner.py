@@ -1,0 +1,251 @@
+"""Choose an arm by planning: of all short cascades the one that is worth most, and its first arm is tried.
+
+A pure function of options, trails, context and draws: the same arguments give the same choice. What a draft is worth and what a
+call costs are given in one unit, whichever. The cascade may end before its attempts do: where one more try is not worth its
+cost, nothing is chosen. Formulas and constants were found by replaying real outcomes of models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import exp
+from random import Random
+
+import msgspec
+
+from events.trails import Acceptance, Expected, Trails
+
+LONGEST = 3  # tries of a cascade: a fourth one changes no choice
+TEMPER = 4.0  # how much narrower a draw is than what is known: retries explore by themselves
+USABLE = 0.2  # mean from which on a free arm is worth the first try
+PACE, DEAREST = 0.05, 4.0  # by how much a task moves the pressure, and how many allowances it counts at the most
+SURE = 1e-6  # nothing is expected closer to certain than this
+
+FREE = ("local", "free")
+
+
+class Option(msgspec.Struct, frozen=True, kw_only=True):
+    """An arm that may be chosen."""
+
+    name: str
+    tier: str
+    cost: float  # of one try, the judge included
+    prior: float  # expected acceptance while nothing is known
+
+
+class Judge(msgspec.Struct, frozen=True):
+    """How often the verdicts are wrong. Less than the truth is harmless, more than .1 never helps."""
+
+    accepts_wrong: float = 0.05
+    rejects_right: float = 0.05
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What is at stake. `worth` is in the unit of the costs."""
+
+    worth: float  # of work that is right
+    attempts: int = LONGEST  # tries that are left
+    rejected: float = 0.0  # the share of its worth that a draft keeps that was right and was rejected
+    judge: Judge = Judge()
+    pressure: float = 1.0  # what prices are multiplied by, so that a budget lasts
+    free_first: bool = True
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """A choice: an arm, or None where one more try is not worth its cost. It holds all that it was made from."""
+
+    arm: str | None
+    value: float  # of the best cascade; of stopping where `arm` is None
+    expected: Expected | None
+    acceptance: Mapping[str, Acceptance]
+    draws: Mapping[str, float]  # by arm, for the whole task
+    skipped: Mapping[str, str]  # free arms that could not have the first try, and why
+
+
+class _State(msgspec.Struct, frozen=True):
+    """Where a cascade stands: all that were tried were rejected.
+
+    `wrong` and `right` are how likely that came about with drafts that were all wrong, and with one among them that was right.
+    """
+
+    wrong: float = 1.0
+    right: float = 0.0
+    all_fail: float = 1.0  # the product of the chances to fail
+    best_fails: float = 1.0  # the least of them
+    fail: float = 1.0  # that all fail, given how far failures go together
+    last: float = 0.0  # that the last draft is right
+
+
+def choose(
+    options: Sequence[Option],
+    trails: Trails,
+    context: str,
+    terms: Terms,
+    seed: str,
+    *,
+    tried: Sequence[str] = (),
+    draws: Mapping[str, float] | None = None,
+    now: int = 0,
+) -> Planned | None:
+    """Plan the rest of a cascade and choose its next arm; None where no option is left.
+
+    `tried` are the arms whose drafts of this work were rejected, in their order. `draws` are those of the first choice for
+    the same task: an arm is drawn once a task.
+    """
+    known = {each.name: trails.acceptance(context, each.name, each.prior, now) for each in options}
+    drawn = drawn_once(known, seed, draws or {})
+    judge = terms.judge
+    span = 1 - judge.accepts_wrong - judge.rejects_right
+    chances = {name: min(1 - SURE, max(SURE, (drawn[name] - judge.accepts_wrong) / span)) for name in drawn}
+    rho = trails.overlap.rho
+    left = [each for each in options if each.name not in tried]
+    if not left or terms.attempts < 1:
+        return None
+    state, skipped = _after(tried, chances, rho, judge), dict[str, str]()
+    first = [each.name for each in left]
+    if terms.free_first and not tried:
+        first, skipped = _free_first(left, known)
+    search = _Search(left, chances, rho, terms)
+    value, arm = search.best(state, first)
+    stop = terms.worth * terms.rejected * state.last
+    may_stop = bool(tried) and any(each.tier not in FREE for each in options)
+    if may_stop and value <= stop:
+        return Planned(arm=None, value=stop, expected=None, acceptance=known, draws=drawn, skipped=skipped)
+    expected = _expected(context, arm, known, tried, rho)
+    return Planned(arm=arm, value=value, expected=expected, acceptance=known, draws=drawn, skipped=skipped)
+
+
+def first_choices(
+    options: Sequence[Option], trails: Trails, context: str, terms: Terms, *, samples: int = 200, now: int = 0
+) -> dict[str, float]:
+    """With what probability each arm is chosen first, by name: the share of so many seeded draws, the same at each asking."""
+    counts = dict.fromkeys((each.name for each in options), 0)
+    for number in range(samples):
+        planned = choose(options, trails, context, terms, f"sample {number}", now=now)
+        if planned is not None and planned.arm is not None:
+            counts[planned.arm] += 1
+    return {name: count / samples for name, count in counts.items()}
+
+
+def paced(pressure: float, cost: float, allowance: float) -> float:
+    """The pressure after a task that cost so much, where so much is left for each: from 1 to 1,000.
+
+    Prices rise by a few percent at a time, so that work moves to cheaper arms long before a budget is used up.
+    """
+    over = min(DEAREST, cost / allowance) if allowance > 0 else DEAREST
+    return min(1_000.0, max(1.0, pressure * exp(PACE * (over - 1))))
+
+
+def drawn_once(known: Mapping[str, Acceptance], seed: str, draws: Mapping[str, float]) -> dict[str, float]:
+    """A tempered draw for each arm, by name: what was drawn before stays, and whoever joins or leaves moves no other."""
+    return {name: draws[name] if name in draws else _draw(known[name], f"{seed}/{name}") for name in sorted(known)}
+
+
+def _draw(acceptance: Acceptance, seed: str) -> float:
+    return Random(seed).betavariate(TEMPER * acceptance.accepted, TEMPER * acceptance.rejected)
+
+
+def _free_first(left: Sequence[Option], known: Mapping[str, Acceptance]) -> tuple[list[str], dict[str, str]]:
+    """Who may have the first try: the free arms that are worth it, everybody where none is."""
+    free = [each.name for each in left if each.tier in FREE]
+    usable = [name for name in free if known[name].mean >= USABLE]
+    skipped = {
+        name: f"its work is expected to be accepted with {known[name].mean:.0%}, and {USABLE:.0%} is the least"
+        for name in free
+        if name not in usable
+    }
+    return usable or [each.name for each in left], skipped
+
+
+def _after(tried: Sequence[str], chances: Mapping[str, float], rho: float, judge: Judge) -> _State:
+    """Where the cascade stands, given that it has come so far."""
+    state = _State()
+    for name in tried:
+        if name in chances:  # else it takes part no more, and says nothing of the others
+            state = _next(state, chances[name], rho, judge)[0]
+    reached = state.wrong + state.right
+    return msgspec.structs.replace(
+        state, wrong=state.wrong / reached, right=state.right / reached, last=state.last / reached
+    )
+
+
+def _next(state: _State, chance: float, rho: float, judge: Judge) -> tuple[_State, float]:
+    """The state after one more draft was rejected, and the chance that one was accepted that is right.
+
+    P(all fail) = (1 - rho) * product of the chances to fail + rho * the least of them: in whichever order they were tried.
+    """
+    all_fail, best_fails = state.all_fail * (1 - chance), min(state.best_fails, 1 - chance)
+    fail = (1 - rho) * all_fail + rho * best_fails
+    still_wrong = state.wrong * fail / state.fail
+    newly_right = state.wrong - still_wrong
+    is_right = newly_right + state.right * chance
+    kept_out = judge.rejects_right
+    right = is_right * kept_out + state.right * (1 - chance) * (1 - judge.accepts_wrong)
+    after = _State(still_wrong * (1 - judge.accepts_wrong), right, all_fail, best_fails, fail, is_right * kept_out)
+    return after, is_right * (1 - kept_out)
+
+
+class _Search:
+    """Looks through the cascades that can be best: nobody is tried before one that is as cheap and as good."""
+
+    def __init__(self, left: Sequence[Option], chances: Mapping[str, float], rho: float, terms: Terms) -> None:
+        self._names = [each.name for each in left]
+        self._costs = [each.cost * terms.pressure for each in left]
+        self._chances = [chances[name] for name in self._names]
+        self._before = [self._better(place) for place in range(len(left))]
+        self._rho, self._terms, self._kept = rho, terms, terms.worth * terms.rejected
+
+    def best(self, state: _State, first: Sequence[str]) -> tuple[float, str]:
+        """The value of the best cascade that begins with one of these, and with which."""
+        among = [place for place, name in enumerate(self._names) if name in first]
+        mask = sum(1 << place for place in among)
+        found = [
+            (self._value(place, state, min(self._terms.attempts, LONGEST), 1 << place), -place)
+            for place in among
+            if not self._before[place] & mask
+        ]
+        value, place = max(found)
+        return value, self._names[-place]
+
+    def _value(self, place: int, state: _State, tries: int, used: int) -> float:
+        """What it is worth to try this arm now, and then to go on as is best. `used` has a bit for each arm of the cascade."""
+        after, gain = _next(state, self._chances[place], self._rho, self._terms.judge)
+        rest = self._kept * after.last
+        if tries > 1:
+            for other, before in enumerate(self._before):
+                if not used >> other & 1 and not before & ~used:
+                    rest = max(rest, self._value(other, after, tries - 1, used | 1 << other))
+        return self._terms.worth * gain - (state.wrong + state.right) * self._costs[place] + rest
+
+    def _better(self, place: int) -> int:
+        """A bit for each arm that costs no more and is no worse: whatever a cascade has of `place`, it has more of them."""
+        bits = 0
+        for other, (cost, chance) in enumerate(zip(self._costs, self._chances, strict=True)):
+            as_good = cost <= self._costs[place] and chance >= self._chances[place]
+            if as_good and (cost, -chance, other) < (self._costs[place], -self._chances[place], place):
+                bits |= 1 << other
+        return bits
+
+
+def _expected(context: str, arm: str, known: Mapping[str, Acceptance], tried: Sequence[str], rho: float) -> Expected:
+    """What the chosen arm is expected to do by what is known, not by what was drawn."""
+    mean = known[arm].mean
+    fails = [1 - known[name].mean for name in tried if name in known]
+    if not fails:
+        return Expected(context=context, arm=arm, general=known[arm].general, mean=mean, given=mean, first=not tried)
+    product, least = 1.0, min(fails)
+    for each in fails:
+        product *= each
+    before = (1 - rho) * product + rho * least
+    nested = min(least, 1 - mean)
+    after = (1 - rho) * product * (1 - mean) + rho * nested
+    return Expected(
+        context=context,
+        arm=arm,
+        general=known[arm].general,
+        mean=mean,
+        given=1 - after / before,
+        independent=1 - mean,
+        nested=nested / least,
+        first=False,
+    )
