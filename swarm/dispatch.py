@@ -29,6 +29,7 @@ from swarm.items import item_tasks, items_of
 from swarm.journal import Attempt, Recorded
 from swarm.messages import Arm
 from swarm.money.ledger import Ledger
+from swarm.money.shares import greatest_share
 from swarm.owner import RENEW_S, Owner
 from swarm.past import Past
 from swarm.picks import judge_picker, staying_picker, worker_picker
@@ -37,12 +38,13 @@ from swarm.portions import Portions
 from swarm.prepare import Prepared, prepare_task
 from swarm.requests import answer_to, concerned
 from swarm.roles.explorer import explore
-from swarm.roles.job import Job, World
+from swarm.roles.job import Job
+from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
 from swarm.submission import submitted
 from swarm.task import Role, Task
-from swarm.world import Surroundings, within
+from swarm.world import Surroundings
 
 GRACE_S = 10.0  # what calls in flight get after the first Ctrl-C; one of a local model gets nothing
 
@@ -342,7 +344,8 @@ class Dispatcher:
 
     def _job(self, open_: Open, state: TaskState, task: Task, role: Role) -> Job:
         arms, excluded = allowed_arms(self._plan, task, role)
-        money = partial(self._caps.spent_money, task, role)
+        caps = self._caps.in_force(task, role)
+        money = partial(greatest_share, caps, self._ledger.money, "nanos")
         if role == "validator":
             step = state.steps[open_.step - 1]
             paid = task.judge == "paid" or self._plan.judge == "paid"
@@ -365,16 +368,12 @@ class Dispatcher:
             open=open_,
             task=task,
             state=state,
-            world=World(
-                material=within(self._surroundings.material, context_room(self._plan, task, role)),
-                checks=self._surroundings.checks,
-                tree=self._surroundings.tree,
-            ),
+            world=self._surroundings.world(context_room(self._plan, task, role)),
             pick=pick,
             stay=lambda name: staying_picker(arms, name, pick),
             judges=any(arm.model not in barred for arm in judges),
             redact=self._redact,
-            strain=self._caps.strain(task, role),
+            strain=strain_of(caps, self._ledger.money),
         )
 
     async def _delivered(self, state: TaskState, task: Task) -> TaskAccepted:

@@ -29,11 +29,9 @@ from swarm.journal import Attempt, Journal
 from swarm.money.caps import Cap, in_force
 from swarm.money.ledger import Ledger
 from swarm.money.recording import record_caps
-from swarm.money.shares import Share, greatest_share
 from swarm.owner import Owner
 from swarm.plan import SUMMARISER, Plan, Summariser, allowed_arms
 from swarm.requests import person
-from swarm.roles.strain import Strain, strain_of
 from swarm.task import AGENTS, Role, Task
 from swarm.tools.deliver import OutputConflict
 
@@ -92,14 +90,6 @@ class Caps(msgspec.Struct, kw_only=True):
         terms = self.terms(task, role)
         path = path_of(terms.named, project=self.owner.project, role=role, agent=AGENTS[role])
         return in_force(terms.caps, path, self.ledger.money)
-
-    def spent_money(self, task: Task, role: Role) -> Share | None:
-        """Of the cap on money above the call of which the greatest share is spent."""
-        return greatest_share(self.in_force(task, role), self.ledger.money, "nanos")
-
-    def strain(self, task: Task, role: Role) -> Strain:
-        """How near the call is to a cap of whichever kind."""
-        return strain_of(self.in_force(task, role), self.ledger.money)
 
     async def is_raised(self, refusal: BudgetExceeded, task: Task, role: Role) -> bool:
         """Whether the cap that refused a call is higher by now: a person is asked where the budget says so, and it is recorded.

@@ -101,7 +101,7 @@ class ShareExceeded(BudgetExceeded):
             self,
             f"the split of {split} gives {name} {amount(share, self.unit)}{came if flowed else ''}; "
             f"{amount(left, self.unit)} are left of that and the next call needs {amount(self.needed, self.unit)}; raise the cap "
-            f"of {split} and go on with `swarm resume`, or give {name} a larger share",
+            f"of {split} and go on with `swarm resume --raise AMOUNT`, or give {name} a larger share",
         )
 
 

@@ -259,7 +259,7 @@ def made_id(name: str) -> str:
 
 def with_budget(file: TaskFile, budget: Budget) -> TaskFile:
     """The file with another budget in place of its own, split as that was."""
-    split = file.budget.split if file.budget is not None else {}
+    split = file.budget.split if file.budget is not None else dict[str, Portion]()
     return msgspec.structs.replace(file, budget=msgspec.structs.replace(budget, split=split))
 
 

@@ -22,6 +22,7 @@ from swarm.context.lower import lower_result, lowered
 from swarm.gate import results_of
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked, Named, run_checks
+from swarm.roles.job import World
 from swarm.roles.results import delivered_texts, texts_by_name
 from swarm.task import Task, is_item_id, words_of
 from swarm.text.lookups import filled, variable_of
@@ -79,6 +80,10 @@ class Surroundings:
         self._copies: dict[str, tuple[WorkCopy, AsyncExitStack]] = {}
         self._trees: dict[str, str] = {}  # by task, of what its last work copy was made
         self._copying = anyio.Lock()
+
+    def world(self, room: int | None) -> World:
+        """What of it a role may take, which has a room of so many bytes for what it is given to read."""
+        return World(material=within(self.material, room), checks=self.checks, tree=self.tree)
 
     async def material(self, task: Task, compact: bool = False) -> Sequence[Material]:
         """The task's inputs, and the results of the tasks that it needs, secrets taken out; `compact`: less of each."""

@@ -27,7 +27,7 @@ from swarm.task import Budget, Limits, RoleConfig, Task
 from tests.ledger_agents import entries_of
 from tests.provider import Answer
 from tests.running import Cast, resume, run, serving, state_of, verdict
-from tests.test_handover import gardeners, summary_of, taking
+from tests.test_handover import gardeners, judging, summary_of, taking
 
 TWO = """
 tasks:
@@ -259,7 +259,7 @@ async def test_an_answer_that_was_recorded_before_the_halt_is_given_back_in_the_
     log: EventLog, root: Path
 ) -> None:
     file = "tasks: {{soil: {{prompt: Say what the soil is, budget: {}}}}}\nbudget: 100k\n"
-    cast = Cast(worker=[taking("Clay.", 1_200)], validator=[taking("hm", 900), verdict(True)])
+    cast = Cast(worker=[taking("Clay.", 1_200)], validator=[judging("hm", 900), verdict(True)])
     async with serving(cast) as (_, plan):
         first = await run(log, file.format("2.7k"), plan, root)
         assert (first.tasks[0].status, cast.roles) == ("halted", ["worker", "validator"])

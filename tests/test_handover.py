@@ -36,9 +36,15 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def taking(text: str, tokens: int) -> Answer:
-    """An answer for which the provider counts so many tokens."""
-    return Answer(text, usage={"prompt_tokens": tokens - 100, "completion_tokens": 100, "total_tokens": tokens})
+def taking(text: str, tokens: int, *, output: int = 1_000) -> Answer:
+    """An answer for which the provider counts so many tokens, of them at most `output` for the answer."""
+    said = min(output, tokens - 100)
+    return Answer(text, usage={"prompt_tokens": tokens - said, "completion_tokens": said, "total_tokens": tokens})
+
+
+def judging(text: str, tokens: int) -> Answer:
+    """The same of a judge, who is asked for 400 tokens at the most."""
+    return taking(text, tokens, output=400)
 
 
 def gardeners(**more: Sequence[Line]) -> Cast:
@@ -46,7 +52,7 @@ def gardeners(**more: Sequence[Line]) -> Cast:
     given: dict[str, Sequence[Line]] = {
         "explorer": [taking(plan_text("Choose the beds", "Choose the plants", approach="Beds first."), 1_500)],
         "worker": [taking("Four beds of two by one metres.", 1_200), taking("Beans and roses.", 1_200)],
-        "validator": [taking(PASS, 1_000)],
+        "validator": [judging(PASS, 1_000)],
     }
     return Cast(**(given | more))
 
@@ -66,8 +72,8 @@ def long_plan() -> Cast:
     """A plan of five beds, of which the budget pays for three and a draft of the fourth."""
     return gardeners(
         explorer=[taking(plan_text(*(f"Bed {number}" for number in range(1, 6)), approach="Beds first."), 2_000)],
-        worker=[taking("Four beds of two by one metres.", 1_500)],
-        validator=[taking(PASS, 1_200)],
+        worker=[taking("Four beds of two by one metres.", 1_220)],
+        validator=[judging(PASS, 1_200)],
     )
 
 
@@ -99,7 +105,7 @@ async def test_a_task_that_is_halted_in_mid_plan_hands_over_what_was_done_and_wh
 async def test_a_rejected_draft_is_handed_over_with_the_reason(log: EventLog, root: Path) -> None:
     cast = gardeners(
         worker=[taking("Beds.", 600), taking("Beds of stone.", 600)],
-        validator=[taking(verdict(False, "Say how long they are."), 1_000)],
+        validator=[judging(verdict(False, "Say how long they are."), 1_000)],
         summariser=[""],
     )
     async with serving(cast) as (_, plan):
@@ -115,17 +121,17 @@ async def test_a_model_writes_the_hand_over_anew_from_what_the_task_held_back_fo
     cast = long_plan()
     dear = model("dear", "paid", price=DEAR)
     async with serving(cast, model("m1"), dear) as (_, plan):
-        result = await run(log, PLANNED.format(budget="13.8k"), plan, root)
+        result = await run(log, PLANNED.format(budget="12.4k"), plan, root)
     assert (result.exit_code, cast.roles[-1]) == (3, "summariser")
     halt = await halt_of(log)
     assert (halt.summary_by, await summary_of(log)) == ("scribe@m1", "Step 1 is done; do step 2.")
     assert "4. Bed 4: drafted, not judged yet by generalist@m1" in cast.prompts("summariser")[0]
     last = [entry.event for entry in await entries_of(log) if isinstance(entry.event, CallReserved)][-1]
-    assert (last.role, last.tokens > 13_800 * 9 // 10 - halt.used) == ("summariser", True), (
+    assert (last.role, last.tokens > 12_400 * 9 // 10 - halt.used) == ("summariser", True), (
         "no other call could take so much"
     )
     money = await money_of(log)
-    assert money.scope("s1/garden").spent.tokens <= 13_800
+    assert money.scope("s1/garden").spent.tokens <= 12_400
     assert money.scope("s1/garden/summariser").calls == 1
     assert (await replay(log, 1)).divergence is None
 
@@ -139,7 +145,7 @@ async def test_where_the_rewriting_comes_to_nothing_the_folded_hand_over_stands(
     cast = long_plan()
     cast.play("summariser", said)
     async with serving(cast, tries=1) as (_, plan):
-        result = await run(log, PLANNED.format(budget="13.8k"), plan, root)
+        result = await run(log, PLANNED.format(budget="12.4k"), plan, root)
     assert (result.exit_code, cast.roles[-1]) == (3, "summariser")
     assert (await halt_of(log)).summary_by == ""
     assert "Left: step 4, 5 of 5." in await summary_of(log)
@@ -212,7 +218,7 @@ async def test_a_task_that_is_halted_again_is_summed_up_anew(log: EventLog, root
     cast = long_plan()
     cast.play("summariser", "The first words.", "The second words.")
     async with serving(cast) as (_, plan):
-        await run(log, PLANNED.format(budget="13.8k"), plan, root)
+        await run(log, PLANNED.format(budget="12.4k"), plan, root)
         again = await resume(log, plan)
     assert again.exit_code == 3
     halts = [entry for entry in await entries_of(log) if isinstance(entry.event, TaskHalted)]
@@ -279,7 +285,7 @@ async def test_a_task_whose_time_runs_out_while_its_hand_over_is_written_halts_a
 ) -> None:
     cast = long_plan()
     cast.play("summariser", Answer("late", before_head=anyio.Event().wait))
-    file = PLANNED.replace("explore: true", "explore: true, limits: {{time: 3s}}").format(budget="13.8k")
+    file = PLANNED.replace("explore: true", "explore: true, limits: {{time: 3s}}").format(budget="12.4k")
     async with serving(cast) as (_, plan):
         result = await run(log, file, plan, root)
     assert (result.exit_code, result.tasks[0].status, cast.roles[-1]) == (3, "halted", "summariser")
