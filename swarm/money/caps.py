@@ -79,7 +79,7 @@ def admit(need: Need, money: MoneyView, settling: Mapping[str, Amount]) -> Grant
         if room is not None and room < need.least_output_tokens:
             later = _room(cap, money, settling.get(cap.scope, Amount()), need)
             if later is not None and later < need.least_output_tokens:
-                return _refusal(cap, money, need)
+                return _with_bounds(_refusal(cap, money, need), need)
             waits = waits or Wait(cap.scope)
         if room is not None:
             output = min(output, room)
@@ -140,6 +140,16 @@ def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
     assert cap.nanos is not None, "a cap without tokens that refuses has money"
     used, reserved = state.spent.nanos, state.reserved.nanos
     return BudgetExceeded(scope=cap.scope, unit="nanos", used=used, reserved=reserved, cap=cap.nanos, needed=cost)
+
+
+def _with_bounds(refused: BudgetExceeded, need: Need) -> BudgetExceeded:
+    """The refusal with the reason why so much is needed, where a provider was seen to count more than a byte count allows."""
+    if need.bounds != EXACT:
+        refused.args = (
+            f"{refused}. So much is reserved because {need.model} once counted {need.bounds.words}",
+            *refused.args[1:],
+        )
+    return refused
 
 
 def due_marks(cap: Cap, state: ScopeState) -> list[BudgetMarked]:
