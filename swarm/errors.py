@@ -71,7 +71,7 @@ class BudgetExceeded(SwarmError):
 
 
 class CapBroken(BudgetExceeded):
-    """A provider counted more than was reserved, and that took a scope over its cap: no call is made in it, free ones neither.
+    """A provider counted more than was reserved, and that took a scope over its cap: no call is made in it, not even a free one.
 
     `over` is what all overruns in the scope came to, `call` the last of them.
     """
@@ -83,8 +83,8 @@ class CapBroken(BudgetExceeded):
         self.over, self.call = over, call
         self.args = (
             f"the budget of {scope} was broken: a provider counted {amount(over, unit)} more than was reserved (the last time "
-            f"for call {call}, see `swarm why {call}`), so that {amount(used, unit)} are spent of {amount(cap, unit)} and no "
-            f"call is made any more, free ones neither; `swarm budget raise {scope} AMOUNT` to more than that lets it go on",
+            f"for call {call}, see `swarm why {call}`), so that {amount(used, unit)} are spent where {amount(cap, unit)} "
+            f"are allowed; no call is made any more, not even a free one, until `swarm budget raise {scope} AMOUNT` allows more",
         )
 
 

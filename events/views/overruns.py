@@ -26,12 +26,28 @@ class Times(msgspec.Struct, frozen=True):
         """The factor, or that of another sight where it is greater."""
         return Times(seen, counted) if counted > 0 and seen * self.counted > self.seen * counted else self
 
+    @property
+    def words(self) -> str:
+        """
+        >>> Times(228, 91).words
+        '2.6 times'
+        """
+        tenths = -(-10 * self.seen // self.counted)
+        return f"{tenths // 10:,}.{tenths % 10} times"
+
 
 class Bounds(msgspec.Struct, frozen=True):
     """How many times what is counted for a request, and what is allowed to its answer, a provider may count."""
 
     input: Times = Times()
     output: Times = Times()
+
+    @property
+    def words(self) -> str:
+        """What was seen, as the end of a sentence."""
+        said = [f"{self.input.words} the input that its request can have"] if self.input != Times() else []
+        said += [f"{self.output.words} the output that it was allowed"] if self.output != Times() else []
+        return " and ".join(said)
 
 
 EXACT = Bounds()

@@ -112,7 +112,7 @@ def admit(need: Need, money: MoneyView, settling: Mapping[str, Amount]) -> Grant
         if room is not None and room < need.least_output_tokens:
             later = _room(cap, money, settling.get(cap.scope, Amount()), need)
             if later is not None and later < need.least_output_tokens:
-                return _refusal(cap, money, need)
+                return _with_bounds(_refusal(cap, money, need), need)
             waits = waits or Wait(cap.scope)
         if room is not None:
             output = min(output, room)
@@ -206,6 +206,16 @@ def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
         set_by=by.get("nanos", ""),
         held=cap.held("nanos"),
     )
+
+
+def _with_bounds(refused: BudgetExceeded, need: Need) -> BudgetExceeded:
+    """The refusal with the reason why so much is needed, where a provider was seen to count more than a byte count allows."""
+    if need.bounds != EXACT:
+        refused.args = (
+            f"{refused}. So much is reserved because {need.model} once counted {need.bounds.words}",
+            *refused.args[1:],
+        )
+    return refused
 
 
 def due_marks(cap: Cap, state: ScopeState) -> list[BudgetMarked]:

@@ -78,8 +78,8 @@ def test_the_refusal_names_the_call_the_excess_and_the_way_out() -> None:
     refused = admit(a_need(Cap(scope="day", nanos=8 * 10**8)), spent(0, 9 * 10**8, over_nanos=5 * 10**8), {})
     assert str(refused) == (
         "the budget of day was broken: a provider counted $0.50 more than was reserved (the last time for call 7, see "
-        "`swarm why 7`), so that $0.90 are spent of $0.80 and no call is made any more, free ones neither; "
-        "`swarm budget raise day AMOUNT` to more than that lets it go on"
+        "`swarm why 7`), so that $0.90 are spent where $0.80 are allowed; no call is made any more, not even a free one, "
+        "until `swarm budget raise day AMOUNT` allows more"
     )
 
 
@@ -139,7 +139,9 @@ async def test_of_a_padding_model_so_much_less_fits_under_a_cap() -> None:
         await it.call(arm("free"))
         assert (await it.money()).scope("s1").spent.tokens == it.caps[0].tokens, "59 of 100 tokens, billed as 89"
         assert await overruns(it) == 1
-        with pytest.raises(BudgetExceeded):
+        with pytest.raises(
+            BudgetExceeded, match=r"because free once counted 2.6 times the input .* 1.5 times the output"
+        ):
             await it.call(arm("free"))
 
 

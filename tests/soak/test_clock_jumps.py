@@ -136,8 +136,8 @@ async def test_a_day_that_comes_again_is_not_opened_again(tmp_path: Path) -> Non
                 assert (result.exit_code, result.tasks[0].status) == (3, "halted")
                 asked.append(len(server.requests) - before)
         money = await money_of(log)
-        days = {name: money.scope(name).spent.nanos for name in money.scopes if name.startswith("day:")}
-        assert days == {f"day:2026-11-2{number}@{ZONE}": DAY_NANOS for number in (1, 2)}
+        spent = {name: money.scope(name).spent.nanos for name in money.scopes if name.startswith("day:")}
+        assert spent == {f"day:2026-11-2{number}@{ZONE}": DAY_NANOS for number in (1, 2)}
     assert asked == [1, 0, 0, 0, 1, 0], "once on each of the days that began, never on the 20th after the 21st"
 
 
