@@ -143,10 +143,8 @@ class Caps(msgspec.Struct, kw_only=True):
             calls=state.halts,  # one for each halt: an earlier one had other things to say
         )
         call = self.calls.for_attempt(attempt, lambda: self.terms(task, SUMMARISER))
+        left = anyio.current_effective_deadline() - anyio.current_time()  # to the task's own limit, which would fail it
         try:
-            left = (
-                anyio.current_effective_deadline() - anyio.current_time()
-            )  # of the task's own limit, which would fail it
             with anyio.move_on_after(max(0.0, min(REWRITE_S, left - LEAST_S))):
                 return await call(rewrite_ask(folded), pick=cheapest(*allowed_arms(self.plan, task, "worker")))
         except OwnerLost:

@@ -48,9 +48,9 @@ async def halts_of(log: EventLog, session: int) -> tuple[list[TaskHalted], bool]
     halts: dict[str, TaskHalted] = {}
     async for entries in read_all(log, session=session):
         halts.update((entry.task, entry.event) for entry in entries if isinstance(entry.event, TaskHalted))
-    held = [name for name, task in tasks.items() if (task.status, task.cause) == ("halted", "budget")]
+    held = [name for name, task in tasks.items() if task.status == "halted" and name in halts and halts[name].scope]
     other = any(task.status == "open" or task.cause in TAKEN_UP for name, task in tasks.items() if name not in held)
-    return [halts[name] for name in held if name in halts], other
+    return [halts[name] for name in held], other
 
 
 async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, output: Output) -> None:
@@ -94,7 +94,7 @@ def _instead(other: TaskHalted | None, name: str) -> str:
 async def require_room(log: EventLog, args: argparse.Namespace, session: int) -> None:
     """Raises WouldHaltAgain where all that is left of the session was halted by caps that have no room yet."""
     halts, other = await halts_of(log, session)
-    if not halts or other:
+    if not halts or other or any(halt.cause != "budget" for halt in halts):  # a person who was not asked is asked now
         return
     budgets = await budgets_of(log, here(args), session=session)
     full = [(halt, held) for halt in halts if (held := _without_room(budgets, halt)) is not None]

@@ -28,7 +28,7 @@ def why_halted(entry: Entry, story: Story, scope: ScopeView, *, summary: str | N
     """
     event = entry.event
     assert isinstance(event, TaskHalted), "only a halt is a refusal"
-    if event.cause != "budget":
+    if not event.scope:
         return _unconfirmed(entry, story)
     left = max(0, event.cap - event.used - event.reserved)
     return Reason(

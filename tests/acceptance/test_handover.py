@@ -177,3 +177,19 @@ def test_a_person_at_a_terminal_raises_the_cap_by_what_they_type(tmp_path: Path)
     ]
     assert raised["body"]["tokens"] == 32_000
     is_whole(tmp_path, "s1", "s2")
+
+
+def test_a_run_that_could_ask_nobody_says_how_to_raise_the_cap_and_goes_on_when_that_is_done(tmp_path: Path) -> None:
+    gardeners = Gardeners()
+    write(tmp_path, "{tokens: 5k, on_exceed: ask}")
+    with provider_thread(gardeners) as provider:
+        assert run(tmp_path, provider) == 5
+        halted = len(gardeners.asked)
+        why = swarm("why", "s1/garden", home=tmp_path, cwd=tmp_path).stdout
+        assert "the scope s1/garden had no room for its next call" in why
+        assert "swarm resume s1 --raise +" in why
+        assert swarm("resume", home=tmp_path, cwd=tmp_path).returncode == 5, "nobody can be asked, again"
+        assert len(gardeners.asked) == halted
+        done = swarm("resume", "--raise", "+40k", home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    is_whole(tmp_path, "s1")
