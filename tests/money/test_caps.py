@@ -210,7 +210,7 @@ def test_a_paid_model_is_refused_where_the_money_is_gone_and_told_how_much_it_la
     assert isinstance(refused, BudgetExceeded)
     assert str(refused) == (
         "the budget of day has $0.000109999 of $0.000109999 left and the next call needs $0.00011; "
-        "raise the cap and go on with `swarm resume`, or split the task"
+        "raise the cap and go on with `swarm resume --raise AMOUNT`, or split the task"
     )
     assert refused.exit_code == 3
 
