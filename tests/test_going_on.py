@@ -32,7 +32,7 @@ from tests.test_handover import gardeners, judging, summary_of, taking
 TWO = """
 tasks:
   survey: Survey the ground
-  garden: {{prompt: {prompt}, explore: true, needs: survey, budget: {budget}}}
+  garden: {{prompt: {prompt}, explore: true, needs: survey, limits: {{answer: 1024}}, budget: {budget}}}
 budget: 100k
 """
 
@@ -258,7 +258,7 @@ async def test_what_needs_a_task_that_begins_anew_begins_anew_though_it_was_acce
 async def test_an_answer_that_was_recorded_before_the_halt_is_given_back_in_the_next_session(
     log: EventLog, root: Path
 ) -> None:
-    file = "tasks: {{soil: {{prompt: Say what the soil is, budget: {}}}}}\nbudget: 100k\n"
+    file = "tasks: {{soil: {{prompt: Say what the soil is, limits: {{answer: 1024}}, budget: {}}}}}\nbudget: 100k\n"
     cast = Cast(worker=[taking("Clay.", 1_200)], validator=[judging("hm", 900), verdict(True)])
     async with serving(cast) as (_, plan):
         first = await run(log, file.format("2.7k"), plan, root)

@@ -20,7 +20,7 @@ from tests.ledger_agents import entries_of
 from tests.provider import Answer
 from tests.running import DEAR, PASS, Cast, Line, faces, model, money_of, plan_text, resume, run, serving, verdict
 
-PLANNED = "tasks:\n  garden: {{prompt: Plan the garden, explore: true, budget: {budget}}}\nbudget: 100k\n"
+PLANNED = "tasks:\n  garden: {{prompt: Plan the garden, explore: true, limits: {{answer: 1024}}, budget: {budget}}}\nbudget: 100k\n"
 
 
 @pytest.fixture
@@ -166,7 +166,12 @@ async def test_a_task_without_a_cap_of_its_own_holds_nothing_back_and_hands_over
     cast = gardeners()
     async with serving(cast) as (_, plan):
         worker = "roles: {worker: {budget: 2k}}"
-        await run(log, f"tasks:\n  garden: {{prompt: Plan the garden, explore: true, {worker}}}\n", plan, root)
+        await run(
+            log,
+            f"tasks:\n  garden: {{prompt: Plan the garden, explore: true, limits: {{answer: 1024}}, {worker}}}\n",
+            plan,
+            root,
+        )
     halt = await halt_of(log)
     assert (halt.scope, halt.held, halt.summary_by) == ("s1/garden/worker", 0, "")
     assert cast.roles.count("summariser") == 0, "there would be room for it, but it is no reserve"
@@ -178,7 +183,7 @@ async def test_at_the_cap_a_task_fails_where_that_was_asked_for_and_one_that_is_
 ) -> None:
     file = """
 tasks:
-  garden: {prompt: Plan the garden, explore: true, budget: {tokens: 4.6k, on_exceed: fail}}
+  garden: {prompt: Plan the garden, explore: true, limits: {answer: 1024}, budget: {tokens: 4.6k, on_exceed: fail}}
   lawn: {prompt: Sow a lawn, needs: garden, when: garden.status == failed}
 """
     cast = gardeners()
@@ -227,7 +232,7 @@ async def test_a_task_that_is_halted_again_is_summed_up_anew(log: EventLog, root
     assert await summary_of(log) == "The second words.", "the first answer is not given back for the second halt"
 
 
-ASKED = "tasks:\n  garden: {{prompt: Plan the garden, explore: true, budget: {{tokens: 4.6k, on_exceed: ask}}}}\n"
+ASKED = "tasks:\n  garden: {{prompt: Plan the garden, explore: true, limits: {{answer: 1024}}, budget: {{tokens: 4.6k, on_exceed: ask}}}}\n"
 
 
 async def test_a_person_is_asked_at_the_cap_whether_it_is_raised_and_the_answer_is_recorded(
@@ -285,7 +290,7 @@ async def test_a_task_whose_time_runs_out_while_its_hand_over_is_written_halts_a
 ) -> None:
     cast = long_plan()
     cast.play("summariser", Answer("late", before_head=anyio.Event().wait))
-    file = PLANNED.replace("explore: true", "explore: true, limits: {{time: 3s}}").format(budget="12.4k")
+    file = PLANNED.replace("answer: 1024", "answer: 1024, time: 3s").format(budget="12.4k")
     async with serving(cast) as (_, plan):
         result = await run(log, file, plan, root)
     assert (result.exit_code, result.tasks[0].status, cast.roles[-1]) == (3, "halted", "summariser")

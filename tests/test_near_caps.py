@@ -20,8 +20,8 @@ LOW = Price(row="low-1", input_nanos=10_000_000, output_nanos=40_000_000)
 
 FILE = """
 tasks:
-  first: {{prompt: Write the first line, check: {{contains: line}}, roles: {{worker: {{models: dear}}}}}}
-  second: {{prompt: Write the second line, check: {{contains: line}}, needs: first, input: notes.md}}
+  first: {{prompt: Write the first line, check: {{contains: line}}, limits: {{answer: 1024}}, roles: {{worker: {{models: dear}}}}}}
+  second: {{prompt: Write the second line, check: {{contains: line}}, needs: first, limits: {{answer: 1024}}, input: notes.md}}
 budget: {budget}
 """
 """A dear model takes the first task; any may take the second."""

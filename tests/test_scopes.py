@@ -55,9 +55,9 @@ LONG = TEXT + "limits: {answer: 1024}\n"
 @pytest.mark.parametrize(
     ("scope", "remedy"),
     [
-        ("log", "raise `budget.log_usd` in your settings; then"),
-        ("month", "raise `budget.month_usd` in your settings, or wait for the next month; then"),
-        ("project", "raise `budget.project_usd` in your settings; then"),
+        ("log", "for this log alone, or raise `budget.log_usd` in your settings"),
+        ("month", "for this month alone, or raise `budget.month_usd` in your settings, or wait for the next month"),
+        ("project", "for this project alone, or raise `budget.project_usd` in your settings"),
     ],
 )
 async def test_a_cap_counts_what_was_spent_before_it_was_set_over_sessions_and_days(

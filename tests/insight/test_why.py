@@ -23,6 +23,7 @@ from swarm.insight.reason import Reason
 from swarm.insight.sentences import chain, said
 from swarm.insight.story import read_story
 from swarm.insight.why import NoSuchEvent, explain, explain_cost, explain_event
+from swarm.money.caps import with_reserve
 from swarm.money.recording import record_caps
 from swarm.redact import Secrets
 from swarm.requests import ask_of
@@ -153,9 +154,9 @@ async def test_a_refusal_names_the_scope_its_numbers_and_a_command_with_which_it
             halt.needed,
         ]
         least = next(part.facts for part in all_of(reason) if "least_cap" in part.facts)
-        held_back = least["least_cap"] // 10 if halt.held else 0
         needed = halt.used + halt.reserved + halt.needed
-        assert least["least_cap"] - held_back == needed > halt.cap - halt.held
+        assert least["least_cap"] == (with_reserve(needed) if halt.held else needed)
+        assert needed > halt.cap - halt.held
         assert least["command"].startswith(remedy)
         used = [part.facts for part in all_of(reason) if "used" in part.facts and "calls" in part.facts]
         assert sum(fact["used"] for fact in used) == halt.used

@@ -155,7 +155,7 @@ def test_a_share_refuses_with_its_name_and_what_flowed_and_waits_where_others_ma
     assert isinstance(refusal, ShareExceeded) and (refusal.cap, refusal.share, refusal.name) == (150, 20, "worker")
     assert str(refusal) == (
         "the split of s1/t gives worker 20 tokens, and 130 tokens flowed to it; 40 tokens are left of that and the next "
-        "call needs 55 tokens; raise the cap of s1/t and go on with `swarm resume`, or give worker a larger share"
+        "call needs 55 tokens; raise the cap of s1/t and go on with `swarm resume --raise AMOUNT`, or give worker a larger share"
     )
     need, money = a_call(20, worker=60, validator=90)
     assert isinstance(decide(need, money, {}), BudgetExceeded)
