@@ -65,6 +65,23 @@ def ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
             return TaskFailed(reason=reason, cause="no draft")
 
 
+def failed_at(halt: TaskHalted) -> TaskFailed:
+    """The end of a task that was to fail at the cap at which it had halted else; a resume raises that as it does another."""
+    return TaskFailed(
+        reason=halt.reason,
+        cause="budget",
+        scope=halt.scope,
+        unit=halt.unit,
+        used=halt.used,
+        reserved=halt.reserved,
+        cap=halt.cap,
+        needed=halt.needed,
+        cap_by=halt.cap_by,
+        share=halt.share,
+        whole=halt.whole,
+    )
+
+
 LEAST_S = 1.0  # what a halt leaves of its task's time
 
 
@@ -122,8 +139,10 @@ class Caps(msgspec.Struct, kw_only=True):
         if isinstance(error, RaiseNeeded) and isinstance(end, TaskHalted):
             end = msgspec.structs.replace(end, cause="confirmation")
         asked = on_exceed(self.plan, task, cast("Role", attempt.role), self.owner.session, error.scope)
-        if asked == "fail" or not isinstance(end, TaskHalted):
+        if not isinstance(end, TaskHalted):
             return TaskFailed(reason=end.reason, cause="budget")
+        if asked == "fail":
+            return failed_at(end)
         stopped = end.reason.partition("; ")[0]  # without what to do about it, which is for people
         folded = await handover_of(self.owner.log, state, stopped=stopped)
         answer = await self._rewriting(folded, open_, state, task) if has_reserve(self.plan, task) else None

@@ -137,6 +137,15 @@ class TaskAccepted(Event, frozen=True, kw_only=True, tag="task.accepted"):
 class TaskFailed(Event, frozen=True, kw_only=True, tag="task.failed"):
     reason: str
     cause: str  # "rejected", "no draft", "no verdict", "no model", "input", "output", "items", "time" or "budget"
+    scope: str = ""  # of a cap at which it was to fail; this and all below as a halt has it
+    unit: str = ""
+    used: int = 0
+    reserved: int = 0
+    cap: int = 0
+    needed: int = 0
+    cap_by: str = ""
+    share: int = 0
+    whole: int = 0
 
 
 class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):

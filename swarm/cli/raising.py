@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from events.bus import read_all
 from events.lineage import fold_session
@@ -13,14 +13,14 @@ from events.types.call import BudgetSet
 from events.types.task import TaskHalted
 from events.views.base import fold
 from events.views.money import MoneyView
-from events.views.tasks import TasksView
+from events.views.tasks import TaskState, TasksView
 from swarm.cli.budget_change import in_turn, quoted, raised, recording
 from swarm.cli.budget_scope import budgets_of, here
 from swarm.cli.output import Output
 from swarm.cycle import TAKEN_UP
 from swarm.errors import SwarmError, UsageError, amount
 from swarm.insight.budgets import Budgets, Held
-from swarm.insight.refusals import lacking_of, more
+from swarm.insight.refusals import lacking_of, more, refusal_of
 from swarm.money.caps import RESERVE, with_reserve
 from swarm.money.recording import record_caps
 from swarm.requests import person
@@ -47,10 +47,35 @@ async def halts_of(log: EventLog, session: int) -> tuple[list[TaskHalted], bool]
     tasks = (await fold_session(log, TasksView(), session)).of(session)
     halts: dict[str, TaskHalted] = {}
     async for entries in read_all(log, session=session):
-        halts.update((entry.task, entry.event) for entry in entries if isinstance(entry.event, TaskHalted))
-    held = [name for name, task in tasks.items() if task.status == "halted" and name in halts and halts[name].scope]
-    other = any(task.status == "open" or task.cause in TAKEN_UP for name, task in tasks.items() if name not in held)
+        refused = ((entry.task, refusal_of(entry.event)) for entry in entries)
+        halts.update((task, halt) for task, halt in refused if halt is not None)
+    held = [name for name, task in tasks.items() if _is_at_cap(task) and name in halts and halts[name].scope]
+    stopped = _stopped_with(held, tasks)
+    other = any(task.status == "open" or task.cause in TAKEN_UP for name, task in tasks.items() if name not in stopped)
     return [halts[name] for name in held], other
+
+
+def _is_at_cap(task: TaskState) -> bool:
+    return task.status == "halted" or (task.status == "failed" and task.cause == "budget")
+
+
+def _stopped_with(held: Sequence[str], tasks: Mapping[str, TaskState]) -> set[str]:
+    """These tasks, and those that cannot begin before one of them is done."""
+    stopped = set(held)
+    waiting = {name: {*task.needs, *(task.children or ())} for name, task in tasks.items() if not task.calls}
+    while more := {name for name, needs in waiting.items() if name not in stopped and needs & stopped}:
+        stopped |= more
+    return stopped
+
+
+async def way_of(log: EventLog, session: int) -> tuple[str, ...]:
+    """What is typed behind `swarm resume s4` so that it goes on: by how much a cap is raised, or a yes that was not given."""
+    halts, _ = await halts_of(log, session)
+    if halts:
+        lacking = [lacking_of(halt).amount for halt in halts if halt.unit == halts[0].unit]
+        return "--raise", more(max(lacking), halts[0].unit)
+    tasks = (await fold_session(log, TasksView(), session)).of(session).values()
+    return ("--yes",) if any(task.cause == "confirmation" for task in tasks) else ()
 
 
 async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, output: Output) -> None:

@@ -34,6 +34,7 @@ from swarm.cli.running import (
     tell,
     tell_old_prices,
     tell_small,
+    way_on,
 )
 from swarm.cycle import TAKEN_UP
 from swarm.errors import UsageError
@@ -106,7 +107,8 @@ async def _resume(args: argparse.Namespace) -> int:
                 )
 
             result, code = await carry_out(args, output, session)
-    tell(result, output, code, log=args.log, estimate=estimate)
+            way = await way_on(log, result)
+    tell(result, output, code, log=args.log, estimate=estimate, way=way)
     return code
 
 

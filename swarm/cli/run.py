@@ -25,6 +25,7 @@ from swarm.cli.running import (
     tell,
     tell_old_prices,
     tell_small,
+    way_on,
 )
 from swarm.errors import UsageError
 from swarm.estimate.weighed import Weighed
@@ -181,7 +182,8 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
                 )
 
             result, code = await carry_out(args, output, session)
-    tell(result, output, code, log=args.log, estimate=weighed.estimate)
+            way = await way_on(log, result)
+    tell(result, output, code, log=args.log, estimate=weighed.estimate, way=way)
     return code
 
 

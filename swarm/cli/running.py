@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from events.log import Entry, LogError, session_name, system_clock
+from events.log import Entry, EventLog, LogError, session_name, system_clock
 from events.types.session import Estimated
 from swarm.cli.asked_raise import asked_raise
 from swarm.cli.estimated import beside, summary_document
@@ -31,7 +31,7 @@ from swarm.settings.load import Loaded, ModelConfig, ProviderConfig, Settings
 from swarm.settings.pricetable import old_prices
 
 CONFIRM_PAID = "set a budget in the task file (`budget: $0.10`), or say `--yes`"
-CAP_IT = "give this run a cap in dollars, such as `--budget $0.10`"
+CAP_IT = "give this run a cap in dollars, such as `--budget '$0.10'`"
 MOST_NAMED = 10
 
 
@@ -232,8 +232,25 @@ def _raising(output: Output, progress: Progress) -> Callable[[BudgetExceeded], A
     return raise_by
 
 
-def tell(result: Result, output: Output, code: int, *, log: str | None, estimate: Estimated | None = None) -> None:
-    """Write the result: texts on stdout, what they cost and how to go on on stderr."""
+async def way_on(log: EventLog, result: Result) -> Sequence[str]:
+    """What is typed behind `swarm resume` and the session so that it goes on; empty where nothing is left or needed."""
+    if all(task.cause not in TAKEN_UP for task in result.tasks):
+        return ()
+    from swarm.cli.raising import way_of  # only where something was stopped
+
+    return await way_of(log, int(result.session.removeprefix("s")))
+
+
+def tell(
+    result: Result,
+    output: Output,
+    code: int,
+    *,
+    log: str | None,
+    estimate: Estimated | None = None,
+    way: Sequence[str] = (),
+) -> None:
+    """Write the result: texts on stdout, what they cost and how to go on on stderr; `way` is what that takes."""
     if output.json:
         output.document("swarm.run/1", _document(result, code, estimate))
     else:
@@ -243,6 +260,8 @@ def tell(result: Result, output: Output, code: int, *, log: str | None, estimate
             output.note(
                 f"{task.name}: accepted but unjudged: no model here may judge, only the form was looked at", "yellow"
             )
+    if output.quiet:
+        _errors(result, output)
     accepted = sum(task.status == "accepted" for task in result.tasks)
     maybe = sum(task.maybe_paid for task in result.tasks)
     unsure = f", {counted(maybe, 'call')} maybe paid" if maybe else ""
@@ -254,7 +273,7 @@ def tell(result: Result, output: Output, code: int, *, log: str | None, estimate
         output.note(f"{result.session} {beside(estimate, result.cost_nanos)}")
     output.detail(f"head {result.head} (keep it for `swarm verify --head`)")
     if any(task.status == "open" or task.cause in TAKEN_UP for task in result.tasks):
-        output.note(f"go on with: {to_type('resume', result.session, log=log)}")
+        output.note(f"go on with: {to_type('resume', result.session, *way, log=log)}")
     if halted := [task.name for task in result.tasks if task.status == "halted" and task.cause == "budget"]:
         show = to_type("show", f"{result.session}/{halted[0]}", log=log)
         output.note(
@@ -266,6 +285,13 @@ def tell(result: Result, output: Output, code: int, *, log: str | None, estimate
             f" and {len(failed) - MOST_NAMED} more" if failed[MOST_NAMED:] else ""
         )
         output.note(f"failed: {named}; see why with: {to_type('why', f'{result.session}/{failed[0]}', log=log)}")
+
+
+def _errors(result: Result, output: Output) -> None:
+    """What was not done and why, for who sees nothing else of the run: cron mails it."""
+    for task in result.tasks:
+        if task.status in ("failed", "halted"):
+            output.problem(f"{result.session}/{task.name}  {task.status}: {task.reason}")
 
 
 def _texts(result: Result, output: Output) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import anyio
@@ -58,7 +59,7 @@ async def _show(args: argparse.Namespace) -> None:
             await _print_task(log, name, tasks[name.task], story.attempts.of(name.task), args.output)
         else:
             listed = Listed(session, state_of(session, now=system_clock()), tuple(tasks.values()))
-            _print_session(listed, await estimate_of(log, name.session), args.output)
+            _print_session(listed, await estimate_of(log, name.session), await _way(log, listed), args.output)
 
 
 async def _print_text(log: EventLog, name: Name, tasks: dict[str, TaskState]) -> None:
@@ -99,13 +100,20 @@ def _was(status: str) -> str:
     return status if status == "failed" else f"was {status}"
 
 
-def _print_session(one: Listed, estimate: Estimated | None, output: Output) -> None:
+async def _way(log: EventLog, one: Listed) -> Sequence[str]:
+    """What it takes to go on with a session, behind its name."""
+    from swarm.cli.raising import way_of
+
+    return await way_of(log, one.session.number) if one.state == "interrupted" else ()
+
+
+def _print_session(one: Listed, estimate: Estimated | None, way: Sequence[str], output: Output) -> None:
     from swarm.cli import show_document, show_page
 
     if output.json:
         output.document("swarm.show/1", show_document.of_session(one, estimate))
     else:
-        show_page.session_page(one, estimate, output, now=system_clock())
+        show_page.session_page(one, estimate, output, now=system_clock(), way=way)
 
 
 async def _print_task(log: EventLog, name: Name, task: TaskState, attempts: list[Attempt], output: Output) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from events.log import session_name
 from events.types.choice import ChoiceMade
@@ -25,7 +25,7 @@ _HANDOVER_LINES = 60  # of a plan with the most steps; it is bounded
 _LONGEST_TITLE = 60
 
 
-def session_page(one: Listed, estimate: Estimated | None, output: Output, *, now: int) -> None:
+def session_page(one: Listed, estimate: Estimated | None, output: Output, *, now: int, way: Sequence[str] = ()) -> None:
     session = one.session
     name = session_name(session.number)
     output.line(f"{name}  {visible(session.title)}", "bold")
@@ -40,7 +40,7 @@ def session_page(one: Listed, estimate: Estimated | None, output: Output, *, now
     else:
         output.line("  no task was submitted")
     if one.state in ("interrupted", "orphaned"):
-        output.note(f"go on with `swarm resume {name}`")
+        output.note(f"go on with `{' '.join(('swarm resume', name, *way))}`")
 
 
 def _tasks_table(one: Listed, output: Output, now: int) -> None:

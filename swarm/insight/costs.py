@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from events.log import Entry, session_name
+from events.scopes import path_of
 from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from swarm.insight.reason import Reason, exact, many, usd
 from swarm.insight.rows import PriceRows
@@ -50,8 +51,13 @@ def why_call(reserved: Entry, end: Entry | None, over: CallOverran | None, price
         said=f"call {reserved.position} ({call.role}, {call.agent}@{call.model}, {call.tier}) {said}",
         event=reserved.position,
         facts=facts_of(reserved, end),
-        because=(*because, _reservation(call), Reason(said=f"it counts in {', '.join(call.scopes)}")),
+        because=(*because, _reservation(call), Reason(said=f"it counts in {', '.join(_path(reserved, call))}")),
     )
+
+
+def _path(reserved: Entry, call: CallReserved) -> Sequence[str]:
+    """Every scope in which a call counts, those that the reservation does not name among them."""
+    return path_of(call.scopes, project=reserved.project, role=call.role, agent=call.agent)
 
 
 def why_cost(story: Story, prices: PriceRows, *, task: str = "") -> Reason:

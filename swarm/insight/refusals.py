@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from events.log import Entry, session_name
 from events.types.call import CallFailed
-from events.types.task import TaskHalted
+from events.types.task import TaskFailed, TaskHalted
 from events.views.scope import ScopedCall, ScopeView
 from swarm.errors import scope_above
 from swarm.insight.reason import Reason, in_unit, many, usd
@@ -21,21 +21,21 @@ _CENT = 10_000_000
 _THOUSAND = 1_000
 
 
-def why_halted(entry: Entry, story: Story, scope: ScopeView, *, summary: str | None = None) -> Reason:
+def why_halted(
+    position: int, event: TaskHalted, story: Story, scope: ScopeView, *, summary: str | None = None
+) -> Reason:
     """Explain a halt: the numbers of the scope that refused, and the least cap with which it would have gone on.
 
     `scope` is that scope folded up to the halt, `summary` the hand-over that was written then.
     """
-    event = entry.event
-    assert isinstance(event, TaskHalted), "only a halt is a refusal"
     if not event.scope:
-        return _unconfirmed(entry, story)
+        return _unconfirmed(position, story)
     left = max(0, event.cap - event.used - event.reserved)
     return Reason(
         said=f"the scope {event.scope} had no room for its next call: {in_unit(left, event.unit)} were left, "
         f"{in_unit(event.needed, event.unit)} needed",
         tone="warn",
-        event=entry.position,
+        event=position,
         facts={name: getattr(event, name) for name in ("scope", "unit", "cap", "used", "reserved", "needed")},
         because=(
             *_numbers(event),
@@ -56,14 +56,14 @@ def _handed_over(event: TaskHalted, summary: str | None) -> Iterator[Reason]:
     )
 
 
-def _unconfirmed(entry: Entry, story: Story) -> Reason:
+def _unconfirmed(position: int, story: Story) -> Reason:
     name = session_name(story.number)
     command = f"swarm resume {name} --yes"
     remedy = f"`{command}` says yes; `swarm resume {name} --budget '$0.10'` gives it a cap of its own instead"
     return Reason(
         said="a person had to say yes, and did not or could not be asked",
         tone="warn",
-        event=entry.position,
+        event=position,
         because=(Reason(said=remedy, facts={"command": command}),),
     )
 
@@ -119,6 +119,28 @@ def _remedy(event: TaskHalted, story: Story) -> Reason:
         key = f"schedules.{event.scope.partition(':')[2]}.{unit}" if shared == "schedule" else f"budget.{shared}_{unit}"
         said += f" for {_SHARED[shared]} alone, or raise `{key}` in your settings{_WAIT.get(shared, '')}"
     return Reason(said=said, facts=facts)
+
+
+def refusal_of(event: object) -> TaskHalted | None:
+    """The halt that an event is; of a task that was to fail at its cap the halt that it had been else. None for any other."""
+    match event:
+        case TaskHalted():
+            return event
+        case TaskFailed(scope=scope) if scope:
+            return TaskHalted(
+                reason=event.reason,
+                scope=scope,
+                unit=event.unit,
+                used=event.used,
+                reserved=event.reserved,
+                cap=event.cap,
+                needed=event.needed,
+                cap_by=event.cap_by,
+                share=event.share,
+                whole=event.whole,
+            )
+        case _:
+            return None
 
 
 class Lacking(NamedTuple):

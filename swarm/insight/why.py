@@ -13,7 +13,7 @@ from swarm.errors import UsageError
 from swarm.insight.choices import why_choice
 from swarm.insight.costs import why_call, why_cost
 from swarm.insight.reason import Reason
-from swarm.insight.refusals import failed_calls, other_model, users, why_halted
+from swarm.insight.refusals import failed_calls, other_model, refusal_of, users, why_halted
 from swarm.insight.rows import read_prices
 from swarm.insight.sentences import chain, said
 from swarm.insight.story import CallEnd, Story, read_story, text_or_none
@@ -37,9 +37,9 @@ async def explain(log: EventLog, session: int, *, task: str = "", step: int = 0)
     story = await read_story(log, session)
     if not task:
         return why_session(story)
-    end = story.last((TaskHalted,), task=task)
-    halted = end is not None and story.tasks[task].status == "halted" and not step
-    halt = await _halt(log, end, story) if halted and end is not None else None
+    end = story.last((TaskHalted, TaskFailed), task=task)
+    refused = refusal_of(end.event) if end is not None and story.tasks[task].status in ("halted", "failed") else None
+    halt = await _halt(log, end, refused, story) if end is not None and refused is not None and not step else None
     return why_task(story, task, step=step, told=await _told(log, story, task), halt=halt)
 
 
@@ -84,8 +84,10 @@ async def _of_event(log: EventLog, entry: Entry, story: Story) -> Reason:
             told = await _told(log, story, entry.task)
             because = tuple(why_verdict(Verdict(entry.position, entry.event), told))
             return Reason(said=said(entry), because=because)
-        case TaskHalted():
-            return await _halt(log, entry, story)
+        case TaskHalted() as halt:
+            return await _halt(log, entry, halt, story)
+        case TaskFailed(cause="budget") as failed if (refused := refusal_of(failed)) is not None:
+            return await _halt(log, entry, refused, story)
         case BudgetMarked(scope=scope, unit=unit, used=used):
             calls = (await _scope(log, scope, entry, story)).calls.values()
             spent = [call for call in calls if call.state != "reserved"]
@@ -107,11 +109,9 @@ async def _call(log: EventLog, reserved: Entry, story: Story) -> Reason:
     return why_call(reserved, story.ends.get(reserved.position), story.overruns.get(reserved.position), price)
 
 
-async def _halt(log: EventLog, entry: Entry, story: Story) -> Reason:
-    halt = entry.event
-    assert isinstance(halt, TaskHalted), "only a halt is a refusal"
+async def _halt(log: EventLog, entry: Entry, halt: TaskHalted, story: Story) -> Reason:
     summary = await text_or_none(log, halt.summary, at=entry.position) if halt.summary else None
-    return why_halted(entry, story, await _scope(log, halt.scope, entry, story), summary=summary)
+    return why_halted(entry.position, halt, story, await _scope(log, halt.scope, entry, story), summary=summary)
 
 
 async def _scope(log: EventLog, scope: str, entry: Entry, story: Story) -> ScopeView:

@@ -33,6 +33,56 @@ def test_a_halted_session_says_what_to_type_and_goes_on_by_exactly_that(tmp_path
     assert 0 < own["spent_nanos"] <= own["cap_nanos"]
 
 
+CHAIN = """
+budget: $0.000001
+tasks:
+  first: {prompt: Say hello, check: {contains: hello}}
+  then: {prompt: Say hello, check: {contains: hello}, needs: first}
+"""
+
+
+def test_the_last_line_of_a_run_that_a_cap_halted_is_one_with_which_it_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(HELLO)
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--endpoint", provider.url, "--price", "1/2", "--budget", "$0.000001")
+        halted = swarm(*words, home=tmp_path, cwd=tmp_path)
+        told = re.search(r"go on with: swarm (.*)", halted.stderr)
+        assert told is not None
+        assert f"`swarm {told[1]}`" in swarm("show", home=tmp_path, cwd=tmp_path).stderr
+        done = swarm(*shlex.split(told[1]), home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_last_line_of_a_run_that_nobody_said_yes_to_says_yes(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(HELLO)
+    with provider_thread(play) as provider:
+        asked = swarm("run", "task.yaml", "--endpoint", provider.url, "--price", "1/2", home=tmp_path, cwd=tmp_path)
+        assert asked.returncode == 5
+        assert "go on with: swarm resume s1 --yes\n" in asked.stderr
+        assert swarm("resume", "s1", "--yes", home=tmp_path, cwd=tmp_path).returncode == 0
+
+
+def test_a_resume_begins_nothing_where_all_that_is_left_waits_for_what_a_cap_halted(tmp_path: Path) -> None:
+    (tmp_path / "chain.yaml").write_text(CHAIN)
+    with provider_thread(play) as provider:
+        words = ("run", "chain.yaml", "--endpoint", provider.url, "--price", "1/2")
+        assert swarm(*words, home=tmp_path, cwd=tmp_path).returncode == 3
+        events = swarm("log", home=tmp_path, cwd=tmp_path).stdout
+        again = swarm("resume", home=tmp_path, cwd=tmp_path)
+        assert (again.returncode, swarm("log", home=tmp_path, cwd=tmp_path).stdout) == (3, events)
+        assert "s1 would only halt again" in again.stderr
+
+
+def test_a_run_that_says_nothing_but_errors_says_what_a_cap_halted(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(HELLO)
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--quiet", "--endpoint", provider.url, "--price", "1/2", "--budget", "$0.000001")
+        halted = swarm(*words, home=tmp_path, cwd=tmp_path)
+    assert (halted.returncode, halted.stdout) == (3, "")
+    (line,) = halted.stderr.splitlines()
+    assert re.match(r"s1/\S+  halted: the budget of s1 has \$0\.000001 of", line)
+
+
 def test_raising_what_did_not_halt_it_is_refused_with_what_did(tmp_path: Path) -> None:
     (tmp_path / "task.yaml").write_text(HELLO)
     with provider_thread(play) as provider:

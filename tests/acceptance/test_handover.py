@@ -129,6 +129,22 @@ def test_a_task_at_its_cap_fails_where_that_was_asked_for(tmp_path: Path) -> Non
     is_whole(tmp_path, "s1")
 
 
+def test_a_task_that_failed_at_its_cap_goes_on_when_that_is_raised(tmp_path: Path) -> None:
+    gardeners = Gardeners()
+    write(tmp_path, "{tokens: 5k, on_exceed: fail}")
+    with provider_thread(gardeners) as provider:
+        assert run(tmp_path, provider) == 3
+        why = swarm("why", "s1/garden", home=tmp_path, cwd=tmp_path).stdout
+        assert "the scope s1/garden had no room for its next call" in why
+        asked = len(gardeners.asked)
+        again = swarm("resume", home=tmp_path, cwd=tmp_path)
+        assert (again.returncode, len(gardeners.asked)) == (3, asked)
+        assert "s1 would only halt again" in again.stderr
+        done = swarm("resume", "--raise", "+40k", home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    is_whole(tmp_path, "s1")
+
+
 def test_a_run_that_is_killed_while_its_hand_over_is_written_hands_over_when_it_is_resumed(tmp_path: Path) -> None:
     held = threading.Event()
     late = Answer("In a model's words.", before_head=lambda: asyncio.to_thread(held.wait, 30))

@@ -76,11 +76,11 @@ def test_on_another_log_nothing_paid_takes_part_without_a_cap_of_its_own_when_re
         paid = ("--endpoint", provider.url, "--model", "m", "--price", "1/2", "--log", "other.db")
         first = swarm("run", "task.yaml", *paid, "--budget", "$0.000001", home=tmp_path, cwd=tmp_path)
         assert first.returncode == 3
-        assert "go on with: swarm resume s1 --log other.db" in first.stderr
+        assert "go on with: swarm resume s1 --raise '+$0.01' --log other.db" in first.stderr
         uncapped = swarm("resume", "--log", "other.db", "--budget", "20k", home=tmp_path, cwd=tmp_path)
         assert uncapped.returncode == 5
         assert "the caps of your own log do not hold on another one" in uncapped.stderr
-        assert "`--budget $0.10`" in uncapped.stderr
+        assert "`--budget '$0.10'`" in uncapped.stderr
         assert provider.requests == []
         capped = swarm("resume", "--log", "other.db", "--budget", "$0.10", home=tmp_path, cwd=tmp_path)
         assert capped.returncode == 0, capped.stderr

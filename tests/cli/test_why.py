@@ -52,7 +52,7 @@ def test_a_cent_is_explained_by_its_call_with_the_reservation_beside_it(
     assert "the answer came: 1,200 tokens in, 300 out, $0.001234567" in said
     assert "the provider counted 1,200 tokens of input" in said
     assert "reserved before it was sent: 3,000 tokens and $0.005, the most that it could cost" in said
-    assert "it counts in day:2026-11-21@UTC, s1, s1/build" in said
+    assert "it counts in log, month:2026-11@UTC, day:2026-11-21@UTC, " in said
     costs = document(capsys, log, "--cost")
     assert costs["said"] == "s1 cost $0.004234567 in 5 calls"
     assert costs["facts"] == {"cost_nanos": 4_234_567, "calls": 5}
