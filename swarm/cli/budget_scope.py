@@ -79,4 +79,6 @@ async def budgets_of(log: EventLog, where: Here, *, session: int | None) -> Budg
         return lives(claim, where.now)
 
     given = tuple(shared_caps(where.loaded, where.shared))
-    return await read_budgets(log, given, session=number, now=where.now, alive=alive)
+    return await read_budgets(
+        log, given, session=number, now=where.now, alive=alive, shared=tuple(where.shared.values())
+    )

@@ -14,7 +14,7 @@ import anyio
 
 from events.log import Entry
 from events.types.any import kind_of
-from events.types.call import BudgetMarked, CallFailed, CallReserved, CallUnknown
+from events.types.call import BudgetMarked, CallFailed, CallOverran, CallReserved, CallUnknown
 from events.types.task import StepAccepted, StepDrafted, StepPlanned, StepRejected, TaskAccepted, TaskExpanded
 from events.views.tasks import TaskState, TasksView
 from swarm.cli.output import Output, counted
@@ -159,7 +159,7 @@ class Live(Silent):
     def observe(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self._view.apply(entry)
-            if isinstance(entry.event, StepRejected | BudgetMarked):
+            if isinstance(entry.event, StepRejected | BudgetMarked | CallOverran):
                 self._above(change_of(entry))
         self._dirty = True
 
@@ -255,6 +255,8 @@ def change_of(entry: Entry) -> str:
             return f"● {name}  to be done for {counted(len(children), 'item')}"
         case BudgetMarked():
             return f"! {marked(entry.event)}"
+        case CallOverran():
+            return f"! {name}  {overran(entry.event)}"
         case TaskAccepted(outputs=outputs) if outputs:
             return f"✔ {entry.task}  wrote {', '.join(output.path for output in outputs)}"
         case _:
@@ -274,6 +276,14 @@ def marked(event: BudgetMarked) -> str:
     return (
         f"{event.percent} % of the budget of {event.scope} is spent: "
         f"{amount(event.used, event.unit)} of {amount(event.cap, event.unit)}"
+    )
+
+
+def overran(event: CallOverran) -> str:
+    """What a provider counted that it had not been allowed, in one line."""
+    return (
+        f"{event.model or 'the provider'} counted {event.tokens:,} tokens and {dollars(event.cost_nanos)} more than was "
+        f"reserved; see `swarm why {event.reservation}`"
     )
 
 

@@ -108,7 +108,7 @@ async def _resume(args: argparse.Namespace) -> int:
 
             result, code = await carry_out(args, output, session)
             way = await way_on(log, result)
-    tell(result, output, code, log=args.log, estimate=estimate, way=way)
+    tell(result, output, code, log=args.log, estimate=estimate, way=way, told=args.progress == "json")
     return code
 
 

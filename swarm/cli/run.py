@@ -183,7 +183,7 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
 
             result, code = await carry_out(args, output, session)
             way = await way_on(log, result)
-    tell(result, output, code, log=args.log, estimate=weighed.estimate, way=way)
+    tell(result, output, code, log=args.log, estimate=weighed.estimate, way=way, told=args.progress == "json")
     return code
 
 

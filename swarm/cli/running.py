@@ -249,8 +249,12 @@ def tell(
     log: str | None,
     estimate: Estimated | None = None,
     way: Sequence[str] = (),
+    told: bool = False,
 ) -> None:
-    """Write the result: texts on stdout, what they cost and how to go on on stderr; `way` is what that takes."""
+    """Write the result: texts on stdout, what they cost and how to go on on stderr; `way` is what that takes.
+
+    With --quiet only what was not done is said, unless it was `told` already.
+    """
     if output.json:
         output.document("swarm.run/1", _document(result, code, estimate))
     else:
@@ -260,7 +264,7 @@ def tell(
             output.note(
                 f"{task.name}: accepted but unjudged: no model here may judge, only the form was looked at", "yellow"
             )
-    if output.quiet:
+    if output.quiet and not (told or output.json):
         _errors(result, output)
     accepted = sum(task.status == "accepted" for task in result.tasks)
     maybe = sum(task.maybe_paid for task in result.tasks)

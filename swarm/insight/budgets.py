@@ -9,7 +9,7 @@ import msgspec
 
 from events.lineage import fold_session
 from events.log import EventLog, TextMissing, session_name
-from events.scopes import LOG, SHARED, month_of, project_scope, schedule_scope, session_of
+from events.scopes import LOG, SHARED, is_schedule, month_of, project_scope, schedule_scope, session_of
 from events.views.base import fold
 from events.views.money import MoneyView, ScopeState
 from events.views.sessions import Claim, SessionsView
@@ -74,6 +74,7 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     lost: frozenset[int]  # open reservations whose owner is gone
     session: int = 0
     tasks: tuple[str, ...] = ()  # of the session, in their order
+    shared: tuple[str, ...] = ()  # the scopes that no session has to itself and that count here and now
     notes: tuple[str, ...] = ()
 
     def cap(self, scope: str) -> Cap:
@@ -92,8 +93,12 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
             return session_of(scope), tasks.get(parts[1], 0) if len(parts) > 1 else -1, len(parts)
 
         own = {name for name in (*given, *mine) if self.session and session_of(name) == self.session}
+        recorded = [name for name, state in self.money.scopes.items() if state.caps]
+        schedules = [name for name in recorded if is_schedule(name)]
         shared = [name for name in given if session_of(name) == SHARED]
-        return [*dict.fromkeys(shared), *sorted(own, key=place)]
+        capped = {*shared, *recorded}
+        wide = [name for name in (*self.shared, *shared, *schedules) if name in capped]
+        return [*dict.fromkeys(wide), *sorted(own, key=place)]
 
     def held(self, scopes: Sequence[str]) -> list[Held]:
         """The caps of these scopes, money before tokens."""
@@ -153,7 +158,13 @@ def _source(loaded: Loaded, key: tuple[str, ...]) -> str:
 
 
 async def read_budgets(
-    log: EventLog, given: Sequence[Given], *, session: int, now: int, alive: Callable[[Claim], bool]
+    log: EventLog,
+    given: Sequence[Given],
+    *,
+    session: int,
+    now: int,
+    alive: Callable[[Claim], bool],
+    shared: Sequence[str] = (),
 ) -> Budgets:
     """How the shared scopes and those of the session stand. Raises LogError."""
     known = (await standing(log)).view
@@ -170,7 +181,15 @@ async def read_budgets(
         if not _is_held(known.claims.claims, number, alive)
     }
     lost = frozenset(at for at, held in money.open.items() if held.session in gone)
-    return Budgets(money=money, given=tuple(given), lost=lost, session=session, tasks=tasks, notes=tuple(notes))
+    return Budgets(
+        money=money,
+        given=tuple(given),
+        lost=lost,
+        session=session,
+        tasks=tasks,
+        shared=tuple(shared),
+        notes=tuple(notes),
+    )
 
 
 def _is_held(claims: Mapping[int, Claim], session: int, alive: Callable[[Claim], bool]) -> bool:

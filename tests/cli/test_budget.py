@@ -96,6 +96,14 @@ def test_people_see_the_same_in_a_table(log: str, said: Said) -> None:
     assert lines[-1] == "no forecast: 0 past days are too few"
 
 
+def test_a_cap_that_is_in_no_settings_file_is_shown_all_the_same(log: str, said: Said) -> None:
+    assert main(["budget", "set", "schedule:docs", "$1"]) == main(["budget", "set", "project:of-another", "$1"]) == 0
+    said.readouterr()
+    assert [each["scope"] for each in shown(said)][:2] == [DAY, "schedule:docs"], (
+        "of other projects nothing counts here"
+    )
+
+
 def test_a_cap_in_the_settings_is_shown_with_its_file_and_line(log: str, said: Said, tmp_path: Path) -> None:
     path = settings_file(tmp_path, '[budget]\nday_usd = "0.20"\nlog_tokens = "1M"\n')
     held = {(each["scope"], each["unit"]): each["from"] for each in shown(said)}

@@ -15,10 +15,10 @@ import pytest
 from events.log import Entry
 from events.types.any import AnyEvent
 from events.types.base import TextRef
-from events.types.call import CallReserved
+from events.types.call import CallOverran, CallReserved
 from events.types.task import StepPlanned, TaskSubmitted
 from swarm.cli.output import Output
-from swarm.cli.progress import Live
+from swarm.cli.progress import Live, change_of
 from tests.acceptance.processes import environment
 from tests.provider import Provider, provider_thread
 from tests.team import play, swarm
@@ -155,3 +155,10 @@ def test_in_a_pipe_each_change_is_a_line(tmp_path: Path) -> None:
     kinds = [json.loads(line)["kind"] for line in events]
     assert kinds.count("call.reserved") == kinds.count("call.settled") == 6
     assert kinds[-1] == "task.cancelled"
+
+
+def test_who_counts_more_than_was_reserved_is_named_where_the_run_is_shown() -> None:
+    over = CallOverran(reservation=177, scopes=("s1",), tokens=139_426, cost_nanos=229_126_000, model="liar")
+    assert change_of(entry(over, 178, step=1)) == (
+        "! t/1  liar counted 139,426 tokens and $0.2291 more than was reserved; see `swarm why 177`"
+    )

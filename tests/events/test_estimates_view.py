@@ -91,6 +91,9 @@ async def a_little_history(log: EventLog) -> None:
         await add(log, event, task="build", step=1)
     reservation = await add(log, make.reserved(), task="build", step=1)
     await add(log, make.settled(reservation, basis="reservation"), task="build", step=1)
+    for doubt in ("too-much-output", "too-little-output"):
+        reservation = await add(log, make.reserved(), task="build", step=1)
+        await add(log, make.settled(reservation, output_tokens=90_000, doubts=(doubt,)), task="build", step=1)
     await add(log, make.accepted(by="ada"), task="build", step=1)
 
 
@@ -100,7 +103,7 @@ async def test_history_holds_answers_verdicts_and_plans_by_who_did_them() -> Non
     view = await fold(log, HistoryView())
     done = view.done[Doer("worker", "small", "code")]
     assert (done.accepted, done.rejected) == (1, 1), "a person who overrules a verdict is no second draft"
-    assert done.answers == {103: 2}, "what a provider did not count says nothing of sizes"
+    assert done.answers == {103: 2}, "what a provider did not count, or cannot have, says nothing of sizes"
     assert view.plans == {"code": {2: 1}}
 
 
