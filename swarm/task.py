@@ -295,4 +295,7 @@ def parse_budget(text: str) -> Budget:
         return Budget(usd_nanos=parse_usd(text))
     if re.fullmatch(r"[0-9.]+", text):
         raise ValueError(f"{shortened(text)} says neither dollars nor tokens; write ${text[:20]} or {text[:20]}k")
-    return Budget(tokens=parse_tokens(text))
+    try:
+        return Budget(tokens=parse_tokens(text))
+    except ValueError as error:  # a number alone, which is one of tokens elsewhere, would be refused here
+        raise ValueError(f"{shortened(text)} is neither dollars nor tokens; write it as $0.05 or 20k") from error
