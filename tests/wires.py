@@ -10,7 +10,7 @@ from swarm.models.anthropic_messages import AnthropicMessages
 from swarm.models.gemini_generate import GeminiGenerate
 from swarm.models.openai_chat import OpenAIChat
 from swarm.models.served import Served
-from tests.provider import OPENAI, Answer, Wire, pieces_of
+from tests.provider import OPENAI, Answer, Behaviour, Wire, pieces_of
 
 _ANTHROPIC_REASONS = {"stop": "end_turn", "length": "max_tokens"}
 _GEMINI_REASONS = {"stop": "STOP", "length": "MAX_TOKENS"}
@@ -114,6 +114,15 @@ CLASSES: Mapping[str, Callable[..., Served]] = {
     "anthropic": AnthropicMessages,
     "gemini": GeminiGenerate,
 }
+
+
+def as_openai(wire: str, behaviour: Behaviour) -> Behaviour:
+    """A behaviour that reads requests of the OpenAI-compatible format, asked in another one."""
+
+    def answer(body: dict[str, Any]) -> Answer:
+        return behaviour({"messages": [{"content": text} for text in WIRES[wire].read(body)]})
+
+    return answer
 
 
 def limit_in(body: dict[str, Any]) -> int:

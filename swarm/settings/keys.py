@@ -14,7 +14,7 @@ import msgspec
 
 from swarm.messages import TIERS, Price
 from swarm.settings.pricetext import parse_price
-from swarm.settings.providers import is_local
+from swarm.settings.providers import WIRES, is_local
 from swarm.settings.tomlfile import KeyPath
 from swarm.units import kind_of, parse_seconds, parse_tokens, parse_usd, shortened
 
@@ -195,6 +195,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("models", "*", "schema"): Key(_switch, only_user=_MODELS),
     ("models", "*", "reasoning_effort"): Key(_word, only_user=_MODELS),
     ("providers", "*", "base_url"): Key(_base_url, only_user=_SERVERS),
+    ("providers", "*", "wire"): Key(_one_of(*WIRES), only_user=_SERVERS),
     ("providers", "*", "key_env"): Key(_variable, only_user=_SERVERS),
     ("providers", "*", "concurrency"): Key(_count(1, 1000)),
     ("providers", "*", "requests_per_minute"): Key(_count(1, 1_000_000)),

@@ -22,7 +22,7 @@ from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
 from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
-from swarm.settings.providers import is_local, preset_values
+from swarm.settings.providers import Wire, is_local, preset_values
 from swarm.settings.tomlfile import KeyPath, read_toml
 
 BUILT_IN = "built in"
@@ -53,10 +53,11 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """A server that speaks the OpenAI-compatible chat format."""
+    """A server with models."""
 
     name: str
     base_url: str  # without a slash at the end
+    wire: Wire = "openai"  # the format that it speaks
     key_env: str = ""  # the variable that holds the key; "" = it needs none
     concurrency: int = 8
     requests_per_minute: int | None = None  # None = as many as come
