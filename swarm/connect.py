@@ -266,7 +266,8 @@ async def endpoint(
 def _key_for(base_url: str, environ: Mapping[str, str]) -> str:
     """The variable with the key for a server that is named by its address; a key is sent to nobody else."""
     for preset in PRESETS.values():
-        if base_url.startswith(preset["base_url"]) and environ.get(preset["key_env"]):
+        own = base_url == preset["base_url"] or base_url.startswith(f"{preset['base_url']}/")
+        if own and environ.get(preset["key_env"]):
             return str(preset["key_env"])
     named = environ.get("OPENAI_BASE_URL", "").rstrip("/")
     if named and base_url.rstrip("/") == named and environ.get("OPENAI_API_KEY"):

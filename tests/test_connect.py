@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from swarm.connect import SCRIPTED, Roster, Script, models_at, open_models
+from swarm.connect import SCRIPTED, Roster, Script, endpoint, models_at, open_models
 from swarm.messages import Message, Request
 from swarm.models.script import ScriptUnusable
 from swarm.settings.load import ProviderConfig
@@ -85,3 +85,17 @@ async def test_a_provider_lists_its_models_in_its_own_format(wire: Wire) -> None
         (seen,) = provider.requests
     assert listed == ["b", "a"]
     assert KEY not in seen.target and SAYS_KEY[wire] in seen.headers.items()
+
+
+@pytest.mark.parametrize(
+    ("url", "variable"),
+    [
+        ("https://api.deepseek.com", "DEEPSEEK_API_KEY"),
+        ("https://api.deepseek.com/v1/", "DEEPSEEK_API_KEY"),
+        ("https://api.deepseek.com.elsewhere.test", "SWARM_ENDPOINT_KEY"),
+        ("https://api.deepseek.community/v1", "SWARM_ENDPOINT_KEY"),
+    ],
+)
+async def test_the_key_of_a_known_provider_goes_to_its_own_address_alone(url: str, variable: str) -> None:
+    _, provider = await endpoint(url, model="m", price=None, environ={"DEEPSEEK_API_KEY": KEY}, transport="aiohttp")
+    assert provider.key_env == variable
