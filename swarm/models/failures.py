@@ -36,6 +36,7 @@ _QUOTA = re.compile(
 _NO_CREDIT = re.compile(r"credit balance is too low|prepa(id|yment) credits? (is|are) depleted", re.I)
 _BAD_KEY = re.compile(r"API_KEY_(INVALID|SERVICE_BLOCKED)|API key (not valid|expired|not found)", re.I)
 _DAILY = re.compile(r"per[-_ ]?day|daily|\bRPD\b|\bTPD\b", re.I)
+_BY_TIME = re.compile(r"per[-_ ]?(day|hour|minute|second)|daily", re.I)
 _TOO_LONG = re.compile(
     r"context[_ ]length|context[_ ]window|maximum context|context size|too many tokens|prompt is too long|input is too long"
     r"|request too large|exceeds? the (maximum|limit).{0,40}tokens|exceed context limit",
@@ -117,9 +118,9 @@ def _meaning(
     status: int, headers: Mapping[str, str], words: str, code: str, *, has_wait: bool, source: Source
 ) -> tuple[Failure, str, str]:
     """Return the failure, what happened, and what to do about it."""
-    is_daily = _DAILY.search(words) is not None
-    # Gemini speaks of quota and billing at each limit, and says when to come back or that it is one by the day
-    is_used_up = status == 429 and _QUOTA.search(code if has_wait or is_daily else words)
+    # Gemini speaks of quota and billing at each limit, and says when to come back or that it is one by the minute or day
+    comes_back = has_wait or _BY_TIME.search(words)
+    is_used_up = status == 429 and _QUOTA.search(code if comes_back else words)
     if status == 402 or is_used_up or (status in (400, 403, 429) and _NO_CREDIT.search(words)):
         return (
             Failure.STOP,
@@ -127,7 +128,7 @@ def _meaning(
             "top it up or use another provider",
         )
     if status == 429:
-        failure = Failure.SWITCH if is_daily else Failure.WAIT
+        failure = Failure.SWITCH if _DAILY.search(words) else Failure.WAIT
         return failure, "takes no more requests for now (429)", ""
     if status in (401, 403) and _REFUSED.search(words):
         return Failure.STOP, f"refused the content ({status})", ""

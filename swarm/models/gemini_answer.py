@@ -146,7 +146,7 @@ def usage_in(said: object) -> Usage | None:
         return None
     fields = cast("dict[str, object]", said)
     names = ("promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount", "thoughtsTokenCount")
-    counts = [count_of(fields.get(name) or 0) for name in names]
+    counts = [0 if fields.get(name) is None else count_of(fields[name]) for name in names]
     if None in counts or not counts[0]:
         return None
     prompt, of_tools, answer, thoughts = cast("list[int]", counts)
