@@ -165,12 +165,12 @@ def usage_in(said: object) -> Usage | None:
 def _normalised(
     prompt: tuple[int, int], answer: tuple[int, int], *, cached: int, total: int | None
 ) -> tuple[int, int, str]:
-    """Input with what was cached, output with what was thought, and the doubt that stays; both come with what stands beside."""
-    as_written = sum(prompt), sum(answer)
-    inputs = [as_written[0] + (cached if cached > as_written[0] else 0), max(prompt), sum(prompt) + cached]
-    outputs = [as_written[1], answer[0]]
+    """Input with what was cached, output with what was thought, and the doubt that stays. Each comes with what stands beside."""
+    read, said = sum(prompt), sum(answer)
+    inputs = (read, max(prompt), read + cached)
+    outputs = (said, answer[0])
     readings = [(input_, output) for output in outputs for input_ in inputs if input_ >= cached and output >= answer[1]]
-    return agreed(readings, total=total, as_written=as_written)
+    return agreed(readings, total=total, as_written=(read, said))
 
 
 class _Listed(msgspec.Struct, gc=False):

@@ -139,6 +139,19 @@ async def test_what_cannot_be_sent_is_refused_without_being_shown(base_url: str,
         ((START, text("a"), end("new_word"), STOP), ("a", "other", "served")),
         ((START, text("a"), end("stop_sequence"), b"not JSON"), ("a", "stop", "served")),
         ((START, text("a"), end(), {"type": "error", "error": {"type": "api_error"}}), ("a", "stop", "served")),
+        (
+            (START, {"type": "content_block_delta", "delta": {"type": "aside", "text": "hm"}}, text("a"), end()),
+            ("a", "stop", "served"),
+        ),
+        (
+            (
+                START,
+                {"type": "content_block_start", "content_block": {"type": "aside", "text": "hm"}},
+                text("a"),
+                end(),
+            ),
+            ("a", "stop", "served"),
+        ),
         ((START, {"type": "invented_later", "delta": None}, text("a"), end(), STOP), ("a", "stop", "served")),
     ],
 )

@@ -148,7 +148,8 @@ def test_what_comes_before_the_reason_of_the_end_is_not_whole_and_counts_may_fol
     counts = {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7}
     answer = answer_of(said("a"), {"promptFeedback": {}, "candidates": []})
     assert not answer.whole
-    answer = answer_of(said("a"), said("b", "STOP", modelVersion="served"), {"usageMetadata": counts}, b"not JSON")
+    broken = {"error": {"code": 503}}
+    answer = answer_of(said("a"), said("b", "STOP", modelVersion="served"), {"usageMetadata": counts}, broken, b"{no")
     assert answer.whole and not answer.ended
     reply = answer.reply()
     assert (reply.text, reply.model, reply.usage) == ("ab", "served", Usage(input_tokens=5, output_tokens=2))
@@ -198,6 +199,7 @@ def counts(
         (counts(answer=50, thoughts=30), 100, 80, ()),
         (counts(answer=50, thoughts=30, total=150), 100, 50, ()),  # thoughts inside after all
         (counts(answer=50, toolUsePromptTokenCount=10, total=160), 110, 50, ()),
+        (counts(answer=50, toolUsePromptTokenCount=10), 110, 50, ()),
         (counts(answer=50, toolUsePromptTokenCount=10, total=150), 100, 50, ()),
         (counts(answer=50, cachedContentTokenCount=60, total=150), 100, 50, ()),
         (counts(answer=50, cachedContentTokenCount=60, total=210), 160, 50, ()),  # what was cached beside after all
