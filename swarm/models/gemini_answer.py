@@ -30,7 +30,7 @@ _ABSENT = msgspec.Raw(b"null")
 
 class _Part(msgspec.Struct, gc=False, rename="camel"):
     text: str | None = None
-    thought: bool = False  # a summary of what the model thought, and no part of the answer
+    thought: bool | None = None  # a summary of what the model thought, and no part of the answer
     function_call: msgspec.Raw = _ABSENT
 
 

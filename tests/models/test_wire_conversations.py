@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tomllib
+import traceback
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -155,3 +157,30 @@ def reading(wire: str) -> Reading:
     model = RECORDS[wire]["model"]
     answer: Reading = ANSWERS[wire](source=Source(model="big", server="api.example.test"), model=model)
     return answer
+
+
+def _same(answer: Answer, _: dict[str, Any]) -> Answer:
+    return answer
+
+
+@pytest.mark.parametrize("kind", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("wire", WIRES)
+async def test_the_key_stands_in_no_error_and_no_repr(wire: str, kind: TransportKind) -> None:
+    echo = json.dumps({"error": {"type": "authentication_error", "message": f"no such key: {KEY}"}}).encode()
+    answers = [
+        Answer(status=401, body=echo),
+        Answer(body=echo),
+        Answer(status=302, headers={"location": f"https://x.test/{KEY}"}, body=b""),
+        Answer(cut_after=-1),
+        Answer(cut_after=1),
+    ]
+    for answer in answers:
+        async with Provider(partial(_same, answer), wire=WIRES[wire]) as provider:
+            with pytest.raises(ProviderError) as caught:
+                await ask(wire, {}, kind, provider)
+            assert KEY not in provider.requests[0].target
+        chain: list[BaseException] = [caught.value]
+        while cause := chain[-1].__cause__ or chain[-1].__context__:
+            chain.append(cause)
+        shown = "".join(traceback.format_exception(caught.value)) + repr([(each, each.args) for each in chain])
+        assert KEY not in shown
