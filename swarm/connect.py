@@ -226,6 +226,8 @@ class Embedded:
             wire_model=server.model,
             transport=self._transport,  # type: ignore[arg-type]
             key=server.key,
+            # its engine ends the connection behind each stream, having promised to keep it: the next call would be lost
+            headers={"Connection": "close"},
             dialect=Dialect(takes_schema=True),
             deadlines=Deadlines(first_byte_s=self._timeout_s),
         )

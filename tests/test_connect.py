@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from swarm.connect import SCRIPTED, Roster, Script, endpoint, models_at, open_models
+from swarm.connect import EMBEDDED, SCRIPTED, Roster, Script, embedded_model, endpoint, models_at, open_models
 from swarm.messages import Message, Request
 from swarm.models.script import ScriptUnusable
+from swarm.models.transport import TransportKind
 from swarm.settings.load import ProviderConfig
 from swarm.settings.providers import Wire
+from tests.local_model import needs_engine, small_model
 from tests.provider import Answer, Provider
 from tests.running import model
 from tests.wires import WIRES
@@ -99,3 +101,21 @@ async def test_a_provider_lists_its_models_in_its_own_format(wire: Wire) -> None
 async def test_the_key_of_a_known_provider_goes_to_its_own_address_alone(url: str, variable: str) -> None:
     _, provider = await endpoint(url, model="m", price=None, environ={"DEEPSEEK_API_KEY": KEY}, transport="aiohttp")
     assert provider.key_env == variable
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_model(tmp_path_factory)
+
+
+@needs_engine
+@pytest.mark.parametrize("transport", ["aiohttp", "httpx"])
+async def test_calls_of_the_embedded_model_right_behind_each_other_are_all_answered(
+    small: Path, transport: TransportKind
+) -> None:
+    config, provider = embedded_model("small", small, context_tokens=512, may_judge=False)
+    known = Roster(models=(config,), providers=(provider,), embedded=str(small), transport=transport)
+    async with open_models(known, {}) as connected:
+        replies = [await connected["small"].model.ask(ASK) for _ in range(6)]
+    assert provider.name == EMBEDDED
+    assert all(reply.text and reply.usage for reply in replies)
