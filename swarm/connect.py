@@ -34,6 +34,7 @@ SCRIPTED = "scripted"
 """The provider of models that answer from the roster's script."""
 
 _LISTING_S = 180.0
+"""A list of models is waited for as long, unless who asks for it gives up before."""
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):

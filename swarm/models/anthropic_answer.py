@@ -35,6 +35,9 @@ _STATUS = {
 }
 """The status that an error would have had, were it not inside an answer with status 200."""
 
+_INPUTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+"""Neither read from the cache nor written to it, read from it, written to it."""
+
 _ABSENT = msgspec.Raw(b"null")
 
 
@@ -160,14 +163,11 @@ def _status_of(error: Mapping[str, object]) -> int | None:
     return _STATUS.get(kind) if isinstance(kind, str) else None
 
 
-_INPUTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-
-
 def usage_in(start: object, end: object) -> Usage | None:
     """Return the tokens of an answer by what was said at its start and at its end, None where they are missing or cannot be.
 
-    `input_tokens` is what was neither read from the cache nor written to it: the three are added. `output_tokens` includes
-    thinking. Counts grow while an answer goes on, so the larger holds; the output is known only at the end.
+    The three counts of input are added, `output_tokens` includes thinking. Counts grow while an answer goes on, so the
+    larger holds; the output is known only at the end.
     """
     inputs = [_larger(name, start, end) for name in _INPUTS]
     output = count_of(_field(end, "output_tokens"))
@@ -196,16 +196,3 @@ def _larger(name: str, start: object, end: object) -> int | None:
 
 def _field(fields: object, name: str) -> object:
     return cast("dict[str, object]", fields).get(name) if isinstance(fields, dict) else None
-
-
-class _Listed(msgspec.Struct, gc=False):
-    id: str
-
-
-class _Listing(msgspec.Struct, gc=False):
-    data: list[_Listed]
-
-
-def model_ids(body: bytes) -> list[str]:
-    """Return the ids of a list of models in its own order. Raises one of UNREADABLE."""
-    return [each.id for each in msgspec.json.decode(body, type=_Listing).data]

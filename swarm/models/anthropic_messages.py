@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from swarm.messages import Reply, Request
-from swarm.models.anthropic_answer import AnthropicAnswer, model_ids
+from swarm.models.anthropic_answer import AnthropicAnswer
 from swarm.models.exchange import Deadlines
-from swarm.models.served import Served, split_address, usable_key
+from swarm.models.served import Served, model_ids, split_address, usable_key
 from swarm.models.turns import turns_of
 
 if TYPE_CHECKING:

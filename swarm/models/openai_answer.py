@@ -200,16 +200,3 @@ def _normalised(prompt: int, output: int, *, cached: int, reasoning: int, total:
 def _section(fields: dict[str, object], name: str) -> dict[str, object]:
     section = fields.get(name)
     return cast(dict[str, object], section) if isinstance(section, dict) else {}
-
-
-class _Listed(msgspec.Struct, gc=False):
-    id: str
-
-
-class _Listing(msgspec.Struct, gc=False):
-    data: list[_Listed]
-
-
-def model_ids(body: bytes) -> list[str]:
-    """Return the ids of a /models document in its own order. Raises one of UNREADABLE."""
-    return [each.id for each in msgspec.json.decode(body, type=_Listing).data]

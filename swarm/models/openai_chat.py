@@ -11,8 +11,8 @@ import msgspec
 
 from swarm.messages import Reply, Request
 from swarm.models.exchange import Deadlines
-from swarm.models.openai_answer import OpenAIAnswer, model_ids
-from swarm.models.served import Served, split_address, usable_key
+from swarm.models.openai_answer import OpenAIAnswer
+from swarm.models.served import Served, model_ids, split_address, usable_key
 
 if TYPE_CHECKING:
     import httpx

@@ -196,3 +196,16 @@ class _Listing:
         except UNREADABLE:
             raise not_an_answer(self._source, "no list of models") from None
         self.whole = self.ended = True
+
+
+class _Named(msgspec.Struct, gc=False):
+    id: str
+
+
+class _Names(msgspec.Struct, gc=False):
+    data: list[_Named]
+
+
+def model_ids(body: bytes) -> list[str]:
+    """Return the ids of a list of models, as OpenAI and Anthropic have it, in its own order. Raises one of UNREADABLE."""
+    return [each.id for each in msgspec.json.decode(body, type=_Names).data]
