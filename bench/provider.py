@@ -14,7 +14,7 @@ import json
 import random
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench.options import to_its_end
@@ -31,17 +31,17 @@ USAGE = {"prompt_tokens": 120, "completion_tokens": 20, "total_tokens": 140}
 LISTING = b'{"object": "list", "data": [{"id": "m", "object": "model"}]}'
 
 
-def answer(text: str, *, stream: bool) -> bytes:
+def answer(text: str, *, stream: bool, usage: Mapping[str, int] = USAGE) -> bytes:
     """One whole response: a document, or a stream with usage and [DONE] at its end."""
     if not stream:
         message = {"role": "assistant", "content": text}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        body = json.dumps({"id": "c1", "model": "m", "choices": [choice], "usage": USAGE}).encode()
+        body = json.dumps({"id": "c1", "model": "m", "choices": [choice], "usage": usage}).encode()
         return b"HTTP/1.1 200 Said\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
             len(body),
             body,
         )
-    events = b"".join(b"%x\r\n%b\r\n" % (len(event), event) for event in _events(text))
+    events = b"".join(b"%x\r\n%b\r\n" % (len(event), event) for event in _events(text, usage))
     head = b"HTTP/1.1 200 Said\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     return head + events + b"0\r\n\r\n"
 
@@ -50,12 +50,12 @@ def document(body: bytes) -> bytes:
     return b"HTTP/1.1 200 Said\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
 
-def _events(text: str) -> Sequence[bytes]:
+def _events(text: str, usage: Mapping[str, int]) -> Sequence[bytes]:
     size = -(-len(text) // PIECES)
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": text[start : start + size]} for start in range(0, len(text), size)]
     chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
-    chunks += [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": USAGE}]
+    chunks += [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": usage}]
     said = [json.dumps({"id": "c1", "object": "chat.completion.chunk", "model": "m", **chunk}) for chunk in chunks]
     return [b"data: %b\n\n" % each.encode() for each in (*said, "[DONE]")]
 
@@ -79,10 +79,10 @@ def played(body: bytes) -> bytes:
 
 
 class Serving(asyncio.Protocol):
-    """One connection: requests one after the other."""
+    """One connection: requests one after the other, answered as `play` says."""
 
-    def __init__(self, delay_s: float) -> None:
-        self._delay_s, self._held = delay_s, b""
+    def __init__(self, delay_s: float, play: Callable[[bytes], bytes] = played) -> None:
+        self._delay_s, self._held, self._play = delay_s, b"", play
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -97,7 +97,7 @@ class Serving(asyncio.Protocol):
             if len(self._held) < end + 4 + length:
                 return
             body, self._held = self._held[end + 4 : end + 4 + length], self._held[end + 4 + length :]
-            self._answer(played(body) if head.startswith(b"post") else b"")
+            self._answer(self._play(body) if head.startswith(b"post") else b"")
 
     def _answer(self, response: bytes) -> None:
         if not response:  # its models are listed at once

@@ -34,6 +34,7 @@ class Money(msgspec.Struct, kw_only=True):
     spent: int = 0
     reserved: int = 0
     maybe_paid: int = 0
+    cap: int | None = None  # as a person recorded it; None: nobody did
 
 
 class Glance(msgspec.Struct, frozen=True, kw_only=True):

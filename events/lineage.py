@@ -11,6 +11,7 @@ from events.bus import read_all
 from events.log import Entry, EventLog
 from events.types.call import (
     BudgetMarked,
+    BudgetSet,
     CallFailed,
     CallOverran,
     CallReleased,
@@ -37,7 +38,16 @@ _PARENTS_OWN = (
 """What is about the parent itself, and no part of its work."""
 
 
-_PARENTS_MONEY = (CallReserved, CallSettled, CallFailed, CallReleased, CallUnknown, CallOverran, BudgetMarked)
+_PARENTS_MONEY = (
+    CallReserved,
+    CallSettled,
+    CallFailed,
+    CallReleased,
+    CallUnknown,
+    CallOverran,
+    BudgetMarked,
+    BudgetSet,
+)
 """What the parent paid for: a fork's sums begin at zero."""
 
 

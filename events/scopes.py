@@ -1,7 +1,7 @@
 """The path of scopes above a call: those that its reservation names, and those that follow from the event itself.
 
-A reservation names the day of its call, its session and its task: nothing else says them. What follows is never stored, so a
-scope that is capped today counts what was spent before.
+A reservation names the day of its call, its schedule, its session and its task, and under a split run its role in all tasks:
+nothing else says them. What follows is never stored, so a scope that is capped today counts what was spent before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ LOG = "log"
 SHARED = 0
 """In place of a session's number: of a scope that no session has to itself."""
 
-_DAY = "day:"
+_DAY, _SCHEDULE = "day:", "schedule:"
 
 
 def session_of(scope: str) -> int:
@@ -23,18 +23,29 @@ def session_of(scope: str) -> int:
 
 
 def path_of(named: Sequence[str], *, project: str, role: str, agent: str) -> tuple[str, ...]:
-    """Every scope in which a call counts, the widest first: log, month, day, project, session, task, role, agent.
+    """Every scope in which a call counts, the widest first: log, month, day, project, schedule, session, task, role, agent.
 
     >>> path_of(("day:2026-11-21@UTC", "s4", "s4/build"), project="swarm", role="worker", agent="maker")
     ('log', 'month:2026-11@UTC', 'day:2026-11-21@UTC', 'project:swarm', 's4', 's4/build', 's4/build/worker', \
 's4/build/worker/maker')
     """
-    shared = [scope for scope in named if session_of(scope) == SHARED]
+    shared = [scope for scope in named if session_of(scope) == SHARED and not scope.startswith(_SCHEDULE)]
+    schedules = [scope for scope in named if scope.startswith(_SCHEDULE)]
     own = [scope for scope in named if session_of(scope) != SHARED]
     months = [month_of(scope) for scope in shared if scope.startswith(_DAY)]
     projects = [project_scope(project)] if project else []
-    under = [role_scope(own[-1], role), f"{own[-1]}/{role}/{agent}"] if own and "/" in own[-1] else []
-    return tuple(dict.fromkeys((LOG, *months, *shared, *projects, *own, *under)))
+    under = [role_scope(own[-1], role), agent_scope(own[-1], role, agent)] if own and "/" in own[-1] else []
+    return tuple(dict.fromkeys((LOG, *months, *shared, *projects, *schedules, *own, *under)))
+
+
+def day_and_zone(scope: str) -> tuple[str, str] | None:
+    """The date and the time zone that the scope of a day names, None for another scope.
+
+    >>> day_and_zone("day:2026-11-21@Europe/Berlin")
+    ('2026-11-21', 'Europe/Berlin')
+    """
+    date, _, zone = scope.removeprefix(_DAY).partition("@")
+    return (date, zone) if scope.startswith(_DAY) and zone else None
 
 
 def month_of(day: str) -> str:
@@ -51,6 +62,19 @@ def project_scope(project: str) -> str:
     return f"project:{project}"
 
 
+def is_schedule(scope: str) -> bool:
+    return scope.startswith(_SCHEDULE)
+
+
+def schedule_scope(schedule: str) -> str:
+    return f"{_SCHEDULE}{schedule}"
+
+
 def role_scope(task: str, role: str) -> str:
     """The scope of a role in the scope of a task."""
     return f"{task}/{role}"
+
+
+def agent_scope(task: str, role: str, agent: str) -> str:
+    """The scope of an agent in the scope of a role."""
+    return f"{role_scope(task, role)}/{agent}"

@@ -18,17 +18,17 @@ import msgspec
 from events.blobs import Pack
 from events.log import Conflict, NewEvent
 from events.scopes import path_of
-from events.types.base import Said, TextRef
-from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
-from swarm.errors import ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
+from swarm.errors import BudgetExceeded, ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
 from swarm.journal import Attempt, Try
 from swarm.messages import Arm, Finish, Message, Price, Reply, Request, Tier
 from swarm.models.base import Model
 from swarm.models.limits import Limits, Slot
 from swarm.money import ledger as money
-from swarm.money.bill import bill
-from swarm.money.caps import Cap, Grant, Need, Wait
+from swarm.money.bill import bill, overrun
+from swarm.money.caps import Cap, Grant, Need, Shares, Wait
+from swarm.reservation import reservation
 from swarm.text.tokens import most_tokens
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
@@ -83,6 +83,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
     model: str
     tier: str
+    limit: int  # the most tokens that it could have
     why: str = ""
 
     @property
@@ -101,6 +102,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     named: tuple[str, ...]
     caps: tuple[Cap, ...]
+    shares: Shares | None = None  # of the splits above it
+
+
+async def _no_more(_: BudgetExceeded) -> bool:
+    return False
 
 
 class _Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,8 +140,15 @@ class Calls:
         self.in_flight: dict[int, Tier] = {}  # reservation -> tier of the model that is to answer
         self.stopping = False
 
-    def for_attempt(self, attempt: Attempt, terms: Callable[[], Terms], *, turns: int | None = None) -> Call:
-        """The call as a role gets it."""
+    def for_attempt(
+        self,
+        attempt: Attempt,
+        terms: Callable[[], Terms],
+        *,
+        turns: int | None = None,
+        more: Callable[[BudgetExceeded], Awaitable[bool]] = _no_more,
+    ) -> Call:
+        """The call as a role gets it. `more` says at a refusal whether there is more room by now: then it is made after all."""
 
         async def call(ask: Ask, *, pick: Picker) -> Answer:
             await attempt.flush()
@@ -145,7 +158,13 @@ class Calls:
                 return given
             if turns is not None and ordinal > turns:
                 raise SwarmError(f"the attempt has used its {turns} turns")
-            return await self._live(_Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms), pick, recorded)
+            order = _Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms)
+            while True:
+                try:
+                    return await self._live(order, pick, recorded)
+                except BudgetExceeded as refusal:
+                    if not await more(refusal):
+                        raise
 
         return call
 
@@ -161,11 +180,7 @@ class Calls:
         excluded = dict(self._out)
         nth = len(recorded)
         picked = await self._pick_of_record(order, recorded)
-        current: Pick | None
-        if picked is not None:
-            order, current = picked
-        else:
-            current = _pick(pick, excluded, nth + 1, order)
+        order, current = picked or (order, _pick(pick, excluded, nth + 1, order))
         while current is not None:
             tried = current.arm.model
             others = partial(_pick, pick, {**excluded, tried: ""}, nth + 1, order)
@@ -249,7 +264,7 @@ class Calls:
                         raise Stopped
                     reserved = await self._reserve(order, pick, need, nth, ticket)
                     if isinstance(reserved, money.Reserved):
-                        return await self._send(order, pick, connected, need, reserved, slot)
+                        return await self._send(order, pick, connected, reserved, slot)
                     slot.unused()  # who waits for money counts against no minute of the provider
                 await self._ledger.room(ticket=ticket)
                 need = msgspec.structs.replace(need, **_terms(order, pick.arm))
@@ -265,14 +280,15 @@ class Calls:
             input_tokens=most_tokens(order.ask.messages, order.ask.answer_schema),
             output_tokens=asked,
             least_output_tokens=max(1, asked // LEAST_USEFUL),
+            model=arm.model,
         )
 
     async def _reserve(self, order: _Order, pick: Pick, need: Need, nth: int, ticket: int) -> money.Reserved | Wait:
         attempt = order.attempt
 
-        def intent(grant: Grant) -> money.Intent:
+        def intent(decided: Need, grant: Grant) -> money.Intent:
             pack = Pack(attempt.owner.known)
-            call = _reservation(order, pick, need, grant, nth, pack)
+            call = reservation(attempt, order.ask, pick, decided, grant, ordinal=order.ordinal, nth=nth, pack=pack)
             events: list[NewEvent] = [attempt.new(pick.choice)] if pick.choice is not None else []
             events.append(attempt.new(call, topic=money.TOPIC))
             return money.Intent(
@@ -289,7 +305,7 @@ class Calls:
         return reserved
 
     async def _send(
-        self, order: _Order, pick: Pick, connected: Connected, need: Need, reserved: money.Reserved, slot: Slot
+        self, order: _Order, pick: Pick, connected: Connected, reserved: money.Reserved, slot: Slot
     ) -> Answer | ProviderError:
         request = Request(
             messages=order.ask.messages,
@@ -317,12 +333,10 @@ class Calls:
         if reply.usage is not None:
             slot.used(reply.usage.input_tokens + reply.usage.output_tokens)
         milliseconds = int((time.monotonic() - began) * 1000)
-        return self._settled(order, pick, need, reserved, reply, milliseconds)
+        return self._settled(order, pick, reserved, reply, milliseconds)
 
-    def _settled(
-        self, order: _Order, pick: Pick, need: Need, reserved: money.Reserved, reply: Reply, milliseconds: int
-    ) -> Answer:
-        attempt, text = order.attempt, self._redact(reply.text)
+    def _settled(self, order: _Order, pick: Pick, reserved: money.Reserved, reply: Reply, milliseconds: int) -> Answer:
+        attempt, need, text = order.attempt, reserved.need, self._redact(reply.text)
         billed = bill(need, reserved.grant, reply, order.ask.messages)
         usage = billed.usage
 
@@ -344,16 +358,8 @@ class Calls:
                 answered_by="" if reply.model == pick.arm.model else self._redact(reply.model),
                 duration_ms=milliseconds,
             )
-            over_tokens, over_nanos = billed.tokens - reserved.grant.tokens, billed.nanos - reserved.grant.nanos
-            if over_tokens <= 0 and over_nanos <= 0:
-                return [attempt.new(settled)]
-            overran = CallOverran(
-                reservation=reserved.position,
-                scopes=need.scopes,
-                tokens=max(0, over_tokens),
-                cost_nanos=max(0, over_nanos),
-            )
-            return [attempt.new(settled), attempt.new(overran, topic=money.TOPIC)]
+            overran = overrun(reserved.position, need, reserved.grant, billed)
+            return [attempt.new(settled), *([attempt.new(overran, topic=money.TOPIC)] if overran else [])]
 
         attempt.settle(events, durable=not need.price.is_free)
         return Answer(
@@ -362,6 +368,7 @@ class Calls:
             agent=pick.arm.agent,
             model=pick.arm.model,
             tier=pick.arm.tier,
+            limit=reserved.grant.output_tokens,
             why=pick.why,
         )
 
@@ -409,31 +416,7 @@ def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: _Order) ->
 def _terms(order: _Order, arm: Arm) -> dict[str, Any]:
     attempt, terms = order.attempt, order.terms()
     scopes = path_of(terms.named, project=attempt.owner.project, role=attempt.role, agent=arm.agent)
-    return {"scopes": scopes, "named": terms.named, "caps": terms.caps}
-
-
-def _reservation(order: _Order, pick: Pick, need: Need, grant: Grant, nth: int, pack: Pack) -> CallReserved:
-    schema: TextRef | None = None
-    if order.ask.answer_schema is not None:
-        schema = pack.put(msgspec.json.encode(order.ask.answer_schema).decode())
-    return CallReserved(
-        role=order.attempt.role,
-        agent=pick.arm.agent,
-        model=pick.arm.model,
-        tier=pick.arm.tier,
-        messages=tuple(Said(message.speaker, pack.put(message.text)) for message in order.ask.messages),
-        max_output_tokens=grant.output_tokens,
-        tokens=grant.tokens,
-        cost_nanos=grant.nanos,
-        price=need.price.row,
-        scopes=need.named,
-        ordinal=order.ordinal,
-        nth=nth,
-        answer_schema=schema,
-        temperature=order.ask.temperature,
-        why=pick.why,
-        captured=order.attempt.captures(pack),
-    )
+    return {"scopes": scopes, "named": terms.named, "caps": terms.caps, "shares": terms.shares}
 
 
 def _answer(text: str, finish: str, call: CallReserved) -> Answer:
@@ -443,5 +426,6 @@ def _answer(text: str, finish: str, call: CallReserved) -> Answer:
         agent=call.agent,
         model=call.model,
         tier=call.tier,
+        limit=call.max_output_tokens,
         why=call.why,
     )

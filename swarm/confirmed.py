@@ -7,6 +7,7 @@ from pathlib import Path
 
 from events.log import EventLog, NewEvent
 from events.types.session import FileTrusted
+from swarm.errors import ConfirmationNeeded
 from swarm.task import TaskFile
 
 TOPIC = "trust"
@@ -29,3 +30,14 @@ async def record_trust(log: EventLog, file: TaskFile, redact: Callable[[str], st
     commands = tuple(redact(command) for command in file.commands)
     event = FileTrusted(digest=file.commands_digest, path=str(Path.cwd() / file.path), commands=commands)
     await log.append([NewEvent(event=event, topic=TOPIC)])
+
+
+async def require_trust(log: EventLog, file: TaskFile, trust: bool, redact: Callable[[str], str]) -> None:
+    """Record the trust where a program has it, and raise ConfirmationNeeded for commands that nobody has confirmed."""
+    if not file.commands or await is_trusted(log, file):
+        return
+    if not trust:
+        raise ConfirmationNeeded(
+            f"The commands of {file.path} were not confirmed.", remedy="look at them and say `trust=True`"
+        )
+    await record_trust(log, file, redact)

@@ -16,30 +16,34 @@ from anyio import to_thread
 
 from events.bus import next_entries, read_all
 from events.log import Ack, Clock, Entry
-from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskHalted, TaskSkipped, TaskSubmitted
+from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkipped, TaskSubmitted
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
 from swarm.calls import Calls, Connected, Stopped, Terms
 from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
-from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError, UsageError
+from swarm.endings import Caps, ending
+from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError
+from swarm.faces import Faces
 from swarm.gate import expanded, facts_of, gathered, seen_through
 from swarm.items import item_tasks, items_of
 from swarm.journal import Attempt, Recorded
 from swarm.messages import Arm
 from swarm.money.ledger import Ledger
+from swarm.money.shares import greatest_share
 from swarm.owner import RENEW_S, Owner
 from swarm.past import Past
-from swarm.picks import judge_picker, worker_picker
-from swarm.plan import Plan, allowed_arms
+from swarm.picks import judge_picker, staying_picker, worker_picker
+from swarm.plan import Plan, Summariser, allowed_arms, context_room
+from swarm.portions import Portions
 from swarm.prepare import Prepared, prepare_task
 from swarm.requests import answer_to, concerned
 from swarm.roles.explorer import explore
-from swarm.roles.job import Job, World
+from swarm.roles.job import Job
+from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
 from swarm.submission import submitted
 from swarm.task import Role, Task
-from swarm.tools.deliver import OutputConflict
 from swarm.world import Surroundings
 
 GRACE_S = 10.0  # what calls in flight get after the first Ctrl-C; one of a local model gets nothing
@@ -49,19 +53,6 @@ ROLES: Mapping[Work, tuple[Role, Callable[..., Awaitable[list[Placed]]]]] = {
     Work.DRAFT: ("worker", work),
     Work.JUDGE: ("validator", validate),
 }
-
-
-class Faces(msgspec.Struct, kw_only=True):
-    """What a session is given of its caller: whom it shows its entries, whom it asks, and how it is told to stop."""
-
-    observe: Callable[[Sequence[Entry]], None]
-    recall: Callable[[Sequence[Entry]], None] = lambda _: None  # what stood in the log before: known, and no news
-    say: Callable[[str], None] = lambda _: None  # a sentence for people that is no event
-    confirm: Callable[
-        [str], Awaitable[bool]
-    ]  # asks about paid calls, and about calls in doubt; raises ConfirmationNeeded where nobody can be asked
-    stop: anyio.Event  # set once: no new call, a grace for those in flight
-    abort: anyio.Event  # set: now
 
 
 class Dispatcher:
@@ -96,6 +87,11 @@ class Dispatcher:
             confirm=self._confirm,
             ask=self._ask,
         )
+        self._portions = Portions(
+            plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
+        )
+        self._asking = anyio.Lock()
+        self._caps = self._caps_above(ledger)
         self._specs: dict[str, Task] = {}
         self._running: set[Open] = set()
         self._scopes: dict[Open, anyio.CancelScope] = {}
@@ -105,10 +101,22 @@ class Dispatcher:
         self._deadlines: dict[str, float] = {}
         self._paid = plan.paid_confirmed
         self._refusal: ConfirmationNeeded | None = None  # of paid calls, for as long as the session runs
-        self._asking = anyio.Lock()
         self._appended: dict[str, int] = {}  # task -> the last position that was appended for it
         self._following = anyio.CancelScope()
         self.interrupted = False
+
+    def _caps_above(self, ledger: Ledger) -> Caps:
+        return Caps(
+            owner=self._owner,
+            plan=self._plan,
+            calls=self._calls,
+            journal=self._journal,
+            ledger=ledger,
+            terms=self._terms,
+            redact=self._redact,
+            raise_by=self._faces.raise_by,
+            asking=self._asking,
+        )
 
     @property
     def tasks(self) -> Mapping[str, TaskState]:
@@ -291,7 +299,14 @@ class Dispatcher:
                 case _:
                     pass
             role, function = ROLES[open_.work]
-            call = self._calls.for_attempt(attempt, lambda: self._terms(task, role), turns=task.limits.turns)
+            await self._portions.learn(task)
+            call = self._calls.for_attempt(
+                attempt,
+                lambda: self._terms(task, role),
+                turns=task.limits.turns,
+                more=lambda refusal: self._caps.is_raised(refusal, task, role),
+            )
+            await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
             job = self._job(open_, state, task, role)
             try:
                 outcome: list[Placed] = await function(job, attempt=attempt, call=call)
@@ -301,8 +316,10 @@ class Dispatcher:
             return outcome
         except (Stopped, OwnerLost):
             raise
+        except BudgetExceeded as error:
+            return [Placed(await self._caps.end(error, open_, task, self.tasks[open_.task], attempt))]
         except SwarmError as error:
-            return [Placed(_ending(error, self._redact(str(error))))]
+            return [Placed(ending(error, self._redact(str(error))))]
 
     async def _gated(self, state: TaskState, task: Task, attempt: Attempt) -> list[Placed]:
         """See whether the task is to be done, and for which items."""
@@ -327,26 +344,36 @@ class Dispatcher:
 
     def _job(self, open_: Open, state: TaskState, task: Task, role: Role) -> Job:
         arms, excluded = allowed_arms(self._plan, task, role)
+        caps = self._caps.in_force(task, role)
+        money = partial(greatest_share, caps, self._ledger.money, "nanos")
         if role == "validator":
             step = state.steps[open_.step - 1]
             paid = task.judge == "paid" or self._plan.judge == "paid"
-            pick = judge_picker(arms, step.model, paid=paid, excluded=excluded)
+            pick = judge_picker(arms, step.model, paid=paid, excluded=excluded, money=money)
         else:
             key = f"{self._owner.name}/{open_.task}/{open_.step}/{open_.attempt}/{role}"
             pick = worker_picker(
-                arms, self._trails, open_, role=role, type_=state.type, key=key, clock=self._clock, excluded=excluded
+                arms,
+                self._trails,
+                open_,
+                role=role,
+                type_=state.type,
+                key=key,
+                clock=self._clock,
+                excluded=excluded,
+                money=money,
             )
         judges, barred = allowed_arms(self._plan, task, "validator")
         return Job(
             open=open_,
             task=task,
             state=state,
-            world=World(
-                material=self._surroundings.material, checks=self._surroundings.checks, tree=self._surroundings.tree
-            ),
+            world=self._surroundings.world(context_room(self._plan, task, role)),
             pick=pick,
+            stay=lambda name: staying_picker(arms, name, pick),
             judges=any(arm.model not in barred for arm in judges),
             redact=self._redact,
+            strain=strain_of(caps, self._ledger.money),
         )
 
     async def _delivered(self, state: TaskState, task: Task) -> TaskAccepted:
@@ -355,10 +382,12 @@ class Dispatcher:
         written = await self._surroundings.deliver(task, text, self._past.before(state))
         return msgspec.structs.replace(end, outputs=written)
 
-    def _terms(self, task: Task, role: Role) -> Terms:
+    def _terms(self, task: Task, role: Role | Summariser) -> Terms:
         session, now = self._owner.session, self._clock()
         caps = self._plan.caps(session, self._owner.project, task, role, now)
-        return Terms(named=self._plan.scopes(session, task, now), caps=caps)
+        *above, mine = self._plan.scopes(session, task, now)
+        named = (*above, *self._portions.named(task, role), mine)
+        return Terms(named=named, caps=caps, shares=self._portions.shares(task, role))
 
     def _time_left(self, task: Task) -> float | None:
         if task.limits.time_s is None:
@@ -410,28 +439,3 @@ class Dispatcher:
         with anyio.move_on_after(GRACE_S if set(self._calls.in_flight.values()) - {"local"} else 0):
             await self._faces.abort.wait()
         self._roles.cancel_scope.cancel()
-
-
-def _ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
-    """What an error makes of its task."""
-    match error:
-        case BudgetExceeded():
-            return TaskHalted(
-                reason=reason,
-                scope=error.scope,
-                unit=error.unit,
-                used=error.used,
-                reserved=error.reserved,
-                cap=error.cap,
-                needed=error.needed,
-            )
-        case ConfirmationNeeded():
-            return TaskHalted(reason=reason, cause="confirmation")
-        case NoModelAvailable():
-            return TaskFailed(reason=reason, cause="no model")
-        case OutputConflict():
-            return TaskFailed(reason=reason, cause="output")
-        case UsageError():
-            return TaskFailed(reason=reason, cause="input")
-        case _:
-            return TaskFailed(reason=reason, cause="no draft")

@@ -3,6 +3,7 @@
 SwarmError
 ├── UsageError               2   a file, a setting or an option is wrong; nothing was spent
 ├── BudgetExceeded           3   a call was refused because it would pass a cap
+│   └── ShareExceeded        3   the same of a share of a split budget
 ├── NoModelAvailable         4   no allowed model can take the call
 ├── ConfirmationNeeded       5   a person has to say yes and nobody can be asked
 ├── ProviderError            1   one try of one call failed, with its cause (never leaves calls.py)
@@ -31,12 +32,26 @@ class UsageError(SwarmError):
 class BudgetExceeded(SwarmError):
     """A call was refused because it would pass a cap. Nothing was sent or spent.
 
-    `unit` is "tokens" or "nanos" (billionths of a US dollar); the four amounts are in that unit.
+    `unit` is "tokens" or "nanos" (billionths of a US dollar); the amounts are in that unit. `set_by` is the person who
+    recorded the cap, "" where it is from the settings or the task file; `held` is what of it is for the hand-over of its task.
     """
 
     exit_code = 3
+    share = 0  # of a share of a split budget: what of the cap is its own, the rest flowed to it
+    whole = 0  # that budget
 
-    def __init__(self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int) -> None:
+    def __init__(
+        self,
+        *,
+        scope: str,
+        unit: str,
+        used: int,
+        reserved: int,
+        cap: int,
+        needed: int,
+        set_by: str = "",
+        held: int = 0,
+    ) -> None:
         self.scope, self.unit, self.used, self.reserved, self.cap, self.needed = (
             scope,
             unit,
@@ -45,11 +60,70 @@ class BudgetExceeded(SwarmError):
             cap,
             needed,
         )
+        self.set_by, self.held = set_by, held
         left = max(0, cap - used - reserved)
+        recorded = f" (set by {set_by})" if set_by else ""
+        kept = f" ({amount(min(left, held), unit)} of that for the hand-over)" if held and left else ""
         super().__init__(
-            f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)} left and the next call needs "
-            f"{amount(needed, unit)}; raise the cap and go on with `swarm resume`, or split the task"
+            f"the budget of {scope} has {amount(left, unit)} of {amount(cap, unit)}{recorded} left{kept} and the next call "
+            f"needs {amount(needed, unit)}; raise the cap and go on with `swarm resume --raise AMOUNT`, or split the task"
         )
+
+
+class CapBroken(BudgetExceeded):
+    """A provider counted more than was reserved, and that took a scope over its cap: no call is made in it, not even a free one.
+
+    `over` is what all overruns in the scope came to, `call` the last of them.
+    """
+
+    def __init__(
+        self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int, over: int, call: int
+    ) -> None:
+        super().__init__(scope=scope, unit=unit, used=used, reserved=reserved, cap=cap, needed=needed)
+        self.over, self.call = over, call
+        self.args = (
+            f"the budget of {scope} was broken: a provider counted {amount(over, unit)} more than was reserved (the last time "
+            f"for call {call}, see `swarm why {call}`), so that {amount(used, unit)} are spent where {amount(cap, unit)} "
+            f"are allowed; no call is made any more, not even a free one, until `swarm budget raise {scope} AMOUNT` allows more",
+        )
+
+
+class ShareExceeded(BudgetExceeded):
+    """A call was refused because it would pass what its share of a split budget, and what flowed to it, allow."""
+
+    def __init__(self, refusal: BudgetExceeded, *, name: str, share: int, whole: int) -> None:
+        vars(self).update(vars(refusal))
+        self.name, self.share, self.whole = name, share, whole
+        split = scope_above(self.scope)
+        left, flowed = max(0, self.cap - self.used - self.reserved), self.cap - share
+        came = f", and {amount(flowed, self.unit)} flowed to it" if flowed > 0 else ", of which some flowed to others"
+        SwarmError.__init__(
+            self,
+            f"the split of {split} gives {name} {amount(share, self.unit)}{came if flowed else ''}; "
+            f"{amount(left, self.unit)} are left of that and the next call needs {amount(self.needed, self.unit)}; raise the cap "
+            f"of {split} and go on with `swarm resume --raise AMOUNT`, or give {name} a larger share",
+        )
+
+
+def scope_above(scope: str) -> str:
+    """The scope whose budget is split, above that of one who shares in it.
+
+    >>> scope_above("s4/build/worker"), scope_above("s4/*/worker"), scope_above("s4/build/worker/maker")
+    ('s4/build', 's4', 's4/build')
+    """
+    session, task, *_ = scope.split("/")
+    return session if task == "*" else f"{session}/{task}"
+
+
+class RaiseNeeded(BudgetExceeded):
+    """A cap is reached at which a person is to be asked whether it is raised, and nobody can be asked. Nothing was spent."""
+
+    exit_code = 5
+
+    def __init__(self, refusal: BudgetExceeded) -> None:
+        names = ("scope", "unit", "used", "reserved", "cap", "needed", "set_by", "held")
+        super().__init__(**{name: getattr(refusal, name) for name in names})
+        self.args = (f"{refusal}; its budget says `on_exceed: ask`, and nobody can be asked here",)
 
 
 class NoModelAvailable(SwarmError):

@@ -16,7 +16,7 @@ from anyio import to_thread
 from events.blobs import Pack
 from events.bus import read_all
 from events.lineage import Stretch, ancestors, fold_session, inherited, inherited_by_fork
-from events.log import Entry, EventLog, NewEvent, session_name
+from events.log import EventLog, NewEvent, session_name
 from events.types.base import TextRef
 from events.types.session import SessionOpened
 from events.types.task import OutputFile, TaskAccepted, TaskSubmitted
@@ -26,7 +26,7 @@ from swarm.errors import UsageError
 from swarm.journal import TREE
 from swarm.owner import SESSIONS, new_event
 from swarm.plan import Plan
-from swarm.submission import first_steps
+from swarm.submission import as_of, first_steps
 from swarm.tools.deliver import fingerprint
 from swarm.version import VERSION
 from swarm.world import own_files
@@ -106,6 +106,7 @@ async def fork_opening(
         settings=pack.put(msgspec.json.encode(plan).decode()),
         source=_lasting(parent.source, parent.opened) if parent.source else None,
         path=parent.path,
+        schedule=plan.schedule,
         parent=point.session,
         parent_position=point.until,
         replaces=tuple(replaces),
@@ -114,7 +115,7 @@ async def fork_opening(
     def opening(number: int) -> Sequence[NewEvent]:
         tasks = [new_event(event, number, project, task=name) for name, event in submitted.items()]
         first = new_event(opened, number, project, topic=SESSIONS)
-        return [first, *tasks, *first_steps(tasks, number, project, before=_as_of(before, number))]
+        return [first, *tasks, *first_steps(tasks, number, project, before=as_of(before, number))]
 
     return opening
 
@@ -186,10 +187,6 @@ async def _family(log: EventLog, session: int) -> list[int]:
                 parent = entry.event.parent
                 founders[entry.session] = founders.get(parent, parent) or entry.session
     return [each for each, founder in founders.items() if founder == founders.get(session)]
-
-
-def _as_of(entries: Sequence[Entry], number: int) -> list[Entry]:
-    return [msgspec.structs.replace(entry, session=number) for entry in entries]
 
 
 def _lasting(ref: TextRef, at: int) -> TextRef:

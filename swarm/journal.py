@@ -78,20 +78,26 @@ class Journal(msgspec.Struct):
                 self._choice = None
                 _keep(recorded, call.captured, entry.position)
             case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
-                known = self._tries.pop(entry.event.reservation, None)
-                self.open.pop(entry.event.reservation, None)
-                if known is not None:
-                    known.outcome, known.outcome_at = entry.event, entry.position
+                self._end(entry.event, entry.position)
             case StepPlanned() | StepDrafted() | StepAccepted() | StepRejected():
                 recorded = self._recorded(entry, _role_of(entry))
                 _keep(recorded, entry.event.captured, entry.position)
                 recorded.outcome.append(entry)
             case AttemptAbandoned(role=role):
                 self._recorded(entry, role).outcome.append(entry)
-            case TaskSubmitted():  # in a fork: what is recorded of the task was done for another form of it
+            case TaskSubmitted(keeps=False):  # in a fork: what is recorded of the task was done for another form of it
                 self.attempts = {key: recorded for key, recorded in self.attempts.items() if key[0] != entry.task}
             case _:
                 pass
+
+    def _end(self, outcome: Outcome, position: int) -> None:
+        """The first outcome counts. Of one that was unknown a person may say later that it was not billed; no answer comes."""
+        self.open.pop(outcome.reservation, None)
+        known = self._tries.get(outcome.reservation)
+        if known is not None and (known.outcome is None or isinstance(outcome, CallFailed)):
+            known.outcome, known.outcome_at = outcome, position
+        if not isinstance(outcome, CallUnknown):
+            self._tries.pop(outcome.reservation, None)
 
     def forget_open(self) -> None:
         """Drop the tries of which nobody knows what became: they are somebody else's."""
@@ -130,8 +136,17 @@ class Attempt:
     """One role's try at one step of one task: what it takes from the world, and what it says in the end."""
 
     def __init__(
-        self, owner: Owner, state: TaskState, *, step: int, attempt: int, role: str, recorded: Recorded
+        self,
+        owner: Owner,
+        state: TaskState,
+        *,
+        step: int,
+        attempt: int,
+        role: str,
+        recorded: Recorded,
+        calls: int = 0,
     ) -> None:
+        """`calls` is how many it made before, which it does not ask about again."""
         self.owner, self.state, self.role = owner, state, role
         self.step, self.number = step, attempt
         self.recorded = recorded
@@ -139,7 +154,7 @@ class Attempt:
         self._settlement: Callable[[Pack], Sequence[NewEvent]] | None = None
         self._settlement_durable = False
         self._pack = Pack(owner.known)
-        self._ordinal = 0
+        self._ordinal = calls
 
     @property
     def log(self) -> EventLog:
@@ -164,7 +179,7 @@ class Attempt:
         return text
 
     def note(self, name: str, text: str) -> None:
-        """Record with the next append what nothing is decided by."""
+        """Record something with the next append. Whoever decides by it reads the record first; see `capture`."""
         self._captured[name] = text
 
     def put(self, text: str) -> TextRef:

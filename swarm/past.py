@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from events.bus import read_all
 from events.lineage import inherited, without_money
 from events.log import Entry, EventLog
+from events.types.call import CallUnknown
 from events.types.session import SessionOpened
-from events.types.task import OutputFile, TaskAccepted
+from events.types.task import OutputFile, TaskAccepted, TaskReopened
 from events.views.requests import RequestsView
 from events.views.tasks import TaskState, TasksView
+from swarm.cycle import TAKEN_UP
 from swarm.journal import Journal
+from swarm.owner import Owner
 
 
 class Past(msgspec.Struct, kw_only=True):
@@ -61,3 +64,23 @@ class Past(msgspec.Struct, kw_only=True):
                 self.written |= {file.path: file for file in files}
             case _:
                 pass
+
+
+async def take_up(owner: Owner, tasks: Mapping[str, TaskState], journal: Journal) -> None:
+    """What a resume finds: calls that nobody answered for are charged, tasks that something outside stopped are reopened."""
+    events = [
+        owner.new(
+            CallUnknown(reservation=entry.position, reason="the process ended while the answer was awaited"),
+            task=entry.task,
+            step=entry.step,
+            attempt=entry.attempt,
+        )
+        for entry in journal.open.values()
+    ]
+    reopened = [name for name, task in tasks.items() if task.status in ("halted", "failed") and task.cause in TAKEN_UP]
+    for name, task in tasks.items():  # in the order of the file, so that chains of needs are found in one pass
+        if task.status == "cancelled" and not task.cause and any(need in reopened for need in task.needs):
+            reopened.append(name)
+    events += [owner.new(TaskReopened(reason="resumed"), task=name) for name in reopened]
+    if events:
+        await owner.append(events)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from events.log import Clock
 from events.views.trails import TrailsView
 from swarm.calls import Pick, Picker
-from swarm.choice.choose import Question, choose
+from swarm.choice.choose import LEAN_FROM, Question, choose
 from swarm.choice.judges import judges
 from swarm.cycle import Open
 from swarm.messages import Arm
+from swarm.money.shares import Share
 
 EXPECTED_OUTPUT_TOKENS = 500  # until a task's own history says more
+CUT = "its answer was cut, and it is asked again with room for more"
 
 
 def context_of(role: str, type_: str) -> str:
@@ -30,10 +32,16 @@ def worker_picker(
     key: str,
     clock: Clock,
     excluded: Mapping[str, str],
+    money: Callable[[], Share | None] = lambda: None,
 ) -> Picker:
-    """Draws by the trails. `key` names the attempt: with the number of the try it is the seed."""
+    """Draws by the trails. `key` names the attempt: with the number of the try it is the seed.
+
+    `money` is asked at each draw how near it is to a cap on money. One on tokens makes no arm better than another: nothing
+    says of a model that it takes fewer for the same work, and a draft that is rejected takes more than any could save.
+    """
 
     def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
+        share = money()
         question = Question(
             role=role,
             context=context_of(role, type_),
@@ -43,6 +51,8 @@ def worker_picker(
             output_tokens=EXPECTED_OUTPUT_TOKENS,
             stay_on=open_.stay_on,
             without=open_.without,
+            spent_scope=share.scope if share else "",
+            spent_percent=share.percent if share else 0,
         )
         choice = choose(question, arms, trails, {**excluded, **failed})
         if choice is None:
@@ -53,11 +63,32 @@ def worker_picker(
     return pick
 
 
-def judge_picker(arms: Sequence[Arm], worker_model: str, *, paid: bool, excluded: Mapping[str, str]) -> Picker:
-    """Takes the first that may judge; no draw."""
+def staying_picker(arms: Sequence[Arm], name: str, otherwise: Picker) -> Picker:
+    """Takes the arm of that name where nothing excludes it; no draw."""
 
     def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
-        found = judges(arms, worker_model, paid=paid, excluded={**excluded, **failed})
+        arm = next((arm for arm in arms if arm.name == name and arm.model not in failed), None)
+        return Pick(arm, why=CUT) if arm else otherwise(failed, nth, input_tokens)
+
+    return pick
+
+
+def judge_picker(
+    arms: Sequence[Arm],
+    worker_model: str,
+    *,
+    paid: bool,
+    excluded: Mapping[str, str],
+    money: Callable[[], Share | None] = lambda: None,
+) -> Picker:
+    """Takes the first that may judge; no draw. `money` is asked how near it is to a cap on money."""
+
+    def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
+        share = money()
+        near = f"{share.percent} % of the money cap of {share.scope} is spent" if share else ""
+        leans = share is not None and share.percent >= LEAN_FROM
+        out = {**excluded, **failed}
+        found = judges(arms, worker_model, paid=paid, excluded=out, near=near if leans else "")
         return Pick(found[0].arm, why=found[0].why) if found else None
 
     return pick

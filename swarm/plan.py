@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import asdict
 
-from events.scopes import LOG, month_of, project_scope, role_scope
+from events.scopes import LOG, month_of, project_scope, role_scope, schedule_scope
 from swarm.choice.complexity import Complexity, classify
 from swarm.connect import ENDPOINT, Roster
-from swarm.errors import SwarmError
+from swarm.errors import SwarmError, UsageError
 from swarm.messages import Arm
+from swarm.money.allowances import MORE, allowance
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
-from swarm.prompts.build import AGENTS
-from swarm.roles.job import OUTPUT_TOKENS
-from swarm.settings.load import Loaded
-from swarm.task import Budget, Role, RoleConfig, Task, TaskFile
+from swarm.money.split import shares_of
+from swarm.prompts.build import system_bytes
+from swarm.settings.load import Loaded, ScheduleConfig, Settings
+from swarm.task import AGENTS, CONTEXT, NAME_RULE, Budget, OnExceed, Portion, Role, RoleConfig, Task, TaskFile, is_id
 from swarm.text.tokens import BYTES_A_TOKEN
+from swarm.units import shortened
 
-ROLE_TOKENS = 500  # what a role's own words, an approach, feedback and an answer schema add to the task's
-ROLE_BYTES = 4096  # the same as a reservation counts it
+ROLE_BYTES = 4096  # what a role's own words, an approach, feedback and an answer schema add, as a reservation counts it
 EXPECTED_ITEMS = 10  # of a task whose items are known only when it starts; more may need a budget of its own
 MOST_PLANNED = 3  # steps that the cap of an explored task allows for; a longer plan may need a budget of its own
+
+
+Summariser = Literal["summariser"]
+SUMMARISER: Summariser = "summariser"
+"""Who rewrites the hand-over of a halted task: no role of the cycle, but its calls are counted as one's."""
 
 
 class PlanUnreadable(SwarmError):
@@ -49,53 +56,105 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     project_tokens: int | None = None
     log_nanos: int | None = None
     log_tokens: int | None = None
+    schedule: str = ""  # of which the session is a run; "" = none
+    schedule_nanos: int | None = None
+    schedule_tokens: int | None = None
     time_zone: str = ""  # IANA name; empty: the machine's own
-    session_tokens: int | None = None
+    session_tokens: int | None = None  # before a session is prepared: what its type has where nobody named a budget
     session_nanos: int | None = None
+    split: Mapping[str, Portion] = {}  # of the session's cap
     on_unknown: Literal["repeat", "ask", "fail"] = "repeat"
     judge: Literal["free", "paid"] = "free"
     tries: int = 4
+    on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
     def scopes(self, session: int, task: Task, now: int) -> tuple[str, ...]:
         """The scopes that a reservation for a call of the task names, the widest first."""
-        return (day_scope(now, self.time_zone), session_scope(session), task_scope(session, task.id))
+        shared = [day_scope(now, self.time_zone)]
+        if self.schedule:
+            shared.append(schedule_scope(self.schedule))
+        return (*shared, session_scope(session), task_scope(session, task.id))
 
-    def caps(self, session: int, project: str, task: Task, role: Role, now: int) -> tuple[Cap, ...]:
+    def caps(self, session: int, project: str, task: Task, role: Role | Summariser, now: int) -> tuple[Cap, ...]:
         """The caps above a call of a role of the task, the widest first."""
-        day, own, mine = self.scopes(session, task, now)
+        day, *schedules, own, mine = self.scopes(session, task, now)
         budget = (task.budget if self.task_caps else None) or Budget()
-        share = task.roles.get(role, RoleConfig()).budget or Budget()
+        share = (task.roles.get(role) or RoleConfig()).budget or Budget() if role != SUMMARISER else Budget()
         caps = (
             Cap(scope=LOG, tokens=self.log_tokens, nanos=self.log_nanos),
             Cap(scope=month_of(day), tokens=self.month_tokens, nanos=self.month_nanos),
             Cap(scope=day, tokens=self.day_tokens, nanos=self.day_nanos),
             Cap(scope=project_scope(project), tokens=self.project_tokens, nanos=self.project_nanos),
+            *(Cap(scope=each, tokens=self.schedule_tokens, nanos=self.schedule_nanos) for each in schedules),
             Cap(scope=own, tokens=self.session_tokens, nanos=self.session_nanos),
-            Cap(scope=mine, tokens=budget.tokens, nanos=budget.usd_nanos),
+            Cap(scope=mine, tokens=budget.tokens, nanos=budget.usd_nanos, holds_back=_holds_back(budget, role)),
             Cap(scope=role_scope(mine, role), tokens=share.tokens, nanos=share.usd_nanos),
         )
         return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
 
 
-def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool) -> Plan:
-    """The rules of a new session from the settings. Paid calls are confirmed by a person, or by a cap that a person set."""
+_OF_TYPES = {"direct": "direct_tokens", "cron": "cron_tokens", "sub-agent": "subagent_tokens"}
+"""By type of session the setting that caps it where nobody named a budget; any other by what its tasks can need."""
+
+
+def _holds_back(budget: Budget, role: Role | Summariser) -> bool:
+    """Whether a tenth of a task's own cap is out of reach of a call: it is for the hand-over."""
+    return budget.on_exceed == "summarise" and role != SUMMARISER
+
+
+def whose_default(type_: str) -> str:
+    """Where the cap of a session comes from for which nobody named a budget, and how one is named."""
+    if type_ not in _OF_TYPES:
+        return "from its inputs and levels (name one with `budget:`)"
+    named = "`--budget`" if type_ == "direct" else "`--budget` or `budget:`"
+    return f"the default of the type {type_} (`budget.{_OF_TYPES[type_]}` in your settings; name another with {named})"
+
+
+def require_schedule(name: str) -> str:
+    """Return the name of a schedule. Raises UsageError where it cannot be one."""
+    if name and not is_id(name):
+        raise UsageError(f"{shortened(name)} cannot be the name of a schedule: {NAME_RULE}")
+    return name
+
+
+def shared_caps(settings: Settings, schedule: str) -> dict[str, Any]:
+    """The caps of scopes that no session has to itself, as the settings have them, by the fields of a plan."""
+    own = settings.schedules.get(schedule, ScheduleConfig())
+    caps = {name: cap for name, cap in asdict(settings.budget).items() if name not in _OF_TYPES.values()}
+    if own.usd is not None:
+        caps["schedule_nanos"] = own.usd
+    if own.tokens is not None:
+        caps["schedule_tokens"] = own.tokens
+    return caps
+
+
+def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "file", schedule: str = "") -> Plan:
+    """The rules of a new session of that type from the settings.
+
+    Paid calls are confirmed by a person, or by a cap that a person set. Raises UsageError for the name of the schedule.
+    """
     settings = loaded.settings
     return Plan(
         roster=roster,
-        **msgspec.structs.asdict(settings.budget),
+        **shared_caps(settings, schedule),
+        session_tokens=getattr(settings.budget, _OF_TYPES[type_]) if type_ in _OF_TYPES else None,
+        schedule=require_schedule(schedule),
         time_zone=settings.time_zone,
         on_unknown=settings.on_unknown,
         judge=settings.judge,
         tries=settings.calls.tries,
         paid_confirmed=confirmed
-        or any(
-            origin.kind != "default" and key[-1].endswith("_usd")
-            for key, origin in loaded.origins.items()
-            if key[0] == "budget"
-        ),
+        or any(origin.kind != "default" and _bounds(key, schedule) for key, origin in loaded.origins.items()),
     )
+
+
+def _bounds(key: tuple[str, ...], schedule: str) -> bool:
+    """Whether a setting caps the money of a session of that schedule."""
+    if key == ("budget", "schedule_usd"):
+        return bool(schedule)
+    return key == ("schedules", schedule, "usd") or (key[0] == "budget" and key[-1].endswith("_usd"))
 
 
 def is_capped(file: TaskFile) -> bool:
@@ -127,21 +186,27 @@ def explores(task: Task, complexity: Complexity) -> bool:
     return task.explore if task.explore is not None else complexity.level == "complex"
 
 
+def answer_tokens(task: Task, complexity: Complexity) -> int:
+    """What the answer of a task's draft may have at first."""
+    return task.limits.answer_tokens or allowance(complexity.type, complexity.level).output_tokens
+
+
 def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
     """The token cap of a file that names none, from its tasks with their level and the bytes of their inputs.
 
-    A task with a budget of its own adds that; any other (inputs + prompt + the level's answer) x roles x (1 + retries), as
-    providers count. A reservation takes a byte for a token, so the largest of them is added once: those
-    that find no room beside it wait until it is settled.
+    A task with a budget of its own adds that; any other (inputs + prompt + its level's allowance) x roles x (1 + retries), as
+    providers count. A reservation takes a byte for a token, so the largest of them, of an answer that was cut before, is
+    added once: those that find no room beside it wait until it is settled.
     """
     total = largest = 0
     for task, complexity, input_bytes in tasks:
-        draft = OUTPUT_TOKENS[complexity.level]
+        answer = answer_tokens(task, complexity)
+        allowed, draft = allowance(complexity.type, complexity.level).input_tokens + answer, answer * MORE
         given = input_bytes + len(task.prompt.encode()) + len(task.needs) * BYTES_A_TOKEN * draft
         explored = explores(task, complexity)
         steps, roles = (MOST_PLANNED, 3) if explored else (1, 2)
         largest = max(largest, given + ROLE_BYTES + steps * BYTES_A_TOKEN * draft)
-        once = (given // BYTES_A_TOKEN + ROLE_TOKENS + draft) * roles * steps * task.limits.attempts
+        once = (given // BYTES_A_TOKEN + allowed) * roles * steps * task.limits.attempts
         if task.budget is not None and task.budget.tokens is not None:
             once = task.budget.tokens
         total += once * _times(task)
@@ -153,6 +218,18 @@ def _times(task: Task) -> int:
     if task.each is None:
         return 1
     return len(task.each.items) or EXPECTED_ITEMS
+
+
+def context_room(plan: Plan, task: Task, role: Role) -> int | None:
+    """What each prompt of the role may hold of what the task is given to read, in tokens; None where no split says it.
+
+    It is the least share of the context, of the run's budget and the task's, less the role's system words.
+    """
+    splits = [(plan.split, plan.session_tokens)]
+    if plan.task_caps and task.budget is not None:
+        splits.append((task.budget.split, task.budget.tokens))
+    shares = [shares_of(split, whole, "tokens")[CONTEXT] for split, whole in splits if CONTEXT in split and whole]
+    return min(shares) - system_bytes(role, task) if shares else None
 
 
 _TIER_RULE = "its tier "

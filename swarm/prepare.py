@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,10 +12,10 @@ from swarm.choice.complexity import Complexity
 from swarm.context.inputs import read_inputs
 from swarm.errors import UsageError
 from swarm.items import items_of
-from swarm.plan import Plan, allowed_arms, classified, default_tokens
+from swarm.plan import Plan, allowed_arms, classified, context_room, default_tokens
 from swarm.roles.checks import require
 from swarm.roles.schemas import with_schemas
-from swarm.task import Task, TaskFile, words_of
+from swarm.task import ROLES, Task, TaskFile, words_of
 from swarm.tools.deliver import fingerprint
 
 
@@ -29,7 +29,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan) -> tuple[list[Prepared], Plan]:
-    """Read the inputs, classify the tasks, give the plan its default cap. Raises UsageError; nothing was called.
+    """Read the inputs, classify the tasks, give the plan the cap that nobody named. Raises UsageError; nothing was called.
 
     Refused is also what nobody could judge: a task with `accept` and no model that may.
     """
@@ -38,11 +38,32 @@ def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan
         if len(file.tasks) == 1 and task.budget == file.budget:
             task = msgspec.structs.replace(task, budget=None)  # the run's cap says it; a resume can raise that one
         prepared.append(prepare_task(task, root, redact, plan))
+    plan = _capped(plan, file, prepared)
+    for each in prepared:
+        _refuse_without_context(each.task, plan)
+    return prepared, plan
+
+
+def _capped(plan: Plan, file: TaskFile, prepared: Sequence[Prepared]) -> Plan:
+    """The plan with the cap of the file; where it names none, that of the session's type or what its tasks can need."""
     budget = file.budget
     if budget is None:
-        tokens = default_tokens([(each.task, each.complexity, each.input_bytes) for each in prepared])
-        return prepared, msgspec.structs.replace(plan, session_tokens=tokens)
-    return prepared, msgspec.structs.replace(plan, session_tokens=budget.tokens, session_nanos=budget.usd_nanos)
+        tokens = plan.session_tokens
+        if tokens is None:
+            tokens = default_tokens([(each.task, each.complexity, each.input_bytes) for each in prepared])
+        return msgspec.structs.replace(plan, session_tokens=tokens)
+    caps = {"session_tokens": budget.tokens, "session_nanos": budget.usd_nanos}
+    return msgspec.structs.replace(plan, **caps, split=budget.split, on_exceed=budget.on_exceed)
+
+
+def _refuse_without_context(task: Task, plan: Plan) -> None:
+    for role in ROLES:
+        room = context_room(plan, task, role)
+        if room is not None and room < 0:
+            raise UsageError(
+                f"the context share of task {task.id!r} is {-room:,} tokens too small for the words with which a {role} is "
+                "told what it is; give `context` more of the split, or leave it out"
+            )
 
 
 def prepare_task(task: Task, root: Path, redact: Callable[[str], str], plan: Plan) -> Prepared:

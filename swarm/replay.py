@@ -53,7 +53,7 @@ from swarm.plan import Plan, allowed_arms, read_plan
 from swarm.roles.job import Job, World
 from swarm.task import Role, Task
 
-OUTSIDE = ("no model", "input", "output", "time", "no draft")  # ends that the world made, and not the cycle
+OUTSIDE = ("no model", "input", "output", "time", "no draft", "budget")  # ends that the world made, and not the cycle
 
 
 class Divergence(msgspec.Struct, frozen=True, kw_only=True):
@@ -277,6 +277,7 @@ class _Player:
             state=task,
             world=World(material=_not_recorded, checks=_not_recorded, tree=lambda _: ""),
             pick=cast("Picker", _not_recorded),
+            stay=lambda _: cast("Picker", _not_recorded),
             judges=any(arm.model not in barred for arm in arms),
             redact=lambda text: text,
         )
@@ -311,6 +312,7 @@ class _Player:
             agent=call.agent,
             model=call.model,
             tier=call.tier,
+            limit=call.max_output_tokens,
             why=call.why,
         )
 
@@ -338,7 +340,7 @@ async def _not_recorded(*_: object, **__: object) -> Never:
 
 def _is_a_persons(entry: Entry) -> bool:
     """Whether a person made it so: there is nothing to be worked out again but what follows from it."""
-    return isinstance(entry.event, StepAccepted | StepRejected | TaskCancelled) and bool(entry.event.by)
+    return isinstance(entry.event, StepAccepted | StepRejected | TaskCancelled | TaskSkipped) and bool(entry.event.by)
 
 
 def _role_of(entry: Entry) -> Role | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from swarm.connect import Roster, embedded_model
+from swarm.connect import Roster, embedded_model, endpoint
 from swarm.errors import SwarmError
 from swarm.redact import Secrets
 from swarm.settings.load import (
@@ -48,6 +48,19 @@ def found_here(settings: Settings, environ: Mapping[str, str]) -> Roster:
     if not pairs:
         raise NoModelHere
     return roster_from(pairs, settings, embedded=embedded)
+
+
+async def models_for(
+    settings: Settings, environ: Mapping[str, str], *, server: str | None, model: str | None, price: str | None
+) -> Roster:
+    """The models of a run: those of one server alone where it is named, else all that can work here.
+
+    Raises ProviderError where the server does not say which it has, NoModelHere, UsageError.
+    """
+    if server is None:
+        return found_here(settings, environ)
+    found = await endpoint(server, model=model, price=price, environ=environ, transport=settings.transport)
+    return roster_from([found], settings)
 
 
 def roster_from(pairs: Sequence[Served], settings: Settings, *, embedded: str = "") -> Roster:

@@ -1,7 +1,4 @@
-"""A session: everything that it needs is opened here, and closed here.
-
-`run` and `resume` are what the command line calls, and what a Python program may call as well.
-"""
+"""A session: all that it needs is opened and closed here. The command line calls it, and a Python program may as well."""
 
 from __future__ import annotations
 
@@ -10,27 +7,28 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager, suppress
 from functools import partial, wraps
 from pathlib import Path
-from typing import ParamSpec, cast
+from typing import Literal, ParamSpec, cast
 
 import anyio
 import msgspec
 
 from events.blobs import Known, Pack
 from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
-from events.types.call import CallUnknown
 from events.types.session import Estimated
-from events.types.task import TaskReopened
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
 from swarm.alive import lives
-from swarm.confirmed import is_trusted, record_trust
-from swarm.connect import endpoint, open_models
+from swarm.confirmed import require_trust
+from swarm.connect import open_models
 from swarm.cycle import TAKEN_UP
-from swarm.dispatch import Dispatcher, Faces
-from swarm.errors import ConfirmationNeeded, OwnerLost, UsageError, gravest
+from swarm.dispatch import Dispatcher
+from swarm.earlier import Earlier, as_recorded, taken_over, told_of
+from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
+from swarm.estimate.weighed import Weighed
+from swarm.faces import Faces
 from swarm.fork import (
     Submissions,
     begun_anew,
@@ -44,16 +42,15 @@ from swarm.garbage import rare_collections
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, open_session, take_session
-from swarm.past import Past
-from swarm.plan import Plan, is_capped, plan_of, read_plan
+from swarm.past import Past, take_up
+from swarm.plan import Plan, is_capped, plan_of, read_plan, whose_default
 from swarm.prepare import prepare
 from swarm.redact import Secrets
-from swarm.roster import found_here, free_part, is_other_log, roster_from, settings_secrets
-from swarm.settings.load import load_settings
+from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
+from swarm.settings.load import Settings, load_settings
 from swarm.submission import opening_of
-from swarm.task import TaskFile, parse_budget
-from swarm.taskfile.prompt import direct_file
-from swarm.taskfile.read import load_task_file
+from swarm.task import TaskFile
+from swarm.taskfile.given import tasks_given
 from swarm.world import open_surroundings
 
 P = ParamSpec("P")
@@ -100,77 +97,76 @@ async def run(
     model: str | None = None,
     price: str | None = None,
     budget: str | None = None,
+    schedule: str = "",
+    type_: Literal["file", "direct", "cron", "sub-agent"] | None = None,
     trust: bool = False,
     confirm: Callable[[str], Awaitable[bool]] | None = None,
     observe: Callable[[Sequence[Entry]], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
     environ: Mapping[str, str] = os.environ,
 ) -> Result:
-    """Run a task to its end as `swarm run` does, from the same settings and on the same log; nothing is estimated before.
+    """Run a task to its end as `swarm run` does, from the same settings and on the same log.
 
     `task` is a prompt (str), the path of a task file, or one that was read. `root` is the project folder, else the current
     one. `log` is another log than that of the settings, `vars` other values for the variables of the file. `server` is the
     URL of the only server to use, with its `model` and `price` ("IN/OUT", US dollars a million tokens); else the models of
-    the settings take part whose keys are in `environ`. `budget` caps the run ("$0.10", "20k"). `trust` confirms the file's
-    commands. `confirm` is asked about paid calls where no cap but the built-in one holds, which are else not made.
-    `observe` is handed every batch of the session's entries.
+    the settings take part whose keys are in `environ`. `budget` caps the run ("$0.10", "20k"); without one its `type_` does,
+    which else is "cron" for a run of a `schedule`, "direct" for a prompt, "file". `trust` confirms the file's commands.
+    `confirm` is asked where the run will probably cost more than `confirm_above_usd` of the settings or than a cap leaves, and
+    about paid calls where no cap but the built-in one holds; without it the one raises, the others are not made. `observe` is
+    handed every batch of the session's entries, `say` what a person is told before the first of them.
 
     How the tasks ended is in the result: `exit_code` is 0 where all were accepted. Raises UsageError for what is wrong with
-    task, options or settings, ConfirmationNeeded for commands that nobody confirmed, NoModelHere, OwnerLost, LogError.
+    task, options or settings, ConfirmationNeeded for commands and costs that nobody confirmed (CapTooLow where a cap leaves
+    too little, NotStarted where `confirm` said no), NoModelHere, OwnerLost, LogError.
     """
     root = (root or Path.cwd()).resolve()
-    file, source = _read(task, vars or {}, budget)
+    file, source = tasks_given(task, vars or {}, budget)
     loaded = load_settings(root, environ=environ, flags={"log": str(log)} if log is not None else {})
     secrets = settings_secrets(loaded.settings, environ)
-    if server is not None:
-        found = await endpoint(server, model=model, price=price, environ=environ, transport=loaded.settings.transport)
-        roster = roster_from([found], loaded.settings)
-    else:
-        roster = found_here(loaded.settings, environ)
+    roster = await models_for(loaded.settings, environ, server=server, model=model, price=price)
     if not is_capped(file) and is_other_log(loaded, root, environ):
         roster = free_part(roster)  # a cap holds within one log
-    plan = plan_of(loaded, roster, confirmed=is_capped(file))
+    type_ = type_ or ("cron" if schedule else "direct" if isinstance(task, str) else "file")
+    plan = plan_of(loaded, roster, confirmed=is_capped(file), type_=type_, schedule=schedule)
     faces = Faces(observe=observe, confirm=confirm or _nobody, stop=anyio.Event(), abort=anyio.Event())
     async with open_log(loaded.settings.log) as opened:
-        await _require_trust(opened, file, trust, secrets)
+        await require_trust(opened, file, trust, secrets.redact)
+        weighed = await _weighed(opened, file, plan, root, loaded.settings, secrets, confirm=confirm, say=say)
         return await run_file(
             opened,
             file,
-            plan,
+            msgspec.structs.replace(plan, paid_confirmed=plan.paid_confirmed or weighed.confirmed),
             root=root,
             environ=environ,
             faces=faces,
             secrets=secrets,
             source=source,
-            type_="file" if file.path else "direct",
+            type_=type_,
+            say=say,
+            estimate=weighed.estimate,
         )
 
 
-def _read(task: str | Path | TaskFile, variables: Mapping[str, str], budget: str | None) -> tuple[TaskFile, str]:
-    """The tasks, and the text of the file that they were written in. Raises UsageError."""
-    source = ""
-    match task:
-        case Path():
-            file, source = load_task_file(task, overrides=variables), task.read_text("utf-8")
-        case str():
-            if not task.strip():
-                raise UsageError("the prompt is empty; say what is to be done")
-            file = direct_file(task)
-        case TaskFile():
-            file = task
-    try:
-        return (msgspec.structs.replace(file, budget=parse_budget(budget)) if budget else file), source
-    except ValueError as error:
-        raise UsageError(f"budget={budget!r}: {error}") from error
+async def _weighed(
+    log: EventLog,
+    file: TaskFile,
+    plan: Plan,
+    root: Path,
+    settings: Settings,
+    secrets: Secrets,
+    *,
+    confirm: Callable[[str], Awaitable[bool]] | None,
+    say: Callable[[str], None],
+) -> Weighed:
+    """Ask where the run would probably cost much, or pass a cap."""
+    if is_free(plan.roster):
+        return Weighed()
+    from swarm.estimate.weigh import Run, asked_of, weigh  # only what may cost something is estimated
 
-
-async def _require_trust(log: EventLog, file: TaskFile, trust: bool, secrets: Secrets) -> None:
-    if not file.commands or await is_trusted(log, file):
-        return
-    if not trust:
-        raise ConfirmationNeeded(
-            f"The commands of {file.path} were not confirmed.", remedy="look at them and say `trust=True`"
-        )
-    await record_trust(log, file, secrets.redact)
+    above = settings.confirm_above_nanos
+    weighed = Run(file=file, plan=plan, root=root, redact=secrets.redact, confirm_above=above)
+    return await weigh(weighed, log, ask=asked_of(confirm), warn=say, tell=say)
 
 
 async def _nobody(question: str) -> bool:
@@ -202,18 +198,32 @@ async def run_file(
     type_: str = "file",
     say: Callable[[str], None] = lambda _: None,
     estimate: Estimated | None = None,
+    earlier: Earlier | None = None,
     clock: Clock = system_clock,
 ) -> Result:
-    """Run the tasks of a file in a new session, which records its `estimate`.
+    """Run the tasks of a file in a new session, which records its `estimate` and goes on from an `earlier` one.
 
     Raises UsageError before anything is opened, OwnerLost, LogError.
     """
     prepared, plan = prepare(file, root, secrets.redact, plan)
     if file.budget is None and plan.session_tokens is not None:
-        say(f"budget of this run: {plan.session_tokens:,} tokens, from its inputs and levels (name one with `budget:`)")
+        say(f"budget of this run: {plan.session_tokens:,} tokens, {whose_default(type_)}")
     pack = Pack(Known())
+    take = None
+    if earlier is not None:
+        say(told_of(earlier, as_recorded(prepared, secrets.redact)))
+        take = partial(taken_over, earlier=earlier, prepared=prepared, redact=secrets.redact, pack=pack)
     opening = opening_of(
-        file, prepared, plan, pack=pack, root=root, source=source, type_=type_, secrets=secrets, estimate=estimate
+        file,
+        prepared,
+        plan,
+        pack=pack,
+        root=root,
+        source=source,
+        type_=type_,
+        secrets=secrets,
+        estimate=estimate,
+        take=take,
     )
     owner = await open_session(log, opening, project=root.name, clock=clock, texts=pack.texts)
     return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
@@ -312,7 +322,7 @@ async def _run_owned(
             owner, plan, journal, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock
         ) as opened:
             if working:
-                await _take_up(owner, opened.tasks, journal)
+                await take_up(owner, opened.tasks, journal)
             await opened.catch_up()
             with rare_collections():
                 await opened.run(working=working)
@@ -390,26 +400,6 @@ async def _open(
             clock=clock,
             position=start.position,
         )
-
-
-async def _take_up(owner: Owner, tasks: Mapping[str, TaskState], journal: Journal) -> None:
-    """What a resume finds: calls that nobody answered for are charged, tasks that something outside stopped are reopened."""
-    events = [
-        owner.new(
-            CallUnknown(reservation=entry.position, reason="the process ended while the answer was awaited"),
-            task=entry.task,
-            step=entry.step,
-            attempt=entry.attempt,
-        )
-        for entry in journal.open.values()
-    ]
-    reopened = [name for name, task in tasks.items() if task.status in ("halted", "failed") and task.cause in TAKEN_UP]
-    for name, task in tasks.items():  # in the order of the file, so that chains of needs are found in one pass
-        if task.status == "cancelled" and not task.cause and any(need in reopened for need in task.needs):
-            reopened.append(name)
-    events += [owner.new(TaskReopened(reason="resumed"), task=name) for name in reopened]
-    if events:
-        await owner.append(events)
 
 
 async def _close(owner: Owner, dispatcher: Dispatcher) -> Result:

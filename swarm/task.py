@@ -19,10 +19,17 @@ from swarm.units import parse_tokens, parse_usd, shortened
 Role = Literal["explorer", "worker", "validator"]
 Format = Literal["text", "markdown", "json", "patch"]
 Load = Literal["full", "relevant", "outline", "name"]
+OnExceed = Literal["summarise", "fail", "ask"]
 Operator = Literal["", "not", "==", "!=", "<", "<=", ">", ">="]
 
 ROLES: tuple[Role, ...] = ("explorer", "worker", "validator")
 """In the order in which they take part."""
+
+AGENTS: Mapping[Role, str] = {"explorer": "scout", "worker": "generalist", "validator": "critic"}
+"""The shipped agent profile that fills each role."""
+
+CONTEXT, SUMMARY, BUFFER = "context", "summary", "buffer"
+"""What else may have a share of a split budget: what is given to read, the hand-over, and whoever needs more than its own."""
 
 MOST_ATTEMPTS = 20
 MOST_ITEMS = 1_000
@@ -31,16 +38,36 @@ MOST_ITEMS = 1_000
 LEAST_SCORE = 0.7
 """What a rubric asks for where `min_score` says nothing."""
 
+NAME_RULE = "a-z, 0-9, '_' and '-' make one, up to 64 characters, a letter or digit first"
+"""What the id of a task and the name of a schedule may be, in words."""
+
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _ITEM_ID = re.compile(rf"({_ID.pattern})\.([1-9][0-9]{{0,3}})")
 
 
+WHOLE = 10_000
+"""Hundredths of a percent that a budget has."""
+
+
+class Portion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one gets of a split budget: exactly one of these."""
+
+    hundredths: int | None = None  # of a percent
+    tokens: int | None = None
+    usd_nanos: int | None = None
+
+
 class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A cap. None is no cap of that kind; a cap of 0 nano-dollars allows what is free."""
+    """A cap. None is no cap of that kind; a cap of 0 nano-dollars allows what is free.
+
+    At the cap a task halts with a hand-over, which a model rewrites from what is held back for it (`summarise`), or it fails,
+    or a person is asked.
+    """
 
     tokens: int | None = None
     usd_nanos: int | None = None  # billionths of a US dollar
-    on_exceed: Literal["fail"] = "fail"
+    on_exceed: OnExceed = "summarise"
+    split: Mapping[str, Portion] = {}  # by role or agent, or one of CONTEXT, SUMMARY and BUFFER
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,6 +76,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_s: float | None = None  # from the task's start to its end
     attempts: int = 3  # tries of one step, 1 to 20
     turns: int | None = None  # calls of one attempt
+    answer_tokens: int | None = (
+        None  # what a draft's answer may have; None = by the task's level, and more once it was cut
+    )
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -203,7 +233,7 @@ class TaskFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def is_id(text: str) -> bool:
-    """Say whether `text` can be the id of a task: `[a-z0-9][a-z0-9_-]*`, up to 64 characters."""
+    """Say whether `text` can be the id of a task, or the name of a schedule: `[a-z0-9][a-z0-9_-]*`, up to 64 characters."""
     return _ID.fullmatch(text) is not None
 
 
@@ -225,6 +255,34 @@ def is_item_id(text: str) -> bool:
 def made_id(name: str) -> str:
     """Make an id of any name: `Weekly docs` becomes `weekly-docs`; `task` where nothing of it can stay."""
     return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")[:64] or "task"
+
+
+def with_budget(file: TaskFile, budget: Budget) -> TaskFile:
+    """The file with another budget in place of its own, split as that was."""
+    split = file.budget.split if file.budget is not None else dict[str, Portion]()
+    return msgspec.structs.replace(file, budget=msgspec.structs.replace(budget, split=split))
+
+
+def parse_portion(text: str) -> Portion:
+    """Read what one gets of a split budget: `10%`, `2.5k`, `$0.01`. Raises ValueError with the sentence to show."""
+    if text.strip().endswith("%"):
+        number = text.strip().removesuffix("%").strip()
+        if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,2})?", number):
+            raise ValueError(f"{shortened(text)} is no share of a budget; write it as 10% or 12.5%")
+        whole, _, part = number.partition(".")
+        return Portion(hundredths=int(whole) * 100 + int(part.ljust(2, "0")))
+    try:
+        budget = parse_budget(text)
+    except ValueError as error:
+        raise ValueError(f"{error} or {text.strip()[:20]}%" if text.strip()[-1:].isdecimal() else str(error)) from None
+    return Portion(tokens=budget.tokens, usd_nanos=budget.usd_nanos)
+
+
+def portion_of(portion: Portion, whole: int, unit: str) -> int:
+    """What a portion of a budget of `whole` is in a unit, "tokens" or "nanos"; one in the other unit is nothing of it."""
+    if portion.hundredths is not None:
+        return whole * portion.hundredths // WHOLE
+    return (portion.tokens if unit == "tokens" else portion.usd_nanos) or 0
 
 
 def parse_budget(text: str) -> Budget:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 import anyio
 import msgspec
@@ -16,10 +16,13 @@ from anyio import to_thread
 from events.log import EventLog
 from events.types.task import OutputFile
 from events.views.tasks import TaskState
+from swarm.context.fit import fit
 from swarm.context.inputs import read_inputs
+from swarm.context.lower import lower_result, lowered
 from swarm.gate import results_of
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked, Named, run_checks
+from swarm.roles.job import World
 from swarm.roles.results import delivered_texts, texts_by_name
 from swarm.task import Task, is_item_id, words_of
 from swarm.text.lookups import filled, variable_of
@@ -29,10 +32,32 @@ if TYPE_CHECKING:
     from swarm.tools.workcopy import WorkCopy
 
 
+P = ParamSpec("P")
+
+
 def environment_of(task: Task) -> dict[str, str]:
     """The variables with which the task's commands run: those that its templates stand for, and its own `env`."""
     given = {variable_of(name): value for name, value in task.values.items()}
     return given | {name: filled(value, task.values) for name, value in task.env.items()}
+
+
+def within(
+    material: Callable[Concatenate[Task, P], Awaitable[Sequence[Material]]], room: int | None
+) -> Callable[Concatenate[Task, P], Awaitable[Sequence[Material]]]:
+    """What a task is given to read, made to fit in a room of so many bytes; None: as it is."""
+    if room is None:
+        return material
+
+    async def bounded(task: Task, /, *more: P.args, **named: P.kwargs) -> Sequence[Material]:
+        return await asyncio.to_thread(fitted, await material(task, *more, **named), task, room)
+
+    return bounded
+
+
+def fitted(material: Sequence[Material], task: Task, room: int) -> list[Material]:
+    """The material, of each as much as fits in the room for all of it and says most of what the task is about."""
+    texts = fit([(each.name, each.text) for each in material], words_of(task), room)
+    return [Material(each.name, text) for each, text in zip(material, texts, strict=True)]
 
 
 def own_files(root: Path, log: EventLog, tasks: Mapping[str, TaskState]) -> frozenset[str]:
@@ -56,14 +81,21 @@ class Surroundings:
         self._trees: dict[str, str] = {}  # by task, of what its last work copy was made
         self._copying = anyio.Lock()
 
-    async def material(self, task: Task) -> Sequence[Material]:
-        """The task's inputs, and the results of the tasks that it needs, secrets taken out."""
+    def world(self, room: int | None) -> World:
+        """What of it a role may take, which has a room of so many bytes for what it is given to read."""
+        return World(material=within(self.material, room), checks=self.checks, tree=self.tree)
+
+    async def material(self, task: Task, compact: bool = False) -> Sequence[Material]:
+        """The task's inputs, and the results of the tasks that it needs, secrets taken out; `compact`: less of each."""
         ended = self._tasks()
         found = {need: await self._result(ended[need]) for need in task.needs}
         results = {need: text for need, text in found.items() if text is not None}
-        read = partial(read_inputs, task.inputs, self.root, self._redact, results, sought=words_of(task))
-        loaded = await asyncio.to_thread(read) if task.inputs else ()
-        used = {source.from_task for source in task.inputs}
+        inputs = lowered(task) if compact else task.inputs
+        read = partial(read_inputs, inputs, self.root, self._redact, results, sought=words_of(task))
+        loaded = await asyncio.to_thread(read) if inputs else ()
+        used = {source.from_task for source in inputs}
+        if compact:
+            results = {need: lower_result(need, text, words_of(task)) for need, text in results.items()}
         given = [Material(f"Result of {need}", text) for need, text in results.items() if need not in used]
         return [*given, *(Material(each.name, each.text) for each in loaded)]
 

@@ -10,11 +10,37 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
     "alias-inside-itself": [(4, 21, "'*whole' stands inside of what it stands for", "write out")],
     "billion-laughs": [(6, 8, "more than 200,000 values up to here, aliases filled in", "split it")],
     "budget-ambiguous": [(2, 9, "'5' says neither dollars nor tokens", "write $5 or 5k")],
+    "budget-split": [
+        (
+            1,
+            44,
+            "unknown key 'validatr' in 'split' of 'budget' of this file \u2013 did you mean 'validator'?",
+            "worker",
+        ),
+        (3, 45, "'split' of 'budget' of task 'a' gives more than the whole: 120 % in all", "take 20 % off"),
+        (4, 45, "gives worker tokens, and the budget caps none", "add 'tokens' to the budget, or write it as a perc"),
+        (
+            5,
+            48,
+            "gives more than the whole: 11,000 tokens in all, of 10,000 tokens",
+            "take 1,000 tokens off, or raise 'tok",
+        ),
+        (6, 57, "'5' says neither dollars nor tokens", "write $5 or 5k or 5%"),
+        (6, 71, "'6x%' is no share of a budget", "write it as 10% or 12.5%"),
+        (
+            7,
+            35,
+            "the budget in 'worker' of 'roles' of task 'e' has a 'split'",
+            "split the budget of the task or of the f",
+        ),
+        (8, 48, "names worker and generalist, its agent", "name one of them"),
+        (9, 48, "'split' of 'budget' of task 'g' is empty", "write it as {worker: 50%, validator: 20%}"),
+    ],
     "budget-units": [
         (2, 18, "'tokens' of 'budget' of this file: '20kk' is not a number of tokens", "800, 20k or 1.5M"),
         (2, 29, "'0.0000000001' is not an amount in US dollars (at most nine places)", "write it as $0.05"),
-        (2, 54, f"'summarise' for 'on_exceed' of 'budget' of this file {LATER}", "known here: fail"),
-        (2, 65, f"'session' in 'budget' of this file {LATER}", "use 'tokens'"),
+        (2, 54, "'on_exceed' of 'budget' of this file is 'sumarise', which is not known", "summarise, fail, ask"),
+        (2, 64, f"'session' in 'budget' of this file {LATER}", "use 'tokens'"),
     ],
     "check-two-gates": [
         (

@@ -73,9 +73,9 @@ class Agent:
         finally:
             self.ledger.give_up(ticket)
 
-    def _intent(self, grant: Grant) -> Intent:
+    def _intent(self, need: Need, grant: Grant) -> Intent:
         pack = Pack(self.owner.known)
-        call = reserved(tokens=grant.tokens, cost_nanos=grant.nanos, scopes=self.need.scopes)
+        call = reserved(tokens=grant.tokens, cost_nanos=grant.nanos, scopes=need.scopes)
         event = self.owner.new(call, task=self.task, topic=TOPIC)
         return Intent(events=[event], reserved=0, texts=pack.texts, durable=self.durable)
 

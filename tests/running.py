@@ -16,7 +16,8 @@ from events.views.base import fold
 from events.views.money import MoneyView
 from events.views.sessions import SessionState, SessionsView
 from swarm.connect import Roster
-from swarm.dispatch import Faces
+from swarm.earlier import Earlier
+from swarm.faces import Faces
 from swarm.messages import FREE, Price, Tier
 from swarm.plan import Plan
 from swarm.prompts.build import module
@@ -53,13 +54,19 @@ class Cast:
         explorer: Sequence[Line] = (),
         worker: Sequence[Line] = ("A fine result.",),
         validator: Sequence[Line] = (PASS,),
+        summariser: Sequence[Line] = ("Step 1 is done; do step 2.",),
     ) -> None:
         self._lines = {
             "explorer": list(explorer or [plan_text("do it")]),
             "worker": list(worker),
             "validator": list(validator),
+            "summariser": list(summariser),
         }
         self.seen: list[tuple[str, dict[str, Any]]] = []  # role and request
+
+    def play(self, role: str, *lines: Line) -> None:
+        """Give a role other lines."""
+        self._lines[role] = list(lines)
 
     def __call__(self, body: dict[str, Any]) -> Answer:
         role = role_of(body)
@@ -80,7 +87,7 @@ class Cast:
 
 def role_of(body: Mapping[str, Any]) -> str:
     system = str(body["messages"][0]["content"])
-    return next(role for role in ("explorer", "validator", "worker") if system.startswith(module(role)))
+    return next(role for role in ("explorer", "validator", "worker", "summariser") if system.startswith(module(role)))
 
 
 def model(
@@ -127,12 +134,28 @@ def faces(**changes: Any) -> Faces:
 
 
 async def run(
-    log: EventLog, text: str, plan: Plan, root: Path, *, looks: Faces | None = None, clock: Clock = system_clock
+    log: EventLog,
+    text: str,
+    plan: Plan,
+    root: Path,
+    *,
+    looks: Faces | None = None,
+    earlier: Earlier | None = None,
+    clock: Clock = system_clock,
 ) -> Result:
     """Run a task file's text in a new session."""
     file = parse_task_file(text, root / "tasks.yaml")
     return await run_file(
-        log, file, plan, root=root, environ={}, faces=looks or faces(), secrets=Secrets([]), source=text, clock=clock
+        log,
+        file,
+        plan,
+        root=root,
+        environ={},
+        faces=looks or faces(),
+        secrets=Secrets([]),
+        source=text,
+        earlier=earlier,
+        clock=clock,
     )
 
 

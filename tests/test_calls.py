@@ -194,7 +194,7 @@ async def test_more_usage_than_was_reserved_is_recorded_in_full_and_ends_what_it
         assert (entry.topic, entry.event.tokens, entry.event.cost_nanos) == ("ledger", 5_100 - MOST, 0)
         money = await two.desk.money()
         assert (money.scope("s1").spent.tokens, money.scope("s1").overran.tokens) == (5_100, 5_100 - MOST)
-        with pytest.raises(BudgetExceeded, match="the budget of s1 has 0 tokens of 1,000 tokens left"):
+        with pytest.raises(BudgetExceeded, match=r"the budget of s1 was broken: .* see `swarm why \d+`"):
             await two.call()
         assert len(two.free.requests) == 1
 

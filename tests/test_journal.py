@@ -8,9 +8,9 @@ import pytest
 
 from events.blobs import Pack
 from events.log import EventLog, NewEvent, open_log
-from events.testing.builders import chosen, planned, reserved, settled, submitted
+from events.testing.builders import chosen, failed, planned, reserved, settled, submitted, unknown
 from events.types.any import AnyEvent
-from events.types.call import CallReserved, CallSettled
+from events.types.call import CallFailed, CallReserved, CallSettled, CallUnknown
 from events.types.task import StepAccepted, StepDrafted, TaskAccepted
 from events.views.base import fold
 from events.views.tasks import TasksView
@@ -143,6 +143,20 @@ async def test_each_try_of_a_call_stands_under_its_ordinal_with_its_choice_and_i
     assert [each.choice for each in calls[2]] == [None, None], "a choice belongs to the reservation beside it"
     assert list(journal.open) == [last.positions[0] - 1, last.positions[0]]
     assert all(isinstance(entry.event, CallReserved) for entry in journal.open.values())
+
+
+async def test_of_a_call_of_which_nobody_knew_it_counts_that_it_was_not_billed_and_not_what_it_cost(
+    owner: Owner,
+) -> None:
+    """Whether it is made again without asking: what was billed has no answer either way."""
+    ends = (None, failed, settled)
+    for ordinal, end in enumerate(ends, 1):
+        (position,) = (await owner.append([at_work(owner, reserved(ordinal=ordinal), "ledger")])).positions
+        await owner.append([at_work(owner, unknown(position))])
+        if end is not None:
+            await owner.append([at_work(owner, end(position), "ledger")])
+    calls = (await journal_of(owner.log)).of("t", 1, 1, "worker").calls
+    assert [type(tries[0].outcome) for tries in calls.values()] == [CallUnknown, CallFailed, CallUnknown]
 
 
 async def test_an_attempt_numbers_its_calls_the_same_way_each_time(owner: Owner) -> None:

@@ -32,10 +32,10 @@ LINES = (
         " swarm.cycle"  # no leaf, but as low: the journal speaks of its steps
     ),
     "swarm.journal swarm.owner swarm.alive",
-    "swarm.calls",
+    "swarm.calls swarm.reservation",
     "swarm.roles",
     (
-        "swarm.session swarm.connect swarm.demo swarm.dispatch swarm.fork swarm.gate swarm.past swarm.picks swarm.plan swarm.prepare"
+        "swarm.session swarm.connect swarm.demo swarm.dispatch swarm.earlier swarm.endings swarm.faces swarm.fork swarm.gate swarm.handover swarm.past swarm.picks swarm.plan swarm.portions swarm.prepare"
         " swarm.confirmed swarm.estimate swarm.roster swarm.requests swarm.submission swarm.verdicts swarm.world swarm.replay swarm.insight swarm.whatif swarm.schedule"
     ),
     "swarm.cli",

@@ -49,14 +49,15 @@ def said(reason: Reason) -> str:
 
 DAY_S = 24 * 3600
 TEXT = "prompt: Write a limerick\n"
+LONG = TEXT + "limits: {answer: 1024}\n"
 
 
 @pytest.mark.parametrize(
     ("scope", "remedy"),
     [
-        ("log", "raise `budget.log_usd` in your settings; then"),
-        ("month", "raise `budget.month_usd` in your settings, or wait for the next month; then"),
-        ("project", "raise `budget.project_usd` in your settings; then"),
+        ("log", "for this log alone, or raise `budget.log_usd` in your settings"),
+        ("month", "for this month alone, or raise `budget.month_usd` in your settings, or wait for the next month"),
+        ("project", "for this project alone, or raise `budget.project_usd` in your settings"),
     ],
 )
 async def test_a_cap_counts_what_was_spent_before_it_was_set_over_sessions_and_days(
@@ -65,7 +66,7 @@ async def test_a_cap_counts_what_was_spent_before_it_was_set_over_sessions_and_d
     clock, root = SetClock(), tmp_path / "garden"
     root.mkdir()
     async with serving(Cast(), model("dear", "paid", price=DEAR)) as (provider, plan):
-        assert (await run(log, TEXT, plan, root, clock=clock)).exit_code == 0
+        assert (await run(log, LONG, plan, root, clock=clock)).exit_code == 0
         clock.move(2 * DAY_S)
         name = {"log": "log", "month": "month:2026-09@UTC", "project": "project:garden"}[scope]
         spent = (await money_of(log)).scopes[name].spent
@@ -75,15 +76,15 @@ async def test_a_cap_counts_what_was_spent_before_it_was_set_over_sessions_and_d
         )  # pays for one run at its dearest, and not for what was spent, too
         assert 0 < spent.nanos < cap
         capped = msgspec.structs.replace(plan, **{f"{scope}_nanos": cap})
-        result = await run(log, TEXT, capped, root, clock=clock)
+        result = await run(log, LONG, capped, root, clock=clock)
         assert (result.exit_code, len(provider.requests)) == (3, asked)
         assert result.tasks[0].reason.startswith(f"the budget of {name} has $0.002")
         assert remedy in said(await explain(log, 2, task="tasks"))
         clock.move(30 * DAY_S)
-        assert (await run(log, TEXT, capped, root, clock=clock)).exit_code == (0 if scope == "month" else 3)
+        assert (await run(log, LONG, capped, root, clock=clock)).exit_code == (0 if scope == "month" else 3)
         other = tmp_path / "house"
         other.mkdir()
-        assert (await run(log, TEXT, capped, other, clock=clock)).exit_code == (0 if scope == "project" else 3)
+        assert (await run(log, LONG, capped, other, clock=clock)).exit_code == (0 if scope == "project" else 3)
 
 
 async def test_tokens_of_a_month_are_capped_too_and_free_ones_count(log: EventLog, tmp_path: Path) -> None:

@@ -60,13 +60,13 @@ def events(entries: Sequence[Entry], kind: type) -> list[Entry]:
 async def test_a_budget_that_is_too_small_halts_before_the_call_and_a_raise_goes_on(log: EventLog, root: Path) -> None:
     cast = Cast()
     async with serving(cast) as (provider, plan):
-        result = await run(log, SIMPLE + "budget: 0.7k\n", plan, root)
+        result = await run(log, SIMPLE + "budget: 0.3k\n", plan, root)
         assert (result.exit_code, result.tasks[0].status, result.tasks[0].cause) == (3, "halted", "budget")
         assert provider.requests == []
         assert not (await state_of(log)).finished
         (halt,) = events(await entries_of(log), TaskHalted)
         assert isinstance(halt.event, TaskHalted)
-        assert (halt.event.scope, halt.event.unit, halt.event.cap) == ("s1", "tokens", 700)
+        assert (halt.event.scope, halt.event.unit, halt.event.cap) == ("s1", "tokens", 300)
         again = await resume(log, msgspec.structs.replace(plan, session_tokens=100_000))
     assert (again.exit_code, again.tasks[0].status) == (0, "accepted")
     assert cast.roles == ["worker", "validator"]

@@ -10,7 +10,7 @@ import pytest
 
 from events.log import Entry
 from events.types.call import CallOverran, CallReserved, CallSettled
-from swarm.errors import BudgetExceeded
+from swarm.errors import BudgetExceeded, CapBroken
 from swarm.insight.costs import why_call
 from swarm.messages import Price
 from swarm.models.openai_chat import OpenAIChat
@@ -170,6 +170,8 @@ async def test_a_lie_that_takes_a_scope_over_its_cap_ends_further_calls_in_it() 
         with pytest.raises(BudgetExceeded) as refused:
             await it.call(arm("paid", PRICE))
         assert refused.value.exit_code == 3 and "the budget of day" in str(refused.value)
+        with pytest.raises(CapBroken, match=r"of day was broken: .* for call \d+, .*not even a free one"):
+            await it.call(arm("free"))
         assert len(await it.only(CallReserved)) == 1, "nothing more was sent"
         it.caps = (Cap(scope="day", nanos=10**9), Cap(scope="s1"))
         await it.call(arm("paid", PRICE))  # a higher cap says so

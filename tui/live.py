@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from events.log import Entry, session_name
-from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.call import BudgetSet, CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.session import SessionOpened
 from events.views.money import MoneyView, ScopeState
 from events.views.sessions import SessionState, SessionsView
@@ -112,6 +112,14 @@ class Live:
             self.versions.budget += 1
             self.versions.header += 1
 
+    def cap(self, scope: str) -> Cap:
+        """The cap of a scope: what a person recorded stands in place of what was looked up."""
+        cap, state = self.caps.get(scope) or Cap(), self.money.scopes.get(scope)
+        if state is None or not state.caps:
+            return cap
+        tokens, nanos = state.caps.get("tokens"), state.caps.get("nanos")
+        return Cap(tokens=tokens.most if tokens else cap.tokens, nanos=nanos.most if nanos else cap.nanos)
+
     @property
     def state(self) -> SessionState | None:
         return self.sessions.sessions.get(self.session)
@@ -136,7 +144,7 @@ class Live:
         return [(name, self.money.scopes[name]) for name in names if name in self.money.scopes]
 
 
-_MONEY = (CallReserved, CallSettled, CallFailed, CallReleased, CallUnknown, CallOverran)
+_MONEY = (CallReserved, CallSettled, CallFailed, CallReleased, CallUnknown, CallOverran, BudgetSet)
 
 
 def todays(scopes: Mapping[str, ScopeState], now: int) -> list[str]:

@@ -70,7 +70,7 @@ def header_row(live: Live, state: str, now: int, behind: str) -> Row:
 def _today(live: Live, now: int) -> Row:
     days = todays(live.money.scopes, now)
     spent = sum(live.money.scopes[name].spent.nanos for name in days)
-    caps = [cap.nanos for name in days if (cap := live.caps.get(name)) and cap.nanos is not None]
+    caps = [cap.nanos for name in days if (cap := live.cap(name)).nanos is not None]
     over = bool(caps) and spent > min(caps)
     text = f"today {usd(spent)}" + (f" of {usd(min(caps))}" if caps else "")
     return [(text + (" !!" if over else ""), "bad" if over else "")]
@@ -120,7 +120,7 @@ def budget_rows(live: Live, now: int) -> list[Row]:
     rows: list[Row] = []
     scopes = live.scopes(now)
     for name, scope in scopes:
-        rows += _scope_rows(name, scope, live.caps.get(name) or Cap())
+        rows += _scope_rows(name, scope, live.cap(name))
     if len(scopes) > SCOPED:
         rows.append([(f"at most {SCOPED} tasks here; all: `swarm cost --by task`", "faint")])
     return rows or [[("nothing is spent or reserved yet", "faint")]]

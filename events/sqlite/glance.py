@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 
 from events.glance import Ended, Glance, Money, Owned
+from events.scopes import SHARED
 from events.sqlite import schema, segments
 from events.sqlite.bounds import beginning
 from events.sqlite.readonly import read_only
+from events.types.call import BudgetSet
 from events.types.session import SessionClaimed, SessionClosed, SessionRenewed
 from events.views.cost import day_of
 from events.views.sessions import claim_of
@@ -30,6 +32,7 @@ _ENDS = (
     "SELECT kind, reservation, cost_nanos FROM event WHERE position > ? AND kind IN (?, ?, ?, ?)"
     " AND reservation IN (SELECT value FROM json_each(?)) ORDER BY position"
 )
+_CAPS = "SELECT body FROM event WHERE session = ? AND kind = ? AND instr(body, ?) ORDER BY position DESC"
 _ENDING = ("call.settled", "call.unknown", "call.failed", "call.released")
 
 
@@ -40,10 +43,12 @@ class _Title(msgspec.Struct):
 def look(path: Path, scope: str) -> Glance:
     """See `events.glance.glance`."""
     with read_only(path) as connection:
-        names = dict(connection.execute("SELECT text, id FROM name WHERE text >= 'call.' AND text < 'session0'"))
+        names = dict(connection.execute("SELECT text, id FROM name WHERE text >= 'budget.' AND text < 'session0'"))
         claims = _Claims(connection, names)
         whole = beginning(connection)[0] == 0
         money = _money(connection, names, scope) if whole else None
+        if money is not None:
+            money.cap = _cap(connection, names, scope)
         return Glance(owned=claims.owned(), ended=claims.ended(), money=money)
 
 
@@ -111,6 +116,17 @@ def _money(connection: sqlite3.Connection, names: dict[str, int], scope: str) ->
     money.maybe_paid = sum(doubtful.values())
     money.spent += money.maybe_paid
     return money
+
+
+def _cap(connection: sqlite3.Connection, names: dict[str, int], scope: str) -> int | None:
+    """The cap in nano-dollars that was recorded last for a scope that no session has to itself."""
+    if "budget.set" not in names:
+        return None
+    for (body,) in connection.execute(_CAPS, (SHARED, names["budget.set"], f'"{scope}"')):
+        cap = msgspec.json.decode(body, type=BudgetSet)
+        if cap.scope == scope and cap.nanos is not None:
+            return cap.nanos
+    return None
 
 
 def _stretches(connection: sqlite3.Connection, day: str) -> Iterator[tuple[int, int]]:

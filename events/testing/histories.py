@@ -11,6 +11,7 @@ from events.log import NewEvent, session_name
 from events.testing import builders as make
 from events.types.any import AnyEvent
 from events.types.base import TextRef
+from events.types.call import BudgetSet
 from events.types.session import FileTrusted, SessionRenewed
 from events.types.task import AttemptAbandoned, TaskCancelled, TaskFailed, TaskHalted, TaskReopened
 
@@ -84,10 +85,19 @@ class _Session:
                 renewed = SessionRenewed(valid_until=make.MORNING + index)
                 yield Append([self._new(renewed)])
             if self._random.random() < 0.2:
+                yield Append([self._cap()])
+            if self._random.random() < 0.2:
                 again = make.claimed(epoch=index + 2, pid=index)
                 yield Append([self._new(again, topic=f"claim/{name}")])
         closed = make.closed(finished=self._random.random() < 0.7)
         yield Append([self._new(closed, topic=f"claim/{name}")])
+
+    def _cap(self) -> NewEvent:
+        """A person gives the day or the session a cap."""
+        day, own = self._random.random() < 0.5, session_name(self._number)
+        tokens, nanos = (self._random.choice((None, self._random.randrange(5_000))) for _ in range(2))
+        cap = BudgetSet(scope=self._scopes[1] if day else own, tokens=tokens, nanos=nanos, by="ada@host")
+        return make.new(cap, session=0 if day else self._number, topic="ledger", id=self._random.randbytes(16))
 
     def _new(self, event: AnyEvent, topic: str = "") -> NewEvent:
         return make.new(event, session=self._number, topic=topic, id=self._random.randbytes(16))
@@ -124,8 +134,15 @@ class _Task:
         if result is not None:
             yield Append([self._new(make.task_accepted(result=result, unjudged=self._random.random() < 0.2))])
         for reservation in self._doubtful:  # the provider's bill came after all
-            if self._random.random() < 0.5:
-                yield self._settled(reservation, Pack(self._known))
+            match self._random.choice(("settled", "reconciled", "not billed", "")):
+                case "settled":
+                    yield self._settled(reservation, Pack(self._known))
+                case "reconciled":
+                    yield self._settled(reservation, Pack(self._known), basis="invoice", by="ada@host")
+                case "not billed":
+                    yield Append([self._new(make.failed(reservation), topic="ledger")])
+                case _:
+                    pass
 
     def _plan(self, explore: bool) -> Generator[Append, Positions, int]:
         total = self._random.randrange(1, 4) if explore else 1
@@ -195,12 +212,13 @@ class _Task:
                     self._doubtful.append(reservation)
         return None
 
-    def _settled(self, reservation: int, pack: Pack) -> Append:
+    def _settled(self, reservation: int, pack: Pack, **changes: str) -> Append:
         settled = make.settled(
             reservation,
             answer=pack.put(self._words()),
             tokens=self._random.randrange(2_500),
             cost_nanos=self._random.randrange(6_000),
+            **changes,
         )
         events = [self._new(settled)]
         if self._random.random() < 0.1:

@@ -11,6 +11,7 @@ import msgspec
 from events.types.base import Unknown
 from events.types.call import (
     BudgetMarked,
+    BudgetSet,
     CallFailed,
     CallOverran,
     CallReleased,
@@ -68,6 +69,7 @@ AnyEvent: TypeAlias = (
     | CallUnknown
     | CallOverran
     | BudgetMarked
+    | BudgetSet
     | CancelRequested
     | VerdictRequested
     | RequestAnswered

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from events.types.base import Captured, Event, Said, TextRef
 
+RECONCILED = ("invoice", "person")
+"""Bases of an amount that was found out after nobody knew whether the call was billed."""
+
 
 class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     """The intent to call, and the most that it can cost in every scope that it counts in. Stands on `ledger`."""
@@ -38,12 +41,18 @@ class CallSettled(Event, frozen=True, kw_only=True, tag="call.settled"):
     tokens: int  # what counts against token caps: uncached input + cache writes + output
     cost_nanos: int  # at the price then; 0 on a free tier
     price: str
-    basis: str = "provider"  # "reservation" where the provider did not say what it counted
+    basis: str = "provider"  # "reservation" where the provider did not say what it counted; else one of RECONCILED
     doubts: tuple[
         str, ...
     ] = ()  # what cannot be of that usage, such as "total-differs"; the amounts follow it all the same
     answered_by: str = ""  # the name under which the provider answered, where it differs
     duration_ms: int = 0
+    by: str = ""  # the person who settled it afterwards, where `is_reconciled`
+
+    @property
+    def is_reconciled(self) -> bool:
+        """Whether it says what a call cost of which nobody knew: `answer` is a note on that, the model's answer is lost."""
+        return self.basis in RECONCILED
 
 
 class CallFailed(Event, frozen=True, kw_only=True, tag="call.failed"):
@@ -76,6 +85,11 @@ class CallOverran(Event, frozen=True, kw_only=True, tag="call.overran"):
     scopes: tuple[str, ...]  # those of the reservation
     tokens: int
     cost_nanos: int
+    model: str = ""
+    counted_tokens: int = 0  # the most input that was counted for the request
+    input_tokens: int = 0  # as the provider counted it
+    max_output_tokens: int = 0  # the most output that was asked for
+    output_tokens: int = 0  # as the provider counted it
 
 
 class BudgetMarked(Event, frozen=True, kw_only=True, tag="budget.marked"):
@@ -86,3 +100,13 @@ class BudgetMarked(Event, frozen=True, kw_only=True, tag="budget.marked"):
     percent: int  # 80, 90 or 100
     used: int  # spent; what is only reserved does not count
     cap: int
+
+
+class BudgetSet(Event, frozen=True, kw_only=True, tag="budget.set"):
+    """A person gave a scope a cap, in place of the one that it had from settings or task file. Stands on `ledger`."""
+
+    scope: str
+    tokens: int | None = None  # None: the cap of this unit stays as it was
+    nanos: int | None = None
+    by: str  # for people: user@host
+    reason: str = ""

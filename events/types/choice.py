@@ -38,3 +38,7 @@ class ChoiceMade(Event, frozen=True, kw_only=True, tag="choice.made"):
     candidates: tuple[Candidate, ...]
     excluded: tuple[Excluded, ...] = ()
     why: str = ""  # where a rule and no draw decided
+    spent_scope: str = (
+        ""  # the scope above the call that is nearest to its money cap, where cheaper arms went first for that
+    )
+    spent_percent: int = 0  # of that cap, when the choice was made

@@ -30,6 +30,9 @@ class TaskSubmitted(Event, frozen=True, kw_only=True, tag="task.submitted"):
     )
     ruled: tuple[str, ...] = ()  # those of its needs that need not be accepted: its condition speaks of how they ended
     parent: str = ""  # the task of which it does one item
+    answer_tokens: int = 0  # what a draft's answer may have at first; 0: a log from before that was said
+    handover: TextRef | None = None  # of the task of an earlier session from which it goes on
+    keeps: bool = False  # what was inherited of the task stays: only what bounds it is another
 
 
 class TaskCleared(Event, frozen=True, kw_only=True, tag="task.cleared"):
@@ -42,6 +45,9 @@ class TaskSkipped(Event, frozen=True, kw_only=True, tag="task.skipped"):
     """It was not to be done. That is no failure."""
 
     reason: str
+    by: str = (
+        ""  # the person whose run goes on from another, and leaves it out; empty: its condition, or that of a need
+    )
 
 
 class TaskExpanded(Event, frozen=True, kw_only=True, tag="task.expanded"):
@@ -68,6 +74,7 @@ class StepDrafted(Event, frozen=True, kw_only=True, tag="step.drafted"):
     model: str
     tier: str
     finish: str = "stop"  # how the answer ended; "length": it was cut
+    limit: int = 0  # of a cut answer: at how many tokens
     captured: tuple[Captured, ...] = ()
 
 
@@ -129,7 +136,7 @@ class TaskAccepted(Event, frozen=True, kw_only=True, tag="task.accepted"):
 
 class TaskFailed(Event, frozen=True, kw_only=True, tag="task.failed"):
     reason: str
-    cause: str  # "rejected", "no draft", "no verdict", "no model", "input", "output", "items" or "time"
+    cause: str  # "rejected", "no draft", "no verdict", "no model", "input", "output", "items", "time" or "budget"
 
 
 class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
@@ -143,6 +150,12 @@ class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
     reserved: int = 0
     cap: int = 0
     needed: int = 0
+    held: int = 0  # of the cap, for the hand-over alone
+    summary: TextRef | None = None  # the hand-over: what was done, what is left, and what stopped it
+    summary_by: str = ""  # agent@model that wrote it anew; empty: it is folded from the log
+    cap_by: str = ""  # the person who recorded the cap; empty: it is from settings or task file
+    share: int = 0  # of a share of a split budget: what of the cap is its own; the rest had flowed to it
+    whole: int = 0  # that budget
 
 
 class TaskReopened(Event, frozen=True, kw_only=True, tag="task.reopened"):

@@ -114,7 +114,8 @@ def _end(call: Call, entry: Entry) -> None:
             call.state, call.finish, call.duration_ms = "settled", settled.finish, settled.duration_ms
             call.input_tokens, call.cached_tokens = settled.input_tokens, settled.cached_tokens
             call.output_tokens, call.tokens, call.cost_nanos = settled.output_tokens, settled.tokens, settled.cost_nanos
-            call.answer = settled.answer, entry.position
+            if not settled.is_reconciled:
+                call.answer = settled.answer, entry.position
         case CallFailed(reason=reason):
             call.state, call.reason, call.tokens, call.cost_nanos = "failed", reason, 0, 0
         case CallReleased(reason=reason):

@@ -18,6 +18,7 @@ from events.views.cost import Cost, CostView, Payer
 from events.views.estimates import EstimatesView, Held, Run
 from events.views.history import Doer, Done, HistoryView
 from events.views.money import MoneyView, Reservation, ScopeState
+from events.views.overruns import OverrunsView
 from events.views.trails import TrailsView
 
 
@@ -131,12 +132,21 @@ class _EstimatesForm:
         return EstimatesView(months=kept.months, guesses=kept.guesses, _runs=kept.runs, _reserved=kept.reserved)
 
 
+class _OverrunsForm:
+    def write(self, view: OverrunsView) -> str:
+        return _text(view)
+
+    def read(self, text: str) -> OverrunsView:
+        return msgspec.json.decode(text, type=OverrunsView)
+
+
 FORMS: Mapping[str, tuple[type, Form]] = {
     "money": (MoneyView, _MoneyForm()),
     "cost": (CostView, _CostForm()),
     "trails": (TrailsView, _TrailsForm()),
     "history": (HistoryView, _HistoryForm()),
     "estimates": (EstimatesView, _EstimatesForm()),
+    "overruns": (OverrunsView, _OverrunsForm()),
 }
 """By the name under which a view is carried on. What is not among them begins anew: sessions and tasks are in the archive."""
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from events.log import Entry
-from events.types.call import CallReserved, CallSettled, CallUnknown
+from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.session import Estimated, SessionClosed, SessionOpened
 
 
@@ -16,6 +16,7 @@ class Run(msgspec.Struct):
 
     estimate: Estimated
     spent_nanos: int = 0  # what was maybe paid included
+    unknown: dict[int, int] = {}  # of it: what is reserved for calls of which nobody knows, by position
 
 
 class Held(msgspec.Struct):
@@ -46,18 +47,23 @@ class EstimatesView(msgspec.Struct):
             case CallReserved(cost_nanos=nanos) if nanos and entry.session in self._runs:
                 self._reserved[entry.position] = nanos
             case CallSettled(reservation=position, cost_nanos=nanos):
-                self._reserved.pop(position, None)
-                self._spend(entry, nanos)
+                self._end_call(entry, position, nanos)
+            case CallFailed(reservation=position) | CallReleased(reservation=position):
+                self._end_call(entry, position, 0)
             case CallUnknown(reservation=position):
-                self._spend(entry, self._reserved.pop(position, 0))
+                if (run := self._runs.get(entry.session)) and position in self._reserved:
+                    nanos = run.unknown[position] = self._reserved.pop(position)
+                    run.spent_nanos += nanos
             case SessionClosed(finished=True):
                 self._end(entry)
             case _:
                 pass
 
-    def _spend(self, entry: Entry, nanos: int) -> None:
+    def _end_call(self, entry: Entry, position: int, nanos: int) -> None:
+        """Count what the call cost, in place of what was charged while nobody knew."""
+        self._reserved.pop(position, None)
         if run := self._runs.get(entry.session):
-            run.spent_nanos += nanos
+            run.spent_nanos += nanos - run.unknown.pop(position, 0)
 
     def _end(self, entry: Entry) -> None:
         run = self._runs.pop(entry.session, None)

@@ -19,7 +19,7 @@ class Experience(msgspec.Struct):
         self.estimates.apply(entry)
 
 
-EXPERIENCE = Kept("experience", 1, Experience)
+EXPERIENCE = Kept("experience", 2, Experience)
 
 
 async def experience(log: EventLog) -> Start[Experience]:

@@ -10,6 +10,7 @@ from events.log import Entry
 from events.scopes import SHARED, path_of, session_of
 from events.types.call import (
     BudgetMarked,
+    BudgetSet,
     CallFailed,
     CallOverran,
     CallReleased,
@@ -30,6 +31,15 @@ class Amount(msgspec.Struct):
         self.nanos += nanos
 
 
+class SetCap(msgspec.Struct, frozen=True, kw_only=True):
+    """A cap as a person recorded it."""
+
+    most: int
+    by: str
+    at: int
+    position: int
+
+
 class ScopeState(msgspec.Struct):
     """One scope. `spent` includes `maybe_paid`: what nobody knows stays charged at its reservation."""
 
@@ -37,8 +47,10 @@ class ScopeState(msgspec.Struct):
     reserved: Amount = msgspec.field(default_factory=Amount)
     maybe_paid: Amount = msgspec.field(default_factory=Amount)
     overran: Amount = msgspec.field(default_factory=Amount)
+    overran_by: int = 0  # the last call that overran its reservation, 0 = none did
     calls: int = 0
     marked: dict[str, int] = {}  # by unit the highest share of its cap, in percent, that was told
+    caps: dict[str, SetCap] = {}  # by unit the cap that a person recorded last; it stands in place of any other
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,9 +99,13 @@ class MoneyView(msgspec.Struct):
                 for counted in self._counted((name,)):
                     marked = self.scope(counted).marked
                     marked[unit] = max(percent, marked.get(unit, 0))
-            case CallOverran(scopes=scopes, tokens=tokens, cost_nanos=nanos):
+            case BudgetSet() as cap:
+                self._set_cap(entry, cap)
+            case CallOverran(reservation=position, scopes=scopes, tokens=tokens, cost_nanos=nanos):
                 for name in self._counted(scopes):
-                    self.scope(name).overran.add(tokens, nanos)
+                    scope = self.scope(name)
+                    scope.overran.add(tokens, nanos)
+                    scope.overran_by = position
             case _:
                 pass
 
@@ -131,6 +147,15 @@ class MoneyView(msgspec.Struct):
             scope = self.scope(name)
             scope.reserved.add(call.tokens, call.cost_nanos)
             scope.calls += 1
+
+    def _set_cap(self, entry: Entry, cap: BudgetSet) -> None:
+        """Keep the cap. What share of it is spent is told anew: it was told of another cap."""
+        for name in self._counted((cap.scope,)):
+            state = self.scope(name)
+            for unit, most in (("tokens", cap.tokens), ("nanos", cap.nanos)):
+                if most is not None:
+                    state.caps[unit] = SetCap(most=most, by=cap.by, at=entry.at, position=entry.position)
+                    state.marked.pop(unit, None)
 
     def _close(self, position: int) -> list[ScopeState]:
         """End a reservation and return its scopes. A call that nobody knew about is corrected when it is settled after all."""

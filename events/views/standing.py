@@ -9,6 +9,7 @@ from events.scopes import SHARED
 from events.views.claims import ClaimsView
 from events.views.kept import Kept, Start, fold_kept
 from events.views.money import MoneyView
+from events.views.overruns import OverrunsView
 from events.views.trails import TrailsView
 
 
@@ -21,17 +22,19 @@ class Standing(msgspec.Struct):
     money: MoneyView = msgspec.field(default_factory=lambda: MoneyView().only(SHARED))
     claims: ClaimsView = msgspec.field(default_factory=ClaimsView)
     trails: TrailsView = msgspec.field(default_factory=TrailsView)
+    overruns: OverrunsView = msgspec.field(default_factory=OverrunsView)
     ledger: int = 0  # the last position on the topic `ledger`
 
     def apply(self, entry: Entry) -> None:
         self.money.apply(entry)
         self.claims.apply(entry)
         self.trails.apply(entry)
+        self.overruns.apply(entry)
         if entry.topic == "ledger":
             self.ledger = entry.position
 
 
-STANDING = Kept("standing", 3, Standing, begun=lambda view: view.money.only(SHARED))
+STANDING = Kept("standing", 4, Standing, begun=lambda view: view.money.only(SHARED))
 
 
 async def standing(log: EventLog, *, until: int | None = None, anew: bool = False) -> Start[Standing]:

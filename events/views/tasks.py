@@ -53,6 +53,7 @@ class StepState(msgspec.Struct, kw_only=True):
     attempt: int = 1  # the attempt that is under way, or was the last
     draft: Place | None = None
     finish: str = ""
+    limit: int = 0  # tokens at which its draft was cut
     agent: str = ""  # whose draft it is
     model: str = ""
     tier: str = ""
@@ -78,6 +79,7 @@ class TaskState(msgspec.Struct, kw_only=True):
     gated: bool = False  # whether it is to be done, or for which items, is not seen yet
     ruled: tuple[str, ...] = ()  # needs that its condition speaks of
     parent: str = ""
+    answer_tokens: int = 0  # what a draft's answer may have at first
     children: tuple[str, ...] | None = None  # the tasks that do its items; None: it is done itself
     status: Status = "open"
     total: int = 0  # steps of its plan; 0 = not planned yet
@@ -100,6 +102,16 @@ class TaskState(msgspec.Struct, kw_only=True):
     unjudged: bool = False
     reason: str = ""
     cause: str = ""
+    handover: Place | None = None  # of the task of an earlier session, from which it goes on
+    summary: Place | None = None  # the hand-over of its last halt
+    summary_by: str = ""  # agent@model that wrote it; empty: it is folded from the log
+    halts: int = 0
+    taken_up: bool = False  # since its last halt, and nothing was handed in since
+
+    @property
+    def told(self) -> Place | None:
+        """The hand-over that its roles are told: that of its last halt until something is handed in, else where it came from."""
+        return self.summary if self.taken_up and self.summary is not None else self.handover
 
     @property
     def step(self) -> StepState | None:
@@ -126,7 +138,7 @@ class TasksView(msgspec.Struct):
 
     def apply(self, entry: Entry) -> None:
         if isinstance(entry.event, TaskSubmitted):
-            self.tasks.setdefault(entry.session, {})[entry.task] = _submitted(entry, entry.event)
+            self._submit(entry, entry.event)
             return
         task = self.of(entry.session).get(entry.task)
         if task is None:
@@ -138,6 +150,14 @@ class TasksView(msgspec.Struct):
                 task.role, task.model, task.tier = role, model, tier
             case _:
                 advance(task, entry)
+
+    def _submit(self, entry: Entry, event: TaskSubmitted) -> None:
+        """Take a task in. One that keeps what was inherited is known only where that was folded before, as all that is inherited."""
+        tasks = self.tasks.setdefault(entry.session, {})
+        if not event.keeps:
+            tasks[entry.task] = _submitted(entry, event)
+        elif entry.task in tasks:
+            tasks[entry.task] = _kept(tasks[entry.task], entry, event)
 
     def _count(self, task: TaskState, entry: Entry) -> None:
         match entry.event:
@@ -184,9 +204,11 @@ def advance(task: TaskState, entry: Entry) -> None:
         case StepDrafted() as drafted:
             step = task.steps[entry.step - 1]
             step.stage, step.attempt, step.finish = "drafted", entry.attempt, drafted.finish
+            step.limit = drafted.limit
             step.draft = Place(drafted.draft, entry.position)
             step.agent, step.model, step.tier = drafted.agent, drafted.model, drafted.tier
             task.abandoned = ""
+            task.taken_up = False
             task.role = "validator"
         case StepAccepted(unjudged=unjudged):
             step = task.steps[entry.step - 1]
@@ -206,6 +228,7 @@ def advance(task: TaskState, entry: Entry) -> None:
             if role == "explorer":
                 task.explorations += 1
         case TaskReopened():
+            task.taken_up = task.status == "halted"
             task.status, task.reason, task.cause, task.ended_at, task.abandoned = "open", "", "", 0, ""
             task.result = None
         case TaskCleared():
@@ -219,6 +242,7 @@ def advance(task: TaskState, entry: Entry) -> None:
 def _planned(task: TaskState, entry: Entry, plan: StepPlanned) -> None:
     task.total = plan.total
     task.abandoned = ""
+    task.taken_up = False
     instruction = Place(plan.instruction, entry.position) if plan.instruction else None
     approach = Place(plan.approach, entry.position) if plan.approach else None
     task.steps.append(StepState(number=entry.step, title=plan.title, instruction=instruction, approach=approach))
@@ -231,15 +255,25 @@ def _ended(task: TaskState, entry: Entry) -> None:
             task.status, task.result, task.unjudged = "accepted", Place(result, entry.position), unjudged
         case TaskFailed(reason=reason, cause=cause):
             task.status, task.reason, task.cause = "failed", reason, cause
-        case TaskHalted(reason=reason, cause=cause):
+        case TaskHalted(reason=reason, cause=cause, summary=summary, summary_by=by):
             task.status, task.reason, task.cause = "halted", reason, cause
+            task.halts += 1
+            task.summary, task.summary_by = Place(summary, entry.position) if summary else None, by
         case TaskCancelled(reason=reason, by=by):
             task.status, task.reason, task.cause = "cancelled", reason, "person" if by else ""
         case TaskSkipped(reason=reason):
-            task.status, task.reason, task.gated = "skipped", reason, False
+            task.status, task.reason, task.gated, task.result = "skipped", reason, False, None
         case _:
             return
     task.ended_at = entry.at
+
+
+def _kept(task: TaskState, entry: Entry, event: TaskSubmitted) -> TaskState:
+    """A task that was submitted again as the same work: what was done of it stays, what it says of its bounds holds."""
+    anew = _submitted(entry, event)
+    return msgspec.structs.replace(
+        task, spec=anew.spec, title=anew.title, attempts=anew.attempts, outputs=anew.outputs, decisions=anew.decisions
+    )
 
 
 def _submitted(entry: Entry, event: TaskSubmitted) -> TaskState:
@@ -259,4 +293,6 @@ def _submitted(entry: Entry, event: TaskSubmitted) -> TaskState:
         gated=event.gated,
         ruled=event.ruled,
         parent=event.parent,
+        answer_tokens=event.answer_tokens,
+        handover=Place(event.handover, entry.position) if event.handover else None,
     )

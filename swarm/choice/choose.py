@@ -27,6 +27,8 @@ PRIOR_WEIGHT, CONTEXT_WEIGHT = 4.0, 8.0
 LOWEST, HIGHEST = 0.02, 0.98
 USABLE = 0.2  # a free arm with a lower mean is passed over for the next tier (free first)
 STAYED = "another try with feedback"  # why no draw was made
+LEAN_FROM = 80
+"""From this share of a money cap on, in percent, the cheapest paid arm that is worth a try goes first."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +42,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int
     stay_on: str = ""  # agent@model that gets another try
     without: tuple[str, ...] = ()  # agent@model that were rejected
+    spent_scope: str = ""  # the scope above the call that is nearest to its money cap
+    spent_percent: int = 0  # of that cap
+
+    @property
+    def leans(self) -> bool:
+        """Whether the dearer of the paid arms give way."""
+        return self.spent_percent >= LEAN_FROM
 
 
 def choose(
@@ -48,24 +57,22 @@ def choose(
     """Choose an arm, or None where none is allowed.
 
     `excluded` says of models by name why they cannot take part. Arms in `question.without` are left out while there is
-    another. Same arguments, same choice.
+    another. Near a money cap the arm that would get another try gives way to a cheaper one whose work was not rejected yet.
+    Same arguments, same choice.
     """
     ruled_out = [Excluded(arm.model, excluded[arm.model]) for arm in arms if arm.model in excluded]
     allowed = [arm for arm in arms if arm.model not in excluded]
+    fresh = [arm for arm in allowed if arm.name not in question.without]
     stayed = [arm for arm in allowed if arm.name == question.stay_on]
-    if not stayed:
-        fresh = [arm for arm in allowed if arm.name not in question.without]
-        if fresh:
-            ruled_out += [Excluded(arm.model, "its drafts were rejected") for arm in allowed if arm not in fresh]
-            allowed = fresh
+    if question.leans and stayed and _has_cheaper(stayed[0], fresh, question, trails):
+        stayed = []
+    if not stayed and fresh:
+        ruled_out += [Excluded(arm.model, "its drafts were rejected") for arm in allowed if arm not in fresh]
+        allowed = fresh
     if not allowed:
         return None
     candidates = [_candidate(arm, question, trails) for arm in sorted(allowed, key=lambda arm: arm.name)]
-    why = ""
-    if stayed:
-        why, taken = STAYED, {stayed[0].model}
-    else:
-        taken = _first_tier(candidates)
+    taken = {stayed[0].model} if stayed else _taken(candidates, leans=question.leans)
     weighed = [_weighed(candidate, candidate.model in taken) for candidate in candidates]
     chosen = _draw(weighed, question.seed)
     return ChoiceMade(
@@ -78,14 +85,16 @@ def choose(
         seed=question.seed,
         candidates=tuple(weighed),
         excluded=tuple(ruled_out),
-        why=why,
+        why=STAYED if stayed else "",
+        spent_scope=question.spent_scope if question.leans else "",
+        spent_percent=question.spent_percent if question.leans else 0,
     )
 
 
 def decided_again(choice: ChoiceMade) -> ChoiceMade:
     """The choice as it follows from what the event says that it was made from: a replay compares the two."""
     bare = [msgspec.structs.replace(candidate, weight=0.0) for candidate in choice.candidates]
-    taken = {choice.model} if choice.why == STAYED else _first_tier(bare)
+    taken = {choice.model} if choice.why == STAYED else _taken(bare, leans=choice.spent_percent >= LEAN_FROM)
     weighed = [_weighed(candidate, candidate.model in taken) for candidate in bare]
     drawn = _draw(weighed, choice.seed)
     return msgspec.structs.replace(
@@ -104,20 +113,30 @@ def probability(choice: ChoiceMade) -> float:
     return taken / total if total else 0.0
 
 
-def weighed(candidates: Sequence[Candidate], *, beta: float = BETA, usable: float = USABLE) -> list[Candidate]:
-    """The candidates with the weights of the roulette's draw, whatever weights they had; `usable` is what lets a tier go first."""
-    taken = _first_tier(candidates, usable)
+def weighed(
+    candidates: Sequence[Candidate], *, beta: float = BETA, usable: float = USABLE, leans: bool = False
+) -> list[Candidate]:
+    """The candidates with the weights of the roulette's draw, whatever weights they had.
+
+    `usable` is what lets a tier go first; with `leans` the draw is that near a money cap.
+    """
+    taken = _taken(candidates, usable, leans=leans)
     bare = [msgspec.structs.replace(candidate, weight=0.0) for candidate in candidates]
     return [_weighed(candidate, candidate.model in taken, beta) for candidate in bare]
 
 
 def expected_acceptance(arm: Arm, context: str, trails: TrailsView, now: int) -> tuple[float, float, float]:
-    """Mean, and the trail's accepted and rejected work: prior by tier -> the model everywhere -> this context."""
+    """Mean, and the trail's accepted and rejected work."""
+    here, (good, bad) = trails.trail(context, arm.name, now), evidence(arm, context, trails, now)
+    return min(HIGHEST, max(LOWEST, good / (good + bad))), here.accepted, here.rejected
+
+
+def evidence(arm: Arm, context: str, trails: TrailsView, now: int) -> tuple[float, float]:
+    """What speaks for an arm and what against it, in pieces of work: prior by tier -> the model everywhere -> this context."""
     everywhere, here = trails.trail(EVERYWHERE, arm.name, now), trails.trail(context, arm.name, now)
     prior = PRIOR[arm.tier]
     general = (everywhere.accepted + PRIOR_WEIGHT * prior) / (everywhere.accepted + everywhere.rejected + PRIOR_WEIGHT)
-    mean = (here.accepted + CONTEXT_WEIGHT * general) / (here.accepted + here.rejected + CONTEXT_WEIGHT)
-    return min(HIGHEST, max(LOWEST, mean)), here.accepted, here.rejected
+    return here.accepted + CONTEXT_WEIGHT * general, here.rejected + CONTEXT_WEIGHT * (1 - general)
 
 
 def _candidate(arm: Arm, question: Question, trails: TrailsView) -> Candidate:
@@ -137,6 +156,23 @@ def _candidate(arm: Arm, question: Question, trails: TrailsView) -> Candidate:
         cost_nanos=cost,
         weight=0.0,
     )
+
+
+def _has_cheaper(stayed: Arm, fresh: Sequence[Arm], question: Question, trails: TrailsView) -> bool:
+    """Whether another arm that is worth a try is expected to cost less; what is free gives way to none."""
+    most = _candidate(stayed, question, trails).cost_nanos
+    others = [_candidate(arm, question, trails) for arm in fresh if arm != stayed]
+    return any(each.cost_nanos < most and each.mean >= USABLE for each in others)
+
+
+def _taken(candidates: Sequence[Candidate], usable: float = USABLE, *, leans: bool = False) -> set[str]:
+    """The models that are drawn from: those of the first tier, or near a money cap the cheapest of all where these are paid."""
+    first = _first_tier(candidates, usable)
+    if not leans or any(each.cost_nanos == 0 for each in candidates if each.model in first):
+        return first
+    worth = [each for each in candidates if each.mean >= usable] or list(candidates)
+    least = min(each.cost_nanos for each in worth)
+    return {each.model for each in worth if each.cost_nanos == least}
 
 
 def _first_tier(candidates: Sequence[Candidate], usable: float = USABLE) -> set[str]:

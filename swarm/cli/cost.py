@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import msgspec
 
@@ -42,10 +43,20 @@ KEYS: dict[str, Callable[[Payer], str]] = {
     "project": lambda payer: payer.project or _NONE,
 }
 
-_UNKNOWN = ("skill", "schedule")
+SCHEDULE = "schedule"
+"""What is not said of a payer, but of its session."""
+
+_ALL = (*KEYS, SCHEDULE)
+
+Schedules: TypeAlias = Mapping[int, str]
+"""By the number of a session the schedule of which it was a run."""
+
+_NO_SCHEDULES: Schedules = {}
+
+_UNKNOWN = ("skill",)
 """What a sum will be asked for by, and no event tells of a call yet."""
 
-_FIELDS: Mapping[str, Sequence[Field]] = {"task": ("session", "task"), "day": ()}
+_FIELDS: Mapping[str, Sequence[Field]] = {"task": ("session", "task"), "day": (), "schedule": ("session",)}
 """What has to be known of the payer for a key, where it is not the field of its name. The day always is."""
 
 _ALWAYS: Sequence[Field] = ("tier", "price")
@@ -63,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--by",
         metavar="KEYS",
         default="model",
-        help=f"what to sum by, one or several with commas between: {', '.join(KEYS)}; default: model",
+        help=f"what to sum by, one or several with commas between: {', '.join(_ALL)}; default: model",
     )
     parser.add_argument(
         "--baseline",
@@ -88,12 +99,12 @@ def run(args: argparse.Namespace) -> int:
         _require_priced(args.baseline, settings)
     zone, now = zone_of(settings), system_clock()
     period = period_of(args.period or "all", local_time(now, zone).date())
-    report = _report(
-        _read(settings.log, keys, period, now, zone), keys, period, local_time(now, zone), settings, args.baseline
-    )
+    found = _read(settings.log, keys, period, now, zone)
+    schedules = _schedules(settings.log) if SCHEDULE in keys else {}
+    report = _report(found, keys, schedules, period, local_time(now, zone), settings, args.baseline)
     kept: list[dict[str, str | int]] = []
     if args.at_prices != RECORDED:
-        report, kept = _repriced(report, args.at_prices, settings)
+        report, kept = _repriced(report, schedules, args.at_prices, settings)
     for note in report.notes:
         output.note(note)
     if output.json:
@@ -105,7 +116,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _repriced(report: Report, named: str, settings: Settings) -> tuple[Report, list[dict[str, str | int]]]:
+def _repriced(
+    report: Report, schedules: Schedules, named: str, settings: Settings
+) -> tuple[Report, list[dict[str, str | int]]]:
     """The report with its sums at other prices, and what keeps its recorded amount; its other figures stay as they are."""
     import anyio
 
@@ -117,7 +130,7 @@ def _repriced(report: Report, named: str, settings: Settings) -> tuple[Report, l
     notes = (*report.notes, *told(found), "the forecast and what was saved are at the recorded prices")
     changed = msgspec.structs.replace(
         report,
-        rows=tuple(summed(held, report.keys)),
+        rows=tuple(summed(held, report.keys, schedules)),
         total=total(held.values()),
         findings=None,
         before=None if report.period is None else _before(by_day, report.period),
@@ -152,7 +165,13 @@ def _asked(period: Period | None, now: int, zone: tzinfo | None) -> Asked:
 
 
 def _report(
-    found: Spending, keys: Sequence[str], period: Period | None, now: datetime, settings: Settings, baseline: str | None
+    found: Spending,
+    keys: Sequence[str],
+    schedules: Schedules,
+    period: Period | None,
+    now: datetime,
+    settings: Settings,
+    baseline: str | None,
 ) -> Report:
     costs, whole = found.costs, _is_whole(found, period, now)
     held = {payer: cost for payer, cost in costs.items() if within(payer, period)}
@@ -163,7 +182,7 @@ def _report(
         keys=tuple(keys),
         period=period,
         today=now.date(),
-        rows=tuple(summed(held, keys)),
+        rows=tuple(summed(held, keys, schedules)),
         total=total(held.values()),
         findings=found.findings if whole else None,
         before=None if period is None else _before(by_day, period),
@@ -205,6 +224,13 @@ def _outlook(by_day: Mapping[str, int], found: Spending, now: datetime) -> Outlo
     return outlook(by_day, found.findings.later, now.date(), days_of_month_left(now.date()), since)
 
 
+def foreseen(url: str, zone: tzinfo | None, now: int) -> Outlook:
+    """What today and this month will have cost at their ends. Raises NothingRecorded, LogTrouble."""
+    found = _read(url, ["day"], None, now, zone)
+    by_day = {day: cost.nanos for (day,), cost in summed(found.costs, ["day"])}
+    return _outlook(by_day, found, local_time(now, zone))
+
+
 def _is_whole(found: Spending, period: Period | None, now: datetime) -> bool:
     """Whether the log still has all that happened in the period."""
     return found.archived <= (0 if period is None else moment(period.first, now.tzinfo))
@@ -232,14 +258,33 @@ def within(payer: Payer, period: Period | None) -> bool:
     return period is None or (bool(payer.day) and period.first.isoformat() <= payer.day <= period.last.isoformat())
 
 
-def summed(costs: Mapping[Payer, Cost], keys: Sequence[str]) -> list[Row]:
+def summed(costs: Mapping[Payer, Cost], keys: Sequence[str], schedules: Schedules = _NO_SCHEDULES) -> list[Row]:
     """Sums by the values of the keys: days in their order, else the dearest first."""
+    readers: dict[str, Callable[[Payer], str]] = {**KEYS, SCHEDULE: partial(_schedule, schedules)}
     sums: dict[tuple[str, ...], Cost] = {}
     for payer, cost in costs.items():
-        sums.setdefault(tuple(KEYS[key](payer) for key in keys), Cost()).add(cost)
+        sums.setdefault(tuple(readers[key](payer) for key in keys), Cost()).add(cost)
     if keys[0] == "day":
         return sorted(sums.items(), key=lambda row: (row[0][0], -row[1].nanos, row[0]))
     return sorted(sums.items(), key=lambda row: (-row[1].nanos, -row[1].calls, row[0]))
+
+
+def _schedule(schedules: Schedules, payer: Payer) -> str:
+    return schedules.get(payer.session, _NONE) if payer.session else _ARCHIVED
+
+
+def _schedules(url: str) -> dict[int, str]:
+    """The schedules of the sessions that were runs of one."""
+    import anyio
+
+    from swarm.cli.recorded import recorded
+    from swarm.insight.schedules import schedules_of
+
+    async def read() -> dict[int, str]:
+        async with recorded(url) as log:
+            return await schedules_of(log)
+
+    return anyio.run(read)
 
 
 def total(costs: Iterable[Cost]) -> Cost:
@@ -258,10 +303,10 @@ def _keys(text: str) -> list[str]:
     for key in keys:
         if key in _UNKNOWN:
             raise UsageError(
-                f"--by {key}: the log does not tell yet of which {key} a call was; it tells {', '.join(KEYS)}"
+                f"--by {key}: the log does not tell yet of which {key} a call was; it tells {', '.join(_ALL)}"
             )
-    if not keys or any(key not in KEYS for key in keys):
-        raise UsageError(f"--by {text!r}: a sum can be asked for by {', '.join(KEYS)}, with commas between several")
+    if not keys or any(key not in _ALL for key in keys):
+        raise UsageError(f"--by {text!r}: a sum can be asked for by {', '.join(_ALL)}, with commas between several")
     return keys
 
 

@@ -111,6 +111,8 @@ def child_words(args: argparse.Namespace, *, paid: bool) -> list[str]:
     for name in ("local_model", "endpoint", "model", "price", "budget", "log", "color"):
         value = getattr(args, name)
         words += [f"--{name.replace('_', '-')}={value}"] if value is not None else []
+    words += [f"--schedule={args.schedule}"] if args.schedule else []
+    words += [f"--from={args.earlier}"] if args.earlier else []
     words += [f"--set={each}" for each in args.set] + [f"--only={each}" for each in args.only]
     return [*words, "--", args.what]
 

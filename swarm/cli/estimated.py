@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from events.log import EventLog
 from events.types.session import Estimated, SessionOpened
 from swarm.cli.recorded import decimal_usd
 from swarm.errors import dollars
-
-
-class Weighed(msgspec.Struct, frozen=True):
-    """A run that is to start: what is recorded of its estimate, and whether a person said yes to its cost just now."""
-
-    estimate: Estimated | None = None
-    confirmed: bool = False
+from swarm.estimate.weighed import span_of
 
 
 async def estimate_of(log: EventLog, session: int) -> Estimated | None:
@@ -24,12 +16,6 @@ async def estimate_of(log: EventLog, session: int) -> Estimated | None:
     first = await log.read(session=session, limit=1)
     opened = first[0].event if first else None
     return opened.estimate if isinstance(opened, SessionOpened) else None
-
-
-def span_of(estimate: Estimated) -> str:
-    """An estimate in a few words."""
-    guess = ", a guess" if estimate.guess else ""
-    return f"{dollars(estimate.p50_nanos)} (P50) to {dollars(estimate.p90_nanos)} (P90){guess}"
 
 
 def beside(estimate: Estimated, nanos: int) -> str:

@@ -27,7 +27,7 @@ from swarm.submission import submitted
 from swarm.task import TaskFile
 
 if TYPE_CHECKING:
-    from swarm.dispatch import Faces
+    from swarm.faces import Faces
     from swarm.plan import Plan
     from swarm.redact import Secrets
 

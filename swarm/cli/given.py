@@ -34,7 +34,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
     file: TaskFile
     source: str = ""
-    type: Literal["file", "direct"] = "file"
+    type: Literal["file", "direct", "cron"] = "file"
     piped: str | None = None  # what stdin held, where it was read
 
 

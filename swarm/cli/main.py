@@ -33,6 +33,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "log": ("swarm.cli.log", "print the events of the log"),
         "status": ("swarm.cli.status", "say in a few lines, or in one, who runs and what today costs"),
         "cost": ("swarm.cli.cost", "say what was spent, on what"),
+        "budget": ("swarm.cli.budget", "show, check, set, raise and split caps; settle what is unknown"),
+        "trail": ("swarm.cli.trail", "say how the work of each agent on each model was judged"),
         "whatif": (
             "swarm.cli.whatif",
             "say what finished sessions had come to with other prices, caps, tiers or choices",

@@ -122,21 +122,32 @@ class Output:
         await anyio.wait_readable(sys.stdin)  # a terminal hands over whole lines, so reading one does not wait
         return self._said_yes()
 
+    async def answer_beside(self, question: str, *, remedy: str) -> str:
+        """As `confirm_beside`, for an answer in a line; "" where nothing is typed."""
+        import anyio
+
+        self._ask(question, remedy, form="")
+        await anyio.wait_readable(sys.stdin)
+        return self._line()
+
     @property
     def can_ask(self) -> bool:
         """Whether there is somebody to ask."""
         return not self.no_input and sys.stdin.isatty() and sys.stderr.isatty()
 
-    def _ask(self, question: str, remedy: str) -> None:
+    def _ask(self, question: str, remedy: str, *, form: str = "[y/N] ") -> None:
         if not self.can_ask:
             raise ConfirmationNeeded(question, remedy=remedy)
-        write_aside(_broken(f"{_harmless(question)} [y/N] ", self.width))
+        write_aside(_broken(f"{_harmless(question)} {form}", self.width))
 
     def _said_yes(self) -> bool:
+        return self._line().lower() in ("y", "yes")
+
+    def _line(self) -> str:
         answer = sys.stdin.readline()
         if not answer.endswith("\n"):
             write_aside("\n")  # Ctrl-D leaves the cursor behind the question
-        return answer.strip().lower() in ("y", "yes")
+        return answer.strip()
 
 
 @contextmanager

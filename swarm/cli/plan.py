@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 
-from swarm.cli.foresight import Foreseen, Run, foresee, known_at
+from swarm.cli.foresight import Foreseen, foresee, known_at
 from swarm.cli.given import overrides_of
 from swarm.cli.validate import read_named
 from swarm.connect import Roster
 from swarm.errors import UsageError
+from swarm.estimate.weigh import Run
 from swarm.plan import is_capped, plan_of
 from swarm.roster import NoModelHere, found_here, settings_secrets
 from swarm.settings.load import Loaded, load_settings

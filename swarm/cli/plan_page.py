@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from swarm.cli.outline import Planned, Source
 from swarm.cli.output import counted
 from swarm.conditions import written
-from swarm.errors import dollars
-from swarm.task import Budget, Check, Each, Task, TaskFile
+from swarm.errors import amount, dollars
+from swarm.money.split import shares_of
+from swarm.task import BUFFER, Budget, Check, Each, Task, TaskFile
 
 MOST_MODELS = 4
 _SHOWN = 60  # characters of a command or a text
@@ -25,13 +26,14 @@ def page(
     depth = max(one.level for one in planned)
     cap = f", capped at {_budget(file.budget)}" if file.budget else ""
     yield f"{file.name}: {counted(len(planned), 'task')} in {counted(depth, 'level')}{cap}"
+    yield from (f"  split   {said}" for said in _splits(file.budget))
     for level in range(1, depth + 1):
         yield f"  {level}  {'   '.join(_arrowed(one.task) for one in planned if one.level == level)}"
     for one in sorted(planned, key=lambda one: one.level):
         yield ""
         title = f"  {one.task.title}" if one.task.title and one.task.title != one.task.id else ""
         yield f"{one.task.id}{title}"
-        yield from (f"  {name:<7} {said}" for name, said in (*_facts(one), *foreseen(one.task.id)))
+        yield from (f"  {name:<7} {said}" for name, said in (*_facts(one, file.budget), *foreseen(one.task.id)))
 
 
 def _arrowed(task: Task) -> str:
@@ -40,7 +42,7 @@ def _arrowed(task: Task) -> str:
     return f"{needed} -> {task.id}{several}" if needed else f"{task.id}{several}"
 
 
-def _facts(one: Planned) -> Iterator[tuple[str, str]]:
+def _facts(one: Planned, budget: Budget | None) -> Iterator[tuple[str, str]]:
     task = one.task
     if task.needs:
         yield "needs", ", ".join(task.needs)
@@ -60,6 +62,8 @@ def _facts(one: Planned) -> Iterator[tuple[str, str]]:
     for output in task.written:
         yield "writes", f"{output.path} ({output.format})"
     yield "limits", _limits(task)
+    if task.budget != budget:
+        yield from (("split", said) for said in _splits(task.budget))
 
 
 def _each(each: Each) -> str:
@@ -122,6 +126,17 @@ def _budget(budget: Budget) -> str:
     parts = [dollars(budget.usd_nanos)] if budget.usd_nanos is not None else []
     parts += [f"{budget.tokens:,} tokens"] if budget.tokens is not None else []
     return " and ".join(parts)
+
+
+def _splits(budget: Budget | None) -> Iterator[str]:
+    """Yield the shares of a split budget, in each unit that it caps."""
+    if budget is None or not budget.split:
+        return
+    for unit, whole in (("tokens", budget.tokens), ("nanos", budget.usd_nanos)):
+        if whole is not None:
+            shares = shares_of({name: each for name, each in budget.split.items() if name != BUFFER}, whole, unit)
+            named = [f"{name} {amount(share, unit)}" for name, share in shares.items() if share]
+            yield ", ".join([*named, f"{BUFFER} {amount(whole - sum(shares.values()), unit)}"])
 
 
 def _short(text: str) -> str:

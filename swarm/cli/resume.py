@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
+from events.lineage import fold_session
 from events.log import EventLog, open_log, session_name
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
@@ -20,6 +21,7 @@ from swarm.alive import exists
 from swarm.cli.estimated import estimate_of
 from swarm.cli.names import find_session
 from swarm.cli.output import Output
+from swarm.cli.raising import cap_run, has_own_cap, raise_caps, require_room
 from swarm.cli.recorded import NothingRecorded, log_errors, require_log
 from swarm.cli.run import budget_of
 from swarm.cli.running import (
@@ -34,14 +36,15 @@ from swarm.cli.running import (
     tell_small,
 )
 from swarm.cycle import TAKEN_UP
-from swarm.plan import Plan
+from swarm.errors import UsageError
+from swarm.plan import Plan, shared_caps
 from swarm.roster import is_other_log
 from swarm.session import Result, recorded_plan, resume_session
 from swarm.settings.load import Loaded, load_settings
 from swarm.task import Task
 
 if TYPE_CHECKING:
-    from swarm.dispatch import Faces
+    from swarm.faces import Faces
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--take-over", action="store_true", help="take it from an owner that lives, for example a stopped one"
+    )
+    parser.add_argument(
+        "--raise",
+        dest="more",
+        metavar="AMOUNT",
+        help="raise the cap that halted it: by '+$0.50' or +20k, or to '$2' or 50k",
     )
     add_model_arguments(parser)
 
@@ -78,7 +87,10 @@ async def _resume(args: argparse.Namespace) -> int:
                     else f"{session_name(state.number)} is finished"
                 )
                 return _nothing(output, state, f"{said}; there is nothing to resume")
+            await _make_room(args, log, state, output)
             plan = await plan_of_today(args, log, state, loaded, output)
+            if await has_own_cap(log, state.number):
+                plan = msgspec.structs.replace(plan, paid_confirmed=True)
             secrets = secrets_of(loaded.settings)
             estimate = await estimate_of(log, state.number)
 
@@ -96,6 +108,22 @@ async def _resume(args: argparse.Namespace) -> int:
             result, code = await carry_out(args, output, session)
     tell(result, output, code, log=args.log, estimate=estimate)
     return code
+
+
+async def _make_room(args: argparse.Namespace, log: EventLog, state: SessionState, output: Output) -> None:
+    """Change the caps as the command line says, unless somebody runs the session. Raises WouldHaltAgain, UsageError."""
+    if args.more and args.budget:
+        raise UsageError(
+            "--raise changes the cap that halted the session and --budget that of the run; name one of them"
+        )
+    if state.claim is not None and exists(state.claim, time.time_ns() // 1000) and not args.take_over:
+        return  # taking the session over will say so
+    if args.more:
+        await raise_caps(log, args, state.number, output)
+    elif args.budget:
+        await cap_run(log, args, state.number, budget_of(args.budget))
+    elif not args.endpoint:  # with another model the next call may need less
+        await require_room(log, args, state.number)
 
 
 def _nothing(output: Output, state: SessionState | None, said: str) -> int:
@@ -126,9 +154,10 @@ async def plan_of_today(
 ) -> Plan:
     """The recorded plan, with what the command line says instead."""
     settings = loaded.settings
+    recorded = await recorded_plan(log, state)
     plan = msgspec.structs.replace(
-        await recorded_plan(log, state),
-        **msgspec.structs.asdict(settings.budget),  # caps of shared scopes are those of today, raised or lowered since
+        recorded,
+        **shared_caps(settings, recorded.schedule),  # caps of shared scopes are those of today, raised or lowered since
         time_zone=settings.time_zone,
         on_unknown=settings.on_unknown,
         tries=settings.calls.tries,
@@ -153,7 +182,7 @@ async def plan_of_today(
 
 async def _each_is_capped(log: EventLog, session: int) -> bool:
     """Whether each task of a session that is left to do has a cap in dollars of its own."""
-    tasks = (await fold(log, TasksView(), session=session)).of(session).values()
+    tasks = (await fold_session(log, TasksView(), session)).of(session).values()
     left = [task for task in tasks if task.status == "open" or task.cause in TAKEN_UP]
     specs = [msgspec.json.decode(await log.text(task.spec.ref, at=task.spec.at), type=Task) for task in left]
     return all(spec.budget is not None and spec.budget.usd_nanos is not None for spec in specs)

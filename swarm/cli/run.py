@@ -13,7 +13,6 @@ import anyio
 import msgspec
 
 from events.log import EventLog, open_log
-from swarm.cli.estimated import Weighed
 from swarm.cli.given import STDIN, Given, only, overrides_of, read_given
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors
@@ -28,14 +27,17 @@ from swarm.cli.running import (
     tell_small,
 )
 from swarm.errors import UsageError
-from swarm.plan import Plan, is_capped, plan_of
+from swarm.estimate.weighed import Weighed
+from swarm.plan import Plan, is_capped, plan_of, require_schedule
 from swarm.roster import is_free, is_other_log
 from swarm.session import Result, run_file
 from swarm.settings.load import Loaded, load_settings
+from swarm.task import with_budget
 
 if TYPE_CHECKING:
-    from swarm.cli.foresight import Run as ForeseeableRun
-    from swarm.dispatch import Faces
+    from swarm.earlier import Earlier
+    from swarm.estimate.weigh import Run as ForeseeableRun
+    from swarm.faces import Faces
     from swarm.task import Budget, TaskFile
 
 
@@ -60,6 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only", metavar="ID", action="append", default=[], help="run this task and what it needs; repeatable"
     )
     parser.add_argument(
+        "--from",
+        dest="earlier",
+        metavar="ID",
+        help="go on from a session (s4) or a task of it (s4/build): what it accepted is taken over and not paid again",
+    )
+    parser.add_argument(
         "--local", action="store_true", help="use nothing but the embedded model; gets it where it is missing"
     )
     parser.add_argument(
@@ -68,6 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust", action="store_true", help="confirm the file's shell commands")
     parser.add_argument(
         "--detach", action="store_true", help="run it in the background and say how to watch and to end it"
+    )
+    parser.add_argument(
+        "--schedule",
+        metavar="NAME",
+        default="",
+        help="this is a run of that schedule, for cron: it counts under its cap and in `swarm cost --by schedule`",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be asked of whom and what it would cost; calls nothing"
@@ -82,10 +96,14 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--local-model goes with --local")
     if args.dry_run and args.detach:
         raise UsageError("--dry-run and --detach exclude each other; name one of them")
+    if args.dry_run and args.earlier:
+        raise UsageError("--dry-run foresees a run from its beginning; it does not go with --from")
     if args.what == "-" and sys.stdin.isatty():
         args.output.note("reading from the terminal: a task file or what is to be done, then Ctrl-D")
     commands = [name for group in COMMANDS.values() for name in group]
     given = read_given(args.what, overrides=overrides_of(args.set), commands=commands)
+    if require_schedule(args.schedule):
+        given = msgspec.structs.replace(given, type="cron")
     carried_out = _dry_run if args.dry_run else _detached if args.detach else _run
     return anyio.run(carried_out, args, given)
 
@@ -104,7 +122,7 @@ async def _dry_run(args: argparse.Namespace, given: Given) -> int:
 
 
 def _foreseeable(prepared: Prepared, args: argparse.Namespace) -> ForeseeableRun:
-    from swarm.cli.foresight import Run
+    from swarm.estimate.weigh import Run
 
     return Run(
         file=prepared.given.file,
@@ -116,13 +134,22 @@ def _foreseeable(prepared: Prepared, args: argparse.Namespace) -> ForeseeableRun
     )
 
 
-async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> Weighed:
-    """Ask where the run would probably cost much, or pass a cap."""
+async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace, earlier: Earlier | None) -> Weighed:
+    """Ask where the run would probably cost much, or pass a cap. What was accepted earlier costs nothing."""
     if is_free(prepared.plan.roster):
         return Weighed()
-    from swarm.cli.foresight import weigh  # only what may cost something is estimated
+    from swarm.cli.foresight import weigh_for  # only what may cost something is estimated
 
-    return await weigh(_foreseeable(prepared, args), log, args.output)
+    run = _foreseeable(prepared, args)
+    if earlier is not None:
+        from swarm.earlier import fates
+
+        fate = fates(earlier, run.file.tasks)
+        left = tuple(task for task in run.file.tasks if fate[task.id] != "as it is")
+        if not left:
+            return Weighed()
+        run = msgspec.structs.replace(run, file=msgspec.structs.replace(run.file, tasks=left))
+    return await weigh_for(run, log, args.output)
 
 
 async def _run(args: argparse.Namespace, given: Given) -> int:
@@ -130,8 +157,9 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
     prepared = await _prepared(args, given)
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
+            earlier = await _earlier(log, args)
             await _require_trust(log, prepared, args)
-            weighed = await _weighed(log, prepared, args)
+            weighed = await _weighed(log, prepared, args, earlier)
             plan = prepared.plan
             if weighed.confirmed:  # who says yes to the cost is not asked about paid calls again
                 plan = msgspec.structs.replace(plan, paid_confirmed=True)
@@ -149,6 +177,7 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
                     type_=given.type,
                     say=output.note,
                     estimate=weighed.estimate,
+                    earlier=earlier,
                 )
 
             result, code = await carry_out(args, output, session)
@@ -164,8 +193,9 @@ async def _detached(args: argparse.Namespace, given: Given) -> int:
     prepared = await _prepared(args, given)
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
+            earlier = await _earlier(log, args)
             await _require_trust(log, prepared, args)
-            weighed = await _weighed(log, prepared, args)
+            weighed = await _weighed(log, prepared, args, earlier)
             paid = weighed.confirmed or confirm_paid(prepared.plan, output)
             launched = await launch(log, args, stdin=given.piped, paid=paid)
     if isinstance(launched, int):
@@ -187,10 +217,23 @@ async def _prepared(args: argparse.Namespace, given: Given) -> Prepared:
     return Prepared(
         given=msgspec.structs.replace(given, file=file),
         whole=whole,
-        plan=plan_of(loaded, roster, confirmed=args.yes or own_cap),
+        plan=plan_of(loaded, roster, confirmed=args.yes or own_cap, type_=given.type, schedule=args.schedule),
         loaded=loaded,
         redact=secrets_of(loaded.settings).redact,
     )
+
+
+async def _earlier(log: EventLog, args: argparse.Namespace) -> Earlier | None:
+    """What the run goes on from. Raises UsageError where that is not there, or cannot be gone on from."""
+    if args.earlier is None:
+        return None
+    from swarm.cli.names import find
+    from swarm.earlier import earlier_of
+
+    name = await find(log, args.earlier)
+    if name.step:
+        raise UsageError(f"--from {name}: a run goes on from a session or a task of it, such as s{name.session}")
+    return await earlier_of(log, name.session, name.task, root=Path.cwd())
 
 
 async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> None:
@@ -204,10 +247,10 @@ async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Names
 
 
 def _with_budget(file: TaskFile, budget: str | None) -> TaskFile:
-    """The file with the cap of the command line, which takes the place of its own."""
+    """The file with the cap of the command line, which takes the place of its own; it is split as that was."""
     if budget is None:
         return file
-    return msgspec.structs.replace(file, budget=budget_of(budget))
+    return with_budget(file, budget_of(budget))
 
 
 def budget_of(text: str) -> Budget:

@@ -14,6 +14,7 @@ import msgspec
 
 from events.log import Entry, LogError, session_name, system_clock
 from events.types.session import Estimated
+from swarm.cli.asked_raise import asked_raise
 from swarm.cli.estimated import beside, summary_document
 from swarm.cli.hints import to_type
 from swarm.cli.output import Declined, Output, counted
@@ -21,8 +22,8 @@ from swarm.cli.progress import MODES, Progress, progress_of
 from swarm.cli.recorded import decimal_usd, local_time
 from swarm.connect import EMBEDDED, Roster, embedded_model, endpoint
 from swarm.cycle import TAKEN_UP
-from swarm.dispatch import Faces
-from swarm.errors import ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
+from swarm.errors import BudgetExceeded, ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
+from swarm.faces import Faces
 from swarm.redact import Secrets
 from swarm.roster import found_here, free_part, roster_from, settings_secrets
 from swarm.session import Result, TaskResult
@@ -162,6 +163,7 @@ async def carry_out(
         recall=recall,
         say=output.note,
         confirm=_confirmation(args, output, progress),
+        raise_by=_raising(output, progress),
         stop=anyio.Event(),
         abort=anyio.Event(),
     )
@@ -217,6 +219,19 @@ def _confirmation(args: argparse.Namespace, output: Output, progress: Progress) 
     return confirm
 
 
+def _raising(output: Output, progress: Progress) -> Callable[[BudgetExceeded], Awaitable[int]]:
+    """Asks by how much a cap is raised. `--yes` says nothing to that: a cap is there to hold."""
+
+    async def raise_by(refusal: BudgetExceeded) -> int:
+        progress.hold(True)
+        try:
+            return await asked_raise(refusal, output)
+        finally:
+            progress.hold(False)
+
+    return raise_by
+
+
 def tell(result: Result, output: Output, code: int, *, log: str | None, estimate: Estimated | None = None) -> None:
     """Write the result: texts on stdout, what they cost and how to go on on stderr."""
     if output.json:
@@ -240,6 +255,11 @@ def tell(result: Result, output: Output, code: int, *, log: str | None, estimate
     output.detail(f"head {result.head} (keep it for `swarm verify --head`)")
     if any(task.status == "open" or task.cause in TAKEN_UP for task in result.tasks):
         output.note(f"go on with: {to_type('resume', result.session, log=log)}")
+    if halted := [task.name for task in result.tasks if task.status == "halted" and task.cause == "budget"]:
+        show = to_type("show", f"{result.session}/{halted[0]}", log=log)
+        output.note(
+            f"halted at a cap: {show} tells what is handed over; a new run goes on from it with `--from {result.session}`"
+        )
     failed = [task.name for task in result.tasks if task.status == "failed" and task.cause not in TAKEN_UP]
     if failed:
         named = ", ".join(failed[:MOST_NAMED]) + (

@@ -126,8 +126,9 @@ async def _print_task(log: EventLog, name: Name, task: TaskState, attempts: list
 async def _texts(
     log: EventLog, task: TaskState, step: StepState | None, attempts: list[Attempt]
 ) -> dict[int, str | None]:
-    """The result, drafts and feedback, by the position of the event that refers to each."""
-    places = [(place.ref, place.at) for place in (task.result, step.draft if step else None) if place]
+    """The result, hand-overs, drafts and feedback, by the position of the event that refers to each."""
+    meant = (task.result, task.handover, task.summary, step.draft if step else None)
+    places = [(place.ref, place.at) for place in meant if place]
     for attempt in attempts:
         places += [attempt.draft] if attempt.draft else []
         places += [(v.event.feedback, v.position) for v in attempt.verdicts if isinstance(v.event, StepRejected)]

@@ -34,6 +34,9 @@ def of_task(task: TaskState, attempts: list[Attempt], texts: dict[int, str | Non
         "steps": [of_step(task, step.number, attempts, texts) for step in task.steps],
         "plan": [_attempt(attempt, texts) for attempt in attempts if attempt.step == 0],
         "result": texts.get(task.result.at) if task.result else None,
+        "handover": texts.get(task.handover.at) if task.handover else None,
+        "summary": texts.get(task.summary.at) if task.summary else None,
+        "summary_by": task.summary_by or None,
     }
 
 

@@ -21,6 +21,7 @@ from tui.words import attempt_of, count, cut, span, status_of, visible, visible_
 _STYLE = {"good": "green", "bad": "red", "busy": "blue", "warn": "yellow", "faint": "dim", "": ""}
 _MOST_LINES = 20  # of a text; `--text` prints it whole
 _FEEDBACK_LINES = 6
+_HANDOVER_LINES = 60  # of a plan with the most steps; it is bounded
 _LONGEST_TITLE = 60
 
 
@@ -73,6 +74,8 @@ def task_page(
 ) -> None:
     """Write a task, or the one step of it that is given."""
     _task_head(task, output, now)
+    if not step:
+        _handovers(task, texts, output)
     planning = [attempt for attempt in attempts if attempt.step == 0]
     if planning:
         output.line("plan", "bold")
@@ -104,6 +107,15 @@ def _task_head(task: TaskState, output: Output, now: int) -> None:
     output.line(f"  {counted(task.calls, 'call')} · {sizes} · {dollars(task.cost_nanos)}{maybe}")
 
 
+def _handovers(task: TaskState, texts: dict[int, str | None], output: Output) -> None:
+    """What the task began with, and what it hands over where it was stopped."""
+    by = f", written by {visible(task.summary_by)}" if task.summary_by else ""
+    for place, word in ((task.handover, "goes on from"), (task.summary, f"hand-over{by}")):
+        if place is not None:
+            output.line(word, "bold")
+            _text(texts.get(place.at), output, most=_HANDOVER_LINES)
+
+
 def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> None:
     by = f"  {visible(attempt.drafted_by)}" if attempt.drafted_by else ""
     output.line(f"  attempt {attempt.number}{by}")
@@ -122,6 +134,8 @@ def _choice_lines(position: int, choice: ChoiceMade) -> Iterator[str]:
     """Who was chosen and why; each candidate with its share of the draw; who could not be drawn, and by which rule."""
     why = f" because {visible(choice.why)}" if choice.why else ""
     yield f"chosen {visible(choice.agent)}@{visible(choice.model)} by {choice.policy} (event {position}){why}"
+    if choice.spent_scope:
+        yield f"  {choice.spent_percent} % of the money cap of {choice.spent_scope} is spent: cheaper arms first"
     total = sum(candidate.weight for candidate in choice.candidates)
     width = max((len(f"{one.agent}@{one.model}") for one in choice.candidates), default=0)
     for one in choice.candidates:

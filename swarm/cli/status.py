@@ -78,12 +78,13 @@ def _status(args: argparse.Namespace, url: str, zone: str, cap: int, now: int) -
         with log_errors():
             found = glance(url, scope)
     alive = {one.session for one in found.owned if _exists(one, now)}
+    money = found.money or _folded(url, scope)
     return Status(
         running=tuple(one for one in found.owned if one.session in alive),
         left=tuple(one for one in found.owned if one.session not in alive),
         ended=found.ended,
-        money=found.money or _folded(url, scope),
-        cap=cap,
+        money=money,
+        cap=cap if money.cap is None else money.cap,
         day=scope,
         recorded=recorded,
     )
@@ -105,7 +106,13 @@ def _folded(url: str, scope: str) -> Money:
     async def read() -> Money:
         async with recorded(url) as log:
             state = (await standing(log)).view.money.scope(scope)
-        return Money(spent=state.spent.nanos, reserved=state.reserved.nanos, maybe_paid=state.maybe_paid.nanos)
+        cap = state.caps.get("nanos")
+        return Money(
+            spent=state.spent.nanos,
+            reserved=state.reserved.nanos,
+            maybe_paid=state.maybe_paid.nanos,
+            cap=cap.most if cap else None,
+        )
 
     return anyio.run(read)
 

@@ -126,6 +126,15 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
+def beginning(text: str, most: int) -> str:
+    """Return the text where it has at most `most` bytes, else so many of its first, with a line that says what is missing."""
+    size = _size(text)
+    if size <= most:
+        return text
+    head = text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore").rstrip()
+    return f"{head}\n[cut: {size - _size(head):,} of {size:,} bytes are left out to save tokens]"
+
+
 def outline(name: str, text: str) -> str:
     """Return what a text is made of: the signatures of Python, the headings of Markdown, else its first lines."""
     size = f"{_size(text):,} bytes in {len(text.splitlines()):,} lines"

@@ -7,6 +7,7 @@ nano-dollars, each call rounded up as it would be.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -18,13 +19,14 @@ from events.views.trails import TrailsView
 from swarm.calls import LEAST_USEFUL
 from swarm.errors import UsageError
 from swarm.estimate.arms import Arms, Rung
-from swarm.estimate.odds import Chance, Odds, Sizes, level_tokens, quantile
+from swarm.estimate.odds import Chance, Odds, Sizes, quantile
 from swarm.estimate.requests import First, Unknown, first_requests
 from swarm.estimate.simulate import Simulated, Spent, Work
 from swarm.items import item_tasks, items_of
 from swarm.messages import Arm, Usage
+from swarm.money.allowances import allowance
 from swarm.money.prices import cost_nanos, counted_tokens, most_nanos
-from swarm.plan import EXPECTED_ITEMS, Plan, explores
+from swarm.plan import EXPECTED_ITEMS, Plan, answer_tokens, context_room, explores
 from swarm.prepare import Prepared, prepare_task
 from swarm.task import ROLES, Role, Task
 
@@ -132,11 +134,12 @@ def answers_of(prepared: Sequence[Prepared]) -> dict[str, int]:
 
 
 def _requests(one: Prepared, answers: Mapping[str, int], basis: Basis, *, words: bool = False) -> dict[Role, First]:
-    task, level = one.task, one.complexity.level
+    task, tokens = one.task, answer_tokens(one.task, one.complexity)
     results = {need: answers[need] for need in task.needs if need in answers}
     roles = ROLES if explores(task, one.complexity) else ROLES[1:]
     unknown = Unknown(results=results, words=words)
-    return first_requests(task, level, roles, unknown, root=basis.root, redact=basis.redact)
+    room = partial(context_room, basis.plan, task)
+    return first_requests(task, tokens, roles, unknown, room=room, root=basis.root, redact=basis.redact)
 
 
 def _of_task(
@@ -146,7 +149,8 @@ def _of_task(
     one, times, notes = _representative(prepared, basis)
     task, complexity = one.task, one.complexity
     first = _requests(one, answers, basis)
-    least = level_tokens(complexity.type, complexity.level)[0] if task.each is not None else 0  # items have words, too
+    allowed = allowance(complexity.type, complexity.level)
+    least = allowed.input_tokens if task.each is not None else 0  # items have words, too
     inputs: dict[Role, int] = {role: max(least, each.likely_input_tokens) for role, each in first.items()}
     arms: dict[Role, Arms] = {
         role: Arms(basis.plan, task, role, complexity.type, basis.trails, basis.now, each.most_input_tokens)
@@ -246,7 +250,7 @@ def _without_lookups(prepared: Prepared) -> Prepared:
 def _answer_tokens(prepared: Prepared) -> int:
     """What the result of a task is taken for where another needs it: an answer of its level, for each item."""
     times = EXPECTED_ITEMS if prepared.task.each is not None else 1
-    return level_tokens(prepared.complexity.type, prepared.complexity.level)[1] * times
+    return answer_tokens(prepared.task, prepared.complexity) * times
 
 
 def _times(single: Sequence[Spent], times: int, name: str) -> list[Spent]:

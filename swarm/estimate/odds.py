@@ -11,18 +11,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from events.views.history import Doer, Done, HistoryView
-from swarm.roles.job import OUTPUT_TOKENS, PLAN_TOKENS, VERDICT_TOKENS
+from swarm.money.allowances import allowance
+from swarm.roles.job import PLAN_TOKENS, VERDICT_TOKENS
 
 LEAST_SAMPLES = 10
 """A group with fewer samples says nothing by itself: below it P90 is the largest one or two that were seen."""
-
-LEVEL_TOKENS: Mapping[str, tuple[int, int]] = {
-    "simple": (500, 300),
-    "moderate": (1_000, 800),
-    "complex": (2_000, 1_500),
-    "analysis": (4_000, 2_000),
-}
-"""Tokens in and out of a call by the level of its task, for a task of the type analysis by that: what is taken for a guess."""
 
 GRAIN = 100  # values that stand for a distribution
 
@@ -57,11 +50,6 @@ def quantile(ordered: Sequence[int], percent: int) -> int:
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)] if ordered else 0
 
 
-def level_tokens(type_: str, level: str) -> tuple[int, int]:
-    """Tokens in and out of a call of which nothing is known but its task."""
-    return LEVEL_TOKENS[type_ if type_ in LEVEL_TOKENS else level]
-
-
 class Odds:
     """The history, asked for one task after the other."""
 
@@ -75,8 +63,9 @@ class Odds:
             samples = sum(done.answers.values())
             if samples >= LEAST_SAMPLES:
                 return Sizes(_spread(done.answers), samples, of)
-        most = {"explorer": PLAN_TOKENS, "validator": VERDICT_TOKENS}.get(doer.role, OUTPUT_TOKENS[level])
-        return Sizes((min(most, level_tokens(doer.type, level)[1]),), 0, "its level", guess=True)
+        allowed = allowance(doer.type, level).output_tokens
+        most = {"explorer": PLAN_TOKENS, "validator": VERDICT_TOKENS}.get(doer.role, allowed)
+        return Sizes((min(most, allowed),), 0, "its level", guess=True)
 
     def acceptance(self, doer: Doer, mean: float) -> Chance:
         """How often drafts of the doer are accepted; `mean` is what the choice expects of it, for want of samples."""

@@ -24,6 +24,7 @@ from swarm.roles.validator import verdict_ask
 from swarm.roles.worker import draft_ask
 from swarm.task import Role, Task, words_of
 from swarm.text.tokens import BYTES_A_TOKEN, likely_tokens, most_tokens
+from swarm.world import fitted
 
 APPROACH_TOKENS = 100  # of an explorer's approach and instruction: a paragraph each
 _WORD = "unknown "
@@ -53,28 +54,34 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
 
 def first_requests(
     task: Task,
-    complexity: str,
+    answer_tokens: int,
     roles: Sequence[Role],
     unknown: Unknown,
     *,
+    room: Callable[[Role], int | None],
     root: Path,
     redact: Callable[[str], str],
 ) -> dict[Role, First]:
     """Return the first request of each of the roles, built as the roles build it. Raises UsageError for its inputs.
 
     Of a worker behind an explorer it is that of the plan's only step; of a judge it holds an empty draft, whose tokens
-    come on top.
+    come on top. `room` is how many bytes a role may be given to read, None any number.
     """
     task = msgspec.json.decode(redact(msgspec.json.encode(task).decode()), type=Task)
     material = _material(task, unknown, root, redact)
+
+    def given(role: Role) -> list[Material]:
+        most = room(role)
+        return material if most is None else fitted(material, task, most)
+
     explored = "explorer" in roles
     approach = unknown.text("the explorer's approach", APPROACH_TOKENS) if explored else ""
     step = StepBrief(number=1, total=1, title=task.title, instruction="", approach=approach)
     rubrics = tuple(rubric_names(task))
     draft = unknown.text("the draft", 0) if unknown.words else ""
     asks: Mapping[Role, Callable[[], Ask]] = {
-        "explorer": lambda: plan_ask(task, explorer_brief(task, material)),
-        "worker": lambda: draft_ask(task, worker_brief(task, step, material), complexity, last=True),
+        "explorer": lambda: plan_ask(task, explorer_brief(task, given("explorer"))),
+        "worker": lambda: draft_ask(task, worker_brief(task, step, given("worker")), answer_tokens, last=True),
         "validator": lambda: verdict_ask(validator_messages(task, validator_brief(task, step, draft, ())), rubrics),
     }
     return {role: _first(asks[role]()) for role in roles}

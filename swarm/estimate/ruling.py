@@ -11,7 +11,7 @@ from events.scopes import LOG, SHARED, month_of, project_scope
 from events.views.money import MoneyView, ScopeState
 from swarm.errors import ConfirmationNeeded, amount, dollars
 from swarm.estimate.estimate import Estimate, Reserve
-from swarm.money.caps import Cap
+from swarm.money.caps import Cap, in_force
 from swarm.plan import Plan
 from swarm.task import Task
 
@@ -104,24 +104,26 @@ def misfits(
     by_id = {task.id: task for task in tasks}
     found: list[Misfit] = []
     for number, one in enumerate(estimate.tasks):
-        *above, mine = _scopes(plan, by_id[one.task], project, now)
+        *above, mine = _scopes(plan, by_id[one.task], project, now, money)
         for cap, name in above if number == 0 else ():
             found += _above(name, estimate.nanos.p90, estimate.tokens.p90, whole, cap, money)
         found += _above(mine[1], one.each_nanos.p90, one.each_tokens.p90, one.reserve, mine[0], money)
     return found
 
 
-def _scopes(plan: Plan, task: Task, project: str, now: int) -> list[tuple[Cap, str]]:
+def _scopes(plan: Plan, task: Task, project: str, now: int, money: MoneyView) -> list[tuple[Cap, str]]:
     """The caps above a task of a session to come, with the name of each for people; that of the task itself last."""
-    day, own, mine = plan.scopes(SHARED, task, now)
+    day, *schedules, own, mine = plan.scopes(SHARED, task, now)
     names = {
         LOG: "this log",
         month_of(day): "this month",
         day: "today",
         project_scope(project): f"project {project}",
+        **{each: each.replace(":", " ", 1) for each in schedules},
         own: "this run",
     }
-    caps = {cap.scope: cap for cap in plan.caps(SHARED, project, task, "worker", now)}
+    given = plan.caps(SHARED, project, task, "worker", now)
+    caps = {cap.scope: cap for cap in in_force(given, [*names], money)}
     above = [(caps[scope], name) for scope, name in names.items() if scope in caps]
     return [*above, (caps.get(mine, Cap(scope=mine)), f"task {task.id}")]
 

@@ -27,6 +27,8 @@ def why_choice(position: int, choice: ChoiceMade) -> Reason:
             "seed": choice.seed,
             "probability": chance,
             "why": choice.why,
+            "spent_scope": choice.spent_scope,
+            "spent_percent": choice.spent_percent,
         },
         because=(*_rule(choice), *_candidates(choice), *_excluded(choice), _draw(choice)),
     )
@@ -35,6 +37,11 @@ def why_choice(position: int, choice: ChoiceMade) -> Reason:
 def _rule(choice: ChoiceMade) -> Iterator[Reason]:
     if choice.why:
         yield Reason(said=f"a rule went before the draw: {choice.why}")
+    if choice.spent_scope:
+        yield Reason(
+            said=f"{choice.spent_percent} % of the money cap of {choice.spent_scope} is spent: cheaper arms first",
+            tone="warn",
+        )
     if choice.policy == POLICY:
         yield Reason(
             said=f"policy {POLICY}: the cheapest tier that is worth a try goes first; inside it the weight is "

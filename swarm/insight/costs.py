@@ -114,6 +114,12 @@ def _ending(call: CallReserved, end: Entry | None, price: Price | None) -> tuple
 
 
 def _reckoned(settled: CallSettled, price: Price | None) -> Iterator[Reason]:
+    if settled.is_reconciled:
+        found = "from an invoice" if settled.basis == "invoice" else "by hand"
+        yield Reason(
+            said=f"nobody knew whether it was billed until {settled.by} settled it {found}; its answer is lost"
+        )
+        return
     if settled.basis != "provider":
         yield Reason(said="the provider did not say what it counted, so it is charged at its reservation", tone="warn")
         return
@@ -204,7 +210,8 @@ def _in_one_line(reserved: Entry, end: Entry | None) -> Reason:
     if end is not None and isinstance(end.event, CallSettled):
         settled = end.event
         sizes = f"{settled.input_tokens:,} in ({settled.cached_tokens:,} cached), {settled.output_tokens:,} out"
-        how = f"{sizes} at {settled.price} = {usd(settled.cost_nanos)}"
+        at = f"settled by {settled.by}" if settled.is_reconciled else f"at {settled.price}"
+        how = f"{sizes} {at} = {usd(settled.cost_nanos)}"
     else:
         how = f"{facts['state']}, {usd(int(str(facts['cost_nanos'])))}"
     return Reason(

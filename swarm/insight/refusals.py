@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from events.log import Entry, session_name
 from events.types.call import CallFailed
 from events.types.task import TaskHalted
 from events.views.scope import ScopedCall, ScopeView
+from swarm.errors import scope_above
 from swarm.insight.reason import Reason, in_unit, many, usd
 from swarm.insight.story import Story
+from swarm.money.caps import with_reserve
 
 MOST_USERS = 10
 """So many of those that used a cap are named, the greatest first."""
@@ -18,14 +21,14 @@ _CENT = 10_000_000
 _THOUSAND = 1_000
 
 
-def why_halted(entry: Entry, story: Story, scope: ScopeView) -> Reason:
+def why_halted(entry: Entry, story: Story, scope: ScopeView, *, summary: str | None = None) -> Reason:
     """Explain a halt: the numbers of the scope that refused, and the least cap with which it would have gone on.
 
-    `scope` is that scope folded up to the halt.
+    `scope` is that scope folded up to the halt, `summary` the hand-over that was written then.
     """
     event = entry.event
     assert isinstance(event, TaskHalted), "only a halt is a refusal"
-    if event.cause != "budget":
+    if not event.scope:
         return _unconfirmed(entry, story)
     left = max(0, event.cap - event.used - event.reserved)
     return Reason(
@@ -38,7 +41,18 @@ def why_halted(entry: Entry, story: Story, scope: ScopeView) -> Reason:
             *_numbers(event),
             _remedy(event, story),
             *users(scope.calls.values(), event.unit, event.used + event.reserved),
+            *_handed_over(event, summary),
         ),
+    )
+
+
+def _handed_over(event: TaskHalted, summary: str | None) -> Iterator[Reason]:
+    if summary is None:
+        return
+    who = f"written by {event.summary_by} from what was held back" if event.summary_by else "folded from the log"
+    lines = tuple(Reason(said=line, tone="faint") for line in summary.splitlines() if line.strip())
+    yield Reason(
+        said=f"what it hands over, {who}", facts={"summary": summary, "summary_by": event.summary_by}, because=lines
     )
 
 
@@ -56,7 +70,10 @@ def _unconfirmed(entry: Entry, story: Story) -> Reason:
 
 def _numbers(event: TaskHalted) -> Iterator[Reason]:
     unit = event.unit
-    yield Reason(said=f"its cap is {in_unit(event.cap, unit)}")
+    by = f", which {event.cap_by} set" if event.cap_by else ""
+    yield Reason(said=f"its cap is {in_unit(event.cap, unit)}{by}{_flowed(event)}")
+    if event.held:
+        yield Reason(said=f"{in_unit(event.held, unit)} of that are held back for the hand-over")
     yield Reason(
         said=f"used were {in_unit(event.used, unit)}, and calls in flight held {in_unit(event.reserved, unit)}"
     )
@@ -66,36 +83,73 @@ def _numbers(event: TaskHalted) -> Iterator[Reason]:
     )
 
 
-_WAIT = {"day": ", or wait for the next day", "month": ", or wait for the next month", "project": "", "log": ""}
-"""Shared scopes that have caps in the settings, and what else than a higher cap helps."""
+def _flowed(event: TaskHalted) -> str:
+    """What of a share of a split budget is its own, and what the others did not need."""
+    if not event.whole:
+        return ""
+    flowed = event.cap - event.share
+    came = (
+        f"{in_unit(flowed, event.unit)} flowed to it" if flowed >= 0 else f"{in_unit(-flowed, event.unit)} flowed away"
+    )
+    return f": {in_unit(event.share, event.unit)} by the split of {scope_above(event.scope)}, {came}"
+
+
+_SHARED: Mapping[str, str] = {
+    "day": "this day",
+    "month": "this month",
+    "project": "this project",
+    "schedule": "this schedule",
+    "log": "this log",
+}
+"""Scopes that have caps in the settings, and for what a raised one holds."""
+
+_WAIT = {"day": ", or wait for the next day", "month": ", or wait for the next month"}
 
 
 def _remedy(event: TaskHalted, story: Story) -> Reason:
     """What would have to change, and the command for it."""
-    least = event.used + event.reserved + event.needed
-    name = session_name(story.number)
-    facts = {"least_cap": least, "unit": event.unit}
-    lets = f"a cap of at least {in_unit(least, event.unit)} lets it go on"
+    lacking = lacking_of(event)
+    least = lacking.cap + lacking.amount
+    command = f"swarm resume {session_name(story.number)} --raise {more(lacking.amount, event.unit)}"
+    facts = {"least_cap": least, "unit": event.unit, "command": command}
+    said = f"a cap of at least {in_unit(least, event.unit)} lets it go on: `{command}`"
     shared = event.scope.partition(":")[0]
-    if shared in _WAIT:
-        key = f"budget.{shared}_{'usd' if event.unit == 'nanos' else 'tokens'}"
-        return Reason(
-            said=f"{lets}: raise `{key}` in your settings{_WAIT[shared]}; then `swarm resume {name}`", facts=facts
-        )
-    if event.scope != name:  # who raises the cap of the run lifts those of its tasks, and the whole run has to fit
-        spent = sum(task.cost_nanos if event.unit == "nanos" else task.tokens for task in story.tasks.values())
-        least = max(least, spent + event.needed)
-    command = f"swarm resume {name} --budget {_round_up(least, event.unit)}"
-    return Reason(said=f"{lets}: `{command}` gives the whole run one", facts={**facts, "command": command})
+    if shared in _SHARED:
+        unit = "usd" if event.unit == "nanos" else "tokens"
+        key = f"schedules.{event.scope.partition(':')[2]}.{unit}" if shared == "schedule" else f"budget.{shared}_{unit}"
+        said += f" for {_SHARED[shared]} alone, or raise `{key}` in your settings{_WAIT.get(shared, '')}"
+    return Reason(said=said, facts=facts)
 
 
-def _round_up(amount: int, unit: str) -> str:
-    """A cap as it is typed, at least the amount, in whole cents or thousands where that is not much more."""
+class Lacking(NamedTuple):
+    """A cap, and by how much it would have to be higher."""
+
+    scope: str
+    cap: int
+    amount: int
+
+
+def lacking_of(event: TaskHalted) -> Lacking:
+    """What would let a task go on that a cap halted.
+
+    A share of a split budget is surely large enough where that is larger in proportion: what others keep of it grows no
+    faster than it.
+    """
+    wanted = event.used + event.reserved + event.needed
+    if not event.whole:
+        least = with_reserve(wanted) if event.held else wanted  # what is held back of it included
+        return Lacking(event.scope, event.cap, least - event.cap)
+    whole = -(-event.whole * wanted // event.cap) if event.cap else 2 * event.whole + wanted
+    return Lacking(scope_above(event.scope), event.whole, whole - event.whole)
+
+
+def more(amount: int, unit: str) -> str:
+    """By how much a cap is to be raised, as it is typed: in whole cents or thousands, at least the amount."""
     step = _CENT if unit == "nanos" else _THOUSAND
     rounded = -(-amount // step) * step
     if unit == "nanos":
-        return f"'{usd(rounded).replace(',', '')}'"
-    return f"{rounded // _THOUSAND}k"
+        return f"'+{usd(rounded).replace(',', '')}'"
+    return f"+{rounded // _THOUSAND}k"
 
 
 def users(calls: Iterable[ScopedCall], unit: str, total: int) -> Iterator[Reason]:

@@ -9,6 +9,7 @@ from events.log import Entry
 from events.types.base import Unknown
 from events.types.call import (
     BudgetMarked,
+    BudgetSet,
     CallFailed,
     CallOverran,
     CallReleased,
@@ -93,6 +94,9 @@ def _of_calls(entry: Entry) -> str:
         case CallReserved() as event:
             again = f", try {event.nth}" if event.nth > 1 else ""
             return f"{event.model} was asked as {event.role}{again}; {usd(event.cost_nanos)} were reserved"
+        case CallSettled() as event if event.is_reconciled:
+            how = "from an invoice" if event.basis == "invoice" else "by hand"
+            return f"{event.by} settled {how} what the call cost: {usd(event.cost_nanos)}"
         case CallSettled() as event:
             return f"the answer came: {event.input_tokens:,} tokens in, {event.output_tokens:,} out, {usd(event.cost_nanos)}"
         case CallFailed() as event:
@@ -106,6 +110,14 @@ def _of_calls(entry: Entry) -> str:
         case BudgetMarked() as event:
             used, cap = in_unit(event.used, event.unit), in_unit(event.cap, event.unit)
             return f"{event.scope} passed {event.percent} % of its cap: {used} of {cap} are spent"
+        case BudgetSet() as event:
+            caps = [
+                in_unit(most, unit)
+                for most, unit in ((event.nanos, "nanos"), (event.tokens, "tokens"))
+                if most is not None
+            ]
+            why = f": {event.reason}" if event.reason else ""
+            return f"{event.by} gave {event.scope} a cap of {' and '.join(caps)}{why}"
         case _:
             return ""
 
@@ -136,8 +148,10 @@ def _of_ends(entry: Entry) -> str:
 def _of_sessions(entry: Entry) -> str:
     match entry.event:
         case SessionOpened() as event:
-            fork = f", forked from s{event.parent} at {event.parent_position}" if event.parent else ""
-            return f"the session was opened in {event.directory}{fork}"
+            how = "forked from" if event.type == "fork" else "going on from"
+            fork = f", {how} s{event.parent} at {event.parent_position}" if event.parent else ""
+            schedule = f" as a run of the schedule {event.schedule}" if event.schedule else ""
+            return f"the session was opened in {event.directory}{schedule}{fork}"
         case SessionClaimed(owner=owner):
             return f"{owner} became the owner of the session"
         case SessionRenewed():

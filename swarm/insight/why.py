@@ -108,8 +108,10 @@ async def _call(log: EventLog, reserved: Entry, story: Story) -> Reason:
 
 
 async def _halt(log: EventLog, entry: Entry, story: Story) -> Reason:
-    assert isinstance(entry.event, TaskHalted), "only a halt is a refusal"
-    return why_halted(entry, story, await _scope(log, entry.event.scope, entry, story))
+    halt = entry.event
+    assert isinstance(halt, TaskHalted), "only a halt is a refusal"
+    summary = await text_or_none(log, halt.summary, at=entry.position) if halt.summary else None
+    return why_halted(entry, story, await _scope(log, halt.scope, entry, story), summary=summary)
 
 
 async def _scope(log: EventLog, scope: str, entry: Entry, story: Story) -> ScopeView:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from events.types.call import CallOverran
 from swarm.messages import (
     TOO_LITTLE_INPUT,
     TOO_LITTLE_OUTPUT,
@@ -36,7 +37,7 @@ def bill(need: Need, grant: Grant, reply: Reply, messages: Sequence[Message]) ->
     """Charge a call by its usage; without one, by its reservation."""
     usage = reply.usage
     if usage is None:
-        most = Usage(input_tokens=need.input_tokens, output_tokens=grant.output_tokens)
+        most = Usage(input_tokens=need.most_input, output_tokens=need.most_output(grant.output_tokens))
         return Bill(usage=most, tokens=grant.tokens, nanos=grant.nanos, basis="reservation")
     return Bill(
         usage=usage,
@@ -44,6 +45,24 @@ def bill(need: Need, grant: Grant, reply: Reply, messages: Sequence[Message]) ->
         nanos=cost_nanos(need.price, usage),
         basis="provider",
         doubts=(*usage.doubts, *_doubts(usage, need, grant, sum(len(each.text) for each in messages), len(reply.text))),
+    )
+
+
+def overrun(reservation: int, need: Need, grant: Grant, billed: Bill) -> CallOverran | None:
+    """What a call came to beyond its reservation; None where that held."""
+    tokens, nanos = max(0, billed.tokens - grant.tokens), max(0, billed.nanos - grant.nanos)
+    if not tokens and not nanos:
+        return None
+    return CallOverran(
+        reservation=reservation,
+        scopes=need.scopes,
+        tokens=tokens,
+        cost_nanos=nanos,
+        model=need.model,
+        counted_tokens=need.input_tokens,
+        input_tokens=billed.usage.input_tokens,
+        max_output_tokens=grant.output_tokens,
+        output_tokens=billed.usage.output_tokens,
     )
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 import msgspec
 
 from events.types.call import BudgetMarked
 from events.views.money import Amount, MoneyView, ScopeState
-from swarm.errors import BudgetExceeded
+from events.views.overruns import EXACT, Bounds
+from swarm.errors import BudgetExceeded, CapBroken
 from swarm.messages import Price
 from swarm.money.prices import affordable_output, most_nanos
 
 MARKS = (80, 90, 100)
 """Shares of a cap, in percent, that are told when what is spent passes them."""
+
+
+RESERVE = 10
+"""A task with a cap of its own holds back a tenth of it for its hand-over."""
 
 
 class Cap(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +28,27 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True):
     scope: str
     tokens: int | None = None
     nanos: int | None = None
+    holds_back: bool = False  # 1/RESERVE of it is for the hand-over of its task: this call is none
+
+    def held(self, unit: str) -> int:
+        """What of the cap no call may take but that of the hand-over."""
+        most = self.nanos if unit == "nanos" else self.tokens
+        return (most or 0) // RESERVE if self.holds_back else 0
+
+
+def with_reserve(amount: int) -> int:
+    """The cap of which so much is left beside what is held back for a hand-over."""
+    return -(-amount * RESERVE // (RESERVE - 1))
+
+
+class ShareCap(Cap, frozen=True, kw_only=True):
+    """The cap in force of one who shares in a split, beside what the split gives it by itself."""
+
+    name: str
+    share_tokens: int = 0
+    share_nanos: int = 0
+    whole_tokens: int = 0  # the budget that is split
+    whole_nanos: int = 0
 
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +61,25 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int  # the most that the input can be counted as
     output_tokens: int  # the output that is asked for
     least_output_tokens: int  # the least that is of use
+    model: str = ""
+    bounds: Bounds = EXACT  # what the model's provider was seen to count beyond both
+    shares: Shares | None = None  # the caps in force of the splits above the call, seen when it is decided
+
+    @property
+    def most_input(self) -> int:
+        """The most input that the provider may bill."""
+        return self.bounds.input.of(self.input_tokens)
+
+    def most_output(self, output_tokens: int) -> int:
+        """The most output that the provider may bill where so much is asked for."""
+        return self.bounds.output.of(output_tokens)
+
+
+Used = Callable[[str], Amount]
+"""What is spent and reserved in a scope."""
+
+Shares = Callable[[Need, Used], Sequence[ShareCap]]
+"""The caps in force of the splits above a call."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -56,22 +101,50 @@ def admit(need: Need, money: MoneyView, settling: Mapping[str, Amount]) -> Grant
 
     `settling` is what of each scope's reservations can still become less: calls in flight under a living owner. It is sent
     at once where the least useful output fits beside them all, waits as long as it would fit were they all to cost nothing,
-    else it is refused by the first scope that has no room.
+    else it is refused by the first scope that has no room. A scope whose cap was broken has none for any call.
     """
     output: int = need.output_tokens
     waits: Wait | None = None
     for cap in need.caps:
+        if (broken := _broken(cap, money, need)) is not None:
+            return broken
         room = _room(cap, money, Amount(), need)
         if room is not None and room < need.least_output_tokens:
             later = _room(cap, money, settling.get(cap.scope, Amount()), need)
             if later is not None and later < need.least_output_tokens:
-                return _refusal(cap, money, need)
+                return _with_bounds(_refusal(cap, money, need), need)
             waits = waits or Wait(cap.scope)
         if room is not None:
             output = min(output, room)
     if waits is not None:
         return waits
-    return Grant(output, need.input_tokens + output, most_nanos(need.price, need.input_tokens, output))
+    most = need.most_output(output)
+    return Grant(output, need.most_input + most, most_nanos(need.price, need.most_input, most))
+
+
+def _broken(cap: Cap, money: MoneyView, need: Need) -> CapBroken | None:
+    """The refusal of every call, a free one too, in a scope that an overrun took over its cap, until the cap is above that.
+
+    A cap that was passed without the overruns was lowered since: it refuses what it has no room for, as any.
+    """
+    state = money.scopes.get(cap.scope)
+    if state is None or not state.overran_by:
+        return None
+    tokens, nanos = _least(need)
+    for unit, used, reserved, over, most, needed in (
+        ("tokens", state.spent.tokens, state.reserved.tokens, state.overran.tokens, cap.tokens, tokens),
+        ("nanos", state.spent.nanos, state.reserved.nanos, state.overran.nanos, cap.nanos, nanos),
+    ):
+        if most is not None and used - over <= most < used:
+            amounts = {"used": used, "reserved": reserved, "cap": most, "needed": needed, "over": over}
+            return CapBroken(scope=cap.scope, unit=unit, call=state.overran_by, **amounts)
+    return None
+
+
+def _least(need: Need) -> tuple[int, int]:
+    """The least with which the call is of use, in tokens and in money."""
+    least = need.most_output(need.least_output_tokens)
+    return need.most_input + least, most_nanos(need.price, need.most_input, least)
 
 
 def _room(cap: Cap, money: MoneyView, settling: Amount, need: Need) -> int | None:
@@ -81,26 +154,68 @@ def _room(cap: Cap, money: MoneyView, settling: Amount, need: Need) -> int | Non
     nanos = state.spent.nanos + state.reserved.nanos - settling.nanos if state else 0
     rooms: list[int] = []
     if cap.tokens is not None:
-        rooms.append(cap.tokens - tokens - need.input_tokens)
+        rooms.append(cap.tokens - cap.held("tokens") - tokens - need.most_input)
     if cap.nanos is not None and not need.price.is_free:
-        affordable = affordable_output(need.price, need.input_tokens, cap.nanos - nanos)
+        affordable = affordable_output(need.price, need.most_input, cap.nanos - cap.held("nanos") - nanos)
         if affordable is not None:
             rooms.append(affordable)
-    return min(rooms) if rooms else None
+    return need.bounds.output.within(min(rooms)) if rooms else None
+
+
+def in_force(caps: Sequence[Cap], scopes: Sequence[str], money: MoneyView) -> tuple[Cap, ...]:
+    """The caps that hold in these scopes, the widest first: one that a person recorded stands in place of the given one."""
+    recorded = [name for name in scopes if (state := money.scopes.get(name)) is not None and state.caps]
+    if not recorded:
+        return tuple(caps)
+    held = {cap.scope: cap for cap in caps}
+    for name in recorded:
+        cap, own = held.get(name, Cap(scope=name)), money.scopes[name].caps
+        tokens, nanos = own.get("tokens"), own.get("nanos")
+        held[name] = msgspec.structs.replace(
+            cap, tokens=tokens.most if tokens else cap.tokens, nanos=nanos.most if nanos else cap.nanos
+        )
+    return tuple(held[name] for name in dict.fromkeys((*scopes, *held)) if name in held)
 
 
 def _refusal(cap: Cap, money: MoneyView, need: Need) -> BudgetExceeded:
     state = money.scope(cap.scope)
-    needed = need.input_tokens + need.least_output_tokens
-    if cap.tokens is not None and cap.tokens - state.spent.tokens - state.reserved.tokens < needed:
+    by = {unit: recorded.by for unit, recorded in state.caps.items()}
+    needed, cost = _least(need)
+    held = cap.held("tokens")
+    if cap.tokens is not None and cap.tokens - held - state.spent.tokens - state.reserved.tokens < needed:
         used, reserved = state.spent.tokens, state.reserved.tokens
         return BudgetExceeded(
-            scope=cap.scope, unit="tokens", used=used, reserved=reserved, cap=cap.tokens, needed=needed
+            scope=cap.scope,
+            unit="tokens",
+            used=used,
+            reserved=reserved,
+            cap=cap.tokens,
+            needed=needed,
+            set_by=by.get("tokens", ""),
+            held=held,
         )
     assert cap.nanos is not None, "a cap without tokens that refuses has money"
-    cost = most_nanos(need.price, need.input_tokens, need.least_output_tokens)
     used, reserved = state.spent.nanos, state.reserved.nanos
-    return BudgetExceeded(scope=cap.scope, unit="nanos", used=used, reserved=reserved, cap=cap.nanos, needed=cost)
+    return BudgetExceeded(
+        scope=cap.scope,
+        unit="nanos",
+        used=used,
+        reserved=reserved,
+        cap=cap.nanos,
+        needed=cost,
+        set_by=by.get("nanos", ""),
+        held=cap.held("nanos"),
+    )
+
+
+def _with_bounds(refused: BudgetExceeded, need: Need) -> BudgetExceeded:
+    """The refusal with the reason why so much is needed, where a provider was seen to count more than a byte count allows."""
+    if need.bounds != EXACT:
+        refused.args = (
+            f"{refused}. So much is reserved because {need.model} once counted {need.bounds.words}",
+            *refused.args[1:],
+        )
+    return refused
 
 
 def due_marks(cap: Cap, state: ScopeState) -> list[BudgetMarked]:

@@ -15,14 +15,17 @@ import msgspec
 from events.blobs import Text
 from events.bus import read_all
 from events.log import Ack, Conflict, Entry, EventLog, LogCorrupt, NewEvent
-from events.types.call import BudgetMarked, CallSettled, CallUnknown
+from events.types.call import BudgetMarked, BudgetSet, CallReserved, CallSettled, CallUnknown
 from events.views.claims import ClaimsView
 from events.views.kept import Start
 from events.views.money import Amount, MoneyView
+from events.views.overruns import OverrunsView
 from events.views.sessions import Claim
 from events.views.standing import Standing
 from swarm.errors import BudgetExceeded
-from swarm.money.caps import Cap, Grant, Need, Wait, admit, due_marks
+from swarm.money.caps import Cap, Grant, Need, Wait, due_marks, in_force
+from swarm.money.days import Days
+from swarm.money.split import decide
 
 TOPIC = "ledger"
 CONFLICTS_BEFORE_TURN = 3
@@ -41,9 +44,10 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reserved(msgspec.Struct, frozen=True, kw_only=True):
-    """A reservation that stands in the log."""
+    """A reservation that stands in the log. `need` is what was decided: as it was asked for, in the periods that have begun."""
 
     position: int
+    need: Need
     grant: Grant
     ack: Ack
     intent: Intent
@@ -51,7 +55,7 @@ class Reserved(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Request(msgspec.Struct, kw_only=True):
     need: Need
-    make: Callable[[Grant], Intent]
+    make: Callable[[Need, Grant], Intent]
     ticket: int
     claim: Mapping[str, int]
     future: asyncio.Future[Reserved | Wait]
@@ -70,6 +74,7 @@ class Ledger:
     def __init__(self, log: EventLog, *, lives: Callable[[Claim], bool]) -> None:
         self._log, self._lives = log, lives
         self.money = MoneyView()
+        self._overruns, self._days = OverrunsView(), Days()
         self._claims = ClaimsView()
         self._position = 0  # everything up to here is folded
         self._head = 0  # last position on the ledger's topic
@@ -88,7 +93,7 @@ class Ledger:
         return self._tickets
 
     async def reserve(
-        self, need: Need, make: Callable[[Grant], Intent], *, ticket: int, claim: Mapping[str, int]
+        self, need: Need, make: Callable[[Need, Grant], Intent], *, ticket: int, claim: Mapping[str, int]
     ) -> Reserved | Wait:
         """Take what the call needs in all its scopes and append the intent, or say that it has to wait.
 
@@ -129,9 +134,9 @@ class Ledger:
 
     def marks(self) -> list[BudgetMarked]:
         """The shares of caps that what is spent has passed and that nobody has told yet."""
-        return [
-            mark for scope in sorted(self._settled) for mark in due_marks(self._caps[scope], self.money.scope(scope))
-        ]
+        scopes = sorted(self._settled)
+        caps = in_force([self._caps[scope] for scope in scopes if scope in self._caps], scopes, self.money)
+        return [mark for cap in caps for mark in due_marks(cap, self.money.scope(cap.scope))]
 
     async def _commit_line(self) -> None:
         self._committing = True
@@ -171,31 +176,51 @@ class Ledger:
 
     async def _decide_and_append(self, batch: list[_Request]) -> None:
         await self.catch_up()
+        decided = self._decided(batch)
+        if any(isinstance(decision, BudgetExceeded) for _, decision in decided):
+            # somebody may have raised the cap meanwhile, or settled, in another process; all that goes into one append is
+            # decided on one state of the log
+            await self.catch_up(force=True)
+            decided = self._decided(batch)
+        head = self._head  # what is granted holds behind this, whatever is folded before it is appended
         granted: list[tuple[_Request, Grant, Intent]] = []
-        settling = self._settling()
-        try:
-            for request in batch:
-                if request.future.done():
-                    continue
-                decision = self._decide(request, settling)
-                if isinstance(decision, Grant):
-                    granted.append((request, decision, request.make(decision)))
-                    self._take(request.need, decision, 1)
-                    _add(settling, request.need.scopes, decision.tokens, decision.nanos)
-                elif isinstance(decision, Wait):
-                    request.future.set_result(decision)
-                else:
-                    request.future.set_exception(decision)
-        finally:
-            for request, grant, _ in granted:  # the fold takes them again when they come back from the log
-                self._take(request.need, grant, -1)
+        for request, decision in decided:
+            if isinstance(decision, Grant):
+                granted.append((request, decision, request.make(request.need, decision)))
+            elif isinstance(decision, Wait):
+                request.future.set_result(decision)
+            else:
+                request.future.set_exception(decision)
         if granted:
-            await self._append(granted)
+            await self._append(granted, head)
+
+    def _decided(self, batch: Sequence[_Request]) -> list[tuple[_Request, Grant | Wait | BudgetExceeded]]:
+        """Decide in their order, each beside what those before it were granted."""
+        settling = self._settling()
+        decided: list[tuple[_Request, Grant | Wait | BudgetExceeded]] = []
+        for request in batch:
+            if request.future.done():
+                continue
+            decision = self._decide(request, settling)
+            decided.append((request, decision))
+            if isinstance(decision, Grant):
+                self._take(request.need, decision, 1)
+                _add(settling, request.need.scopes, decision.tokens, decision.nanos)
+        for request, decision in decided:
+            if isinstance(decision, Grant):  # the fold takes them again when they come back from the log
+                self._take(request.need, decision, -1)
+        return decided
 
     def _decide(self, request: _Request, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:
-        decision = admit(request.need, self.money, settling)
+        need = self._days.in_the_last(request.need)
+        caps = in_force(need.caps, need.scopes, self.money)
+        request.need = msgspec.structs.replace(need, caps=caps, bounds=self._overruns.of(need.model))
+        decision = decide(request.need, self.money, settling)
         if isinstance(decision, Grant):
-            capped = {cap.scope for cap in request.need.caps}
+            self._days.see(request.need.scopes)  # already for those behind it in the same batch
+            capped = {cap.scope for cap in caps}
+            if request.need.shares is not None:  # who waits may wait for a share: that is no cap by itself
+                capped.update(request.need.scopes)
             ahead = [each.scope for ticket, each in self._waiting.items() if ticket < request.ticket]
             decision = next((Wait(scope) for scope in ahead if scope in capped), decision)
         if isinstance(decision, Wait):  # known at once to those behind it in the same batch
@@ -220,10 +245,10 @@ class Ledger:
         for scope in need.scopes:
             self.money.scope(scope).reserved.add(sign * grant.tokens, sign * grant.nanos)
 
-    async def _append(self, granted: list[tuple[_Request, Grant, Intent]]) -> None:
+    async def _append(self, granted: list[tuple[_Request, Grant, Intent]], head: int) -> None:
         events: list[NewEvent] = []
         texts: dict[str, Text] = {}
-        expect = {TOPIC: self._head}
+        expect = {TOPIC: head}
         for request, _, intent in granted:
             self._caps.update((cap.scope, cap) for cap in request.need.caps)
             events += intent.events
@@ -242,7 +267,11 @@ class Ledger:
         for request, grant, intent in granted:
             position = ack.positions[place + intent.reserved]
             place += len(intent.events)
-            request.future.set_result(Reserved(position=position, grant=grant, ack=ack, intent=intent))
+            held = Reserved(position=position, need=request.need, grant=grant, ack=ack, intent=intent)
+            request.future.set_result(held)
+
+    def _is_capped(self, scope: str) -> bool:
+        return scope in self._caps or bool(self.money.scope(scope).caps)
 
     async def catch_up(self, *, force: bool = False) -> None:
         """Fold what was committed since. `force` reads the log itself, for what other processes wrote."""
@@ -255,8 +284,9 @@ class Ledger:
 
     def begin(self, start: Start[Standing], own: MoneyView, session: int) -> None:
         """Go on from how things stand, for a session whose `own` events were folded up to the same position."""
-        self.money, self._claims = start.view.money, start.view.claims
+        self.money, self._claims, self._overruns = start.view.money, start.view.claims, start.view.overruns
         self.money.own(session, own)
+        self._days.see(self.money.scopes)
         self._head, self._position = start.view.ledger, start.position
 
     def fold(self, entries: Sequence[Entry]) -> None:
@@ -264,9 +294,14 @@ class Ledger:
         for entry in entries:
             if isinstance(entry.event, CallSettled | CallUnknown):
                 held = self.money.open.get(entry.event.reservation)
-                self._settled.update(scope for scope in (held.path if held else ()) if scope in self._caps)
+                self._settled.update(scope for scope in (held.path if held else ()) if self._is_capped(scope))
+            elif isinstance(entry.event, BudgetSet):
+                self._settled.add(entry.event.scope)
+            elif isinstance(entry.event, CallReserved):
+                self._days.see(entry.event.scopes)
             self.money.apply(entry)
             self._claims.apply(entry)
+            self._overruns.apply(entry)
             if entry.topic == TOPIC:
                 self._head = entry.position
             self._position = entry.position

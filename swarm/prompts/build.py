@@ -16,9 +16,6 @@ import msgspec
 from swarm.messages import Message
 from swarm.task import Check, Role, Task
 
-AGENTS: Mapping[Role, str] = {"explorer": "scout", "worker": "generalist", "validator": "critic"}
-"""The shipped agent profile that fills each role."""
-
 VERDICT_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
@@ -74,6 +71,7 @@ class StepBrief(msgspec.Struct, frozen=True, kw_only=True):
     instruction: str  # empty: the task's own prompt
     approach: str
     earlier: Sequence[Material] = ()  # drafts of the steps before it
+    handover: str = ""  # from where the task was stopped before
     feedback: str = ""  # why the last draft was rejected
 
 
@@ -83,25 +81,32 @@ def module(name: str) -> str:
     return resources.files("swarm.prompts").joinpath(f"{name}.md").read_text("utf-8").strip()
 
 
-def explorer_brief(task: Task, material: Sequence[Material]) -> str:
-    return _join(_section("Task", task.prompt), _materials(material), _demands(task))
+def explorer_brief(task: Task, material: Sequence[Material], *, handover: str = "", budget: str = "") -> str:
+    """What the explorer is told; `budget` is the line that says what is left, where it is told."""
+    parts = (_materials(material), _demands(task), _handed_over(handover), budget)
+    return _join(_section("Task", task.prompt), *parts)
 
 
 def explorer_messages(task: Task, brief: str) -> tuple[Message, ...]:
     return (Message("system", _system("explorer", task)), Message("user", brief))
 
 
-def worker_brief(task: Task, step: StepBrief, material: Sequence[Material]) -> str:
-    """What the worker is told. A task that is nothing but its prompt is told in its own words."""
+def worker_brief(task: Task, step: StepBrief, material: Sequence[Material], *, budget: str = "") -> str:
+    """What the worker is told. A task that is nothing but its prompt is told in its own words.
+
+    `budget` is the line that says what is left, where it is told: the last one, as it is another each time.
+    """
     parts = [_materials([*material, *step.earlier]), _demands(task)]
     if task.outputs and step.number == step.total:
         parts.append(_section("Your answer", _join(module("worker_outputs"), _list(_named_files(task)))))
+    parts.append(_handed_over(step.handover))
     if step.approach:
         parts.append(_section("Approach", step.approach))
     if step.instruction:
         parts.append(_section(f"Your step, {step.number} of {step.total}: {step.title}", step.instruction))
     if step.feedback:
         parts.append(_section("Your last draft was not accepted", step.feedback))
+    parts.append(budget)
     if not any(parts):
         return task.prompt
     return _join(_section("Task", task.prompt), *parts)
@@ -135,6 +140,11 @@ def validator_messages(task: Task, brief: str) -> tuple[Message, ...]:
     return (Message("system", _system("validator", task)), Message("user", brief))
 
 
+def summariser_messages(handover: str) -> tuple[Message, ...]:
+    """What is said to who writes a hand-over anew."""
+    return (Message("system", module("summariser")), Message("user", _fence(handover)))
+
+
 def repair_messages(asked: Sequence[Message], answer: str, rubrics: Sequence[str] = ()) -> tuple[Message, ...]:
     """The same conversation once more, after an answer that was no verdict; `rubrics` are the names that need a score."""
     told = module("validator_repair")
@@ -166,9 +176,21 @@ def verdict_schema(rubrics: Sequence[str]) -> Mapping[str, Any]:
     }
 
 
+def system_bytes(role: Role, task: Task) -> int:
+    """The size of the largest system words of the role for the task."""
+    words = _system(role, task)
+    return len(words.encode()) + (len(module("worker_material")) + 2 if role == "worker" else 0)
+
+
 def _system(role: Role, task: Task) -> str:
     config = task.roles.get(role)
     return _join(module(role), config.prompt if config and config.prompt else "")
+
+
+def _handed_over(handover: str) -> str:
+    """How far the task had come when it was stopped, for who goes on with it."""
+    told = f"{module('handed_over')}\n\n{_fence(handover)}"
+    return _section("What was done before", told) if handover else ""
 
 
 def _demands(task: Task) -> str:

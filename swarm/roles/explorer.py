@@ -8,7 +8,8 @@ from swarm.cycle import Placed
 from swarm.journal import Attempt
 from swarm.prompts.build import PLAN_SCHEMA, explorer_brief, explorer_messages
 from swarm.roles.answers import Plan, PlanStep, one_line, read_object
-from swarm.roles.job import PLAN_TOKENS, Job
+from swarm.roles.job import PLAN_TOKENS, Job, handover_text
+from swarm.roles.strain import strained
 from swarm.task import Task
 
 MOST_STEPS = 6
@@ -17,19 +18,25 @@ MOST_STEPS = 6
 async def explore(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     """Plan the task: one step.planned for each step, or attempt.abandoned where the answer is no plan."""
 
-    async def brief() -> str:
-        return explorer_brief(job.task, await job.world.material(job.task))
+    strain = await strained(attempt, job.strain)
 
-    answer = await call(plan_ask(job.task, await attempt.capture("brief", brief)), pick=job.pick)
+    async def brief() -> str:
+        material = await job.world.material(job.task, strain.is_compact)
+        return explorer_brief(
+            job.task, material, handover=await handover_text(job, attempt), budget=strain.line(PLAN_TOKENS)
+        )
+
+    ask = plan_ask(job.task, await attempt.capture("brief", brief), strain.clamped(PLAN_TOKENS))
+    answer = await call(ask, pick=job.pick)
     plan = read_object(answer.text, Plan)
     if plan is None or not any(step.instruction.strip() for step in plan.steps):
         return [Placed(AttemptAbandoned(role="explorer", reason="its answer was no plan"), 0, job.open.attempt)]
     return _planned(job, attempt, plan)
 
 
-def plan_ask(task: Task, brief: str) -> Ask:
+def plan_ask(task: Task, brief: str, output_tokens: int = PLAN_TOKENS) -> Ask:
     """What is asked for a plan."""
-    return Ask(messages=explorer_messages(task, brief), output_tokens=PLAN_TOKENS, answer_schema=PLAN_SCHEMA)
+    return Ask(messages=explorer_messages(task, brief), output_tokens=output_tokens, answer_schema=PLAN_SCHEMA)
 
 
 def _planned(job: Job, attempt: Attempt, plan: Plan) -> list[Placed]:

@@ -6,19 +6,24 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from events.views.tasks import StepState, TaskState
+from events.views.tasks import Place, StepState, TaskState
 from swarm.calls import Picker
+from swarm.context.parts import beginning
 from swarm.cycle import Open
 from swarm.journal import Attempt
+from swarm.money.allowances import MORE
 from swarm.prompts.build import Material, StepBrief
 from swarm.roles.checks import Checked
+from swarm.roles.strain import Strain
 from swarm.task import Task
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """What a role may take from outside, each through `attempt.capture`."""
 
-    material: Callable[[Task], Awaitable[Sequence[Material]]]  # inputs, and results of the tasks that it needs
+    material: Callable[
+        [Task, bool], Awaitable[Sequence[Material]]
+    ]  # inputs, and results of the tasks that it needs; True: less of each, as near to a cap
     checks: Callable[[Task, str], Awaitable[tuple[Checked, ...]]]  # the task's deterministic checks on a draft
     tree: Callable[[Task], str]  # the state of the project that they were run on, "" where they needed none of it
 
@@ -31,25 +36,64 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     state: TaskState
     world: World
     pick: Picker
+    stay: Callable[[str], Picker]  # takes the agent@model that answered before, for as long as it can
     judges: bool  # somebody may judge
     redact: Callable[[str], str]
+    strain: Strain = Strain()  # how near it is to a cap
 
     @property
     def step(self) -> StepState:
         return self.state.steps[self.open.step - 1]
 
 
-OUTPUT_TOKENS: Mapping[str, int] = {"simple": 1024, "moderate": 2048, "complex": 4096}
-"""The most that a draft may take, by the task's level."""
+_BEFORE: Mapping[str, int] = {"simple": 1024, "moderate": 2048, "complex": 4096}
+"""What a draft might have by its task's level in a log that does not say it."""
 
 PLAN_TOKENS, VERDICT_TOKENS = 1024, 400
 
 
-async def brief_of(job: Job, attempt: Attempt) -> StepBrief:
-    """What the step adds to the task, read from the log: instruction, approach, earlier drafts, feedback."""
+def answer_tokens(job: Job) -> int:
+    """What the answer of the step's next draft may have at first: after one that was cut, more."""
+    step, allowed = job.step, job.state.answer_tokens or _BEFORE[job.state.complexity]
+    return allowed * MORE if step.stage == "rejected" and step.finish == "length" and may_have_more(job) else allowed
+
+
+def cut_at(job: Job) -> int:
+    """How many tokens the step's draft, which was cut, might have."""
+    return job.step.limit or _BEFORE[job.state.complexity]
+
+
+def may_have_more(job: Job) -> bool:
+    """Whether an answer that was cut may be asked for once more with more room: nobody bounded it, nor the calls."""
+    limits = job.task.limits
+    return bool(job.state.answer_tokens) and limits.answer_tokens is None and limits.turns != 1
+
+
+async def handover_text(job: Job, attempt: Attempt) -> str:
+    """What the role is told of how far the task had come before; empty where it was not stopped."""
+    return await attempt.text(job.state.told) if job.state.told else ""
+
+
+SHORT_BYTES = 600
+"""What stays of an approach and of feedback near a cap: a paragraph."""
+
+SHORT_DRAFT_BYTES = 1_500
+"""What stays there of the draft of an earlier step: a page."""
+
+
+async def brief_of(job: Job, attempt: Attempt, *, compact: bool = False) -> StepBrief:
+    """What the step adds to the task, read from the log: instruction, approach, earlier drafts, feedback.
+
+    With `compact` of all but the instruction only the beginning.
+    """
     step = job.step
+
+    async def read(place: Place | None, most: int) -> str:
+        text = await attempt.text(place) if place else ""
+        return beginning(text, most) if compact else text
+
     earlier = [
-        Material(f"Step {before.number}, {before.title}", await attempt.text(before.draft))
+        Material(f"Step {before.number}, {before.title}", await read(before.draft, SHORT_DRAFT_BYTES))
         for before in job.state.steps[: step.number - 1]
         if before.draft is not None
     ]
@@ -58,7 +102,8 @@ async def brief_of(job: Job, attempt: Attempt) -> StepBrief:
         total=job.state.total,
         title=step.title,
         instruction=await attempt.text(step.instruction) if step.instruction else "",
-        approach=await attempt.text(step.approach) if step.approach else "",
+        approach=await read(step.approach, SHORT_BYTES),
         earlier=earlier,
-        feedback=await attempt.text(step.feedback) if step.feedback else "",
+        feedback=await read(step.feedback, SHORT_BYTES),
+        handover=await handover_text(job, attempt),
     )

@@ -16,7 +16,7 @@ from swarm.messages import Message
 from swarm.prompts.build import repair_messages, rubric_names, validator_brief, validator_messages, verdict_schema
 from swarm.roles.answers import Verdict, one_line, read_object
 from swarm.roles.checks import Checked, feedback_of, files_check, form_check, name_of
-from swarm.roles.job import OUTPUT_TOKENS, VERDICT_TOKENS, Job, brief_of
+from swarm.roles.job import VERDICT_TOKENS, Job, brief_of, cut_at
 from swarm.roles.results import shown_draft
 
 REPAIRS = 1
@@ -52,7 +52,7 @@ async def validate(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
 
 async def _checked(job: Job, attempt: Attempt, draft: str) -> Sequence[CheckResult]:
-    form = form_check(draft, job.step.finish, OUTPUT_TOKENS[job.state.complexity])
+    form = form_check(draft, job.step.finish, cut_at(job))
     if not form.passed or not _is_last(job):
         return (form,)
     form = files_check(job.task, draft)

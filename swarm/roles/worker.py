@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from events.types.task import StepDrafted
-from swarm.calls import Ask, Call
+from swarm.calls import Answer, Ask, Call
 from swarm.cycle import Placed
 from swarm.journal import Attempt
+from swarm.money.allowances import MORE
 from swarm.prompts.build import worker_brief, worker_messages
-from swarm.roles.job import OUTPUT_TOKENS, Job, brief_of
+from swarm.roles.job import Job, answer_tokens, brief_of, may_have_more
 from swarm.roles.results import answer_schema, normal_form
+from swarm.roles.strain import strained
 from swarm.task import Task
 
 
 async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     """Draft the step: one step.drafted, whatever the draft is worth."""
 
+    strain = await strained(attempt, job.strain)
+    output_tokens = answer_tokens(job)
+
     async def brief() -> str:
-        return worker_brief(job.task, await brief_of(job, attempt), await job.world.material(job.task))
+        step = await brief_of(job, attempt, compact=strain.is_compact)
+        material = await job.world.material(job.task, strain.is_compact)
+        return worker_brief(job.task, step, material, budget=strain.line(output_tokens))
 
     last = job.open.step == job.state.total
-    ask = draft_ask(job.task, await attempt.capture("brief", brief), job.state.complexity, last=last)
+    ask = draft_ask(job.task, await attempt.capture("brief", brief), strain.clamped(output_tokens), last=last)
     answer = await call(ask, pick=job.pick)
+    if answer.finish == "length" and answer.limit == output_tokens and may_have_more(job):
+        more = msgspec.structs.replace(ask, output_tokens=output_tokens * MORE)
+        answer = await call(more, pick=job.stay(answer.arm))
     text = normal_form(job.task, answer.text) if last else answer.text
     drafted = StepDrafted(
         draft=attempt.put(_trimmed(text)),
@@ -30,15 +42,21 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         model=answer.model,
         tier=answer.tier,
         finish=answer.finish,
+        limit=_limit(job, answer),
     )
     return [Placed(drafted, job.open.step, job.open.attempt)]
 
 
-def draft_ask(task: Task, brief: str, complexity: str, *, last: bool) -> Ask:
+def _limit(job: Job, answer: Answer) -> int:
+    """At how many tokens the answer was cut; 0 where it was not, or the log is from before that was recorded."""
+    return answer.limit if answer.finish == "length" and job.state.answer_tokens else 0
+
+
+def draft_ask(task: Task, brief: str, output_tokens: int, *, last: bool) -> Ask:
     """What is asked for a draft; only that of the last step has to have the form of the task's result."""
     return Ask(
         messages=worker_messages(task, brief),
-        output_tokens=OUTPUT_TOKENS[complexity],
+        output_tokens=output_tokens,
         answer_schema=answer_schema(task) if last else None,
     )
 

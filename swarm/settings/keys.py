@@ -165,6 +165,7 @@ def _written(value: object, what: str) -> str:
 _PRICES = "since with it a repository could make paid calls look free"
 _SERVERS = "since with it a repository could have your prompts and keys sent to a server of its own"
 _MODELS = "since with it a repository could choose what your money is spent on"
+_SCHEDULES = "since with it a repository could raise what its own runs may cost"
 
 KEYS: Mapping[KeyPath, Key] = {
     ("log",): Key(_place, only_user="since the caps hold within one log and a repository could bring an empty one"),
@@ -183,6 +184,13 @@ KEYS: Mapping[KeyPath, Key] = {
     ("budget", "project_tokens"): Key(_tokens),
     ("budget", "log_usd"): Key(_usd),
     ("budget", "log_tokens"): Key(_tokens),
+    ("budget", "schedule_usd"): Key(_usd),
+    ("budget", "schedule_tokens"): Key(_tokens),
+    ("budget", "direct_tokens"): Key(_tokens, "10k"),
+    ("budget", "cron_tokens"): Key(_tokens, "20k"),
+    ("budget", "subagent_tokens"): Key(_tokens, "30k"),
+    ("schedules", "*", "usd"): Key(_usd, only_user=_SCHEDULES),
+    ("schedules", "*", "tokens"): Key(_tokens, only_user=_SCHEDULES),
     ("calls", "timeout_s"): Key(_seconds, 120),
     ("calls", "tries"): Key(_count(1, 20), 4),
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),
@@ -204,7 +212,7 @@ KEYS: Mapping[KeyPath, Key] = {
 
 
 def pattern_of(key: KeyPath) -> KeyPath:
-    """Return a key with the name of a model or provider as "*", as KEYS has it."""
-    if len(key) > 1 and key[0] in ("models", "providers"):
+    """Return a key with the name of a model, provider or schedule as "*", as KEYS has it."""
+    if len(key) > 1 and key[0] in ("models", "providers", "schedules"):
         return (key[0], "*", *key[2:])
     return key

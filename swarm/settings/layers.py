@@ -13,6 +13,7 @@ from swarm.errors import UsageError, amount
 from swarm.settings.keys import KEYS, Key, Source, pattern_of
 from swarm.settings.providers import PRESETS, PRICES_OF
 from swarm.settings.tomlfile import KeyPath, TomlFile, dotted, read_toml
+from swarm.task import NAME_RULE, is_id
 from swarm.units import kind_of, shortened
 
 OriginKind = Literal[
@@ -192,6 +193,8 @@ def _shown(key: KeyPath) -> str:
 
 
 def _check_name(key: KeyPath) -> None:
+    if len(key) == 3 and key[0] == "schedules" and not is_id(key[1]):
+        raise ValueError(f"{shortened(key[1])} cannot be the name of a schedule: {NAME_RULE}")
     if len(key) == 3 and key[0] in ("models", "providers"):
         name = key[1]
         if not name or len(name) > MOST_OF_A_NAME or "@" in name or not name.isprintable() or " " in name:

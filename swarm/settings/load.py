@@ -33,8 +33,14 @@ CHEAP_OUTPUT_NANOS = 2_000_000_000
 
 
 class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The most that may be spent in scopes that no session has to itself, in nano-dollars and tokens. None is no cap."""
+    """The most that may be spent in scopes that no session has to itself, in nano-dollars and tokens. None is no cap.
 
+    Of a session itself what its type brings where nobody named a budget.
+    """
+
+    direct_tokens: int  # a prompt without a file
+    cron_tokens: int  # a run of a schedule
+    subagent_tokens: int
     day_nanos: int  # over the whole log
     day_tokens: int | None = None
     month_nanos: int | None = None
@@ -43,6 +49,15 @@ class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
     project_tokens: int | None = None
     log_nanos: int | None = None
     log_tokens: int | None = None
+    schedule_nanos: int | None = None  # of each schedule that has no cap of its own
+    schedule_tokens: int | None = None
+
+
+class ScheduleConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the runs of a schedule may ever take. None: what `budget` says of every schedule."""
+
+    usd: int | None = None  # nano-dollars
+    tokens: int | None = None
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     transport: Literal["aiohttp", "httpx"]
     confirm_above_nanos: int  # a run whose estimate is above it is asked about
     budget: BudgetSettings
+    schedules: Mapping[str, ScheduleConfig]
     calls: CallSettings
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
@@ -201,6 +217,7 @@ def _build(layers: Layers) -> Settings:
         transport=value["transport",],
         confirm_above_nanos=value["confirm_above_usd",],
         budget=BudgetSettings(**_budget(value)),
+        schedules={name: ScheduleConfig(**table) for name, table in layers.tables("schedules").items()},
         calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
         models=_models(layers, providers),
         providers=providers,

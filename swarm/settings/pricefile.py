@@ -25,10 +25,11 @@ def read_price_file(path: Path) -> dict[str, Price]:
     problems: list[str] = []
     for name, table in _tables(file).items():
         key: KeyPath = ("models", name)
+        kind = kind_of(table)
         row = cast("Mapping[str, Any]", table) if isinstance(table, Mapping) else None
         try:
             if row is None:
-                raise ValueError(f"{dotted(key)} is {kind_of(cast('object', table))}; {FORM}")
+                raise ValueError(f"{dotted(key)} is {kind}; {FORM}")
             if not row:
                 raise ValueError(f"{dotted(key)} has no price; {FORM}")
             if "price" in row:
@@ -43,10 +44,10 @@ def read_price_file(path: Path) -> dict[str, Price]:
     return found
 
 
-def _tables(file: TomlFile) -> Mapping[str, object]:
+def _tables(file: TomlFile) -> Mapping[str, Any]:
     tables: object = file.data.get("models", {})
     if isinstance(tables, Mapping):
-        return cast("Mapping[str, object]", tables)
+        return cast("Mapping[str, Any]", tables)
     raise UsageError(f"{file.path}:{file.line_of(('models',))}: models is {kind_of(tables)}; {FORM}")
 
 

@@ -31,7 +31,7 @@ class TomlFile:
     def line_of(self, key: KeyPath) -> int:
         """Return the line of a key, or of the nearest table around it; 1 where none is found."""
         best_line, best_depth = 1, 0
-        for number, path in _keys(self._lines):
+        for number, path in keys_in(self._lines):
             if len(path) > best_depth and path == key[: len(path)]:
                 best_line, best_depth = number, len(path)
         return best_line
@@ -74,7 +74,7 @@ def dotted(key: KeyPath) -> str:
     return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+|\*", part) else f'"{part}"' for part in key)
 
 
-def _keys(lines: list[str]) -> Iterator[tuple[int, KeyPath]]:
+def keys_in(lines: list[str]) -> Iterator[tuple[int, KeyPath]]:
     """Yield each line that opens a table or sets a key, with the whole path of it."""
     table: KeyPath = ()
     for number, line in enumerate(lines, start=1):

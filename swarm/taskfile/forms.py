@@ -6,7 +6,7 @@ import posixpath
 import re
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from swarm.messages import TIERS
 from swarm.task import (
@@ -17,6 +17,7 @@ from swarm.task import (
     Format,
     Input,
     Limits,
+    OnExceed,
     Output,
     RoleConfig,
     parse_budget,
@@ -26,6 +27,7 @@ from swarm.taskfile.conditions import WHEN
 from swarm.taskfile.items import EACH
 from swarm.taskfile.problems import Wrong
 from swarm.taskfile.scope import fill, fill_command
+from swarm.taskfile.split import SPLIT, check_split
 from swarm.taskfile.values import (
     FILLED,
     OUTPUT_PATH,
@@ -104,7 +106,10 @@ def _budget(node: Node, at: At) -> Budget:
     found = fields(node, at, _BUDGET)
     if not found.keys() & {"tokens", "usd_nanos"}:
         raise Wrong(node.place, f"{at.where} caps nothing", "add 'tokens' or 'usd', such as {usd: 0.05}")
-    return Budget(**found)
+    budget = Budget(**found)
+    assert isinstance(node, yamltree.Mapping), "what has keys is one"
+    check_split(budget, node, at)
+    return budget
 
 
 def _limits(node: Node, at: At) -> Limits:
@@ -173,7 +178,12 @@ def _check(node: Node, at: At) -> Check:
 
 
 def _role(node: Node, at: At) -> RoleConfig:
-    return RoleConfig(**fields(node, at, _ROLE))
+    config = RoleConfig(**fields(node, at, _ROLE))
+    if config.budget is not None and config.budget.split:
+        raise Wrong(
+            node.place, f"the budget in {at.where} has a 'split'", "split the budget of the task or of the file"
+        )
+    return config
 
 
 def _roles(node: Node, at: At) -> dict[str, RoleConfig]:
@@ -205,13 +215,15 @@ _COMMAND = Kind(_command, {"type": "string", "minLength": 1})
 _BUDGET: Keys = {
     "tokens": Key(_TOKENS, "tokens, as the provider counts them"),
     "usd": Key(_USD, "US dollars; 0 allows what is free", "usd_nanos"),
-    "on_exceed": Key(one_of("fail", later=("summarise", "ask")), "what happens at the cap"),
+    "split": Key(SPLIT, "what of it each role has, the context and the hand-over: 2.5k, $0.01 or 10%"),
+    "on_exceed": Key(one_of(*get_args(OnExceed)), "what happens at the cap: a hand-over, a failure, or a question"),
 }
 
 _LIMITS: Keys = {
     "time": Key(_SECONDS, "from the task's start to its end: 90s, 10m or 2h", "time_s"),
     "attempts": Key(whole(1, MOST_ATTEMPTS), "drafts of one step"),
     "turns": Key(whole(1, 1000), "calls of one attempt"),
+    "answer": Key(_TOKENS, "the most tokens that a draft may have; without it by the task's level", "answer_tokens"),
 }
 
 _SOURCES: Keys = {

@@ -54,7 +54,7 @@ class Key(msgspec.Struct, frozen=True):
 Keys = Mapping[str, Key]
 
 _LATER = {
-    "schedule": "leave it out, and start `swarm run FILE` from cron",
+    "schedule": "leave it out, and start `swarm run FILE --schedule NAME` from cron",
     "cache": "leave it out",
     "session": "use 'tokens'",
     "count": "leave it out",
@@ -178,16 +178,14 @@ PATH = _path_kind(project_path)
 OUTPUT_PATH = _path_kind(output_path)
 
 
-def one_of(*words: str, later: tuple[str, ...] = ()) -> Kind:
-    """Make a kind of one of `words`; those in `later` are refused as not supported yet."""
+def one_of(*words: str) -> Kind:
+    """Make a kind of one of `words`."""
 
     def read(node: Node, at: At) -> str:
         word = text(node, at)
         if word in words:
             return word
         known = ", ".join(words)
-        if word in later:
-            raise Wrong(node.place, f"{word!r} for {at.where} is not supported yet", f"known here: {known}")
         raise Wrong(
             node.place,
             f"{at.where} is {shortened(word)}, which is not known{nearest(word, words)}",

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 import msgspec
 
 from events.types.choice import Candidate, ChoiceMade
-from swarm.choice.choose import BETA, POLICY, PRIOR, STAYED, USABLE, weighed
+from swarm.choice.choose import BETA, LEAN_FROM, POLICY, PRIOR, STAYED, USABLE, weighed
 from swarm.errors import UsageError
 from swarm.plan import tier_ruled_out
 from swarm.units import shortened
@@ -126,7 +126,7 @@ def target(policy: Policy, choice: ChoiceMade, tiers: Collection[str]) -> Weight
     elif not freed and not any(each.weight for each in choice.candidates if each not in allowed):
         weights = _weights(choice.candidates)  # what was left out had no weight: the draw is the same
     elif choice.policy == POLICY or not any(each.weight for each in allowed):
-        weights = _weights(weighed([*allowed, *freed]))
+        weights = _weights(weighed([*allowed, *freed], leans=choice.spent_percent >= LEAN_FROM))
     else:
         weights = _weights(allowed)
     total = sum(weights.values())

@@ -57,3 +57,18 @@ def test_a_model_that_is_too_small_never_judges() -> None:
 
 def test_a_local_model_judges_before_a_remote_free_one() -> None:
     assert [model for model, _ in told([OTHER, arm("near", "local")])] == ["near", "other"]
+
+
+def test_near_a_money_cap_the_cheaper_judge_is_bought_and_the_rule_says_so() -> None:
+    low = Arm(
+        agent="critic",
+        model="zlow",
+        tier="paid",
+        price=Price(row="low", input_nanos=0, output_nanos=0, request_nanos=1),
+    )
+    near = "82 % of the money cap of s1 is spent"
+    far, close = (judges([TINY, PAID, low], "own", paid=False, excluded={}, near=each) for each in ("", near))
+    assert [each.arm.model for each in far] == ["dear", "zlow"]
+    assert [each.arm.model for each in close] == ["zlow", "dear"]
+    assert close[0].why == f"no free model may judge; {near}: the cheaper one first"
+    assert [each.arm.model for each in judges([PAID, OTHER], "own", paid=False, excluded={}, near=near)] == ["other"]

@@ -325,7 +325,7 @@ def test_csv_has_a_line_a_row_and_sums_to_the_total(month: str, capsys: pytest.C
     assert sum(int(row["nanos"]) for row in rows) == 41 * HALF
 
 
-@pytest.mark.parametrize("key", ["skill", "schedule"])
+@pytest.mark.parametrize("key", ["skill"])
 def test_what_the_log_does_not_tell_is_refused_with_what_it_tells(
     key: str, month: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -165,3 +165,18 @@ def test_the_result_of_a_task_that_is_needed_is_read_once_named_as_input_or_not(
         ("the result of a", None),
         ("the result of b", 100),
     ]
+
+
+def test_a_split_budget_is_shown_with_what_each_has_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "split.yaml"
+    path.write_text(
+        "budget: {tokens: 40k, usd: 0.10, split: {context: 5k, worker: 2.5k, summary: 10%}}\n"
+        "tasks: {a: {prompt: Go, budget: {tokens: 10k, split: {worker: 50%}}}, b: Go}\n"
+    )
+    assert main(["plan", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(maxsplit=1)[1] for line in lines if line.startswith("  split")] == [
+        "context 5,000 tokens, worker 2,500 tokens, summary 4,000 tokens, buffer 28,500 tokens",
+        "summary $0.01, buffer $0.09",
+        "worker 5,000 tokens, buffer 5,000 tokens",
+    ]

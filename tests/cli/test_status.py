@@ -15,6 +15,7 @@ import pytest
 from events.log import open_log
 from events.testing import builders as make
 from events.testing.builders import SetClock
+from events.types.call import BudgetSet
 from events.upkeep import archive
 from swarm.cli import status
 from swarm.cli.bars import bar, sparkline
@@ -56,6 +57,19 @@ def test_the_line_says_who_runs_what_today_costs_and_how_the_last_session_ended(
     said = capsys.readouterr()
     assert said.out == "● 1 running  1 to resume  $0.0125 of $0.50 today  s3 ✔ 10:00\n"
     assert said.err == ""
+
+
+def test_a_cap_that_a_person_recorded_for_today_is_the_one_that_is_shown(
+    log: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def record() -> None:
+        async with open_log(log) as opened:
+            cap = BudgetSet(scope=day_scope(START, "UTC"), nanos=2_000_000_000, by="ada@host")
+            await opened.append([make.new(cap, session=0, topic="ledger")])
+
+    anyio.run(record)
+    assert main(["status", "--line", "--log", log]) == 0
+    assert "$0.0125 of $2.00 today" in capsys.readouterr().out
 
 
 def test_several_lines_name_the_sessions_and_what_to_type(log: str, capsys: pytest.CaptureFixture[str]) -> None:

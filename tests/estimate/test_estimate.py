@@ -13,7 +13,7 @@ from events.views.base import fold
 from events.views.history import Doer, HistoryView
 from swarm.errors import UsageError
 from swarm.estimate.estimate import answers_of, shown_requests
-from swarm.estimate.odds import level_tokens
+from swarm.money.allowances import allowance
 from swarm.plan import EXPECTED_ITEMS
 from swarm.prepare import prepare
 from swarm.taskfile.read import parse_task_file
@@ -126,7 +126,7 @@ def test_a_result_that_is_not_there_yet_is_taken_for_an_answer_of_its_level_and_
     known = basis(tmp_path, paid)
     file = "tasks:\n  a: {prompt: Sing.}\n  b: {prompt: Sing., needs: a}\n"
     alone, behind = estimated(file, known).tasks
-    tokens = level_tokens("writing", "simple")[1]
+    tokens = allowance("writing", "simple").output_tokens
     assert behind.notes == (f"the result of a is taken for {tokens} tokens",)
     first, second = alone.roles["worker"].first, behind.roles["worker"].first
     assert first is not None

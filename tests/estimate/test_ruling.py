@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.scopes import month_of
-from events.views.money import Amount, MoneyView, ScopeState
+from events.views.money import Amount, MoneyView, ScopeState, SetCap
 from swarm.errors import ConfirmationNeeded
 from swarm.estimate.estimate import Band, Estimate
 from swarm.estimate.ruling import CapTooLow, Misfit, misfits, rule
@@ -77,10 +77,19 @@ def test_the_question_names_the_cap_with_what_is_left_and_what_would_be_taken() 
     )
 
 
-def found(root: Path, text: str, *, spent: Mapping[str, int] | None = None, **caps: Any) -> list[tuple[str, str]]:
+def found(
+    root: Path,
+    text: str,
+    *,
+    spent: Mapping[str, int] | None = None,
+    recorded: Mapping[str, int] | None = None,
+    **caps: Any,
+) -> list[tuple[str, str]]:
     known = basis(root, model("dear", "paid", price=DEAR), history=knowing(ANSWERS, dear=(10**6, 0)))
     plan = msgspec.structs.replace(known.plan, **{"day_nanos": 10**9, **caps})
     money = MoneyView(scopes={name: ScopeState(spent=Amount(0, nanos)) for name, nanos in (spent or {}).items()})
+    for name, most in (recorded or {}).items():
+        money.scope(name).caps["nanos"] = SetCap(most=most, by="ada@host", at=NOW, position=1)
     tasks = parse_task_file(text, root / "t.yaml").tasks
     short = misfits(estimated(text, known), tasks, plan, money, project="song", now=NOW)
     return [(each.scope, each.unit) for each in short]
@@ -102,6 +111,8 @@ def test_each_cap_that_is_short_is_named_and_the_others_are_not(tmp_path: Path) 
     assert found(tmp_path, FILE % "$1", spent=in_project, project_nanos=10**9) == [("project song", "nanos")]
     assert found(tmp_path, FILE % "$1", spent={"project:other": 10**9}, project_nanos=10**9) == []
     assert found(tmp_path, FILE % "$1", log_tokens=500) == [("this log", "tokens")]
+    assert found(tmp_path, FILE % "$1", day_nanos=100_000, recorded={DAY: 10**9}) == []
+    assert found(tmp_path, FILE % "$1", recorded={month_of(DAY): 100_000}) == [("this month", "nanos")]
 
 
 def test_a_cap_has_to_have_room_for_what_the_last_call_reserves(tmp_path: Path) -> None:

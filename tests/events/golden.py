@@ -1,8 +1,8 @@
 """The golden logs, one for each schema: together every kind of event. Kept for ever, folded by every view in the tests.
 
 The first has one session and four tasks. The second had the same, whose texts were dropped and which was then archived, two
-sessions since, and what the first one did not know.
-`python -m tests.events.golden` makes the second again beside its expected views; done once a schema, never for a released one.
+sessions since, and what the first one did not know. The third has what neither of them did.
+`python -m tests.events.golden` makes the third again beside its expected views; done once a schema, never for a released one.
 """
 
 from __future__ import annotations
@@ -23,23 +23,18 @@ from events.testing import builders as make
 from events.testing.builders import SetClock
 from events.types.any import AnyEvent
 from events.types.base import Captured, Said, TextRef, Unknown
-from events.types.call import BudgetMarked
+from events.types.call import BudgetSet
 from events.types.choice import Excluded
-from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.session import FileTrusted, SessionRenewed
 from events.types.task import (
     AttemptAbandoned,
     CheckResult,
     OutputFile,
     TaskCancelled,
-    TaskCleared,
-    TaskExpanded,
     TaskFailed,
     TaskHalted,
     TaskReopened,
-    TaskSkipped,
 )
-from events.upkeep import archive, prune
 from events.views.base import View, fold
 from events.views.cost import CostView
 from events.views.money import MoneyView
@@ -51,7 +46,7 @@ DATA = Path(__file__).parents[1] / "data"
 LOG, EXPECTED = DATA / "golden-1.db", DATA / "golden-1.json"
 SECOND, SECOND_EXPECTED = DATA / "golden-2.db", DATA / "golden-2.json"
 ARCHIVED = DATA / "golden-2-archived.db"
-DAY = 24 * 3600
+THIRD, THIRD_EXPECTED = DATA / "golden-3.db", DATA / "golden-3.json"
 VIEWS: dict[str, type[View]] = {
     "cost": CostView,
     "money": MoneyView,
@@ -133,50 +128,24 @@ async def write(log: EventLog, clock: SetClock, *, unknown: bool = True) -> None
     await scribe.append(scribe.new(make.closed(exit_code=1), f"claim/{session_name(1)}"))
 
 
-async def write_second(path: Path, clock: SetClock) -> None:
-    """The log, and the archive of its beginning beside it."""
-    async with open_log(path, clock=clock) as log:
-        await write(log, clock, unknown=False)
-    clock.move(40 * DAY)
-    between = clock.now
-    async with open_log(path, clock=clock) as log:
-        await _gated_and_expanded(Scribe(log, clock, session=2))
-        parent = (await log.head()).position
-        await _forked_and_asked(Scribe(log, clock, session=3), parent)
-    prune(path, before=between, clock=clock)
-    archive(path, before=between, to=path.with_name(ARCHIVED.name), clock=clock)
-
-
-async def _gated_and_expanded(scribe: Scribe) -> None:
-    opened = make.opened(type="direct", title="items", settings=scribe.put("{}"))
-    await scribe.append(scribe.new(opened, "sessions"), scribe.new(make.claimed(), f"claim/{session_name(2)}"))
-    scribe.at("gate")
-    await scribe.append(scribe.new(make.submitted(title="gate", gated=True)))
-    await scribe.append(scribe.new(TaskCleared(condition="always()")))
-    await scribe.append(scribe.new(TaskExpanded(items=scribe.put('["a"]'), children=("gate.1",))))
-    scribe.at("gate.1")
-    await scribe.append(scribe.new(make.submitted(title="gate.1", parent="gate")))
-    await scribe.append(scribe.new(TaskSkipped(reason="its condition did not hold")))
-    await scribe.call("worker", scopes=("log", "day:2026-10-31@UTC", "s2"), cost_nanos=90_000)
-    marked = BudgetMarked(scope="s2", unit="nanos", percent=90, used=90_000, cap=100_000)
-    await scribe.append(scribe.new(marked, "ledger"))
+async def write_third(log: EventLog, clock: SetClock) -> None:
+    """A call of which nobody knew and that a person settled, caps that persons recorded."""
+    scribe = Scribe(log, clock)
+    opened = make.opened(title="caps", settings=scribe.put("{}"))
+    await scribe.append(scribe.new(opened, "sessions"), scribe.new(make.claimed(), f"claim/{session_name(1)}"))
+    scribe.at("build")
+    await scribe.append(scribe.new(make.submitted(title="build")))
+    position = await scribe.call("worker", scopes=("day:2026-09-21@UTC", "s1", "s1/build"))
+    await scribe.append(scribe.new(make.unknown(position)))
+    note = scribe.put("settled by hand")
+    paid = make.settled(position, answer=note, finish="other", basis="person", by="ada@host", cost_nanos=1_200)
+    await scribe.append(scribe.new(paid, "ledger"))
     scribe.at("")
-    await scribe.append(scribe.new(make.closed(), f"claim/{session_name(2)}"))
-
-
-async def _forked_and_asked(scribe: Scribe, parent_position: int) -> None:
-    opened = make.opened(
-        type="fork", title="again", settings=scribe.put("{}"), parent=2, parent_position=parent_position
+    await scribe.append(
+        scribe.new(BudgetSet(scope="s1", tokens=20_000, nanos=10**9, by="ada@host", reason="it is worth it"), "ledger"),
+        scribe.new(BudgetSet(scope="day:2026-09-21@UTC", nanos=0, by="ada@host"), "ledger"),
     )
-    await scribe.append(scribe.new(opened, "sessions"), scribe.new(make.claimed(), f"claim/{session_name(3)}"))
-    asked = (
-        CancelRequested(by="ada@host", reason="not needed"),
-        VerdictRequested(by="ada@host", accepted=False, reason="too long"),
-    )
-    for request in asked:
-        (position,) = await scribe.append(scribe.new(request, "control/s3"))
-        answered = RequestAnswered(request=position, refused="it is over")
-        await scribe.append(scribe.new(answered), cause=position)
+    await scribe.append(scribe.new(make.closed(), f"claim/{session_name(1)}"))
 
 
 async def _explored_and_accepted(scribe: Scribe) -> None:
@@ -267,12 +236,13 @@ def plain(value: Any) -> Any:
 async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.db"
-        await write_second(path, SetClock())
+        clock = SetClock()
+        async with open_log(path, clock=clock) as log:
+            await write_third(log, clock)
         async with open_log(path, read_only=True) as log:
             expected = await views_of(log)
-        shutil.copyfile(path, SECOND)  # closed by its last user: all of it is in the one file
-        shutil.copyfile(path.with_name(ARCHIVED.name), ARCHIVED)
-    SECOND_EXPECTED.write_bytes(msgspec.json.format(msgspec.json.encode(expected), indent=1) + b"\n")
+        shutil.copyfile(path, THIRD)  # closed by its last user: all of it is in the one file
+    THIRD_EXPECTED.write_bytes(msgspec.json.format(msgspec.json.encode(expected), indent=1) + b"\n")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,19 @@ async def test_a_run_counts_below_the_quantiles_that_it_did_not_pass() -> None:
     assert not view.guesses
 
 
+async def test_a_call_of_which_nobody_knew_counts_once_whatever_is_found_out_of_it() -> None:
+    log = MemoryLog(clock=SetClock(MORNING))
+    await add(log, make.opened(estimate=FORESEEN))
+    for found in (make.settled(2, cost_nanos=900), make.failed(5), None):
+        reservation = await add(log, make.reserved(cost_nanos=1_050))
+        await add(log, make.unknown(reservation))
+        if found is not None:
+            assert found.reservation == reservation
+            await add(log, found)
+    await add(log, SessionClosed(finished=True, exit_code=0))
+    assert (await fold(log, EstimatesView())).months == {MONTH: Held(1, 0, 1)}, "900 + 0 + 1,050 nano-dollars"
+
+
 async def test_a_guess_counts_apart_and_a_run_that_is_not_over_counts_nowhere() -> None:
     log = MemoryLog(clock=SetClock(MORNING))
     guess = Estimated(p50_nanos=1, p90_nanos=2, p50_tokens=1, p90_tokens=2, guess=True)

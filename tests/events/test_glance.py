@@ -30,7 +30,13 @@ DAYS = [f"day:2026-09-2{number}@UTC" for number in range(1, 5)]
 async def folded(path: Path, scope: str) -> tuple[Money, ClaimsView]:
     async with open_log(path, read_only=True) as log:
         state = (await fold(log, MoneyView())).scope(scope)
-        money = Money(spent=state.spent.nanos, reserved=state.reserved.nanos, maybe_paid=state.maybe_paid.nanos)
+        cap = state.caps.get("nanos")
+        money = Money(
+            spent=state.spent.nanos,
+            reserved=state.reserved.nanos,
+            maybe_paid=state.maybe_paid.nanos,
+            cap=cap.most if cap else None,
+        )
         return money, await fold(log, ClaimsView())
 
 

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from events.log import TextMissing, open_log
+from events.log import EventLog, TextMissing, open_log
 from events.testing.builders import SetClock
 from events.testing.contract import everything, refused
 from events.types.any import KINDS
 from events.types.base import TextRef
 from events.types.call import CallReserved, CallSettled
 from events.verify import parse_head, verify_log
-from tests.events.golden import ARCHIVED, EXPECTED, LOG, SECOND, SECOND_EXPECTED, views_of, write
+from tests.events.golden import (
+    ARCHIVED,
+    EXPECTED,
+    LOG,
+    SECOND,
+    SECOND_EXPECTED,
+    THIRD,
+    THIRD_EXPECTED,
+    views_of,
+    write,
+    write_third,
+)
 
-GOLDEN = [(LOG, EXPECTED), (SECOND, SECOND_EXPECTED)]
+GOLDEN = [(LOG, EXPECTED), (SECOND, SECOND_EXPECTED), (THIRD, THIRD_EXPECTED)]
 
 
 @pytest.fixture
@@ -92,18 +104,21 @@ async def test_the_second_golden_log_joins_its_archive_of_which_the_texts_are_go
         await refused(TextMissing, log.text(settled.event.answer, at=settled.position))
 
 
-async def test_the_golden_logs_hold_every_kind_of_event(golden: Path, second: Path) -> None:
+async def test_the_golden_logs_hold_every_kind_of_event(golden: Path, second: Path, tmp_path: Path) -> None:
     kinds: set[str] = set()
-    for path in (golden, second, second.with_name(ARCHIVED.name)):
+    for path in (golden, second, second.with_name(ARCHIVED.name), Path(shutil.copy(THIRD, tmp_path))):
         async with open_log(path, read_only=True) as log:
             kinds |= {entry.kind for entry in await everything(log)}
     assert kinds == {*KINDS, "moon.landed"}
 
 
-async def test_the_program_writes_the_first_golden_log_today(golden: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("path", "written"), [(LOG, write), (THIRD, write_third)], ids=["first", "third"])
+async def test_the_program_writes_a_golden_log_today(
+    path: Path, written: Callable[[EventLog, SetClock], Awaitable[None]], tmp_path: Path
+) -> None:
     """Not byte by byte, which is SQLite's affair: entry by entry, and by the head of the chain."""
-    clock = SetClock()
+    clock, golden = SetClock(), shutil.copy(path, tmp_path)
     async with open_log(tmp_path / "today.db", clock=clock) as today, open_log(golden, read_only=True) as kept:
-        await write(today, clock)
+        await written(today, clock)
         assert await everything(today) == await everything(kept)
         assert await today.head() == await kept.head()

@@ -25,7 +25,7 @@ from events.testing.contract import everything
 from events.testing.histories import Append, history, scenes
 from events.trails import EVERYWHERE, HALF_LIFE_S, USE, Trail
 from events.types.any import AnyEvent
-from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.call import BudgetSet, CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.session import SessionRenewed
 from events.types.task import Overruled, StepAccepted, StepRejected, TaskHalted, TaskReopened, TaskSubmitted
 from events.views.base import View, fold
@@ -33,7 +33,7 @@ from events.views.claims import ClaimsView
 from events.views.cost import CostView
 from events.views.estimates import EstimatesView
 from events.views.history import HistoryView
-from events.views.money import Amount, MoneyView, ScopeState
+from events.views.money import Amount, MoneyView, ScopeState, SetCap
 from events.views.requests import RequestsView
 from events.views.sessions import SessionsView
 from events.views.standing import Standing
@@ -145,7 +145,15 @@ def recomputed(entries: Sequence[Entry]) -> dict[str, ScopeState]:
     for entry in entries:
         if isinstance(entry.event, CallOverran):
             for name in entry.event.scopes:
-                scopes.setdefault(name, ScopeState()).overran.add(entry.event.tokens, entry.event.cost_nanos)
+                scope = scopes.setdefault(name, ScopeState())
+                scope.overran.add(entry.event.tokens, entry.event.cost_nanos)
+                scope.overran_by = entry.event.reservation
+        if isinstance(entry.event, BudgetSet):
+            caps = {"tokens": entry.event.tokens, "nanos": entry.event.nanos}
+            held = scopes.setdefault(entry.event.scope, ScopeState()).caps
+            for unit, most in caps.items():
+                if most is not None:
+                    held[unit] = SetCap(most=most, by=entry.event.by, at=entry.at, position=entry.position)
         if not isinstance(entry.event, CallReserved):
             continue
         call, state = entry.event, ScopeState(calls=1)

@@ -14,7 +14,7 @@ import pytest
 from events.blobs import Known, Pack
 from events.log import Entry, EventLog, open_log
 from events.testing.contract import everything
-from events.types.call import BudgetMarked, CallReserved, CallSettled
+from events.types.call import BudgetMarked, BudgetSet, CallReserved, CallSettled
 from events.types.choice import ChoiceMade
 from events.types.control import VerdictRequested
 from events.types.session import SessionOpened
@@ -23,9 +23,12 @@ from swarm.insight.reason import Reason
 from swarm.insight.sentences import chain, said
 from swarm.insight.story import read_story
 from swarm.insight.why import NoSuchEvent, explain, explain_cost, explain_event
+from swarm.money.caps import with_reserve
+from swarm.money.recording import record_caps
 from swarm.redact import Secrets
 from swarm.requests import ask_of
-from swarm.session import answer_session, fork_session
+from swarm.session import answer_session, fork_session, recorded_plan
+from swarm.task import parse_budget
 from tests.provider import Answer
 from tests.running import DEAR, PASS, Cast, faces, model, money_of, resume, run, serving, state_of, verdict
 from tests.tui.recordings import Writer, record
@@ -128,12 +131,12 @@ async def refused(log: EventLog, tmp_path: Path, text: str, **more: Any) -> tupl
 @pytest.mark.parametrize(
     ("text", "scope", "remedy"),
     [
-        ("budget: $0.002\n" + TWO, "s1", "swarm resume s1 --budget '$0.01'"),
-        ("budget: 0.9k\n" + TWO, "s1", "swarm resume s1 --budget"),
+        ("budget: $0.0012\n" + TWO, "s1", "swarm resume s1 --raise '+$0.01'"),
+        ("budget: 0.9k\n" + TWO, "s1", "swarm resume s1 --raise +"),
         (
             TWO.replace("needs: write", "needs: write, budget: $0.000001"),
             "s1/print",
-            "swarm resume s1 --budget '$0.01'",
+            "swarm resume s1 --raise '+$0.01'",
         ),
     ],
 )
@@ -151,29 +154,42 @@ async def test_a_refusal_names_the_scope_its_numbers_and_a_command_with_which_it
             halt.needed,
         ]
         least = next(part.facts for part in all_of(reason) if "least_cap" in part.facts)
-        assert least["least_cap"] == halt.used + halt.reserved + halt.needed > halt.cap
+        needed = halt.used + halt.reserved + halt.needed
+        assert least["least_cap"] == (with_reserve(needed) if halt.held else needed)
+        assert needed > halt.cap - halt.held
         assert least["command"].startswith(remedy)
         used = [part.facts for part in all_of(reason) if "used" in part.facts and "calls" in part.facts]
         assert sum(fact["used"] for fact in used) == halt.used
     given = least["command"].rpartition(" ")[2].strip("'")
-    raised: dict[str, Any] = {"task_caps": False, "session_tokens": None, "session_nanos": None}
-    if given.startswith("$"):
-        raised["session_nanos"] = int(float(given[1:]) * 10**9)
-    else:
-        raised["session_tokens"] = int(given.removesuffix("k")) * 1000
+    added = parse_budget(given.removeprefix("+"))
+    more = {"tokens": halt.cap + (added.tokens or 0), "nanos": halt.cap + (added.usd_nanos or 0)}[halt.unit]
+    cap = BudgetSet(scope=scope, by="ada@host")
+    await record_caps(log, [msgspec.structs.replace(cap, **{halt.unit: more})])
     async with serving(Cast(), model("m2", "paid", price=DEAR)) as (_, plan):
-        await resume(log, msgspec.structs.replace(plan, **raised))
+        before = await recorded_plan(log, await state_of(log))
+        await resume(log, msgspec.structs.replace(before, roster=plan.roster))
     halts = [entry for entry in only(await everything(log), TaskHalted) if entry.task == of_task.facts["task"]]
     assert len(halts) == 1  # the call that was refused has been made
+
+
+async def test_a_refusal_by_a_cap_that_a_person_recorded_says_who_did(log: EventLog, tmp_path: Path) -> None:
+    await record_caps(log, [BudgetSet(scope="s1/write", tokens=500, by="ada@host")])
+    of_task, of_event, halt = await refused(log, tmp_path, TWO)
+    assert (halt.scope, halt.unit, halt.cap, halt.cap_by) == ("s1/write", "tokens", 500, "ada@host")
+    assert "(set by ada@host)" in halt.reason
+    for reason in (of_task, of_event):
+        assert "its cap is 500 tokens, which ada@host set" in lines(reason)
 
 
 async def test_a_refusal_by_the_day_names_what_used_it_across_sessions(log: EventLog, tmp_path: Path) -> None:
     async with serving(Cast(), model("m2", "paid", price=DEAR)) as (_, plan):
         await run(log, "prompt: Write a limerick\n", plan, tmp_path)
-        tight = msgspec.structs.replace(plan, day_nanos=1_000_000)
+        tight = msgspec.structs.replace(plan, day_nanos=500_000)
         assert (await run(log, "prompt: Write another\n", tight, tmp_path)).exit_code == 3
     reason = await explain(log, 2, task="tasks")
-    assert "raise `budget.day_usd` in your settings, or wait for the next day; then `swarm resume s2`" in lines(reason)
+    assert "`swarm resume s2 --raise '+$0.01'` for this day alone, or raise `budget.day_usd` in your settings" in lines(
+        reason
+    )
     (user,) = [part.facts for part in all_of(reason) if "calls" in part.facts and "used" in part.facts]
     assert (user["task"], user["used"]) == ("s1/tasks", (await money_of(log)).scope("s1").spent.nanos)
 

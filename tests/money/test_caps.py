@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from events.views.money import Amount, MoneyView, ScopeState
 from swarm.errors import BudgetExceeded
 from swarm.messages import FREE, MILLION, Price, Step, Usage
-from swarm.money.caps import Cap, Grant, Need, Wait, admit, day_scope
+from swarm.money.caps import Cap, Grant, Need, Wait, admit, day_scope, with_reserve
 from swarm.money.prices import affordable_output, cost_nanos, counted_tokens, most_nanos
 
 SCOPES = ("day", "s1", "s1/t")
@@ -210,7 +211,7 @@ def test_a_paid_model_is_refused_where_the_money_is_gone_and_told_how_much_it_la
     assert isinstance(refused, BudgetExceeded)
     assert str(refused) == (
         "the budget of day has $0.000109999 of $0.000109999 left and the next call needs $0.00011; "
-        "raise the cap and go on with `swarm resume`, or split the task"
+        "raise the cap and go on with `swarm resume --raise AMOUNT`, or split the task"
     )
     assert refused.exit_code == 3
 
@@ -236,3 +237,38 @@ def test_asking_changes_nothing() -> None:
 )
 def test_a_day_is_named_with_its_time_zone(now: int, zone: str, name: str) -> None:
     assert day_scope(now, zone) == name
+
+
+@given(questions(), st.sampled_from(SCOPES))
+def test_what_is_held_back_is_as_good_as_not_there_for_a_call_and_there_for_the_hand_over(
+    question: tuple[Need, MoneyView, dict[str, Amount]], scope: str
+) -> None:
+    need, money, settling = question
+
+    def decided(**changes: object) -> object:
+        caps = tuple(msgspec.structs.replace(cap, **changes) if cap.scope == scope else cap for cap in need.caps)
+        decision = admit(msgspec.structs.replace(need, caps=caps), money, settling)
+        return (
+            decision if not isinstance(decision, BudgetExceeded) else (decision.scope, decision.unit, decision.needed)
+        )
+
+    (cap,) = [cap for cap in need.caps if cap.scope == scope]
+    tokens = None if cap.tokens is None else cap.tokens - cap.tokens // 10
+    nanos = None if cap.nanos is None else cap.nanos - cap.nanos // 10
+    assert decided(holds_back=True) == decided(tokens=tokens, nanos=nanos)
+    assert decided(holds_back=False) == decided()
+
+
+def test_of_a_cap_on_money_a_tenth_is_held_back_as_well() -> None:
+    price = Price(row="p", input_nanos=MILLION, output_nanos=MILLION)  # a nano-dollar a token
+    need = Need(scopes=SCOPES, caps=(), price=price, input_tokens=50, output_tokens=60, least_output_tokens=10)
+    for holds_back, most in ((True, 40), (False, 50)):
+        caps = (Cap(scope="s1/t", nanos=100, holds_back=holds_back),)
+        assert admit(msgspec.structs.replace(need, caps=caps), MoneyView(), {}) == Grant(most, 50 + most, 50 + most)
+
+
+@given(st.integers(0, 10**12))
+def test_a_cap_with_a_reserve_leaves_what_it_is_to_leave(amount: int) -> None:
+    cap = Cap(scope="s1/t", tokens=with_reserve(amount), holds_back=True)
+    assert cap.tokens is not None
+    assert amount <= cap.tokens - cap.held("tokens") <= amount + 1

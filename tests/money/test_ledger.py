@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
+from random import Random
+from typing import Any, cast
 
 import anyio
 import msgspec
@@ -14,11 +16,11 @@ import pytest
 from events.log import Conflict, EventLog, open_log
 from events.sqlite.log import open_sqlite
 from events.testing.builders import claimed, new
-from events.types.call import CallReserved
+from events.types.call import BudgetMarked, BudgetSet, CallReserved
 from events.views.money import MoneyView
 from swarm.errors import BudgetExceeded
 from swarm.money.caps import Cap
-from swarm.money.ledger import Reserved
+from swarm.money.ledger import TOPIC, Ledger, Reserved
 from swarm.owner import claim_topic
 from tests.ledger_agents import Agent, a_need, check_never_over, crowd, entries_of, process, session, tell
 
@@ -294,3 +296,140 @@ async def test_the_ledgers_fold_is_the_view_that_everybody_sees(log: EventLog) -
         for entry in (await entries_of(log))[:-1]:
             seen.apply(entry)
         assert seen == ledger.money, "but for the last append, which it folds before it decides again"
+
+
+async def raise_cap(log: EventLog, scope: str, tokens: int) -> None:
+    await log.append([new(BudgetSet(scope=scope, by="ada@host", tokens=tokens), topic=TOPIC)])
+
+
+async def test_a_cap_that_is_raised_while_a_call_waits_lets_it_go_at_once(log: EventLog) -> None:
+    async with session(log) as (owner, ledger), anyio.create_task_group() as agents:
+        need = a_need(80, Cap(scope="day", tokens=100))
+        await Agent(ledger, owner, need).reserve()
+        waiting = Agent(ledger, owner, need)
+        agents.start_soon(waiting.reserve)
+        with anyio.fail_after(10):
+            await waiting.waits.wait()
+            await raise_cap(log, "day", tokens=160)
+    assert ledger.money.scope("day").caps["tokens"].most == 160
+    assert (await check_never_over(log, 160)).scope("day").reserved.tokens == 160
+
+
+async def test_a_cap_that_another_process_records_holds_from_the_next_call_on(tmp_path: Path) -> None:
+    async with open_log(tmp_path / "log.db") as log, session(log) as (owner, ledger):
+        spent = await (agent := Agent(ledger, owner, a_need(80, Cap(scope="day", tokens=100)))).reserve()
+        await agent.settle(spent, 80)
+        with pytest.raises(BudgetExceeded):
+            await agent.reserve()
+        async with open_log(tmp_path / "log.db") as other:
+            await raise_cap(other, "day", tokens=200)
+        again = await agent.reserve()
+        assert again.grant.tokens == 80, "a refusal looks at the log itself before it is one"
+        await agent.settle(again, 80)
+        async with open_log(tmp_path / "log.db") as other:
+            await raise_cap(other, "day", tokens=170)
+        with pytest.raises(BudgetExceeded, match=r"of 170 tokens \(set by ada@host\) left"):
+            await Agent(ledger, owner, a_need(20, Cap(scope="day", tokens=100))).reserve()
+
+
+async def test_a_cap_is_recorded_for_a_scope_that_had_none_and_leaves_the_other_unit_as_it_is(log: EventLog) -> None:
+    async with session(log) as (owner, ledger):
+        free, capped = a_need(40), Cap(scope="s", nanos=50)
+        need = msgspec.structs.replace(free, scopes=("day", "s"), caps=(capped,))
+        await raise_cap(log, "day", tokens=30)
+        with pytest.raises(BudgetExceeded) as by_day:
+            await Agent(ledger, owner, need).reserve()
+        assert (by_day.value.scope, by_day.value.unit, by_day.value.cap) == ("day", "tokens", 30)
+        await raise_cap(log, "day", tokens=300)
+        await raise_cap(log, "s", tokens=300)
+        await (agent := Agent(ledger, owner, need)).settle(await agent.reserve(), 40)
+        with pytest.raises(BudgetExceeded) as by_money:
+            await agent.reserve()
+        assert (by_money.value.scope, by_money.value.unit, by_money.value.cap) == ("s", "nanos", 50)
+
+
+async def test_what_is_spent_of_a_cap_is_told_anew_once_a_person_has_changed_the_cap(log: EventLog) -> None:
+    async with session(log) as (owner, ledger):
+        day = Cap(scope="day", tokens=100)
+        await (agent := Agent(ledger, owner, a_need(85, day))).settle(await agent.reserve(), 85)
+        await Agent(ledger, owner, a_need(1, day)).reserve()
+        told: list[tuple[int, int]] = []
+        for most in (1_000, 100, 94):
+            await raise_cap(log, "day", tokens=most)
+            await ledger.catch_up()
+            told += [(mark.percent, mark.cap) for mark in ledger.marks()]
+            await Agent(ledger, owner, a_need(1, day)).reserve()
+    marks = [entry.event for entry in await entries_of(log) if isinstance(entry.event, BudgetMarked)]
+    assert [(mark.percent, mark.cap) for mark in marks] == [(80, 100), *told]
+    assert told == [(80, 100), (90, 94)], "nothing is told of a cap of which less than 80 % is spent"
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_caps_are_recorded_meanwhile_no_call_is_reserved_above_the_one_in_force(
+    log: EventLog, seed: int
+) -> None:
+    luck, ends = Random(seed), dict[str, int]()
+
+    async def change() -> None:
+        for _ in range(12):
+            await anyio.lowlevel.checkpoint()
+            await raise_cap(log, luck.choice(("day", "s", "t1")), luck.randrange(CAP // 10, CAP * 2))
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(change)
+            ends = await crowd(log, seed, count=20, cap=CAP)
+    assert sum(ends.values()) == 20, "and nobody waits for ever"
+    money = MoneyView()
+    for entry in await entries_of(log):
+        money.apply(entry)
+        for name in entry.event.scopes if isinstance(entry.event, CallReserved) else ():
+            state = money.scope(name)
+            tokens = state.caps["tokens"].most if "tokens" in state.caps else CAP
+            assert state.spent.tokens + state.reserved.tokens <= tokens, f"{name} at {entry.position}"
+            assert state.spent.nanos + state.reserved.nanos <= CAP
+
+
+class Meddled:
+    """A log of which another process gets hold for a moment after each append."""
+
+    def __init__(self, log: EventLog, meddle: Callable[[], Awaitable[None]]) -> None:
+        self._log, self._meddle = log, meddle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def append(self, *args: Any, **options: Any) -> Any:
+        ack = await self._log.append(*args, **options)
+        await self._meddle()
+        return ack
+
+
+async def test_what_another_process_took_meanwhile_counts_for_all_of_a_batch_also_where_one_of_it_is_refused(
+    tmp_path: Path,
+) -> None:
+    """A batch is decided by one state of the ledger's topic, and goes in behind that one or not at all."""
+    path, day, others = tmp_path / "log.db", Cap(scope="day", tokens=100), list[int]()
+    async with open_log(path) as one, open_log(path) as two, session(two) as (b, b_ledger), session(one) as (a, _):
+
+        async def take() -> None:
+            if not others:
+                others.append((await Agent(b_ledger, b, a_need(60, day)).reserve()).position)
+
+        meddled = Ledger(cast("EventLog", Meddled(one, take)), lives=lambda _: True)
+        ends: dict[str, object] = {}
+
+        async def ask(name: str, agent: Agent) -> None:
+            try:
+                ends[name] = await agent.reserve()
+            except BudgetExceeded as refusal:
+                ends[name] = refusal
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as agents:
+                agents.start_soon(ask, "first", Agent(meddled, a, a_need(10, Cap(scope="s1", tokens=100))))
+                agents.start_soon(ask, "small", Agent(meddled, a, a_need(60, day, least=10)))
+                agents.start_soon(ask, "large", Agent(meddled, a, a_need(200, day)))
+        assert isinstance(ends["large"], BudgetExceeded) and isinstance(ends["small"], Reserved)
+        assert ends["small"].grant.tokens == 40, "what the other one left"
+        await check_never_over(one, 100)

@@ -80,7 +80,7 @@ class Stage:
         role = ROLES[work]
         self.attempt = Attempt(self.owner, state, step=step, attempt=attempt, role=role, recorded=Recorded())
 
-        async def material(_: Task) -> Sequence[Material]:
+        async def material(_: Task, __: bool) -> Sequence[Material]:
             return self.material
 
         async def checks(_: Task, draft: str) -> tuple[Checked, ...]:
@@ -93,6 +93,7 @@ class Stage:
             state=state,
             world=World(material=material, checks=checks, tree=lambda _: self.tree),
             pick=judge_picker((), "", paid=False, excluded={}),
+            stay=lambda _: judge_picker((), "", paid=False, excluded={}),
             judges=judges,
             redact=lambda text: text.replace("hunter2", "[secret:PW]"),
         )
@@ -118,7 +119,8 @@ class Says(msgspec.Struct):
         if not self.lines:
             raise NoModelAvailable(role="validator", reasons={})
         text = self.lines.pop(0)
-        return Answer(text=text, finish=self.finish, agent="maker", model="m", tier="free", why="the rule")
+        limit = ask.output_tokens
+        return Answer(text=text, finish=self.finish, agent="maker", model="m", tier="free", limit=limit, why="the rule")
 
 
 @asynccontextmanager

@@ -19,7 +19,6 @@ from events.views.base import fold
 from events.views.money import MoneyView
 from events.views.sessions import SessionsView
 from swarm.errors import SessionBusy
-from swarm.money.caps import day_scope
 from swarm.owner import take_session
 from swarm.plan import Plan
 from swarm.redact import Secrets
@@ -123,22 +122,23 @@ async def test_a_run_under_a_clock_that_jumps_ends_and_keeps_to_the_cap_of_each_
     assert (await verify_log(tmp_path / "log.db")).ok
 
 
-async def test_a_day_that_comes_again_finds_its_cap_spent(tmp_path: Path) -> None:
+async def test_a_day_that_comes_again_is_not_opened_again(tmp_path: Path) -> None:
     clock, asked = SetClock(at("2026-11-21T12:00")), list[int]()
     output = DAY_NANOS * 10**6 // DEAR.output_nanos - 1  # one of them costs as much as four of input
     all_of_it = Answer("Fine.", usage={"prompt_tokens": 4, "completion_tokens": output})
     async with open_log(tmp_path / "log.db", clock=clock) as log:
         paid = model("m1", "paid", price=DEAR)
         async with serving(Cast(worker=[all_of_it]), paid, day_nanos=DAY_NANOS, time_zone=ZONE) as (server, plan):
-            for days in (0, -1, +1, -1, +2, -2):
-                clock.move(days * 86_400)
+            for moved in (0, -1, +1, -1, +2, -2):
+                clock.move(moved * 86_400)
                 before = len(server.requests)
                 result = await run(log, "prompt: Write.\nbudget: 1M\n", plan, tmp_path, clock=clock)
                 assert (result.exit_code, result.tasks[0].status) == (3, "halted")
                 asked.append(len(server.requests) - before)
         money = await money_of(log)
-        assert money.scope(day_scope(clock.now, ZONE)).spent.nanos == DAY_NANOS
-    assert asked == [1, 1, 0, 0, 1, 0], "once on each of three days"
+        spent = {name: money.scope(name).spent.nanos for name in money.scopes if name.startswith("day:")}
+        assert spent == {f"day:2026-11-2{number}@{ZONE}": DAY_NANOS for number in (1, 2)}
+    assert asked == [1, 0, 0, 0, 1, 0], "once on each of the days that began, never on the 20th after the 21st"
 
 
 @pytest.mark.parametrize("jump_s", [-86_400, -3_600, 0, 3_600, 86_400, 400 * 86_400])

@@ -25,11 +25,12 @@ DATA = Path(__file__).parents[1] / "data"
 NAMES = [name for group in COMMANDS.values() for name in group]
 NOT_HERE = {"--follow", "-f", "--detach", "--local", "--yes"}
 """Options that wait for ever, leave a process behind, or fetch something from the network."""
-CODES = {0, 1, 2, 3, 4, 5}
+CODES = {0, 1, 2, 3, 4, 5, 10, 11}
 WORDS = (
     "task.yaml", "broken.yaml", "missing.yaml", "folder", "log.db", "other.db", "s1", "s2", "s99", "s1/task0", "s1/task0/1", "1", "-1",
     "0", "17", "1..5", "2026-11-21", "90d", "task0", "model", "day", "aiohttp", "bash", "zsh", "never", "always", "plain", "json",
-    "pytest", "list", "a=b", "vars", "-", "--", "prompt: x", "Write a line.",
+    "pytest", "list", "a=b", "vars", "-", "--", "set", "raise", "split", "reconcile", "$0.50",
+    "+20k", "task0=50%", "prompt: x", "Write a line.",
 )  # fmt: skip
 
 

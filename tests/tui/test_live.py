@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC
 from random import Random
 
+import msgspec
 import pytest
 
 from events.log import Entry, EventLog, open_log
 from events.types.base import TextRef
-from events.types.call import CallReserved, CallSettled, CallUnknown
+from events.types.call import BudgetSet, CallReserved, CallSettled, CallUnknown
 from events.types.task import TaskCancelled, TaskSubmitted
 from events.views.money import ScopeState
 from tests.tui.recordings import DAY, START, Clock, Writer
@@ -132,6 +133,16 @@ def test_a_cap_that_is_near_or_passed_says_so_without_colour() -> None:
         state.reserved.add(more, 0)
         said.append(next(text for row in budget_rows(live, NOW) for text, _ in row if "%" in text).strip())
     assert said == ["70%", "80% !", "100% !!"]
+
+
+def test_a_cap_that_a_person_recorded_stands_in_place_of_the_one_that_was_looked_up() -> None:
+    live = Live(1)
+    live.set_cap("s1", Cap(tokens=1000, nanos=7))
+    before = live.versions.budget
+    live.apply([msgspec.structs.replace(_entry(1), event=BudgetSet(scope="s1", tokens=2000, by="ada@host"))])
+    assert live.cap("s1") == Cap(tokens=2000, nanos=7) and live.versions.budget == before + 1
+    live.money.scope("s1").spent.add(1000, 0)
+    assert any("50%" in text for row in budget_rows(live, NOW) for text, _ in row)
 
 
 def test_the_budgets_of_many_tasks_are_bounded_and_say_so() -> None:

@@ -1,0 +1,134 @@
+"""`swarm resume --raise`: the caps that halted a session are raised before it goes on; and whether it could go on without."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from events.bus import read_all
+from events.lineage import fold_session
+from events.log import EventLog, session_name
+from events.scopes import is_schedule, session_of
+from events.types.call import BudgetSet
+from events.types.task import TaskHalted
+from events.views.base import fold
+from events.views.money import MoneyView
+from events.views.tasks import TasksView
+from swarm.cli.budget_change import in_turn, quoted, raised, recording
+from swarm.cli.budget_scope import budgets_of, here
+from swarm.cli.output import Output
+from swarm.cycle import TAKEN_UP
+from swarm.errors import SwarmError, UsageError, amount
+from swarm.insight.budgets import Budgets, Held
+from swarm.insight.refusals import lacking_of, more
+from swarm.money.caps import RESERVE, with_reserve
+from swarm.money.recording import record_caps
+from swarm.requests import person
+from swarm.task import Budget, parse_budget
+
+
+class WouldHaltAgain(SwarmError):
+    """Nothing of a session could go on: the caps that halted it have no more room than they had. Nothing was changed."""
+
+    exit_code = 3
+
+    def __init__(self, session: str, halt: TaskHalted, held: Held) -> None:
+        room = max(0, _room(held, halt))
+        missing = halt.needed - room
+        super().__init__(
+            f"{session} would only halt again: the budget of {held.scope} has {amount(room, halt.unit)} of "
+            f"{amount(held.cap, halt.unit)} left and its next call needs {amount(halt.needed, halt.unit)}; go on with "
+            f"`swarm resume {session} --raise {more(with_reserve(missing) if halt.held else missing, halt.unit)}`"
+        )
+
+
+async def halts_of(log: EventLog, session: int) -> tuple[list[TaskHalted], bool]:
+    """By which caps tasks of the session are halted now, and whether anything else is left to do."""
+    tasks = (await fold_session(log, TasksView(), session)).of(session)
+    halts: dict[str, TaskHalted] = {}
+    async for entries in read_all(log, session=session):
+        halts.update((entry.task, entry.event) for entry in entries if isinstance(entry.event, TaskHalted))
+    held = [name for name, task in tasks.items() if task.status == "halted" and name in halts and halts[name].scope]
+    other = any(task.status == "open" or task.cause in TAKEN_UP for name, task in tasks.items() if name not in held)
+    return [halts[name] for name in held], other
+
+
+async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, output: Output) -> None:
+    """Raise the caps that halted the session by what `--raise` says. Raises UsageError where none did, or of another unit."""
+    name, text = session_name(session), args.more
+    try:
+        unit = "nanos" if parse_budget(text.removeprefix("+")).usd_nanos is not None else "tokens"
+    except ValueError as error:
+        raise UsageError(f"--raise {text}: {error}{quoted(text.removeprefix('+'))}") from error
+    halts, _ = await halts_of(log, session)
+    scopes = list(dict.fromkeys(lacking_of(halt).scope for halt in halts if halt.unit == unit))
+    if not scopes:
+        other = halts[0] if halts else None
+        why = (
+            f"the cap in {'dollars' if other.unit == 'nanos' else 'tokens'} of {other.scope} did"
+            if other
+            else "no cap did"
+        )
+        raise UsageError(f"--raise {text} raises what halted {name}, and {why}; {_instead(other, name)}")
+    where = here(args)
+    async with in_turn(log):
+        budgets = await budgets_of(log, where, session=session)
+        lasting = [
+            scope for scope in scopes if session_of(scope) or scope in where.shared.values() or is_schedule(scope)
+        ]
+        changes = [raised(budgets, scope, text) for scope in lasting]
+        if changes:
+            await record_caps(log, [recording(change, "to resume") for change in changes])
+    for change in changes:
+        output.note(change.said)
+    for scope in set(scopes) - set(lasting):
+        output.note(f"{scope} is over: its cap halts nothing any more")
+
+
+def _instead(other: TaskHalted | None, name: str) -> str:
+    if other is None:
+        return f"go on with `swarm resume {name}`"
+    return f"go on with `swarm resume {name} --raise {more(lacking_of(other).amount, other.unit)}`"
+
+
+async def require_room(log: EventLog, args: argparse.Namespace, session: int) -> None:
+    """Raises WouldHaltAgain where all that is left of the session was halted by caps that have no room yet."""
+    halts, other = await halts_of(log, session)
+    if not halts or other or any(halt.cause != "budget" for halt in halts):  # a person who was not asked is asked now
+        return
+    budgets = await budgets_of(log, here(args), session=session)
+    full = [(halt, held) for halt in halts if (held := _without_room(budgets, halt)) is not None]
+    if len(full) == len(halts):
+        raise WouldHaltAgain(session_name(session), *full[0])
+
+
+def _without_room(budgets: Budgets, halt: TaskHalted) -> Held | None:
+    """The cap that halted it, where it would again."""
+    for held in budgets.held([lacking_of(halt).scope]):
+        if held.unit == halt.unit and _room(held, halt) < halt.needed:
+            return held
+    return None
+
+
+def _room(held: Held, halt: TaskHalted) -> int:
+    """What of a cap the call could have that was refused; not what is for the hand-over of its task."""
+    return held.cap - (held.cap // RESERVE if halt.held else 0) - held.spent - held.lost
+
+
+async def cap_run(log: EventLog, args: argparse.Namespace, session: int, budget: Budget) -> None:
+    """Let the cap of `--budget` hold also where a person had recorded one for the session, which would go before it."""
+    name = session_name(session)
+    recorded = (await budgets_of(log, here(args), session=session)).money.scope(name).caps
+    tokens, nanos = (given if unit in recorded else None for unit, given in _units(budget))
+    if tokens is not None or nanos is not None:
+        await record_caps(log, [BudgetSet(scope=name, tokens=tokens, nanos=nanos, by=person(), reason="--budget")])
+
+
+async def has_own_cap(log: EventLog, session: int) -> bool:
+    """Whether a person recorded a cap in dollars for the session: who did says yes to paid calls up to it."""
+    own = await fold(log, MoneyView().only(session), session=session)
+    return "nanos" in own.scope(session_name(session)).caps
+
+
+def _units(budget: Budget) -> Sequence[tuple[str, int | None]]:
+    return ("tokens", budget.tokens), ("nanos", budget.usd_nanos)

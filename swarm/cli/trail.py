@@ -1,0 +1,108 @@
+"""`swarm trail`: what is known of each agent on each model, by role and type of work, as the choice sees it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from events.log import system_clock
+from events.trails import HALF_LIFE_S
+from events.views.base import fold
+from swarm.cli.recorded import local_time, recorded, settings_of, utc_text, zone_of
+from swarm.errors import UsageError
+from swarm.insight.arms import ArmsView, Known, known_arms, of_these
+from swarm.task import ROLES
+
+if TYPE_CHECKING:
+    from swarm.cli.output import Output
+
+_DRAWN = tuple(role for role in ROLES if role != "validator")
+"""Roles whose models are drawn; a judge follows from a rule and leaves no trail."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--role", choices=_DRAWN, help="of this role alone")
+    parser.add_argument("--type", metavar="TYPE", help="of this type of work alone, such as code")
+    parser.add_argument("--model", metavar="NAME", help="of models whose name holds this")
+
+
+def run(args: argparse.Namespace) -> int:
+    output: Output = args.output
+    settings, now = settings_of(args), system_clock()
+
+    async def read() -> ArmsView:
+        async with recorded(settings.log) as log:
+            return await fold(log, ArmsView())
+
+    known = known_arms(anyio.run(read), now)
+    if args.type is not None and known and args.type not in {each.type for each in known}:
+        raise UsageError(f"--type {args.type}: this log knows {', '.join(sorted({each.type for each in known}))}")
+    found = list(of_these(known, role=args.role, type_=args.type, model=args.model))
+    if output.json:
+        output.document("swarm.trail/1", {"at": utc_text(now), "arms": [_document(each) for each in found]})
+    elif not found:
+        output.line("no work was judged yet" if not known else "no trail fits what was asked for")
+    else:
+        _tell(found, output, zone_of(settings), now)
+    return 0
+
+
+def _tell(found: Sequence[Known], output: Output, zone: tzinfo | None, now: int) -> None:
+    rows = [
+        (
+            each.context,
+            f"{each.agent}@{each.model}",
+            each.tier,
+            f"{each.mean:.2f}",
+            f"{each.low:.2f} to {each.high:.2f}",
+            f"{each.accepted:.1f}",
+            f"{each.rejected:.1f}",
+            str(each.chosen),
+            f"{100 * each.first // each.firsts} %" if each.firsts else "",
+            _when(each.used_at, now, zone),
+            _when(each.judged_at, now, zone),
+        )
+        for each in found
+    ]
+    output.table(
+        ("CONTEXT", "ARM", "TIER", "MEAN", "95 %", "ACCEPTED", "REJECTED", "CHOSEN", "FIRST", "LAST USED", "JUDGED"),
+        rows,
+    )
+    judged = [each.judged_at for each in found if each.judged_at]
+    if judged:
+        days = int(HALF_LIFE_S / 86_400)
+        newest, oldest = (_when(at, now, zone) for at in (max(judged), min(judged)))
+        span = newest if newest == oldest else f"{oldest} to {newest}"
+        output.note(f"last verdicts: {span}; what was accepted and rejected counts half after {days} days")
+
+
+def _when(at: int, now: int, zone: tzinfo | None) -> str:
+    if not at:
+        return "never"
+    then = local_time(at, zone)
+    return f"{then:%H:%M}" if then.date() == local_time(now, zone).date() else f"{then:%Y-%m-%d}"
+
+
+def _document(each: Known) -> dict[str, Any]:
+    return {
+        "context": each.context,
+        "role": each.role,
+        "type": each.type,
+        "agent": each.agent,
+        "model": each.model,
+        "tier": each.tier,
+        "mean": round(each.mean, 6),
+        "low": round(each.low, 6),
+        "high": round(each.high, 6),
+        "accepted": round(each.accepted, 6),
+        "rejected": round(each.rejected, 6),
+        "chosen": each.chosen,
+        "first": each.first,
+        "firsts": each.firsts,
+        "last_used": utc_text(each.used_at) if each.used_at else None,
+        "last_judged": utc_text(each.judged_at) if each.judged_at else None,
+    }

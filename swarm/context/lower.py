@@ -1,0 +1,52 @@
+"""Less of a task's inputs, near a cap: each file one level lower, what must stay whole left as it is. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+
+import msgspec
+
+from swarm.context.parts import RELEVANT_BYTES, beginning, relevant
+from swarm.globs import matches
+from swarm.task import Input, Load, Task
+
+LOWER_BYTES = RELEVANT_BYTES // 2
+"""What is left of a text that was given in full; a shorter one stays whole."""
+
+_LOWER: dict[Load, Load] = {"full": "relevant", "relevant": "outline"}
+# an outline stays one: the name of a file alone says nothing to a model that cannot open it
+
+
+def lowered(task: Task) -> tuple[Input, ...]:
+    """The task's inputs, one level lower: full -> relevant parts -> outline.
+
+    Whole stays what the task's own words are (`text`), what it writes over or what a check names, and of a task that
+    writes a patch every file: a patch is made against each line.
+    """
+    kept = {output.path for output in task.written} | {check.file for check in task.checks if check.file}
+    kept |= {check.schema for check in task.checks if isinstance(check.schema, str)}
+    patched = any(output.format == "patch" for output in task.written)
+    return tuple(source if source.files and patched else _lowered(source, kept) for source in task.inputs)
+
+
+def _lowered(source: Input, kept: set[str]) -> Input:
+    if source.text is not None or any(_names(pattern, path) for pattern in source.files for path in kept):
+        return source
+    load = _LOWER.get(source.load, source.load)
+    if source.from_task is not None:
+        load = "relevant"
+    if load != "relevant":
+        return msgspec.structs.replace(source, load=load)
+    most = LOWER_BYTES if source.max_tokens is None else min(source.max_tokens, LOWER_BYTES)
+    return msgspec.structs.replace(source, load=load, max_tokens=most)
+
+
+def _names(pattern: str, path: str) -> bool:
+    """Whether a path or a glob means a file."""
+    pattern, path = posixpath.normpath(pattern), posixpath.normpath(path)
+    return pattern == path or matches(tuple(path.split("/")), tuple(pattern.split("/")))
+
+
+def lower_result(name: str, text: str, sought: str) -> str:
+    """The parts of another task's result that fit the words of this one; the beginning where none does."""
+    return relevant([(name, text)], sought, LOWER_BYTES)[0] or beginning(text, LOWER_BYTES)

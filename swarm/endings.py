@@ -1,0 +1,157 @@
+"""What an error makes of its task, and what becomes of one at a cap."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
+
+import anyio
+import msgspec
+
+from events.scopes import path_of
+from events.types.call import BudgetSet
+from events.types.task import TaskFailed, TaskHalted
+from events.views.tasks import TaskState
+from swarm.calls import Answer, Calls, Terms
+from swarm.cycle import Open
+from swarm.errors import (
+    BudgetExceeded,
+    ConfirmationNeeded,
+    NoModelAvailable,
+    OwnerLost,
+    RaiseNeeded,
+    SwarmError,
+    UsageError,
+    scope_above,
+)
+from swarm.handover import REWRITE_S, cheapest, handover_of, has_reserve, on_exceed, rewrite_ask, rewritten
+from swarm.journal import Attempt, Journal
+from swarm.money.caps import Cap, in_force
+from swarm.money.ledger import Ledger
+from swarm.money.recording import record_caps
+from swarm.owner import Owner
+from swarm.plan import SUMMARISER, Plan, Summariser, allowed_arms
+from swarm.requests import person
+from swarm.task import AGENTS, Role, Task
+from swarm.tools.deliver import OutputConflict
+
+
+def ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
+    """The event; `reason` is the error's sentence, secrets taken out."""
+    match error:
+        case BudgetExceeded():
+            return TaskHalted(
+                reason=reason,
+                scope=error.scope,
+                unit=error.unit,
+                used=error.used,
+                reserved=error.reserved,
+                cap=error.cap,
+                needed=error.needed,
+                cap_by=error.set_by,
+                held=error.held,
+                share=error.share,
+                whole=error.whole,
+            )
+        case ConfirmationNeeded():
+            return TaskHalted(reason=reason, cause="confirmation")
+        case NoModelAvailable():
+            return TaskFailed(reason=reason, cause="no model")
+        case OutputConflict():
+            return TaskFailed(reason=reason, cause="output")
+        case UsageError():
+            return TaskFailed(reason=reason, cause="input")
+        case _:
+            return TaskFailed(reason=reason, cause="no draft")
+
+
+LEAST_S = 1.0  # what a halt leaves of its task's time
+
+
+def _set(scope: str, *, tokens: int | None = None, nanos: int | None = None) -> BudgetSet:
+    return BudgetSet(scope=scope, tokens=tokens, nanos=nanos, by=person(), reason="asked at the cap")
+
+
+class Caps(msgspec.Struct, kw_only=True):
+    """The caps above a session's calls: which hold, and what becomes of a task whose next call one refused."""
+
+    owner: Owner
+    plan: Plan
+    calls: Calls
+    journal: Journal
+    ledger: Ledger
+    terms: Callable[[Task, Role | Summariser], Terms]
+    redact: Callable[[str], str]
+    raise_by: Callable[[BudgetExceeded], Awaitable[int]]
+    asking: anyio.Lock  # one question at a time
+
+    def in_force(self, task: Task, role: Role) -> Sequence[Cap]:
+        """The caps above a call of the role by now, those that a person recorded meanwhile among them."""
+        terms = self.terms(task, role)
+        path = path_of(terms.named, project=self.owner.project, role=role, agent=AGENTS[role])
+        return in_force(terms.caps, path, self.ledger.money)
+
+    async def is_raised(self, refusal: BudgetExceeded, task: Task, role: Role) -> bool:
+        """Whether the cap that refused a call is higher by now: a person is asked where the budget says so, and it is recorded.
+
+        Raises RaiseNeeded where nobody can be asked.
+        """
+        if on_exceed(self.plan, task, role, self.owner.session, refusal.scope) != "ask":
+            return False
+        async with self.asking:
+            await self.ledger.catch_up()
+            # a share of a split budget grows with the whole
+            scope, cap = (scope_above(refusal.scope), refusal.whole) if refusal.whole else (refusal.scope, refusal.cap)
+            recorded = self.ledger.money.scope(scope).caps.get(refusal.unit)
+            if recorded is not None and recorded.most > cap:
+                return True  # somebody raised it while this one waited for its turn to ask
+            try:
+                more = await self.raise_by(refusal)
+            except ConfirmationNeeded as nobody:
+                raise RaiseNeeded(refusal) from nobody
+            if more > 0:
+                most = {refusal.unit: cap + more}
+                await record_caps(self.owner.log, [_set(scope, **most)])
+            return more > 0
+
+    async def end(
+        self, error: BudgetExceeded, open_: Open, task: Task, state: TaskState, attempt: Attempt
+    ) -> TaskHalted | TaskFailed:
+        """The task fails where that was asked for, else it hands over."""
+        end = ending(error, self.redact(str(error)))
+        if isinstance(error, RaiseNeeded) and isinstance(end, TaskHalted):
+            end = msgspec.structs.replace(end, cause="confirmation")
+        asked = on_exceed(self.plan, task, cast("Role", attempt.role), self.owner.session, error.scope)
+        if asked == "fail" or not isinstance(end, TaskHalted):
+            return TaskFailed(reason=end.reason, cause="budget")
+        stopped = end.reason.partition("; ")[0]  # without what to do about it, which is for people
+        folded = await handover_of(self.owner.log, state, stopped=stopped)
+        answer = await self._rewriting(folded, open_, state, task) if has_reserve(self.plan, task) else None
+        text = rewritten(answer) if answer is not None else ""
+        by = answer.arm if answer is not None and text else ""
+        return msgspec.structs.replace(end, summary=attempt.put(text or folded), summary_by=by)
+
+    async def _rewriting(self, folded: str, open_: Open, state: TaskState, task: Task) -> Answer | None:
+        """A model's rewriting of a hand-over, from what the task held back for it; None where nobody could give it."""
+        attempt = Attempt(
+            self.owner,
+            state,
+            step=open_.step,
+            attempt=open_.attempt,
+            role=SUMMARISER,
+            recorded=self.journal.of(open_.task, open_.step, open_.attempt, SUMMARISER),
+            calls=state.halts,  # one for each halt: an earlier one had other things to say
+        )
+        call = self.calls.for_attempt(attempt, lambda: self.terms(task, SUMMARISER))
+        left = anyio.current_effective_deadline() - anyio.current_time()  # to the task's own limit, which would fail it
+        try:
+            with anyio.move_on_after(max(0.0, min(REWRITE_S, left - LEAST_S))):
+                return await call(rewrite_ask(folded), pick=cheapest(*allowed_arms(self.plan, task, "worker")))
+        except OwnerLost:
+            raise
+        except SwarmError:
+            return None  # nobody could, or what is left does not pay for it: the folded one stands
+        finally:
+            with anyio.CancelScope(shield=True):
+                await attempt.flush()
+        return None

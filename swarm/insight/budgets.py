@@ -1,0 +1,209 @@
+"""Which caps hold, where each is from, and what of it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from events.lineage import fold_session
+from events.log import EventLog, TextMissing, session_name
+from events.scopes import LOG, SHARED, month_of, project_scope, schedule_scope, session_of
+from events.views.base import fold
+from events.views.money import MoneyView, ScopeState
+from events.views.sessions import Claim, SessionsView
+from events.views.standing import standing
+from events.views.tasks import TaskState, TasksView
+from swarm.errors import SwarmError
+from swarm.money.caps import MARKS, Cap, day_scope
+from swarm.session import recorded_plan
+from swarm.settings.load import Loaded
+from swarm.task import ROLES, Task
+
+UNITS = ("nanos", "tokens")
+_FROM_TASK, _FROM_RUN = "task file", "the run: its file, --budget, or its levels"
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """A cap that nobody recorded: from settings or a task file, as `source` says."""
+
+    scope: str
+    unit: str  # "nanos" or "tokens"
+    most: int
+    source: str
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """One cap that holds, and what is used of it. All amounts are of its unit."""
+
+    scope: str
+    unit: str
+    cap: int
+    spent: int  # what was maybe paid included
+    reserved: int
+    maybe_paid: int
+    lost: int  # of `reserved`: by calls whose owner is gone, which nobody will settle by itself
+    source: str
+
+    @property
+    def left(self) -> int:
+        return max(0, self.cap - self.spent - self.reserved)
+
+    @property
+    def per_mille(self) -> int:
+        """What share of the cap is spent."""
+        return self.spent * 1000 // self.cap if self.cap else 1000
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether a call that costs anything would be refused, whatever comes of the calls in flight."""
+        return self.spent + self.lost >= self.cap
+
+    @property
+    def is_near(self) -> bool:
+        """Whether what is spent has passed the first mark."""
+        return self.spent * 100 >= MARKS[0] * self.cap
+
+
+class Budgets(msgspec.Struct, frozen=True, kw_only=True):
+    """The money of the shared scopes and of one session (0: of none), with the caps that were given and those recorded."""
+
+    money: MoneyView
+    given: tuple[Given, ...]
+    lost: frozenset[int]  # open reservations whose owner is gone
+    session: int = 0
+    tasks: tuple[str, ...] = ()  # of the session, in their order
+    notes: tuple[str, ...] = ()
+
+    def cap(self, scope: str) -> Cap:
+        """The cap of a scope that holds."""
+        most = {held.unit: held.cap for held in self.held((scope,))}
+        return Cap(scope=scope, nanos=most.get("nanos"), tokens=most.get("tokens"))
+
+    def scopes(self) -> list[str]:
+        """All scopes that have a cap: the shared ones that count today, then the session's own, the widest first."""
+        given = [each.scope for each in self.given]
+        mine = [name for name, state in self.money.scopes.items() if state.caps and session_of(name) == self.session]
+        tasks = {task: number for number, task in enumerate(self.tasks)}
+
+        def place(scope: str) -> tuple[int, int, int]:
+            parts = scope.split("/")
+            return session_of(scope), tasks.get(parts[1], 0) if len(parts) > 1 else -1, len(parts)
+
+        own = {name for name in (*given, *mine) if self.session and session_of(name) == self.session}
+        shared = [name for name in given if session_of(name) == SHARED]
+        return [*dict.fromkeys(shared), *sorted(own, key=place)]
+
+    def held(self, scopes: Sequence[str]) -> list[Held]:
+        """The caps of these scopes, money before tokens."""
+        return [held for scope in scopes for unit in UNITS if (held := self._held(scope, unit)) is not None]
+
+    def _held(self, scope: str, unit: str) -> Held | None:
+        state = self.money.scopes.get(scope, ScopeState())
+        given = next((each for each in self.given if (each.scope, each.unit) == (scope, unit)), None)
+        recorded = state.caps.get(unit)
+        if recorded is None and given is None:
+            return None
+        source = given.source if given else ""
+        if recorded is not None:
+            day = datetime.fromtimestamp(recorded.at // 1_000_000, UTC).date()
+            source = f"set by {recorded.by} on {day} (event {recorded.position})"
+        most = recorded.most if recorded is not None else given.most if given is not None else 0
+        lost = [held for at, held in self.money.open.items() if at in self.lost and scope in held.path]
+        return Held(
+            scope=scope,
+            unit=unit,
+            cap=most,
+            spent=getattr(state.spent, unit),
+            reserved=getattr(state.reserved, unit),
+            maybe_paid=getattr(state.maybe_paid, unit),
+            lost=sum(getattr(held, unit) for held in lost),
+            source=source,
+        )
+
+
+def shared_scopes(project: str, zone: str, now: int) -> dict[str, str]:
+    """The scopes that no session has to itself and that a call made now in this project counts in, by their short names."""
+    day = day_scope(now, zone)
+    return {"log": LOG, "month": month_of(day), "day": day, "project": project_scope(project)}
+
+
+def shared_caps(loaded: Loaded, scopes: Mapping[str, str]) -> Iterator[Given]:
+    """The caps that the settings give those scopes."""
+    for short, scope in scopes.items():
+        for unit, key in (("nanos", f"{short}_usd"), ("tokens", f"{short}_tokens")):
+            most = getattr(loaded.settings.budget, f"{short}_{unit}")
+            if most is not None:
+                yield Given(scope=scope, unit=unit, most=most, source=_source(loaded, ("budget", key)))
+    for name, own in loaded.settings.schedules.items():
+        for unit, key in (("nanos", "usd"), ("tokens", "tokens")):
+            of_each = getattr(loaded.settings.budget, f"schedule_{unit}")
+            most = of_each if getattr(own, key) is None else getattr(own, key)
+            if most is not None:
+                at = ("schedules", name, key) if getattr(own, key) is not None else ("budget", f"schedule_{key}")
+                yield Given(scope=schedule_scope(name), unit=unit, most=most, source=_source(loaded, at))
+
+
+def _source(loaded: Loaded, key: tuple[str, ...]) -> str:
+    origin = loaded.origins.get(key)
+    if origin is None:
+        return "default"
+    return origin.kind if origin.kind == "default" else f"{origin.kind} {origin.place}"
+
+
+async def read_budgets(
+    log: EventLog, given: Sequence[Given], *, session: int, now: int, alive: Callable[[Claim], bool]
+) -> Budgets:
+    """How the shared scopes and those of the session stand. Raises LogError."""
+    known = (await standing(log)).view
+    money = known.money
+    notes: list[str] = []
+    tasks: tuple[str, ...] = ()
+    if session:
+        money.own(session, await fold(log, MoneyView().only(session), session=session))
+        tasks = tuple((await fold_session(log, TasksView(), session)).of(session))
+        given = [*given, *await _session_caps(log, session, now, notes)]
+    gone = {
+        number
+        for number in {held.session for held in money.open.values()}
+        if not _is_held(known.claims.claims, number, alive)
+    }
+    lost = frozenset(at for at, held in money.open.items() if held.session in gone)
+    return Budgets(money=money, given=tuple(given), lost=lost, session=session, tasks=tasks, notes=tuple(notes))
+
+
+def _is_held(claims: Mapping[int, Claim], session: int, alive: Callable[[Claim], bool]) -> bool:
+    return session in claims and alive(claims[session])
+
+
+async def _session_caps(log: EventLog, session: int, now: int, notes: list[str]) -> list[Given]:
+    """The caps of a session, its tasks and their roles, as its last owner had them."""
+    state = (await fold(log, SessionsView(), session=session)).sessions[session]
+    tasks = (await fold_session(log, TasksView(), session)).of(session)
+    try:
+        plan = await recorded_plan(log, state)
+    except (SwarmError, TextMissing) as error:
+        notes.append(f"the caps with which {session_name(session)} began are not known any more: {error}")
+        return []
+    specs = [spec for task in tasks.values() if (spec := await _spec(log, task)) is not None]
+    if len(specs) < len(tasks):
+        notes.append(f"what some tasks of {session_name(session)} were is not kept any more, and so are their caps")
+    own = session_name(session)
+    found: dict[str, Cap] = {}
+    for spec in specs:
+        for role in ROLES:
+            found.update((cap.scope, cap) for cap in plan.caps(session, "", spec, role, now) if session_of(cap.scope))
+    return [
+        Given(scope=cap.scope, unit=unit, most=most, source=_FROM_RUN if cap.scope == own else _FROM_TASK)
+        for cap in found.values()
+        for unit in UNITS
+        if (most := getattr(cap, unit)) is not None
+    ]
+
+
+async def _spec(log: EventLog, task: TaskState) -> Task | None:
+    try:
+        return msgspec.json.decode(await log.text(task.spec.ref, at=task.spec.at), type=Task)
+    except (TextMissing, msgspec.DecodeError):
+        return None

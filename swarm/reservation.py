@@ -1,0 +1,43 @@
+"""The event with which a call begins: who is asked what, and the most that it can cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from events.blobs import Pack
+from events.types.base import Said, TextRef
+from events.types.call import CallReserved
+from swarm.journal import Attempt
+from swarm.money.caps import Grant, Need
+
+if TYPE_CHECKING:
+    from swarm.calls import Ask, Pick
+
+
+def reservation(
+    attempt: Attempt, ask: Ask, pick: Pick, need: Need, grant: Grant, *, ordinal: int, nth: int, pack: Pack
+) -> CallReserved:
+    """The event; its texts, and what the attempt captured since its last one, are put into `pack`."""
+    schema: TextRef | None = None
+    if ask.answer_schema is not None:
+        schema = pack.put(msgspec.json.encode(ask.answer_schema).decode())
+    return CallReserved(
+        role=attempt.role,
+        agent=pick.arm.agent,
+        model=pick.arm.model,
+        tier=pick.arm.tier,
+        messages=tuple(Said(message.speaker, pack.put(message.text)) for message in ask.messages),
+        max_output_tokens=grant.output_tokens,
+        tokens=grant.tokens,
+        cost_nanos=grant.nanos,
+        price=need.price.row,
+        scopes=need.named,
+        ordinal=ordinal,
+        nth=nth,
+        answer_schema=schema,
+        temperature=ask.temperature,
+        why=pick.why,
+        captured=attempt.captures(pack),
+    )

@@ -1,0 +1,68 @@
+"""Caps as the installed command changes them: halted, told what to type, raised, gone on."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+from tests.acceptance.test_run import HELLO
+from tests.provider import provider_thread
+from tests.team import play, swarm
+
+
+def test_a_halted_session_says_what_to_type_and_goes_on_by_exactly_that(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(HELLO)
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--endpoint", provider.url, "--price", "1/2", "--budget", "$0.000001")
+        assert swarm(*words, home=tmp_path, cwd=tmp_path).returncode == 3
+        events = swarm("log", home=tmp_path, cwd=tmp_path).stdout
+        again = swarm("resume", home=tmp_path, cwd=tmp_path)
+        assert again.returncode == 3
+        assert "s1 would only halt again: the budget of s1 has $0.000001 of $0.000001 left" in again.stderr
+        assert swarm("log", home=tmp_path, cwd=tmp_path).stdout == events, "nothing was begun that could not go on"
+        told = re.search(r"`swarm (resume s1 --raise [^`]*)`", again.stderr)
+        assert told is not None
+        done = swarm(*shlex.split(told[1]), home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "the cap of s1 is $0.01" in done.stderr and "it was $0.000001" in done.stderr
+    shown = json.loads(swarm("budget", "s1", "--json", home=tmp_path, cwd=tmp_path).stdout)
+    own = next(cap for cap in shown["caps"] if cap["scope"] == "s1" and cap["unit"] == "usd")
+    assert own["cap_nanos"] == 10_001_000 and own["from"].startswith("set by ")
+    assert 0 < own["spent_nanos"] <= own["cap_nanos"]
+
+
+def test_raising_what_did_not_halt_it_is_refused_with_what_did(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(HELLO)
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--endpoint", provider.url, "--price", "1/2", "--budget", "$0.000001")
+        assert swarm(*words, home=tmp_path, cwd=tmp_path).returncode == 3
+        tokens = swarm("resume", "--raise", "+20k", home=tmp_path, cwd=tmp_path)
+        assert tokens.returncode == 2
+        assert "the cap in dollars of s1 did; go on with `swarm resume s1 --raise '+$" in tokens.stderr
+        lower = swarm("resume", "--raise", "$0.0000001", home=tmp_path, cwd=tmp_path)
+        assert lower.returncode == 2 and "would not raise it" in lower.stderr
+        both = swarm("resume", "--raise", "+$1", "--budget", "$1", home=tmp_path, cwd=tmp_path)
+        assert both.returncode == 2 and "name one of them" in both.stderr
+
+
+def test_the_budget_of_a_resume_goes_before_a_cap_that_was_recorded(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(HELLO)
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--endpoint", provider.url, "--price", "1/2", "--budget", "$0.000001")
+        assert swarm(*words, home=tmp_path, cwd=tmp_path).returncode == 3
+        assert swarm("budget", "set", "s1", "$0.000002", home=tmp_path, cwd=tmp_path).returncode == 0
+        done = swarm("resume", "--budget", "$0.10", home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_cap_that_a_person_gave_a_session_is_a_yes_to_paid_calls(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(HELLO)
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--endpoint", provider.url, "--price", "1/2")
+        assert swarm(*words, home=tmp_path, cwd=tmp_path).returncode == 5
+        assert swarm("resume", home=tmp_path, cwd=tmp_path).returncode == 5
+        assert swarm("budget", "set", "s1", "$0.10", home=tmp_path, cwd=tmp_path).returncode == 0
+        done = swarm("resume", home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr

@@ -1,0 +1,130 @@
+"""Trails as people see them are those that the choice sees."""
+
+from __future__ import annotations
+
+import json
+from math import comb
+from pathlib import Path
+from random import Random
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.log import EventLog, open_log
+from events.memory import MemoryLog
+from events.testing import builders as make
+from events.testing.builders import MORNING, SetClock
+from events.testing.histories import history
+from events.types.choice import Candidate
+from events.views.base import fold
+from swarm.choice.bounds import below, bounds
+from swarm.choice.choose import HIGHEST, LOWEST, Question, choose, evidence
+from swarm.cli.main import main
+from swarm.insight.arms import ArmsView, known_arms
+from swarm.messages import Arm
+from tests.tui.recordings import at_home
+
+DAY = 86_400
+
+
+async def work(log: EventLog, clock: SetClock, *verdicts: tuple[str, bool]) -> None:
+    """One task each, on a model, accepted or not; a day between them."""
+    for number, (model, accepted) in enumerate(verdicts, 1):
+        task = f"t{number}"
+        candidates = tuple(
+            Candidate(agent="maker", model=name, tier="cheap", mean=0.5, weight=1.0) for name in ("big", "small")
+        )
+        chosen = make.chosen(agent="maker", model=model, tier="cheap", candidates=candidates)
+        verdict = make.accepted() if accepted else make.rejected()
+        done = [make.new(event, task=task, step=1, attempt=1) for event in (chosen, verdict)]
+        await log.append([make.a_task(task), *done])
+        clock.move(DAY)
+
+
+async def test_the_mean_is_the_one_with_which_the_next_choice_is_made() -> None:
+    clock = SetClock()
+    log = MemoryLog(clock=clock)
+    await work(log, clock, ("small", True), ("small", False), ("big", True), ("small", True))
+    view = await fold(log, ArmsView())
+    known = {each.model: each for each in known_arms(view, clock.now)}
+    arms = [Arm(agent="maker", model=name, tier="cheap", price=None) for name in ("big", "small")]
+    question = Question(role="worker", context="worker/code", seed="1", now=clock.now, input_tokens=1, output_tokens=1)
+    choice = choose(question, arms, view.trails, {})
+    assert choice is not None
+    assert {each.model: round(known[each.model].mean, 6) for each in choice.candidates} == {
+        each.model: each.mean for each in choice.candidates
+    }
+    assert {each.model: round(known[each.model].accepted, 6) for each in choice.candidates} == {
+        each.model: each.accepted for each in choice.candidates
+    }
+    small = known["small"]
+    assert (small.chosen, small.first, small.firsts, small.tier) == (3, 3, 4, "cheap")
+    assert small.used_at == MORNING + 3 * DAY * 1_000_000 == small.judged_at
+    assert small.low < small.mean < small.high and small.rejected < 1 < small.accepted < 2
+
+
+@given(st.integers(0, 10_000))
+def test_whatever_happened_every_bound_holds_its_mean(seed: int) -> None:
+    async def folded() -> ArmsView:
+        log = MemoryLog(clock=SetClock())
+        for append in history(Random(seed)):
+            await log.append(append.events, texts=append.texts)
+        return await fold(log, ArmsView())
+
+    for each in known_arms(anyio.run(folded), MORNING):
+        assert 0 <= each.low < each.high <= 1 and LOWEST <= each.mean <= HIGHEST
+        assert each.low <= each.mean <= each.high
+        assert 0 <= each.first <= each.chosen and each.first <= each.firsts
+
+
+async def test_an_arm_of_which_nothing_is_known_has_the_widest_bounds() -> None:
+    trails, arm = ArmsView().trails, Arm(agent="maker", model="new", tier="free", price=None)
+    good, bad = evidence(arm, "worker/code", trails, MORNING)
+    assert good + bad == pytest.approx(8) and good / (good + bad) == pytest.approx(0.55)
+    low, high = bounds(good, bad)
+    assert high - low > bounds(good * 3, bad * 3)[1] - bounds(good * 3, bad * 3)[0]
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.floats(0.001, 0.999))
+def test_what_lies_below_is_what_the_binomial_says_where_the_counts_are_whole(a: int, b: int, x: float) -> None:
+    n = a + b - 1
+    assert below(x, a, b) == pytest.approx(
+        sum(comb(n, k) * x**k * (1 - x) ** (n - k) for k in range(a, n + 1)), abs=1e-9
+    )
+
+
+@given(st.floats(0.5, 5_000), st.floats(0.5, 5_000))
+def test_so_much_lies_between_the_bounds_as_is_said(a: float, b: float) -> None:
+    low, high = bounds(a, b)
+    assert below(high, a, b) - below(low, a, b) == pytest.approx(0.95, abs=1e-4)
+
+
+def test_the_command_shows_arms_by_context_and_how_old_the_evidence_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_home(tmp_path, monkeypatch)
+    monkeypatch.setenv("SWARM_LOG", str(tmp_path / "log.db"))
+
+    async def write(*verdicts: tuple[str, bool]) -> None:
+        clock = SetClock()
+        async with open_log(tmp_path / "log.db", clock=clock) as log:
+            await work(log, clock, *verdicts)
+
+    assert main(["trail"]) == 2
+    assert "there is no log" in capsys.readouterr().err
+    anyio.run(write)
+    anyio.run(write, ("small", True), ("big", False))
+    assert main(["trail"]) == 0
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[1].split()[:3] == ["worker/code", "maker@small", "cheap"] and "50 %" in lines[1]
+    assert (
+        "last verdicts: 2026-09-21 to 2026-09-22; what was accepted and rejected counts half after 7 days" in said.err
+    )
+    assert main(["trail", "--json", "--model", "bi", "--role", "worker", "--type", "code"]) == 0
+    (arm,) = json.loads(capsys.readouterr().out)["arms"]
+    assert (arm["model"], arm["chosen"], arm["last_used"]) == ("big", 1, "2026-09-22T14:13:20.000000+00:00")
+    assert main(["trail", "--type", "codes"]) == 2
+    assert "--type codes: this log knows code" in capsys.readouterr().err
