@@ -49,12 +49,12 @@ def classify(
     this one took on average (0: not known). Factors name the rules that held, those of the type first.
     """
     table = table or shipped()
-    reading = read(prompt, fillers=table.fillers)
+    reading = read(prompt, fillers=table.starters)
     measures = _measures(reading, input_size=input_size, inputs=inputs, conditions=checks + len(accept))
     measures["attempts"] = attempts
-    held = list(_held(table, reading, measures))
+    held = _held(table, reading, measures)
     type_ = _heaviest(table, held)
-    held += [Held(name, rule, type_) for name, rule in table.rules.items() if type_ in rule.types]
+    held += [Held(name, rule, type_) for name, rule in table.of_types if type_ in rule.types]
     points = sum(one.rule.points * one.times for one in held)
     level: Level = (
         "complex" if points >= table.complex_from else "moderate" if points >= table.moderate_from else "simple"
@@ -74,14 +74,20 @@ def _measures(reading: Reading, *, input_size: int, inputs: int, conditions: int
     }
 
 
-def _held(table: Table, reading: Reading, measures: Mapping[Measure, float]) -> Iterator[Held]:
-    """The rules on words and measures that hold, in the order of the table."""
+def _held(table: Table, reading: Reading, measures: Mapping[Measure, float]) -> list[Held]:
+    """The rules on words that hold, as the text goes, then those on measures."""
     found = table.phrases.found(reading, table.leading)
-    for name, rule in table.rules.items():
-        if rule.measure is not None and measures[rule.measure] >= rule.least:
-            yield Held(name, rule, f"{measures[rule.measure]:,.10g}")
-        elif name in found:
-            yield Held(name, rule, ", ".join(found[name][:_MOST_SAID]), min(rule.most, len(found[name])))
+    by_words = [
+        Held(name, rule, ", ".join(said[:_MOST_SAID]), min(rule.most, len(said)))
+        for name, said in found.items()
+        if (rule := table.rules[name])
+    ]
+    by_size = [
+        Held(name, rule, f"{measures[measure]:,.10g}")
+        for name, rule, measure in table.measured
+        if measures[measure] >= rule.least
+    ]
+    return by_words + by_size
 
 
 def _heaviest(table: Table, held: Iterable[Held]) -> str:

@@ -41,8 +41,21 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return Phrases((phrase, name) for name, rule in self.rules.items() for phrase in rule.words)
 
     @cached_property
+    def starters(self) -> frozenset[str]:
+        """The fillers, to be looked up."""
+        return frozenset(self.fillers)
+
+    @cached_property
     def leading(self) -> frozenset[str]:
         return frozenset(name for name, rule in self.rules.items() if rule.lead)
+
+    @cached_property
+    def measured(self) -> tuple[tuple[str, Rule, Measure], ...]:
+        return tuple((name, rule, rule.measure) for name, rule in self.rules.items() if rule.measure is not None)
+
+    @cached_property
+    def of_types(self) -> tuple[tuple[str, Rule], ...]:
+        return tuple((name, rule) for name, rule in self.rules.items() if rule.types)
 
     @cached_property
     def ranks(self) -> Mapping[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
@@ -18,16 +18,20 @@ _QUOTED = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]*`|\"[^\"\n]+\"|“[^”\n]+”|„[^“”\n]+[“”]|«[^»\n]+»|「[^」\n]+」", re.DOTALL
 )
 _PASSAGE = 14  # characters from which something in quotes is no name any more
+_PHRASE_WORD = re.compile(rf"(?:[{_NO_SPACES}]|[^\W{_NO_SPACES}]+)\*?|\*")
+_is_plain = re.compile(r"[a-z0-9_* ]+").fullmatch
 _SENTENCE_END = re.compile(r"[.!?:;](?:\s|$)|[。！？：；\n]")
 _CLAUSE_END = re.compile(r"[.!?:;,](?:\s|$)|[。！？：；、，\n]")
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s", re.MULTILINE)
 _QUESTION = re.compile(r"[?？](?:\s|$|[」』\"])|[?？]$")
 
+Words = tuple[str, ...]
+
 
 class Reading(msgspec.Struct, frozen=True):
     """A text as the rules see it. What it quotes, code or a passage, is what the work is about and left out."""
 
-    words: tuple[str, ...]
+    words: Words
     leads: frozenset[int]  # places of the words with which a sentence begins
     clauses: int  # parts between commas, stops and ends of lines that hold a word
     items: int  # of lists
@@ -35,14 +39,17 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Phrases:
-    """Phrases by the beginning of their first word, so that a long text is gone through once."""
+    """Phrases by their first word, so that a text is gone through once, however many there are."""
 
     def __init__(self, phrases: Iterable[tuple[str, str]]) -> None:
         """Take phrases with the name that each of them stands for. `ab*` begins a word, `*` is up to eight words."""
-        self._by_start: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        self._by_word: dict[str, list[tuple[Words, str]]] = {}
+        self._by_stem: dict[str, list[tuple[Words, str]]] = {}
         for phrase, name in phrases:
-            parts = words_of_phrase(phrase)
-            self._by_start.setdefault(parts[0].rstrip("*")[:2], []).append((parts, name))
+            first, *rest = words_of_phrase(phrase)
+            kept, key = (self._by_stem, first[:-1]) if first.endswith("*") else (self._by_word, first)
+            kept.setdefault(key, []).append((tuple(rest), name))
+        self._stem_sizes = sorted({len(stem) for stem in self._by_stem})
 
     def found(self, reading: Reading, leading: Collection[str]) -> dict[str, list[str]]:
         """Return for each name the phrases that stand in the text, as they stand there, in its order.
@@ -51,13 +58,21 @@ class Phrases:
         """
         found: dict[str, list[str]] = {}
         for place, word in enumerate(reading.words):
-            for parts, name in self._by_start.get(word[:2], ()):
-                end = _end_of(parts, reading.words, place)
-                if end and (name not in leading or place in reading.leads):
+            for rest, name in self._beginning_with(word):
+                if name in leading and place not in reading.leads:
+                    continue
+                if end := _end_of(rest, reading.words, place + 1) if rest else place + 1:
                     said = " ".join(reading.words[place:end])
                     if said not in found.setdefault(name, []):
                         found[name].append(said)
         return found
+
+    def _beginning_with(self, word: str) -> Iterator[tuple[Words, str]]:
+        yield from self._by_word.get(word, ())
+        for size in self._stem_sizes:
+            if size > len(word):
+                break
+            yield from self._by_stem.get(word[:size], ())
 
 
 def read(text: str, *, fillers: Collection[str] = ()) -> Reading:
@@ -72,8 +87,9 @@ def read(text: str, *, fillers: Collection[str] = ()) -> Reading:
     clauses, end, begins = 0, 0, True
     for match in _WORD.finditer(text):
         word, between = match.group(), text[end : match.start()]
-        begins = begins or _SENTENCE_END.search(between) is not None
-        clauses += not words or _CLAUSE_END.search(between) is not None
+        if between != " ":  # which it is nearly always
+            begins = begins or _SENTENCE_END.search(between) is not None
+            clauses += not words or _CLAUSE_END.search(between) is not None
         if begins and word not in fillers:
             leads.add(len(words))
             begins = False
@@ -95,19 +111,19 @@ def _unquoted(quoted: re.Match[str]) -> str:
     return said if len(said) < _PASSAGE else " ¤ "
 
 
-def words_of_phrase(phrase: str) -> tuple[str, ...]:
+def words_of_phrase(phrase: str) -> Words:
     """Return the words of a phrase, folded. Raises ValueError with a sentence where it is none.
 
     >>> words_of_phrase("Unit test*"), words_of_phrase("turn * into")
     (('unit', 'test*'), ('turn', '*', 'into'))
     """
-    parts = tuple(re.findall(rf"(?:[{_NO_SPACES}]|[^\W{_NO_SPACES}]+)\*?|\*", folded(phrase)))
+    parts = tuple(phrase.split()) if _is_plain(phrase) else tuple(_PHRASE_WORD.findall(folded(phrase)))
     if not parts or parts[0] == "*" or parts[-1] == "*":
         raise ValueError(f'"{phrase}" is no phrase; write words such as "unit test*" or "turn * into"')
     return parts
 
 
-def _end_of(parts: tuple[str, ...], words: tuple[str, ...], place: int) -> int:
+def _end_of(parts: Words, words: Words, place: int) -> int:
     """Where a phrase ends that begins at a place; 0 where it does not stand there."""
     for number, part in enumerate(parts):
         if part == "*":
