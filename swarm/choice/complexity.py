@@ -78,9 +78,8 @@ def _held(table: Table, reading: Reading, measures: Mapping[Measure, float]) -> 
     """The rules on words that hold, as the text goes, then those on measures."""
     found = table.phrases.found(reading, table.leading)
     by_words = [
-        Held(name, rule, ", ".join(said[:_MOST_SAID]), min(rule.most, len(said)))
+        Held(name, table.rules[name], ", ".join(said[:_MOST_SAID]), min(table.rules[name].most, len(said)))
         for name, said in found.items()
-        if (rule := table.rules[name])
     ]
     by_size = [
         Held(name, rule, f"{measures[measure]:,.10g}")

@@ -52,7 +52,7 @@ class Phrases:
         self._stem_sizes = sorted({len(stem) for stem in self._by_stem})
 
     def found(self, reading: Reading, leading: Collection[str]) -> dict[str, list[str]]:
-        """Return for each name the phrases that stand in the text, as they stand there, in its order.
+        """Return for each name the phrases that stand in the text, as they stand there, in its order, nothing twice.
 
         A name of `leading` counts only where a sentence begins with it.
         """
@@ -61,10 +61,9 @@ class Phrases:
             for rest, name in self._beginning_with(word):
                 if name in leading and place not in reading.leads:
                     continue
-                if end := _end_of(rest, reading.words, place + 1) if rest else place + 1:
-                    said = " ".join(reading.words[place:end])
-                    if said not in found.setdefault(name, []):
-                        found[name].append(said)
+                end = _end_of(rest, reading.words, place + 1) if rest else place + 1
+                if end and (said := " ".join(reading.words[place:end])) not in found.setdefault(name, []):
+                    found[name].append(said)
         return found
 
     def _beginning_with(self, word: str) -> Iterator[tuple[Words, str]]:
