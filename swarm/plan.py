@@ -15,7 +15,9 @@ from swarm.messages import Arm
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.prompts.build import AGENTS
 from swarm.roles.job import OUTPUT_TOKENS
+from swarm.settings.complexity import ComplexityChanges
 from swarm.settings.load import Loaded
+from swarm.settings.ruletable import table_of
 from swarm.task import Budget, Role, RoleConfig, Task, TaskFile
 from swarm.text.tokens import BYTES_A_TOKEN
 
@@ -56,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     judge: Literal["free", "paid"] = "free"
     tries: int = 4
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
+    complexity: ComplexityChanges = ComplexityChanges()  # what settings change in the rules for type and complexity
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
     def scopes(self, session: int, task: Task, now: int) -> tuple[str, ...]:
@@ -89,6 +92,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool) -> Plan:
         on_unknown=settings.on_unknown,
         judge=settings.judge,
         tries=settings.calls.tries,
+        complexity=settings.complexity,
         paid_confirmed=confirmed
         or any(
             origin.kind != "default" and key[-1].endswith("_usd")
@@ -113,12 +117,15 @@ def read_plan(text: str, *, session: str) -> Plan:
         raise PlanUnreadable(session=session, reason=str(error)) from error
 
 
-def classified(task: Task, input_size: int) -> Complexity:
+def classified(task: Task, plan: Plan, *, input_size: int, inputs: int) -> Complexity:
+    """What the task is taken for, by the rules of the session; of what it is given to read, bytes and number of texts."""
     return classify(
         task.prompt,
         input_size=input_size,
+        inputs=inputs,
         checks=len(task.checks),
         accept=task.accept,
+        table=table_of(plan.complexity),
     )
 
 

@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from swarm.choice.rules import Rule, Table, shipped
-from swarm.choice.words import Reading, read
 from swarm.settings.complexity import Measure
+from swarm.settings.ruletable import Rule, Table, shipped
+from swarm.text.words import Reading, read
 
 Level = Literal["simple", "moderate", "complex"]
 
@@ -50,9 +50,7 @@ def classify(
     """
     table = table or shipped()
     reading = read(prompt, fillers=table.starters)
-    measures = _measures(reading, input_size=input_size, inputs=inputs, conditions=checks + len(accept))
-    measures["attempts"] = attempts
-    held = _held(table, reading, measures)
+    held = _held(table, reading, _measures(reading, input_size, inputs, checks + len(accept), attempts))
     type_ = _heaviest(table, held)
     held += [Held(name, rule, type_) for name, rule in table.of_types if type_ in rule.types]
     points = sum(one.rule.points * one.times for one in held)
@@ -62,7 +60,7 @@ def classify(
     return Complexity(type_, level, tuple(_factors(held, type_)))
 
 
-def _measures(reading: Reading, *, input_size: int, inputs: int, conditions: int) -> dict[Measure, float]:
+def _measures(reading: Reading, input_size: int, inputs: int, conditions: int, attempts: float) -> dict[Measure, float]:
     return {
         "input_bytes": input_size,
         "inputs": inputs,
@@ -71,11 +69,12 @@ def _measures(reading: Reading, *, input_size: int, inputs: int, conditions: int
         "clauses": reading.clauses,
         "items": reading.items,
         "questions": reading.questions,
+        "attempts": attempts,
     }
 
 
 def _held(table: Table, reading: Reading, measures: Mapping[Measure, float]) -> list[Held]:
-    """The rules on words that hold, as the text goes, then those on measures."""
+    """The rules on words that hold, as the text goes, then those on measures. What is said of a prompt is never its own words."""
     found = table.phrases.found(reading, table.leading)
     by_words = [
         Held(name, table.rules[name], ", ".join(said[:_MOST_SAID]), min(table.rules[name].most, len(said)))

@@ -18,6 +18,7 @@ import msgspec
 
 from swarm.errors import UsageError
 from swarm.messages import FREE, TIERS, Price, Tier
+from swarm.settings.complexity import ComplexityChanges, changes_in
 from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
 from swarm.settings.pricetable import known_row
@@ -89,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     confirm_above_nanos: int  # a run whose estimate is above it is asked about
     budget: BudgetSettings
     calls: CallSettings
+    complexity: ComplexityChanges
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
 
@@ -201,6 +203,7 @@ def _build(layers: Layers) -> Settings:
         confirm_above_nanos=value["confirm_above_usd",],
         budget=BudgetSettings(**_budget(value)),
         calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
+        complexity=changes_in(layers),
         models=_models(layers, providers),
         providers=providers,
     )

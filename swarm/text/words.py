@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,11 +20,11 @@ _QUOTED = re.compile(
 )
 _PASSAGE = 14  # characters from which something in quotes is no name any more
 _PHRASE_WORD = re.compile(rf"(?:[{_NO_SPACES}]|[^\W{_NO_SPACES}]+)\*?|\*")
-_is_plain = re.compile(r"[a-z0-9_* ]+").fullmatch
-_SENTENCE_END = re.compile(r"[.!?:;](?:\s|$)|[。！？：；\n]")
-_CLAUSE_END = re.compile(r"[.!?:;,](?:\s|$)|[。！？：；、，\n]")
+_SENTENCE_END = re.compile(r"[.!?:;][^\w\s]*\s|[\u3002\n]")
+_CLAUSE_END = re.compile(r"[.!?:;,][^\w\s]*\s|[\u3001\u3002\n]")
+_STOP, _ANY_STOP = re.compile(r"[.!?:;\u3002\n]"), re.compile(r"[.!?:;,\u3001\u3002\n]")  # where no spaces are written
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s", re.MULTILINE)
-_QUESTION = re.compile(r"[?？](?:\s|$|[」』\"])|[?？]$")
+_QUESTION = re.compile(r"\?(?![a-z0-9_=&])")
 
 Words = tuple[str, ...]
 
@@ -38,35 +39,42 @@ class Reading(msgspec.Struct, frozen=True):
     questions: int
 
 
+class _Phrase(NamedTuple):
+    phrase: str
+    rest: Words  # behind its first word
+    name: str
+
+
 class Phrases:
     """Phrases by their first word, so that a text is gone through once, however many there are."""
 
     def __init__(self, phrases: Iterable[tuple[str, str]]) -> None:
-        """Take phrases with the name that each of them stands for. `ab*` begins a word, `*` is up to eight words."""
-        self._by_word: dict[str, list[tuple[Words, str]]] = {}
-        self._by_stem: dict[str, list[tuple[Words, str]]] = {}
+        """Take phrases, as `words_of_phrase` joined by spaces, with the name that each of them stands for."""
+        self._by_word: dict[str, list[_Phrase]] = {}
+        self._by_stem: dict[str, list[_Phrase]] = {}
         for phrase, name in phrases:
-            first, *rest = words_of_phrase(phrase)
+            first, *rest = phrase.split(" ")
             kept, key = (self._by_stem, first[:-1]) if first.endswith("*") else (self._by_word, first)
-            kept.setdefault(key, []).append((tuple(rest), name))
+            kept.setdefault(key, []).append(_Phrase(phrase, tuple(rest), name))
         self._stem_sizes = sorted({len(stem) for stem in self._by_stem})
 
     def found(self, reading: Reading, leading: Collection[str]) -> dict[str, list[str]]:
-        """Return for each name the phrases that stand in the text, as they stand there, in its order, nothing twice.
+        """Return for each name the phrases that the text has, in its order, nothing twice.
 
-        A name of `leading` counts only where a sentence begins with it.
+        They are given as they were taken and not as they stand in the text, which may hold what nobody is to see. A name of
+        `leading` counts only where a sentence begins with it.
         """
         found: dict[str, list[str]] = {}
         for place, word in enumerate(reading.words):
-            for rest, name in self._beginning_with(word):
-                if name in leading and place not in reading.leads:
+            for one in self._beginning_with(word):
+                if one.name in leading and place not in reading.leads:
                     continue
-                end = _end_of(rest, reading.words, place + 1) if rest else place + 1
-                if end and (said := " ".join(reading.words[place:end])) not in found.setdefault(name, []):
-                    found[name].append(said)
+                if one.phrase in found.get(one.name, ()) or not _is_at(one.rest, reading.words, place + 1):
+                    continue
+                found.setdefault(one.name, []).append(one.phrase)
         return found
 
-    def _beginning_with(self, word: str) -> Iterator[tuple[Words, str]]:
+    def _beginning_with(self, word: str) -> Iterator[_Phrase]:
         yield from self._by_word.get(word, ())
         for size in self._stem_sizes:
             if size > len(word):
@@ -87,8 +95,9 @@ def read(text: str, *, fillers: Collection[str] = ()) -> Reading:
     for match in _WORD.finditer(text):
         word, between = match.group(), text[end : match.start()]
         if between != " ":  # which it is nearly always
-            begins = begins or _SENTENCE_END.search(between) is not None
-            clauses += not words or _CLAUSE_END.search(between) is not None
+            sentence, clause = (_STOP, _ANY_STOP) if word >= _NO_SPACES[0] else (_SENTENCE_END, _CLAUSE_END)
+            begins = begins or sentence.search(between) is not None
+            clauses += not words or clause.search(between) is not None
         if begins and word not in fillers:
             leads.add(len(words))
             begins = False
@@ -101,7 +110,8 @@ def folded(text: str) -> str:
     """Return a text without case and accents: people leave them out."""
     if text.isascii():
         return text.lower()
-    return re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text.casefold()))
+    bare = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text.casefold()))
+    return unicodedata.normalize("NFC", bare)  # kana and Hangul have parts, too, which they keep
 
 
 def _unquoted(quoted: re.Match[str]) -> str:
@@ -111,27 +121,28 @@ def _unquoted(quoted: re.Match[str]) -> str:
 
 
 def words_of_phrase(phrase: str) -> Words:
-    """Return the words of a phrase, folded. Raises ValueError with a sentence where it is none.
+    """Return the words of a phrase, folded: `ab*` is any word that begins so, `*` up to eight words.
+
+    Raises ValueError with a sentence where it is no phrase.
 
     >>> words_of_phrase("Unit test*"), words_of_phrase("turn * into")
     (('unit', 'test*'), ('turn', '*', 'into'))
     """
-    parts = tuple(phrase.split()) if _is_plain(phrase) else tuple(_PHRASE_WORD.findall(folded(phrase)))
+    parts = tuple(_PHRASE_WORD.findall(folded(phrase)))
     if not parts or parts[0] == "*" or parts[-1] == "*":
         raise ValueError(f'"{phrase}" is no phrase; write words such as "unit test*" or "turn * into"')
     return parts
 
 
-def _end_of(parts: Words, words: Words, place: int) -> int:
-    """Where a phrase ends that begins at a place; 0 where it does not stand there."""
+def _is_at(parts: Words, words: Words, place: int) -> bool:
+    """Whether the words from a place on are those of a phrase."""
     for number, part in enumerate(parts):
         if part == "*":
             rest = parts[number + 1 :]
-            places = range(place, min(place + _GAP_MOST + 1, len(words)))
-            return next((end for start in places if (end := _end_of(rest, words, start))), 0)
+            return any(_is_at(rest, words, start) for start in range(place, min(place + _GAP_MOST + 1, len(words))))
         if place >= len(words):
-            return 0
+            return False
         if not (words[place].startswith(part[:-1]) if part.endswith("*") else words[place] == part):
-            return 0
+            return False
         place += 1
-    return place
+    return True
