@@ -14,6 +14,7 @@ from swarm.text.words import Reading, read
 Level = Literal["simple", "moderate", "complex"]
 
 _MOST_SAID = 3  # phrases that a factor names
+_LEAST_DRAFTS = 10
 
 
 class Complexity(msgspec.Struct, frozen=True):
@@ -40,19 +41,19 @@ def classify(
     checks: int,
     accept: Sequence[str],
     inputs: int = 0,
-    attempts: float = 0.0,
+    attempts: Mapping[str, float] | None = None,
     table: Table | None = None,
 ) -> Complexity:
     """The type for which most weight speaks, and the level of the points that come together.
 
-    `input_size` is in bytes, `inputs` are the texts that they are in; `attempts` is how many drafts of a step tasks such as
-    this one took on average (0: not known). Factors name the rules that held, those of the type first.
+    `input_size` is in bytes, `inputs` are the texts that they are in; `attempts` is what `usual_attempts` gives, where the past
+    is known; `table` is the one that ships where none is given. Factors name the rules that held, those of the type first.
     """
     table = table or shipped()
     reading = read(prompt, fillers=table.starters)
-    held = _held(table, reading, _measures(reading, input_size, inputs, checks + len(accept), attempts))
+    held = _held(table, reading, _measures(reading, input_size, inputs, checks + len(accept)))
     type_ = _heaviest(table, held)
-    held += [Held(name, rule, type_) for name, rule in table.of_types if type_ in rule.types]
+    held += _held_by_type(table, type_, (attempts or {}).get(type_, 0.0))
     points = sum(one.rule.points * one.times for one in held)
     level: Level = (
         "complex" if points >= table.complex_from else "moderate" if points >= table.moderate_from else "simple"
@@ -60,7 +61,26 @@ def classify(
     return Complexity(type_, level, tuple(_factors(held, type_)))
 
 
-def _measures(reading: Reading, input_size: int, inputs: int, conditions: int, attempts: float) -> dict[Measure, float]:
+def usual_attempts(verdicts: Iterable[tuple[str, int, int]]) -> dict[str, float]:
+    """How many drafts it took on average until one was accepted, by type of task, from types with what was accepted and rejected.
+
+    Types with fewer than ten drafts, or none accepted, are left out: they say nothing yet.
+
+    >>> usual_attempts([("code", 4, 5), ("code", 4, 3), ("docs", 2, 1)])
+    {'code': 2.0}
+    """
+    sums: dict[str, tuple[int, int]] = {}
+    for type_, accepted, rejected in verdicts:
+        before = sums.get(type_, (0, 0))
+        sums[type_] = before[0] + accepted, before[1] + rejected
+    return {
+        type_: (accepted + rejected) / accepted
+        for type_, (accepted, rejected) in sums.items()
+        if accepted and accepted + rejected >= _LEAST_DRAFTS
+    }
+
+
+def _measures(reading: Reading, input_size: int, inputs: int, conditions: int) -> dict[Measure, float]:
     return {
         "input_bytes": input_size,
         "inputs": inputs,
@@ -69,7 +89,6 @@ def _measures(reading: Reading, input_size: int, inputs: int, conditions: int, a
         "clauses": reading.clauses,
         "items": reading.items,
         "questions": reading.questions,
-        "attempts": attempts,
     }
 
 
@@ -83,9 +102,19 @@ def _held(table: Table, reading: Reading, measures: Mapping[Measure, float]) -> 
     by_size = [
         Held(name, rule, f"{measures[measure]:,.10g}")
         for name, rule, measure in table.measured
-        if measures[measure] >= rule.least
+        if measures.get(measure, -1) >= rule.least
     ]
     return by_words + by_size
+
+
+def _held_by_type(table: Table, type_: str, attempts: float) -> Iterator[Held]:
+    """The rules on the type, and those on what tasks of the type needed before."""
+    for name, rule in table.of_types:
+        if type_ in rule.types:
+            yield Held(name, rule, type_)
+    for name, rule, measure in table.measured:
+        if measure == "attempts" and attempts >= rule.least:
+            yield Held(name, rule, f"{attempts:.1f}")
 
 
 def _heaviest(table: Table, held: Iterable[Held]) -> str:

@@ -119,6 +119,8 @@ def _no_rule(name: str, rule: Rule) -> str:
         return f"rule '{name}' says nothing of when it holds; add words, measure or types, or name a rule that ships ({near}, ...)"
     if len(given) > 1:
         return f"rule '{name}' has {' and '.join(given)}; leave one of them, and make a second rule of the other"
+    if rule.type and rule.measure == "attempts":
+        return f"rule '{name}' makes a type of what tasks of a type needed; a rule on attempts has points only"
     if rule.type and rule.types:
         return f"rule '{name}' makes a type of another ({rule.type}); a rule with types has points only"
     if bool(rule.type) != bool(rule.weight) and not (rule.type and name in shipped().rules):

@@ -110,7 +110,7 @@ def folded(text: str) -> str:
     """Return a text without case and accents: people leave them out."""
     if text.isascii():
         return text.lower()
-    bare = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text.casefold()))
+    bare = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text).casefold())
     return unicodedata.normalize("NFC", bare)  # kana and Hangul have parts, too, which they keep
 
 
