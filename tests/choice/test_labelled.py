@@ -16,6 +16,7 @@ from swarm.settings.ruletable import shipped
 
 TASKS = Path(__file__).parents[1] / "data" / "tasks.jsonl"
 LEAST = 0.85
+LAST_ROUND = 7  # no rule was written looking at either half of it
 LEVELS = ("simple", "moderate", "complex")
 
 
@@ -78,6 +79,12 @@ def test_the_rules_are_right_for_tasks_that_they_were_not_written_by(tasks: list
         sys.stdout.write(f"  types taken for others: {mistakes(half)}\n")
     assert type_ >= LEAST
     assert level >= LEAST
+
+
+def test_the_rules_are_right_for_a_round_that_was_written_after_them(tasks: list[Labelled]) -> None:
+    last = [task for task in tasks if task.round == LAST_ROUND]
+    assert len(last) >= 50
+    assert min(figures(last)) >= LEAST
 
 
 def test_a_task_is_hardly_ever_taken_for_one_of_the_other_end(tasks: list[Labelled]) -> None:
