@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from swarm.cli.main import main
+from swarm.connect import Roster
+from swarm.plan import classified, plan_of, read_plan
 from swarm.settings.complexity import ComplexityChanges, RuleChange
 from swarm.settings.load import SettingsInvalid, load_settings
 from swarm.settings.ruletable import shipped, table_of
+from swarm.task import Task
 
 
 @pytest.fixture
@@ -68,6 +72,7 @@ def test_a_rule_that_ships_can_be_turned_off(project: Path) -> None:
 @pytest.mark.parametrize(
     ("toml", "line", "said"),
     [
+        ("[complexity.rules.translat]\npoints = 2", 2, "did you mean 'translate', which ships?"),
         ("complexity = 3", 1, "this is a table of settings, not a number"),
         ("complexity.hard_from = 3", 1, "unknown key"),
         ("complexity.moderat_from = 3", 1, "did you mean 'moderate_from'?"),
@@ -115,6 +120,22 @@ def test_settings_are_shown_as_a_file_that_can_be_read_back(project: Path, capsy
     (user_file := project.parent / ".config/swarm/config.toml").parent.mkdir(parents=True)
     user_file.write_text(shown)
     assert changes(project, "") == found
+
+
+def test_a_resume_goes_by_the_rules_that_the_session_was_opened_with(project: Path) -> None:
+    project.write_text("complexity.complex_from = 4")
+    loaded = load_settings(project.parent, environ={"HOME": str(project.parent)})
+    plan = plan_of(loaded, Roster(models=(), providers=()), confirmed=False)
+    recorded = msgspec.json.encode(plan).decode()
+    project.unlink()
+    again = read_plan(recorded, session="s1")
+    task = Task(id="t", prompt="Compare the two.")
+    found = [classified(task, each, input_size=9_000, inputs=1).level for each in (plan, again)]
+    assert found == ["complex", "complex"]
+    before = read_plan(recorded.replace('"complexity":{"complex_from":4},', ""), session="s1")
+    assert classified(task, before, input_size=9_000, inputs=1).level == "moderate", (
+        "a plan of before there were such settings"
+    )
 
 
 def test_a_plan_goes_by_the_rules_in_settings_and_says_which_held(

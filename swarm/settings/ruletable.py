@@ -6,6 +6,7 @@ The words of the shipped table stand in it as `words_of_phrase` gives them back:
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,9 @@ def what_is_wrong(changes: ComplexityChanges) -> tuple[str, str] | None:
 def _no_rule(name: str, rule: Rule) -> str:
     given = [key for key in _CONDITIONS if getattr(rule, key)]
     if not given:
-        near = ", ".join(sorted(shipped().rules)[:3])
-        return f"rule '{name}' says nothing of when it holds; add words, measure or types, or name a rule that ships ({near}, ...)"
+        near = get_close_matches(name, shipped().rules, n=1)
+        meant = f"; did you mean '{near[0]}', which ships?" if near else "; add words, measure or types"
+        return f"rule '{name}' says nothing of when it holds{meant}"
     if len(given) > 1:
         return f"rule '{name}' has {' and '.join(given)}; leave one of them, and make a second rule of the other"
     if rule.type and rule.measure == "attempts":

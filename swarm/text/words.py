@@ -12,7 +12,7 @@ import msgspec
 MOST_CHARACTERS = 8_000
 """What is read of a prompt: behind that stands what it is about, no longer what is to be done."""
 
-_GAP_MOST = 8  # words that a `*` of a phrase stands for at most
+_MOST_GAPS, _GAP_MOST = 2, 8  # `*` in a phrase, and words that each stands for
 _NO_SPACES = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # kana, Han, Hangul: each character is taken for a word
 _WORD = re.compile(rf"[{_NO_SPACES}]|[^\W{_NO_SPACES}]+")
 _QUOTED = re.compile(
@@ -121,7 +121,7 @@ def _unquoted(quoted: re.Match[str]) -> str:
 
 
 def words_of_phrase(phrase: str) -> Words:
-    """Return the words of a phrase, folded: `ab*` is any word that begins so, `*` up to eight words.
+    """Return the words of a phrase, folded: `ab*` is any word that begins so, `*` (at most two of them) up to eight words.
 
     Raises ValueError with a sentence where it is no phrase.
 
@@ -129,8 +129,10 @@ def words_of_phrase(phrase: str) -> Words:
     (('unit', 'test*'), ('turn', '*', 'into'))
     """
     parts = tuple(_PHRASE_WORD.findall(folded(phrase)))
-    if not parts or parts[0] == "*" or parts[-1] == "*":
-        raise ValueError(f'"{phrase}" is no phrase; write words such as "unit test*" or "turn * into"')
+    if not parts or parts[0] == "*" or parts[-1] == "*" or parts.count("*") > _MOST_GAPS:
+        raise ValueError(
+            f'"{phrase}" is no phrase; write words such as "unit test*" or "turn * into", with two * at most'
+        )
     return parts
 
 

@@ -70,7 +70,7 @@ def test_a_name_in_quotes_is_read_and_a_passage_is_not() -> None:
     assert read("```\nfor x in y:\n    pass\n``` is slow").words == ("is", "slow")
 
 
-@pytest.mark.parametrize("phrase", ["", " ", "...", "*", "* into", "turn *"])
+@pytest.mark.parametrize("phrase", ["", " ", "...", "*", "* into", "turn *", "a * b * c * d"])
 def test_what_is_no_phrase_is_refused_with_an_example(phrase: str) -> None:
     with pytest.raises(ValueError, match=r"is no phrase; write words such as"):
         words_of_phrase(phrase)
