@@ -17,7 +17,9 @@ from swarm.money.allowances import MORE, allowance
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.money.split import shares_of
 from swarm.prompts.build import system_bytes
+from swarm.settings.complexity import ComplexityChanges
 from swarm.settings.load import Loaded, ScheduleConfig, Settings
+from swarm.settings.ruletable import table_of
 from swarm.task import AGENTS, CONTEXT, NAME_RULE, Budget, OnExceed, Portion, Role, RoleConfig, Task, TaskFile, is_id
 from swarm.text.tokens import BYTES_A_TOKEN
 from swarm.units import shortened
@@ -68,6 +70,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 4
     on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
+    complexity: ComplexityChanges = ComplexityChanges()  # what settings change in the rules for type and complexity
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
     def scopes(self, session: int, task: Task, now: int) -> tuple[str, ...]:
@@ -145,6 +148,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         on_unknown=settings.on_unknown,
         judge=settings.judge,
         tries=settings.calls.tries,
+        complexity=settings.complexity,
         paid_confirmed=confirmed
         or any(origin.kind != "default" and _bounds(key, schedule) for key, origin in loaded.origins.items()),
     )
@@ -172,12 +176,15 @@ def read_plan(text: str, *, session: str) -> Plan:
         raise PlanUnreadable(session=session, reason=str(error)) from error
 
 
-def classified(task: Task, input_size: int) -> Complexity:
+def classified(task: Task, plan: Plan, *, input_size: int, inputs: int) -> Complexity:
+    """What the task is taken for, by the rules of the session; of what it is given to read, bytes and number of texts."""
     return classify(
         task.prompt,
         input_size=input_size,
+        inputs=inputs,
         checks=len(task.checks),
         accept=task.accept,
+        table=table_of(plan.complexity),
     )
 
 

@@ -18,6 +18,7 @@ import msgspec
 
 from swarm.errors import UsageError
 from swarm.messages import FREE, TIERS, Price, Tier
+from swarm.settings.complexity import ComplexityChanges, changes_in
 from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
 from swarm.settings.pricetable import known_row
@@ -106,6 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budget: BudgetSettings
     schedules: Mapping[str, ScheduleConfig]
     calls: CallSettings
+    complexity: ComplexityChanges
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
 
@@ -219,6 +221,7 @@ def _build(layers: Layers) -> Settings:
         budget=BudgetSettings(**_budget(value)),
         schedules={name: ScheduleConfig(**table) for name, table in layers.tables("schedules").items()},
         calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
+        complexity=changes_in(layers),
         models=_models(layers, providers),
         providers=providers,
     )
