@@ -121,9 +121,8 @@ class RaiseNeeded(BudgetExceeded):
     exit_code = 5
 
     def __init__(self, refusal: BudgetExceeded) -> None:
-        names = ("scope", "unit", "used", "reserved", "cap", "needed", "set_by", "held")
-        super().__init__(**{name: getattr(refusal, name) for name in names})
-        self.args = (f"{refusal}; its budget says `on_exceed: ask`, and nobody can be asked here",)
+        vars(self).update(vars(refusal))  # whose share it is, too, where the budget is split
+        SwarmError.__init__(self, f"{refusal}; its budget says `on_exceed: ask`, and nobody can be asked here")
 
 
 class NoModelAvailable(SwarmError):

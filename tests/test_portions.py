@@ -17,6 +17,7 @@ from events.types.task import TaskHalted
 from events.views.money import MoneyView
 from events.views.tasks import Place, StepState, TaskState
 from swarm.insight.reason import Reason
+from swarm.insight.refusals import lacking_of
 from swarm.insight.why import explain
 from swarm.portions import calls_left
 from swarm.replay import replay
@@ -214,3 +215,15 @@ def test_another_cap_from_the_command_line_is_split_as_the_file_says(tmp_path: P
     budget = with_budget(file, parse_budget("$0.10")).budget
     assert budget is not None and file.budget is not None
     assert (budget.tokens, budget.usd_nanos, budget.split) == (None, 100_000_000, file.budget.split)
+
+
+async def test_a_share_at_which_nobody_can_be_asked_is_said_to_be_one(log: EventLog, tmp_path: Path) -> None:
+    cast = Cast(worker=["Rain. " * 250], validator=[NO])
+    text = a_file("{tokens: 6k, on_exceed: ask, split: {worker: 1k, validator: 3k, summary: 2k}}")
+    async with serving(cast) as (_, plan):
+        result = await run(log, text, plan, tmp_path)
+    (halt,) = [entry.event for entry in await entries_of(log) if isinstance(entry.event, TaskHalted)]
+    assert (halt.cause, halt.whole) == ("confirmation", 6_000), result.tasks[0].reason
+    assert halt.share in (1_000, 3_000)
+    lacking = lacking_of(halt)
+    assert (lacking.scope, lacking.cap) == ("s1", 6_000), "the whole is raised, and the share with it"
