@@ -117,18 +117,19 @@ class Portions:
         name, found = split.name(role), dict[str, Any]()
         forecasts: dict[Role, int] = {each: self._forecast(split, each) for each in ROLES}
         for unit, wanted in asked.items():
-            caps = [getattr(cap, unit) for cap in need.caps if cap.scope == split.parent]
-            whole = min((cap for cap in caps if cap is not None), default=None)
-            if whole is None:
+            above = next((cap for cap in need.caps if cap.scope == split.parent), None)
+            whole = getattr(above, unit, None)
+            if above is None or whole is None:
                 continue
             shares = shares_of(split.portions, whole, unit)
+            held = max(shares.get(SUMMARY, 0), above.held(unit))
             parts = [Part(name=CONTEXT, share=shares.get(CONTEXT, 0))]  # what it pays for is used by the roles
             for each, tokens in forecasts.items():
                 share, taken = shares.get(split.name(each), 0), getattr(used(split.scope(each)), unit)
                 forecast = tokens if unit == "tokens" else self._priced(split, tokens)
                 forecast = max(0, share - taken) if forecast is None else forecast
                 parts.append(Part(name=split.name(each), share=share, used=taken, forecast=forecast))
-            in_force = caps_in_force(whole, parts, held=shares.get(SUMMARY, 0), asking=name, need=wanted)
+            in_force = caps_in_force(whole, parts, held=held, asking=name, need=wanted)
             found |= {unit: in_force[name], f"share_{unit}": shares.get(name, 0), f"whole_{unit}": whole}
         return ShareCap(scope=split.scope(role), name=name, **found) if found else None
 
