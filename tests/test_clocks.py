@@ -104,7 +104,9 @@ async def test_going_back_over_midnight_gives_no_second_allowance(tmp_path: Path
             asked: list[int] = []
             for seconds in (0, 2, -2, -2, 5, 86_400):
                 clock.move(seconds)
-                while (await run(log, "prompt: Write.\nlimits: {answer: 1024}\nbudget: 1M\n", plan, tmp_path, clock=clock)).exit_code == 0:
+                while (
+                    await run(log, "prompt: Write.\nlimits: {answer: 1024}\nbudget: 1M\n", plan, tmp_path, clock=clock)
+                ).exit_code == 0:
                     pass
                 asked.append(len(server.requests))
         days = await days_of(log)

@@ -15,7 +15,7 @@ from events.views.sessions import Claim
 from swarm.alive import lives
 from swarm.cli.names import find, last_session
 from swarm.errors import UsageError
-from swarm.insight.budgets import Budgets, read_budgets, shared_caps, shared_scopes
+from swarm.insight.budgets import Budgets, read_budgets, shared_scopes
 from swarm.money.caps import session_scope, task_scope
 from swarm.settings.load import Loaded, load_settings
 from swarm.task import ROLES
@@ -78,5 +78,4 @@ async def budgets_of(log: EventLog, where: Here, *, session: int | None) -> Budg
     def alive(claim: Claim) -> bool:
         return lives(claim, where.now)
 
-    given = tuple(shared_caps(where.loaded, where.shared))
-    return await read_budgets(log, given, session=number, now=where.now, alive=alive)
+    return await read_budgets(log, where.loaded, where.shared, session=number, now=where.now, alive=alive)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from events.bus import read_all
 from events.lineage import fold_session
 from events.log import EventLog, session_name
-from events.scopes import is_schedule, session_of
+from events.scopes import is_period
 from events.types.call import BudgetSet
 from events.types.task import TaskHalted
 from events.views.base import fold
@@ -73,9 +73,7 @@ async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, outp
     where = here(args)
     async with in_turn(log):
         budgets = await budgets_of(log, where, session=session)
-        lasting = [
-            scope for scope in scopes if session_of(scope) or scope in where.shared.values() or is_schedule(scope)
-        ]
+        lasting = [scope for scope in scopes if scope in where.shared.values() or not is_period(scope)]
         changes = [raised(budgets, scope, text) for scope in lasting]
         if changes:
             await record_caps(log, [recording(change, "to resume") for change in changes])

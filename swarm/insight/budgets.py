@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -18,7 +19,7 @@ from events.views.tasks import TaskState, TasksView
 from swarm.errors import SwarmError
 from swarm.money.caps import MARKS, Cap, day_scope
 from swarm.session import recorded_plan
-from swarm.settings.load import Loaded
+from swarm.settings.load import Loaded, ScheduleConfig
 from swarm.task import ROLES, Task
 
 UNITS = ("nanos", "tokens")
@@ -129,14 +130,16 @@ def shared_scopes(project: str, zone: str, now: int) -> dict[str, str]:
     return {"log": LOG, "month": month_of(day), "day": day, "project": project_scope(project)}
 
 
-def shared_caps(loaded: Loaded, scopes: Mapping[str, str]) -> Iterator[Given]:
-    """The caps that the settings give those scopes."""
-    for short, scope in scopes.items():
+def shared_caps(loaded: Loaded, scopes: Mapping[str, str], *, project: str = "", schedule: str = "") -> Iterator[Given]:
+    """The caps that the settings give those scopes, the schedules that they name, and a session's own project and schedule."""
+    own_project = [("project", project_scope(project))] if project else []
+    for short, scope in dict.fromkeys((*scopes.items(), *own_project)):
         for unit, key in (("nanos", f"{short}_usd"), ("tokens", f"{short}_tokens")):
             most = getattr(loaded.settings.budget, f"{short}_{unit}")
             if most is not None:
                 yield Given(scope=scope, unit=unit, most=most, source=_source(loaded, ("budget", key)))
-    for name, own in loaded.settings.schedules.items():
+    own_schedule = {schedule: ScheduleConfig()} if schedule else {}
+    for name, own in {**own_schedule, **loaded.settings.schedules}.items():
         for unit, key in (("nanos", "usd"), ("tokens", "tokens")):
             of_each = getattr(loaded.settings.budget, f"schedule_{unit}")
             most = of_each if getattr(own, key) is None else getattr(own, key)
@@ -153,53 +156,70 @@ def _source(loaded: Loaded, key: tuple[str, ...]) -> str:
 
 
 async def read_budgets(
-    log: EventLog, given: Sequence[Given], *, session: int, now: int, alive: Callable[[Claim], bool]
+    log: EventLog,
+    loaded: Loaded,
+    shared: Mapping[str, str],
+    *,
+    session: int,
+    now: int,
+    alive: Callable[[Claim], bool],
 ) -> Budgets:
-    """How the shared scopes and those of the session stand. Raises LogError."""
+    """How the shared scopes and those of the session stand, its project and its schedule included. Raises LogError."""
     known = (await standing(log)).view
     money = known.money
-    notes: list[str] = []
-    tasks: tuple[str, ...] = ()
+    own = _Own()
     if session:
         money.own(session, await fold(log, MoneyView().only(session), session=session))
-        tasks = tuple((await fold_session(log, TasksView(), session)).of(session))
-        given = [*given, *await _session_caps(log, session, now, notes)]
+        own = await _session_caps(log, session, now)
+    given = (*shared_caps(loaded, shared, project=own.project, schedule=own.schedule), *own.given)
     gone = {
         number
         for number in {held.session for held in money.open.values()}
         if not _is_held(known.claims.claims, number, alive)
     }
     lost = frozenset(at for at, held in money.open.items() if held.session in gone)
-    return Budgets(money=money, given=tuple(given), lost=lost, session=session, tasks=tasks, notes=tuple(notes))
+    return Budgets(money=money, given=given, lost=lost, session=session, tasks=own.tasks, notes=own.notes)
 
 
 def _is_held(claims: Mapping[int, Claim], session: int, alive: Callable[[Claim], bool]) -> bool:
     return session in claims and alive(claims[session])
 
 
-async def _session_caps(log: EventLog, session: int, now: int, notes: list[str]) -> list[Given]:
-    """The caps of a session, its tasks and their roles, as its last owner had them."""
+class _Own(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session has of its own, as its last owner had it: its caps, and in which shared scopes it counts."""
+
+    project: str = ""
+    schedule: str = ""
+    tasks: tuple[str, ...] = ()
+    given: tuple[Given, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+async def _session_caps(log: EventLog, session: int, now: int) -> _Own:
+    """The caps of a session, its tasks and their roles."""
+    own = session_name(session)
     state = (await fold(log, SessionsView(), session=session)).sessions[session]
     tasks = (await fold_session(log, TasksView(), session)).of(session)
+    known = _Own(project=Path(state.directory).name, tasks=tuple(tasks))
     try:
         plan = await recorded_plan(log, state)
     except (SwarmError, TextMissing) as error:
-        notes.append(f"the caps with which {session_name(session)} began are not known any more: {error}")
-        return []
+        lost = f"the caps with which {own} began are not known any more: {error}"
+        return msgspec.structs.replace(known, notes=(lost,))
     specs = [spec for task in tasks.values() if (spec := await _spec(log, task)) is not None]
-    if len(specs) < len(tasks):
-        notes.append(f"what some tasks of {session_name(session)} were is not kept any more, and so are their caps")
-    own = session_name(session)
+    missing = f"what some tasks of {own} were is not kept any more, and so are their caps"
     found: dict[str, Cap] = {}
     for spec in specs:
         for role in ROLES:
             found.update((cap.scope, cap) for cap in plan.caps(session, "", spec, role, now) if session_of(cap.scope))
-    return [
+    given = tuple(
         Given(scope=cap.scope, unit=unit, most=most, source=_FROM_RUN if cap.scope == own else _FROM_TASK)
         for cap in found.values()
         for unit in UNITS
         if (most := getattr(cap, unit)) is not None
-    ]
+    )
+    notes = (missing,) if len(specs) < len(tasks) else ()
+    return msgspec.structs.replace(known, schedule=plan.schedule, given=given, notes=notes)
 
 
 async def _spec(log: EventLog, task: TaskState) -> Task | None:
