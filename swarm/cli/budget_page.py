@@ -13,7 +13,7 @@ from events.log import session_name
 from events.views.money import MoneyView
 from swarm.alive import exists
 from swarm.cli.bars import bar
-from swarm.cli.budget_scope import Here, budgets_of, find_scope, here
+from swarm.cli.budget_scope import Here, budgets_of, find_scope, here, where_counted
 from swarm.cli.names import find_session
 from swarm.cli.recorded import NothingRecorded, decimal_usd, recorded, require_log, zone_of
 from swarm.errors import amount, dollars
@@ -31,7 +31,7 @@ _RUNNING = 50  # sessions that run now and are looked at by `--check`; who has m
 def show(args: argparse.Namespace) -> int:
     output: Output = args.output
     where = here(args)
-    budgets, foreseen = _read(args, where)
+    budgets, where, foreseen = _read(args, where)
     for note in budgets.notes:
         output.note(note, "yellow")
     if output.json:
@@ -41,7 +41,7 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(args: argparse.Namespace, where: Here) -> tuple[Budgets, Outlook | None]:
+def _read(args: argparse.Namespace, where: Here) -> tuple[Budgets, Here, Outlook | None]:
     from swarm.cli.cost import foreseen
 
     try:
@@ -50,14 +50,15 @@ def _read(args: argparse.Namespace, where: Here) -> tuple[Budgets, Outlook | Non
         if args.log or args.action:
             raise  # who names one means one that is there
         args.output.note(str(nothing))
-        return _nothing(where), None
+        return _nothing(where), where, None
 
-    async def read() -> Budgets:
+    async def read() -> tuple[Budgets, Here]:
         async with recorded(where.log) as log:
             session = await find_session(log, args.action) if args.action else None
-            return await budgets_of(log, where, session=session)
+            counted = await where_counted(log, where)
+            return await budgets_of(log, counted, session=session), counted
 
-    return anyio.run(read), foreseen(where.log, zone_of(where.loaded.settings), where.now)
+    return *anyio.run(read), foreseen(where.log, zone_of(where.loaded.settings), where.now)
 
 
 def _nothing(where: Here) -> Budgets:
@@ -131,15 +132,16 @@ def _checked(args: argparse.Namespace, where: Here) -> list[Held]:
 
     async def read() -> list[Held]:
         async with recorded(where.log) as log:
+            counted = await where_counted(log, where)
             if args.check:
-                scope = await find_scope(log, args.check, where.shared)
-                budgets = await budgets_of(log, where, session=scope.session)
+                scope = await find_scope(log, args.check, counted.shared)
+                budgets = await budgets_of(log, counted, session=scope.session)
                 below = [name for name in budgets.scopes() if name.startswith(f"{scope.name}/")]
                 return budgets.held([scope.name, *below])
-            budgets = await budgets_of(log, where, session=0)
+            budgets = await budgets_of(log, counted, session=0)
             found = budgets.held(budgets.scopes())
-            for number in await _running(log, where):
-                own = await budgets_of(log, where, session=number)
+            for number in await _running(log, counted):
+                own = await budgets_of(log, counted, session=number)
                 found += own.held([name for name in own.scopes() if name.partition("/")[0] == session_name(number)])
             return found
 

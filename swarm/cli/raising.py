@@ -15,7 +15,7 @@ from events.views.base import fold
 from events.views.money import MoneyView
 from events.views.tasks import TasksView
 from swarm.cli.budget_change import in_turn, quoted, raised, recording
-from swarm.cli.budget_scope import budgets_of, here
+from swarm.cli.budget_scope import budgets_of, here, where_counted
 from swarm.cli.output import Output
 from swarm.cycle import TAKEN_UP
 from swarm.errors import SwarmError, UsageError, amount
@@ -70,8 +70,8 @@ async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, outp
             else "no cap did"
         )
         raise UsageError(f"--raise {text} raises what halted {name}, and {why}; {_instead(other, name)}")
-    where = here(args)
     async with in_turn(log):
+        where = await where_counted(log, here(args))
         budgets = await budgets_of(log, where, session=session)
         lasting = [scope for scope in scopes if scope in where.shared.values() or not is_period(scope)]
         changes = [raised(budgets, scope, text) for scope in lasting]
@@ -94,7 +94,7 @@ async def require_room(log: EventLog, args: argparse.Namespace, session: int) ->
     halts, other = await halts_of(log, session)
     if not halts or other or any(halt.cause != "budget" for halt in halts):  # a person who was not asked is asked now
         return
-    budgets = await budgets_of(log, here(args), session=session)
+    budgets = await budgets_of(log, await where_counted(log, here(args)), session=session)
     full = [(halt, held) for halt in halts if (held := _without_room(budgets, halt)) is not None]
     if len(full) == len(halts):
         raise WouldHaltAgain(session_name(session), *full[0])

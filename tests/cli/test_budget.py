@@ -110,6 +110,18 @@ def test_a_cap_that_a_person_raises_holds_today_and_is_told_with_who_did_it(log:
     assert day["cap_usd"] == "0.75" and day["from"].startswith("set by ")
 
 
+def test_a_clock_that_went_back_shows_and_raises_the_day_in_which_calls_count(
+    log: str, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who flies west has today's midnight twice: what is called counts in the day that had begun."""
+    monkeypatch.setattr(budget_scope, "system_clock", lambda: START - 86_400_000_000)
+    day = next(cap for cap in shown(said) if cap["scope"].startswith("day:"))
+    assert (day["scope"], day["spent_nanos"]) == (DAY, 100_000_000)
+    assert main(["budget", "raise", "day", "+$1"]) == 0
+    assert main(["budget", "set", "day", "$3"]) == 0
+    assert recorded(log) == [(DAY, None, 1_500_000_000), (DAY, None, 3_000_000_000)]
+
+
 def test_a_raise_refuses_to_lower_and_says_what_does(log: str, said: Said) -> None:
     assert main(["budget", "raise", "s1/build", "4k"]) == 2
     assert (
