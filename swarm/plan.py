@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -93,6 +94,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             Cap(scope=role_scope(mine, role), tokens=share.tokens, nanos=share.usd_nanos),
         )
         return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
+
+
+SessionType = Literal["file", "direct", "cron", "sub-agent"]
+
+
+def type_of(task: str | Path | TaskFile, schedule: str) -> SessionType:
+    """Of which type a session is that a program begins and does not say it; a text is a prompt."""
+    return "cron" if schedule else "direct" if isinstance(task, str) else "file"
 
 
 _OF_TYPES = {"direct": "direct_tokens", "cron": "cron_tokens", "sub-agent": "subagent_tokens"}

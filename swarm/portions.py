@@ -17,9 +17,9 @@ from events.views.tasks import TaskState
 from swarm.money.allowances import allowance
 from swarm.money.caps import Need, ShareCap, Shares, Used, session_scope, task_scope
 from swarm.money.prices import most_nanos
-from swarm.money.split import Part, caps_in_force, shares_of
+from swarm.money.split import Part, caps_in_force, held_back, shares_of
 from swarm.plan import MOST_PLANNED, Plan
-from swarm.task import AGENTS, CONTEXT, ROLES, SUMMARY, Portion, Role, Task
+from swarm.task import AGENTS, CONTEXT, ROLES, Portion, Role, Task
 from swarm.text.tokens import BYTES_A_TOKEN
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Portions:
             if above is None or whole is None:
                 continue
             shares = shares_of(split.portions, whole, unit)
-            held = max(shares.get(SUMMARY, 0), above.held(unit))
+            held = held_back(above, split.portions, unit)
             parts = [Part(name=CONTEXT, share=shares.get(CONTEXT, 0))]  # what it pays for is used by the roles
             for each, tokens in forecasts.items():
                 share, taken = shares.get(split.name(each), 0), getattr(used(split.scope(each)), unit)
