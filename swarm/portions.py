@@ -38,7 +38,7 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
     parent: str  # the scope of the budget
     tasks: str  # the scope of the task, or of every task, under which the roles' are
     portions: Mapping[str, Portion]
-    states: Sequence[TaskState]  # the tasks whose work it pays
+    task: str = ""  # the one whose work it pays; "" = every one of the session
 
     def name(self, role: Role) -> str:
         """By which name the calls of a role have their share: its agent's where that is named."""
@@ -48,6 +48,18 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
         if self.name(role) == role:
             return role_scope(self.tasks, role)
         return agent_scope(self.tasks, role, AGENTS[role])
+
+
+def splits_of(plan: Plan, session: int, task: Task) -> list[Split]:
+    """The splits above the calls of a task: of the run's budget, and of its own."""
+    found: list[Split] = []
+    if plan.split:
+        every = task_scope(session, EVERY_TASK)
+        found.append(Split(parent=session_scope(session), tasks=every, portions=plan.split))
+    if plan.task_caps and task.budget is not None and task.budget.split:
+        mine = task_scope(session, task.id)
+        found.append(Split(parent=mine, tasks=mine, portions=task.budget.split, task=task.id))
+    return found
 
 
 class Portions:
@@ -95,15 +107,7 @@ class Portions:
         return partial(self._caps, splits, known)
 
     def _splits(self, task: Task) -> list[Split]:
-        found: list[Split] = []
-        if self._plan.split:
-            every = task_scope(self._session, EVERY_TASK)
-            own, states = session_scope(self._session), tuple(self._tasks().values())
-            found.append(Split(parent=own, tasks=every, portions=self._plan.split, states=states))
-        if self._plan.task_caps and task.budget is not None and task.budget.split:
-            mine, state = task_scope(self._session, task.id), self._tasks()[task.id]
-            found.append(Split(parent=mine, tasks=mine, portions=task.budget.split, states=(state,)))
-        return found
+        return splits_of(self._plan, self._session, task)
 
     def _caps(self, splits: Sequence[Split], role: Role, need: Need, used: Used) -> list[ShareCap]:
         return [cap for split in splits if (cap := self._cap(split, role, need, used)) is not None]
@@ -138,7 +142,8 @@ class Portions:
         scope, tokens = self._money().scope(split.scope(role)), 0
         # where a call is in flight what it will come to is not known, so the mean of them says too little
         mean = scope.spent.tokens // scope.calls if scope.calls and not scope.reserved.tokens else None
-        for state in split.states:
+        tasks = self._tasks()
+        for state in (tasks[split.task],) if split.task else tasks.values():
             if count := calls_left(state, role, judged=state.name not in self._unjudged):
                 each = mean if mean is not None else self._typical(role, state.type, state.complexity)
                 tokens += count * each + _overhang(state)

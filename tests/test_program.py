@@ -124,6 +124,6 @@ async def test_an_estimate_knows_the_cap_of_the_type_that_the_run_would_have(
 ) -> None:
     (tmp_path / ".config/swarm").mkdir(parents=True)
     (tmp_path / ".config/swarm/config.toml").write_text("[budget]\ndirect_tokens = 100\ncron_tokens = 200\n")
-    given = {**options(tmp_path, "http://127.0.0.1:9/v1"), **DEAR, "log": None}
+    given: dict[str, Any] = {**options(tmp_path, "http://127.0.0.1:9/v1"), **DEAR, "log": None}
     ahead = await estimate("Write a poem.", schedule=schedule, **given)
     assert f"this run has {left} tokens of {left} tokens left" in ahead.ruling.warning

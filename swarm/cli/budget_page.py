@@ -17,7 +17,7 @@ from swarm.cli.budget_scope import Here, budgets_of, find_scope, here, where_cou
 from swarm.cli.names import find_session
 from swarm.cli.recorded import NothingRecorded, decimal_usd, recorded, require_log, zone_of
 from swarm.errors import amount, dollars
-from swarm.insight.budgets import Budgets, Held, shared_caps
+from swarm.insight.budgets import Budgets, Held, Portioned, shared_caps
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
@@ -83,6 +83,7 @@ def _tell(budgets: Budgets, foreseen: Outlook | None, where: Here, output: Outpu
         for each in held
     ]
     output.table(("SCOPE", "CAP", "SPENT", "LEFT", "SHARE", "RESERVED", "MAYBE PAID", "FROM"), rows)
+    _tell_portions(budgets, output)
     if foreseen is not None and foreseen.day is not None and foreseen.month is not None:
         for word, band, short in (("today", foreseen.day, "day"), ("this month", foreseen.month, "month")):
             cap = budgets.cap(where.shared[short]).nanos
@@ -92,6 +93,22 @@ def _tell(budgets: Budgets, foreseen: Outlook | None, where: Here, output: Outpu
             )
     elif foreseen is not None:
         output.line(f"no forecast: {foreseen.days} past days are too few")
+
+
+def _tell_portions(budgets: Budgets, output: Output) -> None:
+    rows = [
+        (
+            each.scope,
+            each.name,
+            amount(each.share, each.unit),
+            "" if each.spent is None else amount(each.spent, each.unit),
+            _or_empty(each.reserved or 0, each.unit),
+        )
+        for each in budgets.portions()
+    ]
+    if rows:
+        output.line("what one does not need of its share flows to those who do:")
+        output.table(("SPLIT", "PART", "SHARE", "SPENT", "RESERVED"), rows)
 
 
 def _percent(held: Held) -> str:
@@ -176,6 +193,7 @@ def _document(budgets: Budgets, foreseen: Outlook | None, where: Here) -> dict[s
         "day": where.shared["day"],
         "session": session_name(budgets.session) if budgets.session else None,
         "caps": [_scope_document(each) for each in budgets.held(budgets.scopes())],
+        "splits": [_portion_document(each) for each in budgets.portions()],
         "forecast": {name: _band(band) for name, band in bands.items()},
     }
 
@@ -189,19 +207,32 @@ def _band(band: Band | None) -> dict[str, Any] | None:
     }
 
 
-def _scope_document(held: Held) -> dict[str, Any]:
+def _amounts(unit: str, **values: int | None) -> dict[str, Any]:
     """Money as whole nanos beside the same as a decimal, tokens as they are."""
-    fields = {"cap": held.cap, "spent": held.spent, "reserved": held.reserved, "maybe_paid": held.maybe_paid}
-    fields["left"] = held.left
-    if held.unit == "nanos":
-        amounts: dict[str, Any] = {f"{name}_nanos": value for name, value in fields.items()}
-        amounts |= {f"{name}_usd": decimal_usd(value) for name, value in fields.items()}
-    else:
-        amounts = {f"{name}_tokens": value for name, value in fields.items()}
+    if unit == "tokens":
+        return {"unit": "tokens", **{f"{name}_tokens": value for name, value in values.items()}}
+    nanos = {f"{name}_nanos": value for name, value in values.items()}
+    usd = {f"{name}_usd": None if value is None else decimal_usd(value) for name, value in values.items()}
+    return {"unit": "usd", **nanos, **usd}
+
+
+def _portion_document(part: Portioned) -> dict[str, Any]:
+    amounts = _amounts(part.unit, share=part.share, spent=part.spent, reserved=part.reserved)
+    return {"scope": part.scope, "part": part.name, **amounts}
+
+
+def _scope_document(held: Held) -> dict[str, Any]:
     return {
         "scope": held.scope,
-        "unit": "usd" if held.unit == "nanos" else "tokens",
-        **amounts,
+        **_amounts(
+            held.unit,
+            cap=held.cap,
+            spent=held.spent,
+            reserved=held.reserved,
+            maybe_paid=held.maybe_paid,
+            left=held.left,
+            held_back=held.kept,
+        ),
         "spent_per_mille": held.per_mille,
         "reached": held.is_reached,
         "from": held.source,

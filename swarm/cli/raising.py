@@ -21,7 +21,7 @@ from swarm.cycle import TAKEN_UP
 from swarm.errors import SwarmError, UsageError, amount
 from swarm.insight.budgets import Budgets, Held
 from swarm.insight.refusals import lacking_of, more
-from swarm.money.caps import RESERVE, with_reserve
+from swarm.money.caps import with_reserve
 from swarm.money.recording import record_caps
 from swarm.requests import person
 from swarm.task import Budget, parse_budget
@@ -33,7 +33,7 @@ class WouldHaltAgain(SwarmError):
     exit_code = 3
 
     def __init__(self, session: str, halt: TaskHalted, held: Held) -> None:
-        room = max(0, _room(held, halt))
+        room = max(0, _room(held))
         missing = halt.needed - room
         super().__init__(
             f"{session} would only halt again: the budget of {held.scope} has {amount(room, halt.unit)} of "
@@ -103,14 +103,14 @@ async def require_room(log: EventLog, args: argparse.Namespace, session: int) ->
 def _without_room(budgets: Budgets, halt: TaskHalted) -> Held | None:
     """The cap that halted it, where it would again."""
     for held in budgets.held([lacking_of(halt).scope]):
-        if held.unit == halt.unit and _room(held, halt) < halt.needed:
+        if held.unit == halt.unit and _room(held) < halt.needed:
             return held
     return None
 
 
-def _room(held: Held, halt: TaskHalted) -> int:
+def _room(held: Held) -> int:
     """What of a cap the call could have that was refused; not what is for the hand-over of its task."""
-    return held.cap - (held.cap // RESERVE if halt.held else 0) - held.spent - held.lost
+    return held.cap - held.kept - held.spent - held.lost
 
 
 async def cap_run(log: EventLog, args: argparse.Namespace, session: int, budget: Budget) -> None:

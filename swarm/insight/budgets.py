@@ -17,7 +17,9 @@ from events.views.sessions import Claim, SessionsView
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
 from swarm.errors import SwarmError
-from swarm.money.caps import MARKS, Cap, day_scope
+from swarm.money.caps import MARKS, RESERVE, Cap, day_scope
+from swarm.money.split import shares_of
+from swarm.portions import Split, splits_of
 from swarm.session import recorded_plan
 from swarm.settings.load import Loaded, ScheduleConfig
 from swarm.task import ROLES, Task
@@ -35,6 +37,17 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
 
+class Portioned(msgspec.Struct, frozen=True, kw_only=True):
+    """What the split of a budget gives one of its names, beside what the calls of that role took. All of one unit."""
+
+    scope: str  # whose budget is split
+    name: str
+    unit: str
+    share: int
+    spent: int | None = None  # None: no calls count as its own, as those of the context
+    reserved: int | None = None
+
+
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """One cap that holds, and what is used of it. All amounts are of its unit."""
 
@@ -45,11 +58,12 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     reserved: int
     maybe_paid: int
     lost: int  # of `reserved`: by calls whose owner is gone, which nobody will settle by itself
+    kept: int  # of the cap: for the hand-over of its task, so that no call of a role may take it
     source: str
 
     @property
     def left(self) -> int:
-        return max(0, self.cap - self.spent - self.reserved)
+        return max(0, self.cap - self.kept - self.spent - self.reserved)
 
     @property
     def per_mille(self) -> int:
@@ -59,7 +73,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_reached(self) -> bool:
         """Whether a call that costs anything would be refused, whatever comes of the calls in flight."""
-        return self.spent + self.lost >= self.cap
+        return self.spent + self.lost >= self.cap - self.kept
 
     @property
     def is_near(self) -> bool:
@@ -75,6 +89,8 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     lost: frozenset[int]  # open reservations whose owner is gone
     session: int = 0
     tasks: tuple[str, ...] = ()  # of the session, in their order
+    reserving: frozenset[str] = frozenset()  # scopes of tasks that hold back a part of their caps for their hand-over
+    splits: tuple[Split, ...] = ()
     notes: tuple[str, ...] = ()
 
     def cap(self, scope: str) -> Cap:
@@ -100,6 +116,20 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
         """The caps of these scopes, money before tokens."""
         return [held for scope in scopes for unit in UNITS if (held := self._held(scope, unit)) is not None]
 
+    def portions(self) -> Iterator[Portioned]:
+        """What the splits of the session's and its tasks' budgets give, of the caps that hold now."""
+        for split in self.splits:
+            roles = {split.name(role): split.scope(role) for role in ROLES}
+            for held in self.held((split.parent,)):
+                for name, share in shares_of(split.portions, held.cap, held.unit).items():
+                    state = self.money.scopes.get(roles[name], ScopeState()) if name in roles else None
+                    part = Portioned(scope=split.parent, name=name, unit=held.unit, share=share)
+                    if state is not None:
+                        spent, reserved = getattr(state.spent, held.unit), getattr(state.reserved, held.unit)
+                        part = msgspec.structs.replace(part, spent=spent, reserved=reserved)
+                    if share:  # one that is named in the other unit has none of this
+                        yield part
+
     def _held(self, scope: str, unit: str) -> Held | None:
         state = self.money.scopes.get(scope, ScopeState())
         given = next((each for each in self.given if (each.scope, each.unit) == (scope, unit)), None)
@@ -120,6 +150,7 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
             reserved=getattr(state.reserved, unit),
             maybe_paid=getattr(state.maybe_paid, unit),
             lost=sum(getattr(held, unit) for held in lost),
+            kept=most // RESERVE if scope in self.reserving else 0,
             source=source,
         )
 
@@ -178,7 +209,16 @@ async def read_budgets(
         if not _is_held(known.claims.claims, number, alive)
     }
     lost = frozenset(at for at, held in money.open.items() if held.session in gone)
-    return Budgets(money=money, given=given, lost=lost, session=session, tasks=own.tasks, notes=own.notes)
+    return Budgets(
+        money=money,
+        given=given,
+        lost=lost,
+        session=session,
+        tasks=own.tasks,
+        reserving=own.reserving,
+        splits=own.splits,
+        notes=own.notes,
+    )
 
 
 def _is_held(claims: Mapping[int, Claim], session: int, alive: Callable[[Claim], bool]) -> bool:
@@ -192,6 +232,8 @@ class _Own(msgspec.Struct, frozen=True, kw_only=True):
     schedule: str = ""
     tasks: tuple[str, ...] = ()
     given: tuple[Given, ...] = ()
+    reserving: frozenset[str] = frozenset()
+    splits: tuple[Split, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -219,7 +261,14 @@ async def _session_caps(log: EventLog, session: int, now: int) -> _Own:
         if (most := getattr(cap, unit)) is not None
     )
     notes = (missing,) if len(specs) < len(tasks) else ()
-    return msgspec.structs.replace(known, schedule=plan.schedule, given=given, notes=notes)
+    return msgspec.structs.replace(
+        known,
+        schedule=plan.schedule,
+        given=given,
+        reserving=frozenset(cap.scope for cap in found.values() if cap.holds_back),
+        splits=tuple({split.parent: split for spec in specs for split in splits_of(plan, session, spec)}.values()),
+        notes=notes,
+    )
 
 
 async def _spec(log: EventLog, task: TaskState) -> Task | None:

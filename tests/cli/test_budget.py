@@ -23,7 +23,10 @@ from tests.ledger_agents import entries_of
 from tests.tui.recordings import DAY, START, Writer, at_home, recording
 
 Said = pytest.CaptureFixture[str]
-SPEC = '{"id":"build","prompt":"p","budget":{"tokens":4000},"roles":{"worker":{"budget":{"tokens":3000}}}}'
+SPEC = (
+    '{"id":"build","prompt":"p","budget":{"tokens":4000,"split":{"context":{"tokens":500},"worker":{"hundredths":6000}}},'
+    '"roles":{"worker":{"budget":{"tokens":3000}}}}'
+)
 PLAIN = '{"id":"docs","prompt":"p"}'
 
 
@@ -86,6 +89,28 @@ def test_every_cap_is_shown_with_what_is_used_of_it_and_where_it_is_from(log: st
     assert (day["cap_usd"], day["spent_per_mille"], day["from"]) == ("0.5", 200, "default")
     build = held["s1/build", "tokens"]
     assert (build["cap_tokens"], build["spent_tokens"], build["from"]) == (4000, 1500, "task file")
+
+
+def test_what_a_task_holds_back_for_its_hand_over_is_not_left(log: str, said: Said) -> None:
+    assert main(["budget", "set", "s1/build", "1.7k"]) == 0
+    said.readouterr()
+    build = next(each for each in shown(said) if each["scope"] == "s1/build")
+    assert (build["cap_tokens"], build["spent_tokens"], build["held_back_tokens"]) == (1700, 1500, 170)
+    assert (build["left_tokens"], build["reached"]) == (30, False)
+    assert main(["budget", "set", "s1/build", "1.6k"]) == 0
+    assert main(["budget", "--check", "s1/build"]) == 11, "its roles have no more than 1,440 of that"
+
+
+def test_a_split_is_shown_with_what_each_took_of_its_share(log: str, said: Said) -> None:
+    assert main(["budget", "--json"]) == 0
+    context, worker = json.loads(said.readouterr().out)["splits"]
+    assert (context["part"], context["share_tokens"], context["spent_tokens"]) == ("context", 500, None)
+    assert (worker["scope"], worker["part"], worker["share_tokens"]) == ("s1/build", "worker", 2400)
+    assert (worker["spent_tokens"], worker["reserved_tokens"], worker["unit"]) == (1500, 0, "tokens")
+    assert main(["budget", "set", "s1/build", "8k"]) == 0
+    assert main(["budget"]) == 0
+    lines = said.readouterr().out.splitlines()
+    assert any(line.split()[:3] == ["s1/build", "worker", "4,800"] for line in lines), "it grows with what is split"
 
 
 def test_people_see_the_same_in_a_table(log: str, said: Said) -> None:
