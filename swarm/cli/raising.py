@@ -63,6 +63,7 @@ async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, outp
     halts, _ = await halts_of(log, session)
     scopes = list(dict.fromkeys(lacking_of(halt).scope for halt in halts if halt.unit == unit))
     if not scopes:
+        await _refuse_failed(log, session)
         other = halts[0] if halts else None
         why = (
             f"the cap in {'dollars' if other.unit == 'nanos' else 'tokens'} of {other.scope} did"
@@ -81,6 +82,17 @@ async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, outp
         output.note(change.said)
     for scope in set(scopes) - set(lasting):
         output.note(f"{scope} is over: its cap halts nothing any more")
+
+
+async def _refuse_failed(log: EventLog, session: int) -> None:
+    """Raises UsageError where a task was to fail at its cap, and did: it is not halted by it, and goes on once it is raised."""
+    for name, task in (await fold_session(log, TasksView(), session)).of(session).items():
+        if task.status == "failed" and task.cause == "budget":
+            raise UsageError(
+                f"--raise raises what halted {session_name(session)}, and {name} was to fail at its cap "
+                f"({task.reason.partition('; ')[0]}); raise that with `swarm budget raise SCOPE AMOUNT`, and go on with "
+                f"`swarm resume {session_name(session)}`"
+            )
 
 
 def _instead(other: TaskHalted | None, name: str) -> str:

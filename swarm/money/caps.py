@@ -250,7 +250,3 @@ def session_scope(session: int) -> str:
 
 def task_scope(session: int, task: str) -> str:
     return f"s{session}/{task}"
-
-
-def has_money_cap(caps: Sequence[Cap]) -> bool:
-    return any(cap.nanos is not None for cap in caps)

@@ -102,3 +102,16 @@ def test_the_cap_of_a_sessions_project_is_raised_from_any_folder(tmp_path: Path)
         done = swarm("resume", "s1", "--raise", "+$0.01", home=tmp_path, cwd=elsewhere)
         assert done.returncode == 0, done.stderr
         assert "the cap of project:project is $0.01 now" in done.stderr
+
+
+def test_a_task_that_failed_at_its_cap_goes_on_as_the_refusal_of_raise_says(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(HELLO + "budget: {tokens: 100, on_exceed: fail}\n")
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--endpoint", provider.url)
+        assert swarm(*words, home=tmp_path, cwd=tmp_path).returncode == 3
+        refused = swarm("resume", "--raise", "+20k", home=tmp_path, cwd=tmp_path)
+        assert refused.returncode == 2
+        assert "was to fail at its cap (the budget of s1 has 100 tokens of 100 tokens left" in refused.stderr
+        assert swarm("budget", "raise", "s1", "+20k", home=tmp_path, cwd=tmp_path).returncode == 0
+        done = swarm("resume", home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
