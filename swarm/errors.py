@@ -77,9 +77,22 @@ class CapBroken(BudgetExceeded):
     """
 
     def __init__(
-        self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int, over: int, call: int
+        self,
+        *,
+        scope: str,
+        unit: str,
+        used: int,
+        reserved: int,
+        cap: int,
+        needed: int,
+        over: int,
+        call: int,
+        set_by: str = "",
+        held: int = 0,
     ) -> None:
-        super().__init__(scope=scope, unit=unit, used=used, reserved=reserved, cap=cap, needed=needed)
+        super().__init__(
+            scope=scope, unit=unit, used=used, reserved=reserved, cap=cap, needed=needed, set_by=set_by, held=held
+        )
         self.over, self.call = over, call
         self.args = (
             f"the budget of {scope} was broken: a provider counted {amount(over, unit)} more than was reserved (the last time "
