@@ -41,7 +41,7 @@ def test_what_is_held_back_for_a_hand_over_is_not_left_for_a_call() -> None:
     caps = (Cap(scope="s1/t", tokens=1_000, holds_back=True), Cap(scope="s1", tokens=1_000))
     share = greatest_share(caps, spent(s1_t=(810, 0), s1=(815, 0)), "tokens")
     assert share == Share(scope="s1/t", unit="tokens", used=810, cap=900)
-    assert (share.percent, share.left) == (90, 90)
+    assert share is not None and (share.percent, share.left) == (90, 90)
 
 
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 200)), min_size=1, max_size=5))
