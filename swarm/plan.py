@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import asdict
 
-from events.scopes import LOG, month_of, project_scope, role_scope, schedule_scope
+from events.scopes import LOG, SHARED, month_of, project_scope, role_scope, schedule_scope
 from swarm.choice.complexity import Complexity, classify
 from swarm.connect import ENDPOINT, Roster
 from swarm.errors import SwarmError, UsageError
@@ -96,6 +97,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             Cap(scope=role_scope(mine, role), tokens=share.tokens, nanos=share.usd_nanos),
         )
         return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
+
+
+SessionType = Literal["file", "direct", "cron", "sub-agent"]
+
+
+def type_of(task: str | Path | TaskFile, schedule: str) -> SessionType:
+    """Of which type a session is that a program begins and does not say it; a text is a prompt."""
+    return "cron" if schedule else "direct" if isinstance(task, str) else "file"
 
 
 _OF_TYPES = {"direct": "direct_tokens", "cron": "cron_tokens", "sub-agent": "subagent_tokens"}
@@ -227,14 +236,16 @@ def _times(task: Task) -> int:
     return len(task.each.items) or EXPECTED_ITEMS
 
 
-def context_room(plan: Plan, task: Task, role: Role) -> int | None:
+def context_room(plan: Plan, task: Task, role: Role, *, session: int = SHARED, caps: Sequence[Cap] = ()) -> int | None:
     """What each prompt of the role may hold of what the task is given to read, in tokens; None where no split says it.
 
-    It is the least share of the context, of the run's budget and the task's, less the role's system words.
+    It is the least share of the context, of the run's budget and the task's, less the role's system words. `caps` are those
+    in force above the role in a session: a person may have recorded others than the plan has.
     """
-    splits = [(plan.split, plan.session_tokens)]
+    most = {cap.scope: cap.tokens for cap in caps}
+    splits = [(plan.split, most.get(session_scope(session), plan.session_tokens))]
     if plan.task_caps and task.budget is not None:
-        splits.append((task.budget.split, task.budget.tokens))
+        splits.append((task.budget.split, most.get(task_scope(session, task.id), task.budget.tokens)))
     shares = [shares_of(split, whole, "tokens")[CONTEXT] for split, whole in splits if CONTEXT in split and whole]
     return min(shares) - system_bytes(role, task) if shares else None
 
