@@ -13,7 +13,7 @@ LOG = "log"
 SHARED = 0
 """In place of a session's number: of a scope that no session has to itself."""
 
-_DAY, _SCHEDULE = "day:", "schedule:"
+_DAY, _MONTH, _SCHEDULE = "day:", "month:", "schedule:"
 
 
 def session_of(scope: str) -> int:
@@ -55,15 +55,16 @@ def month_of(day: str) -> str:
     'month:2026-11@Europe/Berlin'
     """
     date, _, zone = day.removeprefix(_DAY).partition("@")
-    return f"month:{date.rpartition('-')[0]}@{zone}"
+    return f"{_MONTH}{date.rpartition('-')[0]}@{zone}"
 
 
 def project_scope(project: str) -> str:
     return f"project:{project}"
 
 
-def is_schedule(scope: str) -> bool:
-    return scope.startswith(_SCHEDULE)
+def is_period(scope: str) -> bool:
+    """Whether the scope is that of a day or a month, which ends by itself."""
+    return scope.startswith((_DAY, _MONTH))
 
 
 def schedule_scope(schedule: str) -> str:

@@ -116,6 +116,7 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True):
     ask: Ask
     ordinal: int
     terms: Callable[[], Terms]
+    more: Callable[[BudgetExceeded], Awaitable[bool]]
 
 
 class Calls:
@@ -158,13 +159,8 @@ class Calls:
                 return given
             if turns is not None and ordinal > turns:
                 raise SwarmError(f"the attempt has used its {turns} turns")
-            order = _Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms)
-            while True:
-                try:
-                    return await self._live(order, pick, recorded)
-                except BudgetExceeded as refusal:
-                    if not await more(refusal):
-                        raise
+            order = _Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms, more=more)
+            return await self._live(order, pick, recorded)
 
         return call
 
@@ -266,7 +262,10 @@ class Calls:
                     if isinstance(reserved, money.Reserved):
                         return await self._send(order, pick, connected, reserved, slot)
                     slot.unused()  # who waits for money counts against no minute of the provider
-                await self._ledger.room(ticket=ticket)
+                if isinstance(reserved, Wait):
+                    await self._ledger.room(ticket=ticket)
+                elif not await order.more(reserved):
+                    raise reserved
                 need = msgspec.structs.replace(need, **_terms(order, pick.arm))
         finally:
             self._ledger.give_up(ticket)
@@ -283,7 +282,9 @@ class Calls:
             model=arm.model,
         )
 
-    async def _reserve(self, order: _Order, pick: Pick, need: Need, nth: int, ticket: int) -> money.Reserved | Wait:
+    async def _reserve(
+        self, order: _Order, pick: Pick, need: Need, nth: int, ticket: int
+    ) -> money.Reserved | Wait | BudgetExceeded:
         attempt = order.attempt
 
         def intent(decided: Need, grant: Grant) -> money.Intent:
@@ -299,6 +300,8 @@ class Calls:
             reserved = await self._ledger.reserve(need, intent, ticket=ticket, claim=attempt.owner.claim)
         except Conflict as conflict:
             raise await attempt.owner.lost() from conflict
+        except BudgetExceeded as refusal:
+            return refusal
         if isinstance(reserved, money.Reserved):
             attempt.owner.known.learn(reserved.intent.texts, reserved.ack.place)
             attempt.captures_are_stored()

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import anyio
 import msgspec
@@ -21,6 +21,9 @@ from swarm.settings.pricetable import known_price
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import PRESETS, is_local
 
+if TYPE_CHECKING:
+    from swarm.models.served import Served
+
 EMBEDDED = "embedded"
 """The provider of the model that runs as a child of this process."""
 
@@ -29,6 +32,9 @@ ENDPOINT = "endpoint"
 
 SCRIPTED = "scripted"
 """The provider of models that answer from the roster's script."""
+
+_LISTING_S = 180.0
+"""A list of models is waited for as long, unless who asks for it gives up before."""
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,30 +127,59 @@ async def _connector(
     if provider.name == EMBEDDED:
         path = Path(roster.embedded)
         return lambda config: Embedded(config, path, transport=transport, timeout_s=roster.timeout_s)
-    return lambda config: _chat(config, provider, transport, environ, roster.timeout_s)
+    return lambda config: _served(config, provider, transport, environ, roster.timeout_s)
 
 
-def _chat(
+def _served(
     config: ModelConfig, provider: ProviderConfig, transport: object, environ: Mapping[str, str], timeout_s: float
-) -> Model:
+) -> Served:
+    """The class that speaks the provider's format; the others are not imported."""
     from swarm.models.exchange import Deadlines
+
+    common: dict[str, Any] = {
+        "base_url": provider.base_url,
+        "wire_model": config.model,
+        "transport": transport,
+        "key": environ.get(provider.key_env) or None if provider.key_env else None,
+        "key_hint": provider.key_env or None,
+        "deadlines": Deadlines(first_byte_s=timeout_s),
+    }
+    match provider.wire:
+        case "anthropic":
+            from swarm.models.anthropic_messages import AnthropicMessages
+
+            return AnthropicMessages(config.name, takes_schema=config.schema, effort=config.reasoning_effort, **common)
+        case "gemini":
+            from swarm.models.gemini_generate import GeminiGenerate
+
+            return GeminiGenerate(config.name, takes_schema=config.schema, effort=config.reasoning_effort, **common)
+        case "openai":
+            return _openai(config, common)
+
+
+def _openai(config: ModelConfig, common: Mapping[str, Any]) -> Served:
     from swarm.models.openai_chat import OpenAIChat, dialect_of
 
-    dialect = msgspec.structs.replace(dialect_of(provider.base_url), takes_schema=config.schema)
+    dialect = msgspec.structs.replace(dialect_of(common["base_url"]), takes_schema=config.schema)
     if config.reasoning_effort:
         dialect = msgspec.structs.replace(
             dialect, takes_temperature=False, extra={"reasoning_effort": config.reasoning_effort}
         )
-    return OpenAIChat(
-        config.name,
-        base_url=provider.base_url,
-        wire_model=config.model,
-        transport=transport,  # type: ignore[arg-type]  # httpx is imported where it is used
-        key=environ.get(provider.key_env) or None if provider.key_env else None,
-        key_hint=provider.key_env or None,
-        dialect=dialect,
-        deadlines=Deadlines(first_byte_s=timeout_s),
-    )
+    return OpenAIChat(config.name, dialect=dialect, **common)
+
+
+async def models_at(
+    provider: ProviderConfig, environ: Mapping[str, str], *, transport: Literal["aiohttp", "httpx"]
+) -> list[str]:
+    """Ask a provider which models it has; it costs nothing.
+
+    Raises ProviderError, and UsageError for an address or a key that cannot be sent.
+    """
+    from swarm.models.transport import open_transport
+
+    whoever = ModelConfig(name=provider.name, provider=provider.name, model="", tier="free")
+    async with open_transport(transport, environ=environ) as pool:
+        return await _served(whoever, provider, pool, environ, _LISTING_S).list_models()
 
 
 class Embedded:
@@ -192,6 +227,8 @@ class Embedded:
             wire_model=server.model,
             transport=self._transport,  # type: ignore[arg-type]
             key=server.key,
+            # its engine ends the connection behind each stream, having promised to keep it: the next call would be lost
+            headers={"Connection": "close"},
             dialect=Dialect(takes_schema=True),
             deadlines=Deadlines(first_byte_s=self._timeout_s),
         )
@@ -210,18 +247,12 @@ async def endpoint(
     Without `price` a server on loopback or a private address is free, and another costs what the table of prices says.
     Raises UsageError, and ProviderError where the server does not say what it has.
     """
-    from swarm.models.openai_chat import OpenAIChat, server_address
-    from swarm.models.transport import open_transport
+    from swarm.models.openai_chat import server_address
 
     base_url = server_address(url).geturl()
     provider = ProviderConfig(name=ENDPOINT, base_url=base_url, key_env=_key_for(base_url, environ))
     if model is None:
-        async with open_transport(transport, environ=environ) as pool:
-            key = environ.get(provider.key_env) if provider.key_env else None
-            server = OpenAIChat(
-                "endpoint", base_url=base_url, wire_model="", transport=pool, key=key, key_hint=provider.key_env
-            )
-            listed = await server.list_models()
+        listed = await models_at(provider, environ, transport=transport)
         if not listed:
             raise UsageError(f"{base_url} lists no model; name one with `--model NAME`")
         model = listed[0]
@@ -238,7 +269,8 @@ async def endpoint(
 def _key_for(base_url: str, environ: Mapping[str, str]) -> str:
     """The variable with the key for a server that is named by its address; a key is sent to nobody else."""
     for preset in PRESETS.values():
-        if base_url.startswith(preset["base_url"]) and environ.get(preset["key_env"]):
+        own = base_url == preset["base_url"] or base_url.startswith(f"{preset['base_url']}/")
+        if own and environ.get(preset["key_env"]):
             return str(preset["key_env"])
     named = environ.get("OPENAI_BASE_URL", "").rstrip("/")
     if named and base_url.rstrip("/") == named and environ.get("OPENAI_API_KEY"):

@@ -364,11 +364,12 @@ class Dispatcher:
                 money=money,
             )
         judges, barred = allowed_arms(self._plan, task, "validator")
+        room = context_room(self._plan, task, role, session=self._owner.session, caps=caps)
         return Job(
             open=open_,
             task=task,
             state=state,
-            world=self._surroundings.world(context_room(self._plan, task, role)),
+            world=self._surroundings.world(room),
             pick=pick,
             stay=lambda name: staying_picker(arms, name, pick),
             judges=any(arm.model not in barred for arm in judges),

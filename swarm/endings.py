@@ -27,7 +27,7 @@ from swarm.errors import (
 from swarm.handover import REWRITE_S, cheapest, handover_of, has_reserve, on_exceed, rewrite_ask, rewritten
 from swarm.journal import Attempt, Journal
 from swarm.money.caps import Cap, in_force
-from swarm.money.ledger import Ledger
+from swarm.money.ledger import TURN_TIMEOUT_S, Ledger
 from swarm.money.recording import record_caps
 from swarm.owner import Owner
 from swarm.plan import SUMMARISER, Plan, Summariser, allowed_arms
@@ -115,21 +115,27 @@ class Caps(msgspec.Struct, kw_only=True):
         """
         if on_exceed(self.plan, task, role, self.owner.session, refusal.scope) != "ask":
             return False
+        # a share of a split budget grows with the whole
+        scope, cap = (scope_above(refusal.scope), refusal.whole) if refusal.whole else (refusal.scope, refusal.cap)
         async with self.asking:
-            await self.ledger.catch_up()
-            # a share of a split budget grows with the whole
-            scope, cap = (scope_above(refusal.scope), refusal.whole) if refusal.whole else (refusal.scope, refusal.cap)
-            recorded = self.ledger.money.scope(scope).caps.get(refusal.unit)
-            if recorded is not None and recorded.most > cap:
+            if await self._recorded(scope, refusal.unit, cap) > cap:
                 return True  # somebody raised it while this one waited for its turn to ask
             try:
                 more = await self.raise_by(refusal)
             except ConfirmationNeeded as nobody:
                 raise RaiseNeeded(refusal) from nobody
-            if more > 0:
-                most = {refusal.unit: cap + more}
-                await record_caps(self.owner.log, [_set(scope, **most)])
-            return more > 0
+            async with self.owner.log.turn(timeout=TURN_TIMEOUT_S):
+                now = await self._recorded(scope, refusal.unit, cap)  # whoever was asked may have changed it elsewhere
+                if more > 0:
+                    most = {refusal.unit: now + more}
+                    await record_caps(self.owner.log, [_set(scope, **most)])
+            return more > 0 or now > cap
+
+    async def _recorded(self, scope: str, unit: str, cap: int) -> int:
+        """The cap of a scope by now, whichever process recorded it; `cap` where nobody did."""
+        await self.ledger.catch_up(force=True)
+        recorded = self.ledger.money.scope(scope).caps.get(unit)
+        return recorded.most if recorded is not None else cap
 
     async def end(
         self, error: BudgetExceeded, open_: Open, task: Task, state: TaskState, attempt: Attempt

@@ -77,9 +77,22 @@ class CapBroken(BudgetExceeded):
     """
 
     def __init__(
-        self, *, scope: str, unit: str, used: int, reserved: int, cap: int, needed: int, over: int, call: int
+        self,
+        *,
+        scope: str,
+        unit: str,
+        used: int,
+        reserved: int,
+        cap: int,
+        needed: int,
+        over: int,
+        call: int,
+        set_by: str = "",
+        held: int = 0,
     ) -> None:
-        super().__init__(scope=scope, unit=unit, used=used, reserved=reserved, cap=cap, needed=needed)
+        super().__init__(
+            scope=scope, unit=unit, used=used, reserved=reserved, cap=cap, needed=needed, set_by=set_by, held=held
+        )
         self.over, self.call = over, call
         self.args = (
             f"the budget of {scope} was broken: a provider counted {amount(over, unit)} more than was reserved (the last time "
@@ -121,9 +134,8 @@ class RaiseNeeded(BudgetExceeded):
     exit_code = 5
 
     def __init__(self, refusal: BudgetExceeded) -> None:
-        names = ("scope", "unit", "used", "reserved", "cap", "needed", "set_by", "held")
-        super().__init__(**{name: getattr(refusal, name) for name in names})
-        self.args = (f"{refusal}; its budget says `on_exceed: ask`, and nobody can be asked here",)
+        vars(self).update(vars(refusal))  # whose share it is, too, where the budget is split
+        SwarmError.__init__(self, f"{refusal}; its budget says `on_exceed: ask`, and nobody can be asked here")
 
 
 class NoModelAvailable(SwarmError):

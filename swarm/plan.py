@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import asdict
 
-from events.scopes import LOG, month_of, project_scope, role_scope, schedule_scope
+from events.scopes import LOG, SHARED, month_of, project_scope, role_scope, schedule_scope
 from swarm.choice.complexity import Complexity, classify
 from swarm.connect import ENDPOINT, Roster
 from swarm.errors import SwarmError, UsageError
@@ -17,7 +18,9 @@ from swarm.money.allowances import MORE, allowance
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.money.split import shares_of
 from swarm.prompts.build import system_bytes
+from swarm.settings.complexity import ComplexityChanges
 from swarm.settings.load import Loaded, ScheduleConfig, Settings
+from swarm.settings.ruletable import table_of
 from swarm.task import AGENTS, CONTEXT, NAME_RULE, Budget, OnExceed, Portion, Role, RoleConfig, Task, TaskFile, is_id
 from swarm.text.tokens import BYTES_A_TOKEN
 from swarm.units import shortened
@@ -68,6 +71,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 4
     on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
+    complexity: ComplexityChanges = ComplexityChanges()  # what settings change in the rules for type and complexity
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
     def scopes(self, session: int, task: Task, now: int) -> tuple[str, ...]:
@@ -93,6 +97,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             Cap(scope=role_scope(mine, role), tokens=share.tokens, nanos=share.usd_nanos),
         )
         return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
+
+
+SessionType = Literal["file", "direct", "cron", "sub-agent"]
+
+
+def type_of(task: str | Path | TaskFile, schedule: str) -> SessionType:
+    """Of which type a session is that a program begins and does not say it; a text is a prompt."""
+    return "cron" if schedule else "direct" if isinstance(task, str) else "file"
 
 
 _OF_TYPES = {"direct": "direct_tokens", "cron": "cron_tokens", "sub-agent": "subagent_tokens"}
@@ -145,6 +157,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         on_unknown=settings.on_unknown,
         judge=settings.judge,
         tries=settings.calls.tries,
+        complexity=settings.complexity,
         paid_confirmed=confirmed
         or any(origin.kind != "default" and _bounds(key, schedule) for key, origin in loaded.origins.items()),
     )
@@ -172,12 +185,15 @@ def read_plan(text: str, *, session: str) -> Plan:
         raise PlanUnreadable(session=session, reason=str(error)) from error
 
 
-def classified(task: Task, input_size: int) -> Complexity:
+def classified(task: Task, plan: Plan, *, input_size: int, inputs: int) -> Complexity:
+    """What the task is taken for, by the rules of the session; of what it is given to read, bytes and number of texts."""
     return classify(
         task.prompt,
         input_size=input_size,
+        inputs=inputs,
         checks=len(task.checks),
         accept=task.accept,
+        table=table_of(plan.complexity),
     )
 
 
@@ -220,14 +236,16 @@ def _times(task: Task) -> int:
     return len(task.each.items) or EXPECTED_ITEMS
 
 
-def context_room(plan: Plan, task: Task, role: Role) -> int | None:
+def context_room(plan: Plan, task: Task, role: Role, *, session: int = SHARED, caps: Sequence[Cap] = ()) -> int | None:
     """What each prompt of the role may hold of what the task is given to read, in tokens; None where no split says it.
 
-    It is the least share of the context, of the run's budget and the task's, less the role's system words.
+    It is the least share of the context, of the run's budget and the task's, less the role's system words. `caps` are those
+    in force above the role in a session: a person may have recorded others than the plan has.
     """
-    splits = [(plan.split, plan.session_tokens)]
+    most = {cap.scope: cap.tokens for cap in caps}
+    splits = [(plan.split, most.get(session_scope(session), plan.session_tokens))]
     if plan.task_caps and task.budget is not None:
-        splits.append((task.budget.split, task.budget.tokens))
+        splits.append((task.budget.split, most.get(task_scope(session, task.id), task.budget.tokens)))
     shares = [shares_of(split, whole, "tokens")[CONTEXT] for split, whole in splits if CONTEXT in split and whole]
     return min(shares) - system_bytes(role, task) if shares else None
 

@@ -17,9 +17,9 @@ from events.views.tasks import TaskState
 from swarm.money.allowances import allowance
 from swarm.money.caps import Need, ShareCap, Shares, Used, session_scope, task_scope
 from swarm.money.prices import most_nanos
-from swarm.money.split import Part, caps_in_force, shares_of
+from swarm.money.split import Part, caps_in_force, held_back, shares_of
 from swarm.plan import MOST_PLANNED, Plan
-from swarm.task import AGENTS, CONTEXT, ROLES, SUMMARY, Portion, Role, Task
+from swarm.task import AGENTS, CONTEXT, ROLES, Portion, Role, Task
 from swarm.text.tokens import BYTES_A_TOKEN
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
     parent: str  # the scope of the budget
     tasks: str  # the scope of the task, or of every task, under which the roles' are
     portions: Mapping[str, Portion]
-    states: Sequence[TaskState]  # the tasks whose work it pays
+    task: str = ""  # the one whose work it pays; "" = every one of the session
 
     def name(self, role: Role) -> str:
         """By which name the calls of a role have their share: its agent's where that is named."""
@@ -48,6 +48,18 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
         if self.name(role) == role:
             return role_scope(self.tasks, role)
         return agent_scope(self.tasks, role, AGENTS[role])
+
+
+def splits_of(plan: Plan, session: int, task: Task) -> list[Split]:
+    """The splits above the calls of a task: of the run's budget, and of its own."""
+    found: list[Split] = []
+    if plan.split:
+        every = task_scope(session, EVERY_TASK)
+        found.append(Split(parent=session_scope(session), tasks=every, portions=plan.split))
+    if plan.task_caps and task.budget is not None and task.budget.split:
+        mine = task_scope(session, task.id)
+        found.append(Split(parent=mine, tasks=mine, portions=task.budget.split, task=task.id))
+    return found
 
 
 class Portions:
@@ -95,15 +107,7 @@ class Portions:
         return partial(self._caps, splits, known)
 
     def _splits(self, task: Task) -> list[Split]:
-        found: list[Split] = []
-        if self._plan.split:
-            every = task_scope(self._session, EVERY_TASK)
-            own, states = session_scope(self._session), tuple(self._tasks().values())
-            found.append(Split(parent=own, tasks=every, portions=self._plan.split, states=states))
-        if self._plan.task_caps and task.budget is not None and task.budget.split:
-            mine, state = task_scope(self._session, task.id), self._tasks()[task.id]
-            found.append(Split(parent=mine, tasks=mine, portions=task.budget.split, states=(state,)))
-        return found
+        return splits_of(self._plan, self._session, task)
 
     def _caps(self, splits: Sequence[Split], role: Role, need: Need, used: Used) -> list[ShareCap]:
         return [cap for split in splits if (cap := self._cap(split, role, need, used)) is not None]
@@ -117,18 +121,19 @@ class Portions:
         name, found = split.name(role), dict[str, Any]()
         forecasts: dict[Role, int] = {each: self._forecast(split, each) for each in ROLES}
         for unit, wanted in asked.items():
-            caps = [getattr(cap, unit) for cap in need.caps if cap.scope == split.parent]
-            whole = min((cap for cap in caps if cap is not None), default=None)
-            if whole is None:
+            above = next((cap for cap in need.caps if cap.scope == split.parent), None)
+            whole = getattr(above, unit, None)
+            if above is None or whole is None:
                 continue
             shares = shares_of(split.portions, whole, unit)
+            held = held_back(above, split.portions, unit)
             parts = [Part(name=CONTEXT, share=shares.get(CONTEXT, 0))]  # what it pays for is used by the roles
             for each, tokens in forecasts.items():
                 share, taken = shares.get(split.name(each), 0), getattr(used(split.scope(each)), unit)
                 forecast = tokens if unit == "tokens" else self._priced(split, tokens)
                 forecast = max(0, share - taken) if forecast is None else forecast
                 parts.append(Part(name=split.name(each), share=share, used=taken, forecast=forecast))
-            in_force = caps_in_force(whole, parts, held=shares.get(SUMMARY, 0), asking=name, need=wanted)
+            in_force = caps_in_force(whole, parts, held=held, asking=name, need=wanted)
             found |= {unit: in_force[name], f"share_{unit}": shares.get(name, 0), f"whole_{unit}": whole}
         return ShareCap(scope=split.scope(role), name=name, **found) if found else None
 
@@ -137,7 +142,8 @@ class Portions:
         scope, tokens = self._money().scope(split.scope(role)), 0
         # where a call is in flight what it will come to is not known, so the mean of them says too little
         mean = scope.spent.tokens // scope.calls if scope.calls and not scope.reserved.tokens else None
-        for state in split.states:
+        tasks = self._tasks()
+        for state in (tasks[split.task],) if split.task else tasks.values():
             if count := calls_left(state, role, judged=state.name not in self._unjudged):
                 each = mean if mean is not None else self._typical(role, state.type, state.complexity)
                 tokens += count * each + _overhang(state)

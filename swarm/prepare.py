@@ -77,14 +77,15 @@ def prepare_task(task: Task, root: Path, redact: Callable[[str], str], plan: Pla
     known = [source for source in task.inputs if source.from_task is None and not _has_lookups(task, *source.files)]
     loaded = read_inputs(known, root, redact, {}, sought=words_of(task))
     size = sum(len(each.text.encode("utf-8", "replace")) for each in loaded)
+    complexity = classified(task, plan, input_size=size, inputs=len(loaded))
     require([check for check in task.checks if not _has_lookups(task, check.schema)], root)
     if task.each is not None:
-        return Prepared(task=task, complexity=classified(task, size), input_bytes=size, before=())
+        return Prepared(task=task, complexity=complexity, input_bytes=size, before=())
     task = with_schemas(task, root)
     before = tuple(
         OutputFile(path, digest or "") for path, digest in fingerprint(root, (one.path for one in task.written)).items()
     )
-    return Prepared(task=task, complexity=classified(task, size), input_bytes=size, before=before)
+    return Prepared(task=task, complexity=complexity, input_bytes=size, before=before)
 
 
 def _has_lookups(task: Task, *paths: object) -> bool:

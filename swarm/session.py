@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager, suppress
 from functools import partial, wraps
 from pathlib import Path
-from typing import Literal, ParamSpec, cast
+from typing import ParamSpec, cast
 
 import anyio
 import msgspec
@@ -43,7 +43,7 @@ from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, open_session, take_session
 from swarm.past import Past, take_up
-from swarm.plan import Plan, is_capped, plan_of, read_plan, whose_default
+from swarm.plan import Plan, SessionType, is_capped, plan_of, read_plan, type_of, whose_default
 from swarm.prepare import prepare
 from swarm.redact import Secrets
 from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
@@ -98,7 +98,7 @@ async def run(
     price: str | None = None,
     budget: str | None = None,
     schedule: str = "",
-    type_: Literal["file", "direct", "cron", "sub-agent"] | None = None,
+    type_: SessionType | None = None,
     trust: bool = False,
     confirm: Callable[[str], Awaitable[bool]] | None = None,
     observe: Callable[[Sequence[Entry]], None] = lambda _: None,
@@ -127,7 +127,7 @@ async def run(
     roster = await models_for(loaded.settings, environ, server=server, model=model, price=price)
     if not is_capped(file) and is_other_log(loaded, root, environ):
         roster = free_part(roster)  # a cap holds within one log
-    type_ = type_ or ("cron" if schedule else "direct" if isinstance(task, str) else "file")
+    type_ = type_ or type_of(task, schedule)
     plan = plan_of(loaded, roster, confirmed=is_capped(file), type_=type_, schedule=schedule)
     faces = Faces(observe=observe, confirm=confirm or _nobody, stop=anyio.Event(), abort=anyio.Event())
     async with open_log(loaded.settings.log) as opened:

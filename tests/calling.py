@@ -91,11 +91,11 @@ class Desk:
         given: dict[str, Any] = {"tries": 3, "on_unknown": "repeat", "confirm": confirm, "ask": ask, "redact": str}
         self.calls = Calls(ledger=ledger, models=models, sleep=clock.sleep, **(given | more))
 
-    async def call(self, *arms: Arm, ask: Ask = ASK, pick: Any = None, turns: int | None = None) -> Said:
+    async def call(self, *arms: Arm, ask: Ask = ASK, pick: Any = None, turns: int | None = None, **more: Any) -> Said:
         """One call, its settlement appended."""
         tasks = (await fold(self.log, TasksView())).of(self.owner.session)
         attempt = Attempt(self.owner, tasks["t"], step=1, attempt=1, role="worker", recorded=self.recorded)
-        call = self.calls.for_attempt(attempt, lambda: Terms(named=("day", "s1"), caps=self.caps), turns=turns)
+        call = self.calls.for_attempt(attempt, lambda: Terms(named=("day", "s1"), caps=self.caps), turns=turns, **more)
         try:
             return await call(ask, pick=pick or in_order(*arms))
         finally:

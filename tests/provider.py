@@ -1,4 +1,6 @@
-"""A provider on loopback for tests: speaks the OpenAI-compatible protocol, well or badly, as a test's behaviour says.
+"""A provider on loopback for tests: speaks a wire format, well or badly, as a test's behaviour says.
+
+The OpenAI-compatible one by default; tests/wires.py has the others.
 
 async with Provider(lambda body: Answer("hello")) as provider: ...     in the test's own loop
 with provider_thread(lambda body: Answer("hello")) as provider: ...    in a thread, for subprocesses
@@ -70,6 +72,19 @@ def say_ok(_: dict[str, Any]) -> Answer:
     return Answer()
 
 
+@dataclass(frozen=True)
+class Wire:
+    """How providers of one format are asked, and how they answer. `read` returns all texts of a request."""
+
+    base: str  # the path of the base URL
+    asks: Callable[[str], bool]  # whether this is the path of a question
+    listing: Callable[[Sequence[str]], dict[str, Any]]  # how the models are listed
+    usage: Callable[[int, int], dict[str, Any]]  # how honest counts of input and output are said
+    document: Callable[[Answer, dict[str, Any]], dict[str, Any]]  # an answer in one piece, from it and its usage
+    events: Callable[[Answer, dict[str, Any]], list[bytes]]  # the same in a stream
+    read: Callable[[dict[str, Any]], list[str]]
+
+
 class Provider:
     """The server. `requests` holds what was asked, `connections` counts the connections that were opened."""
 
@@ -78,10 +93,12 @@ class Provider:
         behaviour: Behaviour = say_ok,
         *,
         models: Sequence[str] = ("served-model",),
-        listing: Answer | None = None,  # how /v1/models is answered, instead of with `models`
+        listing: Answer | None = None,  # how the question for the models is answered, instead of with `models`
         tls: ssl.SSLContext | None = None,
+        wire: Wire | None = None,  # the OpenAI-compatible one where none is named
     ) -> None:
         self.behaviour, self.models, self.listing, self._tls = behaviour, models, listing, tls
+        self.wire = wire or OPENAI
         self.requests: list[Seen] = []
         self.connections = 0
         self.asked = asyncio.Event()  # set when a request has come
@@ -90,8 +107,8 @@ class Provider:
 
     @property
     def url(self) -> str:
-        """The base URL, as an OpenAI-compatible client wants it."""
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/v1"
+        """The base URL, as a client of the format wants it."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}{self.wire.base}"
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls, limit=2**24, backlog=512)
@@ -130,25 +147,23 @@ class Provider:
         self.asked.set()
         answer = self._answer(seen)
         if not answer.before_head and not answer.before_piece:
-            return await _send(answer, seen.body, writer)
+            return await _send(self.wire, answer, seen.body, writer)
         return await self._send_while_connected(answer, seen.body, reader, writer)
 
     def _answer(self, seen: Seen) -> Answer:
         if seen.method == "CONNECT":
             return Answer(status=407, body=b"")
-        match urlsplit(seen.target).path:
-            case "/v1/chat/completions":
-                return self.behaviour(seen.body)
-            case "/v1/models":
-                listing = {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}
-                return self.listing or Answer(body=json.dumps(listing).encode())
-            case _:
-                return Answer(status=404, body=b'{"error": {"message": "no such address"}}')
+        path = urlsplit(seen.target).path
+        if self.wire.asks(path):
+            return self.behaviour(seen.body)
+        if path.endswith("/models") and path in (f"{self.wire.base}/models", "/v1/models"):
+            return self.listing or Answer(body=json.dumps(self.wire.listing(self.models)).encode())
+        return Answer(status=404, body=b'{"error": {"message": "no such address"}}')
 
     async def _send_while_connected(
         self, answer: Answer, asked: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        sending = asyncio.create_task(_send(answer, asked, writer))
+        sending = asyncio.create_task(_send(self.wire, answer, asked, writer))
         leaving = asyncio.create_task(reader.read(1))
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -171,11 +186,11 @@ async def _read_request(reader: asyncio.StreamReader) -> Seen:
     return Seen(method, target, headers, json.loads(body) if body else {})
 
 
-async def _send(answer: Answer, asked: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
+async def _send(wire: Wire, answer: Answer, asked: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
     await _pause(answer.before_head)
     if answer.cut_after == -1:
         return _cut(answer, writer)
-    head, pieces, last = _framed(answer, asked)
+    head, pieces, last = _framed(wire, answer, asked)
     writer.write(head)
     if not answer.before_piece and answer.cut_after is None and answer.pieces is None:
         writer.write(b"".join(pieces) + last)
@@ -210,7 +225,7 @@ async def _pause(pause: Pause) -> None:
         await asyncio.sleep(pause)
 
 
-def _framed(answer: Answer, asked: dict[str, Any]) -> tuple[bytes, list[bytes], bytes]:
+def _framed(wire: Wire, answer: Answer, asked: dict[str, Any]) -> tuple[bytes, list[bytes], bytes]:
     """Return the head, the pieces of the body and what ends it."""
     fields = {"content-type": "text/event-stream"}
     last = b""
@@ -218,11 +233,13 @@ def _framed(answer: Answer, asked: dict[str, Any]) -> tuple[bytes, list[bytes], 
         pieces = list(answer.pieces)
         fields["connection"] = "close"
     elif answer.body is not None or not answer.stream:
-        whole = answer.body if answer.body is not None else _document(answer, asked)
+        whole = answer.body
+        if whole is None:
+            whole = json.dumps(wire.document(answer, _usage(wire, answer, asked))).encode()
         pieces = [whole]
         fields = {"content-type": "application/json", "content-length": str(len(whole))}
     else:
-        events = _events(answer, asked)
+        events = wire.events(answer, _usage(wire, answer, asked))
         pieces = [b"%x\r\n%b\r\n" % (len(event), event) for event in events]
         fields["transfer-encoding"] = "chunked"
         last = b"0\r\n\r\n"
@@ -231,32 +248,36 @@ def _framed(answer: Answer, asked: dict[str, Any]) -> tuple[bytes, list[bytes], 
     return f"HTTP/1.1 {answer.status} Said\r\n{lines}\r\n".encode(), pieces, last
 
 
-def _usage(answer: Answer, asked: dict[str, Any]) -> dict[str, Any]:
+def _usage(wire: Wire, answer: Answer, asked: dict[str, Any]) -> dict[str, Any]:
     if answer.usage is ABSENT:
         return {}
     if answer.usage is not COUNTED:
         return {"usage": answer.usage}
-    read = sum(len(str(message["content"]).split()) for message in asked.get("messages", ()))
-    said = len(answer.text.split())
-    return {"usage": {"prompt_tokens": read, "completion_tokens": said, "total_tokens": read + said}}
+    read = sum(len(text.split()) for text in wire.read(asked))
+    return {"usage": wire.usage(read, len(answer.text.split()))}
 
 
-def _document(answer: Answer, asked: dict[str, Any]) -> bytes:
+def pieces_of(answer: Answer) -> list[str]:
+    """The text of an answer in as many pieces as it is to come in."""
+    size = max(1, -(-len(answer.text) // max(1, answer.chunks)))
+    return [answer.text[start : start + size] for start in range(0, len(answer.text), size)]
+
+
+def _openai_document(answer: Answer, usage: dict[str, Any]) -> dict[str, Any]:
     message = {"role": "assistant", "content": answer.text}
     choice = {"index": 0, "message": message, "finish_reason": answer.finish}
-    return json.dumps({"id": "c1", "model": answer.model, "choices": [choice], **_usage(answer, asked)}).encode()
+    return {"id": "c1", "model": answer.model, "choices": [choice], **usage}
 
 
-def _events(answer: Answer, asked: dict[str, Any]) -> list[bytes]:
-    size = max(1, -(-len(answer.text) // max(1, answer.chunks)))
+def _openai_events(answer: Answer, usage: dict[str, Any]) -> list[bytes]:
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-    deltas += [{"content": answer.text[start : start + size]} for start in range(0, len(answer.text), size)]
+    deltas += [{"content": piece} for piece in pieces_of(answer)]
     chunks: list[dict[str, Any]] = [
         {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
     ]
     if answer.finish is not None:
         chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": answer.finish}]})
-    if usage := _usage(answer, asked):
+    if usage:
         chunks.append({"choices": [], **usage})
     shown = [{"id": "c1", "object": "chat.completion.chunk", "model": answer.model, **chunk} for chunk in chunks]
     return [b"data: %b\n\n" % json.dumps(each).encode() for each in shown] + (
@@ -264,14 +285,27 @@ def _events(answer: Answer, asked: dict[str, Any]) -> list[bytes]:
     )
 
 
+OPENAI = Wire(
+    base="/v1",
+    asks=lambda path: path == "/v1/chat/completions",
+    listing=lambda names: {"object": "list", "data": [{"id": name, "object": "model"} for name in names]},
+    usage=lambda read, said: {"prompt_tokens": read, "completion_tokens": said, "total_tokens": read + said},
+    document=_openai_document,
+    events=_openai_events,
+    read=lambda asked: [str(message["content"]) for message in asked.get("messages", ())],
+)
+
+
 @contextmanager
-def provider_thread(behaviour: Behaviour = say_ok, *, models: Sequence[str] = ("served-model",)) -> Generator[Provider]:
+def provider_thread(
+    behaviour: Behaviour = say_ok, *, models: Sequence[str] = ("served-model",), wire: Wire | None = None
+) -> Generator[Provider]:
     """Run a provider in a thread with a loop of its own. `requests` and `connections` may be read from any thread."""
     ready: list[Provider] = []
     is_up, stop = threading.Event(), threading.Event()
 
     async def serve() -> None:
-        async with Provider(behaviour, models=models) as provider:
+        async with Provider(behaviour, models=models, wire=wire) as provider:
             ready.append(provider)
             is_up.set()
             await asyncio.to_thread(stop.wait)

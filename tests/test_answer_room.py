@@ -53,7 +53,7 @@ async def rejections(log: EventLog) -> Sequence[StepRejected]:
         ("Write a limerick", 300),
         ("Migrate it", 800),
         ("Migrate all of it, refactor the design across several files, and do it well. " + "Please. " * 200, 1_500),
-        ("Summarise it", 2_000),
+        ("Analyse it", 2_000),
     ],
 )
 async def test_a_draft_is_asked_for_with_what_its_level_allows(

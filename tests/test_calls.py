@@ -240,3 +240,19 @@ async def test_where_nobody_answers_the_error_says_of_each_model_why(transport: 
         assert len(two.desk.clock.slept) == 2, "nobody waits after the last try"
         money = await two.desk.money()
         assert (money.scope("day").spent.nanos, money.scope("day").reserved.nanos) == (0, 0)
+
+
+async def test_a_call_goes_on_where_it_was_once_there_is_more_room(transport: Transport) -> None:
+    """What was tried before a cap was raised is not tried again, and no number of a try comes twice."""
+    async with two_tiers(transport, [Answer(status=401, body=b"{}")]) as two:
+        two.desk.caps = (Cap(scope="day", nanos=1),)
+        refused: list[BudgetExceeded] = []
+
+        async def more(refusal: BudgetExceeded) -> bool:
+            refused.append(refusal)
+            two.desk.caps = (Cap(scope="day", nanos=10**9),)
+            return len(refused) == 1
+
+        answer = await two.desk.call(arm("free"), arm("paid", DEAR), more=more)
+        assert (answer.model, [each.cap for each in refused]) == ("paid", [1])
+        assert await two.desk.tries() == [("free", 1, "failed"), ("paid", 2, "settled")]

@@ -6,19 +6,23 @@ from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from events.log import EventLog, open_log
+from events.types.call import BudgetSet
 from swarm.context.fit import FRAME_BYTES, fit
 from swarm.errors import UsageError
 from swarm.estimate.requests import Unknown, first_requests
+from swarm.money.recording import record_caps
 from swarm.plan import context_room
 from swarm.prepare import prepare
 from swarm.replay import replay
+from swarm.session import recorded_plan
 from swarm.taskfile.read import parse_task_file
-from tests.running import Cast, run, serving
+from tests.running import Cast, resume, run, serving, state_of
 
 PAGE = "\n\n".join([f"# Chapter {n}. It is about stones and sand.\n" + "Sand. " * 40 for n in range(20)])
 RAIN = "\n\n# Weather\n\nRain falls on the plain, and a limerick is made of it.\n\n"
@@ -66,6 +70,20 @@ async def test_a_context_without_room_for_the_system_words_is_told_before_anythi
         assert provider.requests == []
         file = parse_task_file("prompt: Go\nbudget: {usd: 1, split: {context: 1%}}\n", tmp_path / "t.yaml")
         assert context_room(plan, file.tasks[0], "worker") is None, "money bounds no context"
+
+
+async def test_the_context_has_its_share_of_the_cap_that_a_person_recorded(log: EventLog, tmp_path: Path) -> None:
+    cast = Cast()
+    async with serving(cast) as (provider, plan):
+        text = a_file(tmp_path, "context: 50%, worker: 50%", tokens="200k")
+        await run(log, text, msgspec.structs.replace(plan, day_tokens=1), tmp_path)
+        assert provider.requests == []
+        await record_caps(log, [BudgetSet(scope="s1", by="ada@host", tokens=6_000)])
+        capped = msgspec.structs.replace(await recorded_plan(log, await state_of(log)), roster=plan.roster)
+        await resume(log, msgspec.structs.replace(capped, day_tokens=None))
+    assert "Rain falls on the plain" in cast.prompts("worker")[0]
+    assert len(cast.prompts("worker")[0].encode()) <= 3_000 + 400
+    assert (await replay(log, 1)).divergence is None
 
 
 @given(

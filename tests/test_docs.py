@@ -17,6 +17,7 @@ from swarm.cli.main import COMMANDS, main
 from swarm.errors import SwarmError
 from swarm.settings.keys import KEYS
 from swarm.settings.load import load_settings
+from swarm.settings.providers import PRESETS
 from swarm.taskfile.forms import TASK
 from swarm.taskfile.read import load_task_file, parse_task_file
 
@@ -183,6 +184,15 @@ def defines(tree: ast.Module | ast.ClassDef, names: list[str]) -> bool:
 
 def test_the_reference_has_a_row_for_every_kind_of_event() -> None:
     assert sorted(first_cells("docs/reference/events.md")) == sorted(KINDS)
+
+
+def test_the_reference_has_a_row_for_every_provider_with_its_key_and_its_format() -> None:
+    rows = {
+        found.groups()
+        for line in lines_of("docs/reference/providers.md")
+        if (found := re.match(r"\| `([a-z]+)` \| `([A-Z_]+)` \| `([a-z]+)` \|$", line))
+    }
+    assert rows == {(name, each["key_env"], each.get("wire", "openai")) for name, each in PRESETS.items()}
 
 
 def test_the_reference_has_a_row_for_every_setting_with_its_default() -> None:

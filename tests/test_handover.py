@@ -15,6 +15,7 @@ from events.types.task import TaskFailed, TaskHalted
 from events.views.base import fold
 from events.views.tasks import TasksView
 from swarm.errors import BudgetExceeded
+from swarm.money.recording import record_caps
 from swarm.replay import replay
 from tests.ledger_agents import entries_of
 from tests.provider import Answer
@@ -270,6 +271,21 @@ async def test_where_nobody_raises_the_cap_the_task_halts_with_a_hand_over(
         assert ("nobody can be asked here" in result.tasks[0].reason) is (by is None)
         again = await resume(log, msgspec.structs.replace(plan, session_tokens=100_000, task_caps=False))
     assert again.exit_code == 0
+
+
+@pytest.mark.parametrize(("typed", "most"), [(3_000, [9_000, 12_000]), (0, [9_000])])
+async def test_a_cap_that_was_raised_elsewhere_while_a_person_was_asked_is_never_lowered_by_the_answer(
+    log: EventLog, root: Path, typed: int, most: list[int]
+) -> None:
+    async def raise_by(_: BudgetExceeded) -> int:
+        await record_caps(log, [BudgetSet(scope="s1/garden", tokens=9_000, by="ada@host")])
+        return typed
+
+    async with serving(gardeners()) as (_, plan):
+        result = await run(log, ASKED.format(), plan, root, looks=faces(raise_by=raise_by))
+    assert result.exit_code == 0, result.tasks[0].reason
+    raised = [entry.event.tokens for entry in await entries_of(log) if isinstance(entry.event, BudgetSet)]
+    assert raised == most
 
 
 async def test_two_tasks_at_one_cap_ask_once(log: EventLog, root: Path) -> None:

@@ -14,11 +14,14 @@ from events.scopes import session_of
 from events.types.base import TextRef
 from events.types.call import CallReserved
 from events.types.task import TaskHalted
-from events.views.money import MoneyView
+from events.views.money import Amount, MoneyView
 from events.views.tasks import Place, StepState, TaskState
 from swarm.insight.reason import Reason
+from swarm.insight.refusals import lacking_of
 from swarm.insight.why import explain
-from swarm.portions import calls_left
+from swarm.messages import FREE
+from swarm.money.caps import Need
+from swarm.portions import Portions, calls_left
 from swarm.replay import replay
 from swarm.session import recorded_plan
 from swarm.task import ROLES, parse_budget, with_budget
@@ -214,3 +217,34 @@ def test_another_cap_from_the_command_line_is_split_as_the_file_says(tmp_path: P
     budget = with_budget(file, parse_budget("$0.10")).budget
     assert budget is not None and file.budget is not None
     assert (budget.tokens, budget.usd_nanos, budget.split) == (None, 100_000_000, file.budget.split)
+
+
+async def test_a_share_at_which_nobody_can_be_asked_is_said_to_be_one(log: EventLog, tmp_path: Path) -> None:
+    cast = Cast(worker=["Rain. " * 250], validator=[NO])
+    text = a_file("{tokens: 6k, on_exceed: ask, split: {worker: 1k, validator: 3k, summary: 2k}}")
+    async with serving(cast) as (_, plan):
+        result = await run(log, text, plan, tmp_path)
+    (halt,) = [entry.event for entry in await entries_of(log) if isinstance(entry.event, TaskHalted)]
+    assert (halt.cause, halt.whole) == ("confirmation", 6_000), result.tasks[0].reason
+    assert halt.share in (1_000, 3_000)
+    lacking = lacking_of(halt)
+    assert (lacking.scope, lacking.cap) == ("s1", 6_000), "the whole is raised, and the share with it"
+
+
+async def test_what_a_task_holds_back_for_its_hand_over_is_in_nobodys_share(log: EventLog, tmp_path: Path) -> None:
+    """Else who comes first takes its share whole, and the last one's is cut short by what is held back."""
+    text = "tasks:\n  t: {prompt: Write, budget: {tokens: 10k, split: {worker: 50%, validator: 50%}}}\n"
+    task = parse_task_file(text, tmp_path / "t.yaml").tasks[0]
+    async with serving(Cast()) as (_, plan):
+        portions = Portions(plan, 1, log=log, money=MoneyView, tasks=lambda: {"t": a_state()})
+        await portions.learn(task)
+        found: dict[str, int | None] = {}
+        for role in ROLES:
+            caps = plan.caps(1, "p", task, role, 0)
+            need = Need(
+                scopes=(), caps=caps, price=FREE, input_tokens=1, output_tokens=1, least_output_tokens=1, model="m1"
+            )
+            shares = portions.shares(task, role)
+            assert shares is not None
+            found |= {cap.name: cap.tokens for cap in shares(need, lambda _: Amount())}
+    assert found["worker"] == found["validator"] == 4_500, found

@@ -116,3 +116,14 @@ async def test_an_estimate_calls_nothing_writes_nothing_and_says_what_a_run_woul
 def test_an_estimate_is_made_without_an_event_loop(tmp_path: Path) -> None:
     ahead = estimate_sync("Write a poem.", **options(tmp_path, "http://127.0.0.1:9/v1"))
     assert ahead.estimate.nanos.p90 == 0 < ahead.estimate.tokens.p50
+
+
+@pytest.mark.parametrize(("schedule", "left"), [("", "100"), ("nightly", "200")])
+async def test_an_estimate_knows_the_cap_of_the_type_that_the_run_would_have(
+    schedule: str, left: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".config/swarm").mkdir(parents=True)
+    (tmp_path / ".config/swarm/config.toml").write_text("[budget]\ndirect_tokens = 100\ncron_tokens = 200\n")
+    given: dict[str, Any] = {**options(tmp_path, "http://127.0.0.1:9/v1"), **DEAR, "log": None}
+    ahead = await estimate("Write a poem.", schedule=schedule, **given)
+    assert f"this run has {left} tokens of {left} tokens left" in ahead.ruling.warning

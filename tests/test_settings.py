@@ -390,10 +390,32 @@ def test_every_preset_has_a_dated_price_and_a_window_and_an_https_server(place: 
     assert not settings.models["openrouter/free"].judge  # it is another model each time
 
 
-def test_the_well_known_variable_moves_the_openai_preset_to_another_server(place: Place) -> None:
-    loaded = place.load(environ={"OPENAI_BASE_URL": "http://127.0.0.1:8080/v1/"})
-    assert loaded.settings.providers["openai"].base_url == "http://127.0.0.1:8080/v1"
-    assert loaded.origins["providers", "openai", "base_url"].place == "OPENAI_BASE_URL"
+@pytest.mark.parametrize(
+    ("preset", "variable"),
+    [("openai", "OPENAI_BASE_URL"), ("anthropic", "ANTHROPIC_BASE_URL"), ("gemini", "GOOGLE_GEMINI_BASE_URL")],
+)
+def test_the_well_known_variable_moves_a_preset_to_another_server(place: Place, preset: str, variable: str) -> None:
+    loaded = place.load(environ={variable: "http://127.0.0.1:8080/v1/"})
+    assert loaded.settings.providers[preset].base_url == "http://127.0.0.1:8080/v1"
+    assert loaded.origins["providers", preset, "base_url"].place == variable
+
+
+def test_a_provider_speaks_the_format_that_settings_name(place: Place) -> None:
+    mine = '[providers.mine]\nbase_url = "https://api.example.com"\n'
+    providers = place.load(user=mine).settings.providers
+    spoken = {name: providers[name].wire for name in ("mine", "openai", "anthropic", "gemini", "groq")}
+    assert spoken == {
+        "mine": "openai",
+        "openai": "openai",
+        "anthropic": "anthropic",
+        "gemini": "gemini",
+        "groq": "openai",
+    }
+    assert place.load(user=f'{mine}wire = "gemini"').settings.providers["mine"].wire == "gemini"
+    (wrong,) = place.problems(user=f'{mine}wire = "grpc"')
+    assert "one of openai, anthropic, gemini is expected" in wrong
+    (refused,) = place.problems(project='[providers.openai]\nwire = "gemini"')
+    assert "a repository could have your prompts and keys sent" in refused
 
 
 SERVER = '[providers.mine]\nbase_url = "{url}"\n[models.m]\nprovider = "mine"\nmodel = "m"\n{more}'

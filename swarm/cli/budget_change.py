@@ -13,7 +13,7 @@ import msgspec
 
 from events.log import EventLog, open_log
 from events.types.call import BudgetSet
-from swarm.cli.budget_scope import Here, Scope, budgets_of, find_scope, here
+from swarm.cli.budget_scope import Here, Scope, budgets_of, find_scope, here, where_counted
 from swarm.cli.recorded import NothingRecorded, decimal_usd, log_errors, require_log
 from swarm.errors import UsageError, amount
 from swarm.insight.budgets import Budgets
@@ -166,9 +166,10 @@ def _recorded(args: argparse.Namespace, where: Here, text: str, decide: Decide) 
 
     async def record() -> Sequence[Change]:
         async with open_log(where.log) as log:
-            scope = await find_scope(log, text, where.shared)
+            counted = await where_counted(log, where)
+            scope = await find_scope(log, text, counted.shared)
             async with in_turn(log):
-                changes = decide(await budgets_of(log, where, session=scope.session), scope)
+                changes = decide(await budgets_of(log, counted, session=scope.session), scope)
                 await record_caps(log, [recording(change, _reason(args)) for change in changes])
             return changes
 
@@ -204,18 +205,19 @@ def _write(args: argparse.Namespace, where: Here, short: str, unit: str, most: i
     change = Change(scope=where.shared[short], unit=unit, before=before, after=most)
     with suppress(NothingRecorded):
         require_log(where.log)
-        anyio.run(_cover, args, where, change)
+        anyio.run(_cover, args, where, short, change)
     return msgspec.structs.replace(change, scope="the log" if short == "log" else f"a {short}")
 
 
-async def _cover(args: argparse.Namespace, where: Here, change: Change) -> None:
+async def _cover(args: argparse.Namespace, where: Here, short: str, change: Change) -> None:
     """Record the cap, too, where one is recorded for the scope: that one goes before the settings."""
     with log_errors():
         async with open_log(where.log) as log, in_turn(log):
-            state = (await budgets_of(log, where, session=0)).money.scopes.get(change.scope)
+            scope = (await where_counted(log, where)).shared[short]
+            state = (await budgets_of(log, where, session=0)).money.scopes.get(scope)
             if state is not None and change.unit in state.caps:
-                await record_caps(log, [recording(change, _reason(args))])
-                args.output.note(f"recorded for {change.scope}, too: {state.caps[change.unit].by} had set its cap")
+                await record_caps(log, [recording(msgspec.structs.replace(change, scope=scope), _reason(args))])
+                args.output.note(f"recorded for {scope}, too: {state.caps[change.unit].by} had set its cap")
 
 
 def _most_of(where: Here, short: str, unit: str) -> int | None:

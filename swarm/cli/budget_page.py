@@ -13,11 +13,11 @@ from events.log import session_name
 from events.views.money import MoneyView
 from swarm.alive import exists
 from swarm.cli.bars import bar
-from swarm.cli.budget_scope import Here, budgets_of, find_scope, here
+from swarm.cli.budget_scope import Here, budgets_of, find_scope, here, where_counted
 from swarm.cli.names import find_session
 from swarm.cli.recorded import NothingRecorded, decimal_usd, recorded, require_log, zone_of
 from swarm.errors import amount, dollars
-from swarm.insight.budgets import Budgets, Held, shared_caps
+from swarm.insight.budgets import Budgets, Held, Portioned, shared_caps
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
@@ -31,7 +31,7 @@ _RUNNING = 50  # sessions that run now and are looked at by `--check`; who has m
 def show(args: argparse.Namespace) -> int:
     output: Output = args.output
     where = here(args)
-    budgets, foreseen = _read(args, where)
+    budgets, where, foreseen = _read(args, where)
     for note in budgets.notes:
         output.note(note, "yellow")
     if output.json:
@@ -41,7 +41,7 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(args: argparse.Namespace, where: Here) -> tuple[Budgets, Outlook | None]:
+def _read(args: argparse.Namespace, where: Here) -> tuple[Budgets, Here, Outlook | None]:
     from swarm.cli.cost import foreseen
 
     try:
@@ -50,14 +50,15 @@ def _read(args: argparse.Namespace, where: Here) -> tuple[Budgets, Outlook | Non
         if args.log or args.action:
             raise  # who names one means one that is there
         args.output.note(str(nothing))
-        return _nothing(where), None
+        return _nothing(where), where, None
 
-    async def read() -> Budgets:
+    async def read() -> tuple[Budgets, Here]:
         async with recorded(where.log) as log:
             session = await find_session(log, args.action) if args.action else None
-            return await budgets_of(log, where, session=session)
+            counted = await where_counted(log, where)
+            return await budgets_of(log, counted, session=session), counted
 
-    return anyio.run(read), foreseen(where.log, zone_of(where.loaded.settings), where.now)
+    return *anyio.run(read), foreseen(where.log, zone_of(where.loaded.settings), where.now)
 
 
 def _nothing(where: Here) -> Budgets:
@@ -82,6 +83,7 @@ def _tell(budgets: Budgets, foreseen: Outlook | None, where: Here, output: Outpu
         for each in held
     ]
     output.table(("SCOPE", "CAP", "SPENT", "LEFT", "SHARE", "RESERVED", "MAYBE PAID", "FROM"), rows)
+    _tell_portions(budgets, output)
     if foreseen is not None and foreseen.day is not None and foreseen.month is not None:
         for word, band, short in (("today", foreseen.day, "day"), ("this month", foreseen.month, "month")):
             cap = budgets.cap(where.shared[short]).nanos
@@ -91,6 +93,22 @@ def _tell(budgets: Budgets, foreseen: Outlook | None, where: Here, output: Outpu
             )
     elif foreseen is not None:
         output.line(f"no forecast: {foreseen.days} past days are too few")
+
+
+def _tell_portions(budgets: Budgets, output: Output) -> None:
+    rows = [
+        (
+            each.scope,
+            each.name,
+            amount(each.share, each.unit),
+            "" if each.spent is None else amount(each.spent, each.unit),
+            _or_empty(each.reserved or 0, each.unit),
+        )
+        for each in budgets.portions()
+    ]
+    if rows:
+        output.line("what one does not need of its share flows to those who do:")
+        output.table(("SPLIT", "PART", "SHARE", "SPENT", "RESERVED"), rows)
 
 
 def _percent(held: Held) -> str:
@@ -131,15 +149,16 @@ def _checked(args: argparse.Namespace, where: Here) -> list[Held]:
 
     async def read() -> list[Held]:
         async with recorded(where.log) as log:
+            counted = await where_counted(log, where)
             if args.check:
-                scope = await find_scope(log, args.check, where.shared)
-                budgets = await budgets_of(log, where, session=scope.session)
+                scope = await find_scope(log, args.check, counted.shared)
+                budgets = await budgets_of(log, counted, session=scope.session)
                 below = [name for name in budgets.scopes() if name.startswith(f"{scope.name}/")]
                 return budgets.held([scope.name, *below])
-            budgets = await budgets_of(log, where, session=0)
+            budgets = await budgets_of(log, counted, session=0)
             found = budgets.held(budgets.scopes())
-            for number in await _running(log, where):
-                own = await budgets_of(log, where, session=number)
+            for number in await _running(log, counted):
+                own = await budgets_of(log, counted, session=number)
                 found += own.held([name for name in own.scopes() if name.partition("/")[0] == session_name(number)])
             return found
 
@@ -174,6 +193,7 @@ def _document(budgets: Budgets, foreseen: Outlook | None, where: Here) -> dict[s
         "day": where.shared["day"],
         "session": session_name(budgets.session) if budgets.session else None,
         "caps": [_scope_document(each) for each in budgets.held(budgets.scopes())],
+        "splits": [_portion_document(each) for each in budgets.portions()],
         "forecast": {name: _band(band) for name, band in bands.items()},
     }
 
@@ -187,19 +207,32 @@ def _band(band: Band | None) -> dict[str, Any] | None:
     }
 
 
-def _scope_document(held: Held) -> dict[str, Any]:
+def _amounts(unit: str, **values: int | None) -> dict[str, Any]:
     """Money as whole nanos beside the same as a decimal, tokens as they are."""
-    fields = {"cap": held.cap, "spent": held.spent, "reserved": held.reserved, "maybe_paid": held.maybe_paid}
-    fields["left"] = held.left
-    if held.unit == "nanos":
-        amounts: dict[str, Any] = {f"{name}_nanos": value for name, value in fields.items()}
-        amounts |= {f"{name}_usd": decimal_usd(value) for name, value in fields.items()}
-    else:
-        amounts = {f"{name}_tokens": value for name, value in fields.items()}
+    if unit == "tokens":
+        return {"unit": "tokens", **{f"{name}_tokens": value for name, value in values.items()}}
+    nanos = {f"{name}_nanos": value for name, value in values.items()}
+    usd = {f"{name}_usd": None if value is None else decimal_usd(value) for name, value in values.items()}
+    return {"unit": "usd", **nanos, **usd}
+
+
+def _portion_document(part: Portioned) -> dict[str, Any]:
+    amounts = _amounts(part.unit, share=part.share, spent=part.spent, reserved=part.reserved)
+    return {"scope": part.scope, "part": part.name, **amounts}
+
+
+def _scope_document(held: Held) -> dict[str, Any]:
     return {
         "scope": held.scope,
-        "unit": "usd" if held.unit == "nanos" else "tokens",
-        **amounts,
+        **_amounts(
+            held.unit,
+            cap=held.cap,
+            spent=held.spent,
+            reserved=held.reserved,
+            maybe_paid=held.maybe_paid,
+            left=held.left,
+            held_back=held.kept,
+        ),
         "spent_per_mille": held.per_mille,
         "reached": held.is_reached,
         "from": held.source,

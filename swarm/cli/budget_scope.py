@@ -10,13 +10,15 @@ from pathlib import Path
 import msgspec
 
 from events.log import EventLog, system_clock
-from events.scopes import role_scope
+from events.scopes import month_of, role_scope
 from events.views.sessions import Claim
+from events.views.standing import standing
 from swarm.alive import lives
 from swarm.cli.names import find, last_session
 from swarm.errors import UsageError
-from swarm.insight.budgets import Budgets, read_budgets, shared_caps, shared_scopes
+from swarm.insight.budgets import Budgets, read_budgets, shared_scopes
 from swarm.money.caps import session_scope, task_scope
+from swarm.money.days import Days
 from swarm.settings.load import Loaded, load_settings
 from swarm.task import ROLES
 
@@ -50,6 +52,14 @@ def here(args: argparse.Namespace) -> Here:
     return Here(loaded, shared_scopes(Path.cwd().name, loaded.settings.time_zone, now), now)
 
 
+async def where_counted(log: EventLog, where: Here) -> Here:
+    """The same in the day in which calls count: that of the clock, unless a later one has begun before it went back."""
+    days = Days()
+    days.see((await standing(log)).view.money.scopes)
+    day = days.last(where.shared["day"])
+    return msgspec.structs.replace(where, shared={**where.shared, "day": day, "month": month_of(day)})
+
+
 async def find_scope(log: EventLog, text: str, shared: dict[str, str]) -> Scope:
     """The scope that is named: log, month, day, project, s4, s4/build, s4/build/worker. Raises UsageError."""
     if text in shared:
@@ -78,7 +88,4 @@ async def budgets_of(log: EventLog, where: Here, *, session: int | None) -> Budg
     def alive(claim: Claim) -> bool:
         return lives(claim, where.now)
 
-    given = tuple(shared_caps(where.loaded, where.shared))
-    return await read_budgets(
-        log, given, session=number, now=where.now, alive=alive, shared=tuple(where.shared.values())
-    )
+    return await read_budgets(log, where.loaded, where.shared, session=number, now=where.now, alive=alive)

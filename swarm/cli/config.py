@@ -93,6 +93,8 @@ def _document(loaded: Loaded) -> dict[str, Any]:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, str):
         return json.dumps(_masked(value), ensure_ascii=False)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -62,7 +62,12 @@ def levels_of(tasks: Sequence[Task]) -> dict[str, int]:
 
 def _planned(task: Task, level: int, root: Path, plan: Plan) -> Planned:
     sources = (*_results(task), *(_source(source, root, task) for source in task.inputs))
-    complexity = classified(task, sum(source.size or 0 for source in sources))
+    complexity = classified(
+        task,
+        plan,
+        input_size=sum(source.size or 0 for source in sources),
+        inputs=sum(source.files or 1 for source in sources if source.size is not None),
+    )
     explored = explores(task, complexity)
     roles = roles_of(explored)
     return Planned(

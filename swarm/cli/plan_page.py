@@ -54,6 +54,8 @@ def _facts(one: Planned, budget: Budget | None) -> Iterator[tuple[str, str]]:
         yield "reads", _source(source)
     judge = "" if one.judged else " (its checks alone)"
     yield "does", f"{' -> '.join(one.roles)}{judge}; {one.complexity.level}, {one.complexity.type}"
+    if one.complexity.factors:
+        yield "why", "; ".join(one.complexity.factors)
     yield from (("by", said) for said in _models(one))
     for check in task.checks:
         yield "checks", _check(check)

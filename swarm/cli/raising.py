@@ -8,20 +8,20 @@ from collections.abc import Mapping, Sequence
 from events.bus import read_all
 from events.lineage import fold_session
 from events.log import EventLog, session_name
-from events.scopes import is_schedule, session_of
+from events.scopes import is_period
 from events.types.call import BudgetSet
 from events.types.task import TaskHalted
 from events.views.base import fold
 from events.views.money import MoneyView
 from events.views.tasks import TaskState, TasksView
 from swarm.cli.budget_change import in_turn, quoted, raised, recording
-from swarm.cli.budget_scope import budgets_of, here
+from swarm.cli.budget_scope import budgets_of, here, where_counted
 from swarm.cli.output import Output
 from swarm.cycle import TAKEN_UP
 from swarm.errors import SwarmError, UsageError, amount
 from swarm.insight.budgets import Budgets, Held
 from swarm.insight.refusals import lacking_of, more, refusal_of
-from swarm.money.caps import RESERVE, with_reserve
+from swarm.money.caps import with_reserve
 from swarm.money.recording import record_caps
 from swarm.requests import person
 from swarm.task import Budget, parse_budget
@@ -33,7 +33,7 @@ class WouldHaltAgain(SwarmError):
     exit_code = 3
 
     def __init__(self, session: str, halt: TaskHalted, held: Held) -> None:
-        room = max(0, _room(held, halt))
+        room = max(0, _room(held))
         missing = halt.needed - room
         super().__init__(
             f"{session} would only halt again: the budget of {held.scope} has {amount(room, halt.unit)} of "
@@ -95,12 +95,10 @@ async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, outp
             else "no cap did"
         )
         raise UsageError(f"--raise {text} raises what halted {name}, and {why}; {_instead(other, name)}")
-    where = here(args)
     async with in_turn(log):
+        where = await where_counted(log, here(args))
         budgets = await budgets_of(log, where, session=session)
-        lasting = [
-            scope for scope in scopes if session_of(scope) or scope in where.shared.values() or is_schedule(scope)
-        ]
+        lasting = [scope for scope in scopes if scope in where.shared.values() or not is_period(scope)]
         changes = [raised(budgets, scope, text) for scope in lasting]
         if changes:
             await record_caps(log, [recording(change, "to resume") for change in changes])
@@ -121,7 +119,7 @@ async def require_room(log: EventLog, args: argparse.Namespace, session: int) ->
     halts, other = await halts_of(log, session)
     if not halts or other or any(halt.cause != "budget" for halt in halts):  # a person who was not asked is asked now
         return
-    budgets = await budgets_of(log, here(args), session=session)
+    budgets = await budgets_of(log, await where_counted(log, here(args)), session=session)
     full = [(halt, held) for halt in halts if (held := _without_room(budgets, halt)) is not None]
     if len(full) == len(halts):
         raise WouldHaltAgain(session_name(session), *full[0])
@@ -130,14 +128,14 @@ async def require_room(log: EventLog, args: argparse.Namespace, session: int) ->
 def _without_room(budgets: Budgets, halt: TaskHalted) -> Held | None:
     """The cap that halted it, where it would again."""
     for held in budgets.held([lacking_of(halt).scope]):
-        if held.unit == halt.unit and _room(held, halt) < halt.needed:
+        if held.unit == halt.unit and _room(held) < halt.needed:
             return held
     return None
 
 
-def _room(held: Held, halt: TaskHalted) -> int:
+def _room(held: Held) -> int:
     """What of a cap the call could have that was refused; not what is for the hand-over of its task."""
-    return held.cap - (held.cap // RESERVE if halt.held else 0) - held.spent - held.lost
+    return held.cap - held.kept - held.spent - held.lost
 
 
 async def cap_run(log: EventLog, args: argparse.Namespace, session: int, budget: Budget) -> None:

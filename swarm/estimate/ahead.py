@@ -16,7 +16,7 @@ from swarm.errors import UsageError
 from swarm.estimate.estimate import Estimate
 from swarm.estimate.ruling import Ruling
 from swarm.estimate.weigh import Known, Run, judge, known_in, nothing_known
-from swarm.plan import is_capped, plan_of
+from swarm.plan import SessionType, is_capped, plan_of, type_of
 from swarm.prepare import prepare
 from swarm.roster import free_part, is_other_log, models_for, settings_secrets
 from swarm.settings.load import load_settings
@@ -43,6 +43,8 @@ async def estimate(
     model: str | None = None,
     price: str | None = None,
     budget: str | None = None,
+    schedule: str = "",
+    type_: SessionType | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Ahead:
     """Foresee a run from the log's own history. The arguments are those of `swarm.session.run`.
@@ -59,7 +61,9 @@ async def estimate(
     if not is_capped(file) and is_other_log(loaded, root, environ):
         roster = free_part(roster)  # a cap holds within one log
     redact = settings_secrets(loaded.settings, environ).redact
-    prepared, plan = prepare(file, root, redact, plan_of(loaded, roster, confirmed=is_capped(file)))
+    type_ = type_ or type_of(task, schedule)
+    rules = plan_of(loaded, roster, confirmed=is_capped(file), type_=type_, schedule=schedule)
+    prepared, plan = prepare(file, root, redact, rules)
     run = Run(
         file=file, plan=plan, root=root, redact=redact, confirm_above=loaded.settings.confirm_above_nanos, yes=False
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,8 +12,9 @@ from events.views.money import MoneyView, ScopeState
 from swarm.errors import ConfirmationNeeded, amount, dollars
 from swarm.estimate.estimate import Estimate, Reserve
 from swarm.money.caps import Cap, in_force
+from swarm.money.split import held_back
 from swarm.plan import Plan
-from swarm.task import Task
+from swarm.task import Portion, Task
 
 Unit = Literal["tokens", "nanos"]
 
@@ -27,7 +28,10 @@ class CapTooLow(ConfirmationNeeded):
 
 
 class Misfit(msgspec.Struct, frozen=True, kw_only=True):
-    """A cap that the estimate does not fit: P90, and what its last call reserves above its cost, is more than what is left."""
+    """A cap that the estimate does not fit: P90, and what its last call reserves above its cost, is more than what is left.
+
+    What is held back for a hand-over is not left for a call.
+    """
 
     scope: str  # in words: "today", "this run", "task build"
     unit: Unit
@@ -105,14 +109,22 @@ def misfits(
     found: list[Misfit] = []
     for number, one in enumerate(estimate.tasks):
         *above, mine = _scopes(plan, by_id[one.task], project, now, money)
-        for cap, name in above if number == 0 else ():
-            found += _above(name, estimate.nanos.p90, estimate.tokens.p90, whole, cap, money)
-        found += _above(mine[1], one.each_nanos.p90, one.each_tokens.p90, one.reserve, mine[0], money)
+        for scope in above if number == 0 else ():
+            found += _above(scope, estimate.nanos.p90, estimate.tokens.p90, whole, money)
+        found += _above(mine, one.each_nanos.p90, one.each_tokens.p90, one.reserve, money)
     return found
 
 
-def _scopes(plan: Plan, task: Task, project: str, now: int, money: MoneyView) -> list[tuple[Cap, str]]:
-    """The caps above a task of a session to come, with the name of each for people; that of the task itself last."""
+class _Scope(msgspec.Struct, frozen=True):
+    """A scope above a task: its name for people, its cap, and how that is split."""
+
+    name: str
+    cap: Cap
+    split: Mapping[str, Portion] = {}
+
+
+def _scopes(plan: Plan, task: Task, project: str, now: int, money: MoneyView) -> list[_Scope]:
+    """The scopes with a cap above a task of a session to come, and last the task itself, capped or not."""
     day, *schedules, own, mine = plan.scopes(SHARED, task, now)
     names = {
         LOG: "this log",
@@ -124,11 +136,14 @@ def _scopes(plan: Plan, task: Task, project: str, now: int, money: MoneyView) ->
     }
     given = plan.caps(SHARED, project, task, "worker", now)
     caps = {cap.scope: cap for cap in in_force(given, [*names], money)}
-    above = [(caps[scope], name) for scope, name in names.items() if scope in caps]
-    return [*above, (caps.get(mine, Cap(scope=mine)), f"task {task.id}")]
+    splits = {own: plan.split}
+    above = [_Scope(name, caps[scope], splits.get(scope, {})) for scope, name in names.items() if scope in caps]
+    split = task.budget.split if plan.task_caps and task.budget is not None else {}
+    return [*above, _Scope(f"task {task.id}", caps.get(mine, Cap(scope=mine)), split)]
 
 
-def _above(scope: str, nanos: int, tokens: int, reserve: Reserve, cap: Cap, money: MoneyView) -> Iterator[Misfit]:
+def _above(scope: _Scope, nanos: int, tokens: int, reserve: Reserve, money: MoneyView) -> Iterator[Misfit]:
+    cap = scope.cap
     state = money.scopes.get(cap.scope) or ScopeState()
     limits: tuple[tuple[Unit, int, int, int | None, int], ...] = (
         ("nanos", nanos, reserve.nanos, cap.nanos, state.spent.nanos + state.reserved.nanos),
@@ -136,5 +151,8 @@ def _above(scope: str, nanos: int, tokens: int, reserve: Reserve, cap: Cap, mone
     )
     for unit, p90, more, most, used in limits:
         needed = p90 + more if p90 else 0
-        if most is not None and needed > most - used:
-            yield Misfit(scope=scope, unit=unit, p90=p90, needed=needed, left=most - used, cap=most)
+        if most is None:
+            continue
+        left = most - held_back(cap, scope.split, unit) - used
+        if needed > left:
+            yield Misfit(scope=scope.name, unit=unit, p90=p90, needed=needed, left=left, cap=most)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
 from events.lineage import fold_session
 from events.log import EventLog, TextMissing, session_name
-from events.scopes import LOG, SHARED, is_schedule, month_of, project_scope, schedule_scope, session_of
+from events.scopes import LOG, SHARED, month_of, project_scope, schedule_scope, session_of
 from events.views.base import fold
 from events.views.money import MoneyView, ScopeState
 from events.views.sessions import Claim, SessionsView
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
 from swarm.errors import SwarmError
-from swarm.money.caps import MARKS, Cap, day_scope
+from swarm.money.caps import MARKS, RESERVE, Cap, day_scope
+from swarm.money.split import shares_of
+from swarm.portions import Split, splits_of
 from swarm.session import recorded_plan
-from swarm.settings.load import Loaded
+from swarm.settings.load import Loaded, ScheduleConfig
 from swarm.task import ROLES, Task
 
 UNITS = ("nanos", "tokens")
@@ -34,6 +37,17 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
 
+class Portioned(msgspec.Struct, frozen=True, kw_only=True):
+    """What the split of a budget gives one of its names, beside what the calls of that role took. All of one unit."""
+
+    scope: str  # whose budget is split
+    name: str
+    unit: str
+    share: int
+    spent: int | None = None  # None: no calls count as its own, as those of the context
+    reserved: int | None = None
+
+
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """One cap that holds, and what is used of it. All amounts are of its unit."""
 
@@ -44,11 +58,12 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     reserved: int
     maybe_paid: int
     lost: int  # of `reserved`: by calls whose owner is gone, which nobody will settle by itself
+    kept: int  # of the cap: for the hand-over of its task, so that no call of a role may take it
     source: str
 
     @property
     def left(self) -> int:
-        return max(0, self.cap - self.spent - self.reserved)
+        return max(0, self.cap - self.kept - self.spent - self.reserved)
 
     @property
     def per_mille(self) -> int:
@@ -58,7 +73,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_reached(self) -> bool:
         """Whether a call that costs anything would be refused, whatever comes of the calls in flight."""
-        return self.spent + self.lost >= self.cap
+        return self.spent + self.lost >= self.cap - self.kept
 
     @property
     def is_near(self) -> bool:
@@ -75,6 +90,8 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     session: int = 0
     tasks: tuple[str, ...] = ()  # of the session, in their order
     shared: tuple[str, ...] = ()  # the scopes that no session has to itself and that count here and now
+    reserving: frozenset[str] = frozenset()  # scopes of tasks that hold back a part of their caps for their hand-over
+    splits: tuple[Split, ...] = ()
     notes: tuple[str, ...] = ()
 
     def cap(self, scope: str) -> Cap:
@@ -94,7 +111,7 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
 
         own = {name for name in (*given, *mine) if self.session and session_of(name) == self.session}
         recorded = [name for name, state in self.money.scopes.items() if state.caps]
-        schedules = [name for name in recorded if is_schedule(name)]
+        schedules = [name for name in recorded if name.startswith(schedule_scope(""))]
         shared = [name for name in given if session_of(name) == SHARED]
         capped = {*shared, *recorded}
         wide = [name for name in (*self.shared, *shared, *schedules) if name in capped]
@@ -103,6 +120,20 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     def held(self, scopes: Sequence[str]) -> list[Held]:
         """The caps of these scopes, money before tokens."""
         return [held for scope in scopes for unit in UNITS if (held := self._held(scope, unit)) is not None]
+
+    def portions(self) -> Iterator[Portioned]:
+        """What the splits of the session's and its tasks' budgets give, of the caps that hold now."""
+        for split in self.splits:
+            roles = {split.name(role): split.scope(role) for role in ROLES}
+            for held in self.held((split.parent,)):
+                for name, share in shares_of(split.portions, held.cap, held.unit).items():
+                    state = self.money.scopes.get(roles[name], ScopeState()) if name in roles else None
+                    part = Portioned(scope=split.parent, name=name, unit=held.unit, share=share)
+                    if state is not None:
+                        spent, reserved = getattr(state.spent, held.unit), getattr(state.reserved, held.unit)
+                        part = msgspec.structs.replace(part, spent=spent, reserved=reserved)
+                    if share:  # one that is named in the other unit has none of this
+                        yield part
 
     def _held(self, scope: str, unit: str) -> Held | None:
         state = self.money.scopes.get(scope, ScopeState())
@@ -124,6 +155,7 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
             reserved=getattr(state.reserved, unit),
             maybe_paid=getattr(state.maybe_paid, unit),
             lost=sum(getattr(held, unit) for held in lost),
+            kept=most // RESERVE if scope in self.reserving else 0,
             source=source,
         )
 
@@ -134,14 +166,16 @@ def shared_scopes(project: str, zone: str, now: int) -> dict[str, str]:
     return {"log": LOG, "month": month_of(day), "day": day, "project": project_scope(project)}
 
 
-def shared_caps(loaded: Loaded, scopes: Mapping[str, str]) -> Iterator[Given]:
-    """The caps that the settings give those scopes."""
-    for short, scope in scopes.items():
+def shared_caps(loaded: Loaded, scopes: Mapping[str, str], *, project: str = "", schedule: str = "") -> Iterator[Given]:
+    """The caps that the settings give those scopes, the schedules that they name, and a session's own project and schedule."""
+    own_project = [("project", project_scope(project))] if project else []
+    for short, scope in dict.fromkeys((*scopes.items(), *own_project)):
         for unit, key in (("nanos", f"{short}_usd"), ("tokens", f"{short}_tokens")):
             most = getattr(loaded.settings.budget, f"{short}_{unit}")
             if most is not None:
                 yield Given(scope=scope, unit=unit, most=most, source=_source(loaded, ("budget", key)))
-    for name, own in loaded.settings.schedules.items():
+    own_schedule = {schedule: ScheduleConfig()} if schedule else {}
+    for name, own in {**own_schedule, **loaded.settings.schedules}.items():
         for unit, key in (("nanos", "usd"), ("tokens", "tokens")):
             of_each = getattr(loaded.settings.budget, f"schedule_{unit}")
             most = of_each if getattr(own, key) is None else getattr(own, key)
@@ -159,22 +193,21 @@ def _source(loaded: Loaded, key: tuple[str, ...]) -> str:
 
 async def read_budgets(
     log: EventLog,
-    given: Sequence[Given],
+    loaded: Loaded,
+    shared: Mapping[str, str],
     *,
     session: int,
     now: int,
     alive: Callable[[Claim], bool],
-    shared: Sequence[str] = (),
 ) -> Budgets:
-    """How the shared scopes and those of the session stand. Raises LogError."""
+    """How the shared scopes and those of the session stand, its project and its schedule included. Raises LogError."""
     known = (await standing(log)).view
     money = known.money
-    notes: list[str] = []
-    tasks: tuple[str, ...] = ()
+    own = _Own()
     if session:
         money.own(session, await fold(log, MoneyView().only(session), session=session))
-        tasks = tuple((await fold_session(log, TasksView(), session)).of(session))
-        given = [*given, *await _session_caps(log, session, now, notes)]
+        own = await _session_caps(log, session, now)
+    given = (*shared_caps(loaded, shared, project=own.project, schedule=own.schedule), *own.given)
     gone = {
         number
         for number in {held.session for held in money.open.values()}
@@ -183,12 +216,14 @@ async def read_budgets(
     lost = frozenset(at for at, held in money.open.items() if held.session in gone)
     return Budgets(
         money=money,
-        given=tuple(given),
+        given=given,
         lost=lost,
         session=session,
-        tasks=tasks,
-        shared=tuple(shared),
-        notes=tuple(notes),
+        tasks=own.tasks,
+        shared=tuple(shared.values()),
+        reserving=own.reserving,
+        splits=own.splits,
+        notes=own.notes,
     )
 
 
@@ -196,29 +231,50 @@ def _is_held(claims: Mapping[int, Claim], session: int, alive: Callable[[Claim],
     return session in claims and alive(claims[session])
 
 
-async def _session_caps(log: EventLog, session: int, now: int, notes: list[str]) -> list[Given]:
-    """The caps of a session, its tasks and their roles, as its last owner had them."""
+class _Own(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session has of its own, as its last owner had it: its caps, and in which shared scopes it counts."""
+
+    project: str = ""
+    schedule: str = ""
+    tasks: tuple[str, ...] = ()
+    given: tuple[Given, ...] = ()
+    reserving: frozenset[str] = frozenset()
+    splits: tuple[Split, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+async def _session_caps(log: EventLog, session: int, now: int) -> _Own:
+    """The caps of a session, its tasks and their roles."""
+    own = session_name(session)
     state = (await fold(log, SessionsView(), session=session)).sessions[session]
     tasks = (await fold_session(log, TasksView(), session)).of(session)
+    known = _Own(project=Path(state.directory).name, tasks=tuple(tasks))
     try:
         plan = await recorded_plan(log, state)
     except (SwarmError, TextMissing) as error:
-        notes.append(f"the caps with which {session_name(session)} began are not known any more: {error}")
-        return []
+        lost = f"the caps with which {own} began are not known any more: {error}"
+        return msgspec.structs.replace(known, notes=(lost,))
     specs = [spec for task in tasks.values() if (spec := await _spec(log, task)) is not None]
-    if len(specs) < len(tasks):
-        notes.append(f"what some tasks of {session_name(session)} were is not kept any more, and so are their caps")
-    own = session_name(session)
+    missing = f"what some tasks of {own} were is not kept any more, and so are their caps"
     found: dict[str, Cap] = {}
     for spec in specs:
         for role in ROLES:
             found.update((cap.scope, cap) for cap in plan.caps(session, "", spec, role, now) if session_of(cap.scope))
-    return [
+    given = tuple(
         Given(scope=cap.scope, unit=unit, most=most, source=_FROM_RUN if cap.scope == own else _FROM_TASK)
         for cap in found.values()
         for unit in UNITS
         if (most := getattr(cap, unit)) is not None
-    ]
+    )
+    notes = (missing,) if len(specs) < len(tasks) else ()
+    return msgspec.structs.replace(
+        known,
+        schedule=plan.schedule,
+        given=given,
+        reserving=frozenset(cap.scope for cap in found.values() if cap.holds_back),
+        splits=tuple({split.parent: split for spec in specs for split in splits_of(plan, session, spec)}.values()),
+        notes=notes,
+    )
 
 
 async def _spec(log: EventLog, task: TaskState) -> Task | None:

@@ -57,7 +57,7 @@ def said(entry: Entry) -> str:
 def _of_work(entry: Entry) -> str:
     match entry.event:
         case TaskSubmitted() as event:
-            why = f" ({', '.join(event.factors)})" if event.factors else ""
+            why = f" ({'; '.join(event.factors)})" if event.factors else ""
             return f"the task was submitted: {event.type} work, {event.complexity}{why}"
         case StepPlanned() as event:
             return f"step {entry.step} of {event.total} was laid out: {event.title}"

@@ -3,8 +3,8 @@
 nothing was sent     the name did not resolve, no connection came about     SWITCH   not sent, not charged
 429                  too many requests                                      WAIT     not charged
 429                  a limit by the day                                     SWITCH   not charged
-402, 429             the account's quota or credit is used up               STOP     not charged
-401, 403             the key                                                STOP     not charged
+402, 429, 400        the account's quota or credit is used up               STOP     not charged
+401, 403, 400        the key                                                STOP     not charged
 408, 409, 425, 5xx   before an answer began                                 WAIT     not charged
 3xx, other 4xx       a request that will not do                             STOP     not charged
 time-out, cut        after the request was begun                            WAIT     charged
@@ -14,14 +14,15 @@ nonsense             an answer that is none                                 WAIT
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 
 from swarm.errors import Failure, ProviderError
+from swarm.models.rpc_details import details_in
 
 MAX_SAID = 300
 """As much of a provider's own words stands in an error; the rest is noise."""
@@ -32,10 +33,13 @@ MAX_RETRY_AFTER_S = 86_400.0
 _QUOTA = re.compile(
     r"insufficient[_ ](quota|balance|credit|funds)|exceeded your current quota|billing|out of credit", re.I
 )
+_NO_CREDIT = re.compile(r"credit balance is too low|prepa(id|yment) credits? (is|are) depleted", re.I)
+_BAD_KEY = re.compile(r"API_KEY_(INVALID|SERVICE_BLOCKED)|API key (not valid|expired|not found)", re.I)
 _DAILY = re.compile(r"per[-_ ]?day|daily|\bRPD\b|\bTPD\b", re.I)
+_BY_TIME = re.compile(r"per[-_ ]?(day|hour|minute|second)|daily", re.I)
 _TOO_LONG = re.compile(
     r"context[_ ]length|context[_ ]window|maximum context|context size|too many tokens|prompt is too long|input is too long"
-    r"|request too large",
+    r"|request too large|exceeds? the (maximum|limit).{0,40}tokens|exceed context limit",
     re.I,
 )
 _REFUSED = re.compile(r"content[_ ](filter|policy)|moderation|flagged|safety (system|policy)", re.I)
@@ -69,10 +73,11 @@ def classify(
     the status came inside an answer that had begun: then it stays charged, whatever it is.
     """
     said, code = what_was_said(body)
-    words = f"{code} {said}"
+    details = details_in(_shape_of(body))
+    words = f"{code} {said} {details.words}"
     wait = retry_after(headers, now)
-    if wait is None and status == 429:
-        wait = _retry_in(said)
+    if wait is None:
+        wait = _bounded(details.retry_s) if details.retry_s is not None else _retry_in(said) if status == 429 else None
     failure, happened, remedy = _meaning(status, headers, words, code, has_wait=wait is not None, source=source)
     quoted = source.quote(said)
     message = (
@@ -88,12 +93,35 @@ def classify(
     )
 
 
+def failed_inside(
+    raw: bytes | msgspec.Raw,
+    status_of: Callable[[Mapping[str, object]], int | None],
+    *,
+    source: Source,
+    began: bool,
+) -> ProviderError:
+    """Say what an error inside an answer with status 200 means: its own code says which, and only a 4xx before any answer is
+    free. `status_of` finds the status that it would have had, `began` says that a part of an answer was there."""
+    try:
+        error: object = msgspec.json.decode(raw)
+    except UNREADABLE:
+        error = bytes(raw).decode(errors="replace")
+    said = {"error": error}
+    status = status_of(cast("dict[str, object]", error)) if isinstance(error, dict) else None
+    if status is None:
+        return broken_off(source, f"it answered with an error: {' '.join(said_in(said))}")
+    body = b'{"error": %b}' % bytes(raw)
+    return classify(status, {}, body, source=source, now=0.0, began=began or status >= 500)
+
+
 def _meaning(
     status: int, headers: Mapping[str, str], words: str, code: str, *, has_wait: bool, source: Source
 ) -> tuple[Failure, str, str]:
     """Return the failure, what happened, and what to do about it."""
-    if status == 402 or (status == 429 and _QUOTA.search(code if has_wait else words)):
-        # Gemini speaks of quota and billing at each limit by the minute, and says when to come back
+    # Gemini speaks of quota and billing at each limit, and says when to come back or that it is one by the minute or day
+    comes_back = has_wait or _BY_TIME.search(words)
+    is_used_up = status == 429 and _QUOTA.search(code if comes_back else words)
+    if status == 402 or is_used_up or (status in (400, 403, 429) and _NO_CREDIT.search(words)):
         return (
             Failure.STOP,
             f"has no quota or credit left for this account ({status})",
@@ -104,7 +132,7 @@ def _meaning(
         return failure, "takes no more requests for now (429)", ""
     if status in (401, 403) and _REFUSED.search(words):
         return Failure.STOP, f"refused the content ({status})", ""
-    if status in (401, 403):
+    if status in (401, 403) or (status == 400 and _BAD_KEY.search(words)):
         return Failure.STOP, f"refused the key ({status})", _key_remedy(source)
     if 300 <= status < 400:
         where = source.quote(headers.get("location", "").partition("?")[0]) or "nowhere"
@@ -181,15 +209,21 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 def what_was_said(body: bytes) -> tuple[str, str]:
     """Return the message and the code of an error body, in any of the shapes that servers use; of a web page, its title."""
-    try:
-        shape: Any = msgspec.json.decode(body)
-    except UNREADABLE:
+    shape = _shape_of(body)
+    if shape is None:
         text = body[:4096].decode(errors="replace")
         if not text.lstrip("\ufeff \t\r\n").startswith("<"):
             return text.strip(), ""
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
         return f"a web page{f' titled {title[1].strip()!r}' if title else ''}", ""
     return said_in(shape)
+
+
+def _shape_of(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except UNREADABLE:
+        return None
 
 
 def said_in(shape: object) -> tuple[str, str]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 
-from swarm.errors import ProviderError
-from swarm.messages import PART_TOO_LARGE, TOTAL_DIFFERS, Finish, Reply, Usage
-from swarm.models.failures import UNREADABLE, Source, broken_off, classify, said_in
+from swarm.messages import Finish, Reply, Usage
+from swarm.models.counts import agreed, count_of, decoded
+from swarm.models.failures import UNREADABLE, Source, broken_off, failed_inside
 from swarm.models.stream import ServerEvent
-
-MAX_TOKENS_OF_A_CALL = 1_000_000_000
-"""A count beyond this is taken for a mistake, and so as not given."""
 
 _FINISHES: dict[str, Finish] = {
     "stop": "stop",
@@ -116,7 +114,7 @@ class OpenAIAnswer:
                 return  # the answer is there already, and what came after it is not part of it
             raise broken_off(self._source, f"a part of the answer cannot be read ({error})") from None
         if chunk.error is not _ABSENT and bytes(chunk.error) not in _NOTHING:
-            raise self._failed(chunk.error)
+            raise failed_inside(chunk.error, _status_of, source=self._source, began=self._began)
         self._began = True
         if chunk.usage is not _ABSENT and (usage := bytes(chunk.usage)) != b"null":
             self._usage = usage
@@ -140,25 +138,10 @@ class OpenAIAnswer:
             raise broken_off(self._source, "the provider broke its answer off with an error")
         self._finish = choice.finish_reason or self._finish
 
-    def _failed(self, raw: msgspec.Raw) -> ProviderError:
-        """An error inside an answer with status 200: its own code says which, and only a 4xx before any answer is free."""
-        try:
-            error: Any = msgspec.json.decode(raw)
-        except UNREADABLE:
-            error = bytes(raw).decode(errors="replace")
-        status = _status_of(error)
-        if status is None:
-            return broken_off(self._source, f"it answered with an error: {' '.join(said_in({'error': error}))}")
-        body = b'{"error": %b}' % bytes(raw)
-        return classify(status, {}, body, source=self._source, now=0.0, began=self._began or status >= 500)
 
-
-def _status_of(error: object) -> int | None:
-    if not isinstance(error, dict):
-        return None
-    fields = cast(dict[str, object], error)
+def _status_of(error: Mapping[str, object]) -> int | None:
     for key in ("code", "status", "type"):
-        said = str(fields.get(key) or "")
+        said = str(error.get(key) or "")
         if len(said) == 3 and said.isascii() and said.isdigit() and 400 <= int(said) < 600:
             return int(said)
         if said in _CODES:
@@ -167,10 +150,7 @@ def _status_of(error: object) -> int | None:
 
 
 def _usage(raw: bytes | None) -> Usage | None:
-    try:
-        return None if raw is None else usage_in(msgspec.json.decode(raw))
-    except UNREADABLE:  # a number that no integer holds
-        return None
+    return None if raw is None else usage_in(decoded(raw))
 
 
 def usage_in(said: object) -> Usage | None:
@@ -182,15 +162,15 @@ def usage_in(said: object) -> Usage | None:
     if not isinstance(said, dict):
         return None
     fields = cast(dict[str, object], said)
-    prompt, output = _count(fields.get("prompt_tokens")), _count(fields.get("completion_tokens"))
+    prompt, output = count_of(fields.get("prompt_tokens")), count_of(fields.get("completion_tokens"))
     if prompt is None or output is None:
         return None
     of_input, of_output = _section(fields, "prompt_tokens_details"), _section(fields, "completion_tokens_details")
     named = (of_input.get("cached_tokens"), fields.get("prompt_cache_hit_tokens"), fields.get("cached_tokens"))
-    cached = next((count for each in named if (count := _count(each))), 0)
-    written = _count(of_input.get("cache_write_tokens")) or 0
-    reasoning = _count(of_output.get("reasoning_tokens")) or 0
-    total = _count(fields.get("total_tokens"))
+    cached = next((count for each in named if (count := count_of(each))), 0)
+    written = count_of(of_input.get("cache_write_tokens")) or 0
+    reasoning = count_of(of_output.get("reasoning_tokens")) or 0
+    total = count_of(fields.get("total_tokens"))
     input_, output, doubt = _normalised(prompt, output, cached=cached + written, reasoning=reasoning, total=total)
     if not input_:
         return None  # nothing was ever asked with no token
@@ -207,40 +187,16 @@ def usage_in(said: object) -> Usage | None:
 def _normalised(prompt: int, output: int, *, cached: int, reasoning: int, total: int | None) -> tuple[int, int, str]:
     """Input with what was cached, output with reasoning, and the doubt that stays.
 
-    Of the readings that can be, the first that comes to the provider's own total holds; where none does, or there is no
-    total, the first of all. Reasoning beside goes before cache beside: output is the dearer class.
+    Where its total leaves it open, reasoning beside goes before cache beside: output is the dearer class.
     """
     readings = [
         (prompt + into, output + out)
         for into in ((0, cached) if cached <= prompt else (cached,))
         for out in ((0, reasoning) if reasoning <= output else (reasoning,))
     ]
-    agreeing = [reading for reading in readings if sum(reading) == total]
-    if agreeing:
-        return *agreeing[0], ""
-    doubt = TOTAL_DIFFERS if total is not None else PART_TOO_LARGE if readings[0] != (prompt, output) else ""
-    return *readings[0], doubt
+    return agreed(readings, total=total, as_written=(prompt, output))
 
 
 def _section(fields: dict[str, object], name: str) -> dict[str, object]:
     section = fields.get(name)
     return cast(dict[str, object], section) if isinstance(section, dict) else {}
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_TOKENS_OF_A_CALL:
-        return None
-    return value
-
-
-class _Listed(msgspec.Struct, gc=False):
-    id: str
-
-
-class _Listing(msgspec.Struct, gc=False):
-    data: list[_Listed]
-
-
-def model_ids(body: bytes) -> list[str]:
-    """Return the ids of a /models document in its own order. Raises one of UNREADABLE."""
-    return [each.id for each in msgspec.json.decode(body, type=_Listing).data]

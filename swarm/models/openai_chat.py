@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from swarm.errors import UsageError
 from swarm.messages import Reply, Request
-from swarm.models.exchange import Deadlines, exchange, not_an_answer
-from swarm.models.failures import UNREADABLE, Source
-from swarm.models.openai_answer import OpenAIAnswer, model_ids
-from swarm.models.stream import ServerEvent
+from swarm.models.exchange import Deadlines
+from swarm.models.openai_answer import OpenAIAnswer
+from swarm.models.served import Served, model_ids, split_address, usable_key
 
 if TYPE_CHECKING:
     import httpx
-
-_SPARE_BYTES = 256 * 1024
-_BYTES_A_TOKEN = 1024
-"""A chunk of a stream carries a token or more in 150 to 600 bytes; an answer far beyond this ignores its limit."""
-
-_MAX_LISTING_BYTES = 8 * 1024 * 1024
-_encode = msgspec.json.Encoder().encode
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +35,7 @@ def dialect_of(base_url: str) -> Dialect:
     return Dialect()
 
 
-class OpenAIChat:
+class OpenAIChat(Served):
     """One model of one server; see `Model` for the contract. The transport is lent and stays open."""
 
     def __init__(
@@ -68,52 +57,32 @@ class OpenAIChat:
         `key_hint` is the environment variable to name when the key is refused. Raises UsageError for an address, a key or
         a header that cannot be sent; the sentence shows none of their secrets.
         """
-        address = server_address(base_url)
-        self._name, self._wire_model, self._transport, self._now = name, wire_model, transport, now
+        own: dict[str, str] = {}
+        if key is not None:
+            own["Authorization"] = f"Bearer {usable_key(key, key_hint or f'the key of {name}')}"
+        super().__init__(
+            name,
+            address=server_address(base_url),
+            headers={**own, **(headers or {})},
+            transport=transport,
+            key=key,
+            key_hint=key_hint,
+            deadlines=deadlines,
+            now=now,
+        )
+        self._wire_model = wire_model
         self._dialect = dialect or dialect_of(base_url)
-        self._deadlines = deadlines or Deadlines()
-        self._source = Source(model=name, server=address.netloc, key_hint=key_hint, secrets=(key or "",))
-        self._wire = _Wire(address, _headers(headers or {}, key, key_hint or f"the key of {name}"), self._deadlines)
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     async def ask(self, request: Request) -> Reply:
-        answer = OpenAIAnswer(source=self._source, model=self._wire_model)
-        body = _encode(request_body(request, self._wire_model, self._dialect))
-        await exchange(
-            self._transport,
-            self._wire.post("/chat/completions", body),
-            answer,
-            source=self._source,
-            deadlines=self._deadlines,
-            max_bytes=_SPARE_BYTES + _BYTES_A_TOKEN * request.max_output_tokens,
-            now=self._now,
+        return await self._answered(
+            "/chat/completions",
+            request_body(request, self._wire_model, self._dialect),
+            OpenAIAnswer(source=self._source, model=self._wire_model),
+            most_tokens=request.max_output_tokens,
         )
-        return answer.reply()
 
     async def list_models(self) -> list[str]:
-        """Return the ids of the server's models, in its own order. Raises ProviderError, also for an answer that is none."""
-        document = _Document(self._source)
-        await exchange(
-            self._transport,
-            self._wire.get("/models"),
-            document,
-            source=self._source,
-            deadlines=self._deadlines,
-            max_bytes=_MAX_LISTING_BYTES,
-            now=self._now,
-        )
-        return document.ids
+        return await self._listed("/models", model_ids)
 
 
 def request_body(request: Request, wire_model: str, dialect: Dialect) -> dict[str, Any]:
@@ -136,89 +105,5 @@ def request_body(request: Request, wire_model: str, dialect: Dialect) -> dict[st
 
 def server_address(base_url: str) -> SplitResult:
     """Split the address of a server's API, without a slash at its end. Raises UsageError where it cannot be asked."""
-    try:
-        parts = urlsplit(base_url.strip())
-        port = parts.port
-    except ValueError:
-        parts, port = SplitResult("", "", "", "", ""), None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        shown = repr(base_url) if "@" not in base_url else "the base URL"
-        raise UsageError(f"{shown} is no address of a server; write it like http://127.0.0.1:8080/v1")
-    if parts.username is not None:
-        raise UsageError(
-            f"the base URL of {parts.hostname} carries a name or a password; take it out, and give the key in its "
-            "environment variable"
-        )
-    path = parts.path.rstrip("/").removesuffix("/chat/completions")
-    return parts._replace(path=path, fragment="")
-
-
-def _headers(extra: Mapping[str, str], key: str | None, key_name: str) -> list[tuple[bytes, bytes]]:
-    headers = {
-        "Accept": "text/event-stream, application/json",
-        "Accept-Encoding": "identity",  # unpacking costs more than a short answer's bytes
-        "Content-Type": "application/json",
-        "User-Agent": "pheroswarm",
-    }
-    if key is not None:
-        if not re.fullmatch(r"[\x21-\x7e]+", key):
-            raise UsageError(
-                f"{key_name} is empty or holds a space or a character that no key has; set it again without quotes"
-            )
-        headers["Authorization"] = f"Bearer {key}"
-    for name, value in extra.items():
-        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or not re.fullmatch(r"[\x20-\x7e\t]*", value):
-            raise UsageError(f"the header {name!r} holds a character that cannot be sent; correct it in the settings")
-        headers[name] = value
-    return [(name.encode(), value.encode()) for name, value in headers.items()]
-
-
-class _Wire:
-    """Makes the requests of one server: what stays the same is made once."""
-
-    def __init__(self, address: SplitResult, headers: list[tuple[bytes, bytes]], deadlines: Deadlines) -> None:
-        import httpx
-
-        self._request, self._stream, self._url = httpx.Request, httpx.ByteStream, httpx.URL
-        self._address = address
-        self._urls: dict[str, httpx.URL] = {}
-        self._headers = [(b"Host", self._at("").netloc), *headers]
-        self._extensions = {
-            "timeout": {"connect": deadlines.connect_s, "read": deadlines.first_byte_s, "write": deadlines.first_byte_s}
-        }
-
-    def post(self, path: str, body: bytes) -> httpx.Request:
-        # with a stream httpx works no headers out, which is half of what a request costs
-        headers = [*self._headers, (b"Content-Length", str(len(body)).encode())]
-        return self._request(
-            "POST", self._at(path), headers=headers, stream=self._stream(body), extensions=self._extensions
-        )
-
-    def get(self, path: str) -> httpx.Request:
-        return self._request("GET", self._at(path), headers=self._headers, extensions=self._extensions)
-
-    def _at(self, path: str) -> httpx.URL:
-        url = self._urls.get(path)
-        if url is None:
-            url = self._urls[path] = self._url(urlunsplit(self._address._replace(path=self._address.path + path)))
-        return url
-
-
-class _Document:
-    """Collects the list of models; see `exchange.Collector`."""
-
-    def __init__(self, source: Source) -> None:
-        self.whole = False
-        self.ended = False
-        self.ids: list[str] = []
-        self._source = source
-
-    def take_event(self, event: ServerEvent) -> None:
-        raise not_an_answer(self._source, "a stream")
-
-    def take_document(self, body: bytes) -> None:
-        try:
-            self.ids = model_ids(body)
-        except UNREADABLE:
-            raise not_an_answer(self._source, "no list of models") from None
-        self.whole = self.ended = True
+    parts = split_address(base_url, example="http://127.0.0.1:8080/v1")
+    return parts._replace(path=parts.path.removesuffix("/chat/completions"))

@@ -12,6 +12,9 @@ from yarl import URL
 
 from swarm.models.transport import KEEP_PLAIN_S, KEEP_TLS_S, Tls, address_of
 
+_ENDS_CONNECTIONS = "llama.cpp"
+"""A server of this name ends the connection behind a stream, having promised to keep it (seen in its build 11549)."""
+
 _OUR_HEADERS_ONLY = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
@@ -49,6 +52,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             )
         except (aiohttp.ClientError, OSError) as error:
             raise _translated(error) from None  # their repr holds the request's headers, and so the key
+        if response.headers.get("Server") == _ENDS_CONNECTIONS:
+            _end_with(response)
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
     async def aclose(self) -> None:
@@ -83,6 +88,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 total=None, connect=key[0], sock_read=key[1], ceil_threshold=60
             )
         return timeout
+
+
+def _end_with(response: aiohttp.ClientResponse) -> None:
+    """Use no connection again that ends with this response: the next request could go into it before that is seen."""
+    if response.connection is not None and response.connection.protocol is not None:
+        response.connection.protocol.force_close()
 
 
 class _Body(httpx.AsyncByteStream):

@@ -137,7 +137,9 @@ def _broken(cap: Cap, money: MoneyView, need: Need) -> CapBroken | None:
     ):
         if most is not None and used - over <= most < used:
             amounts = {"used": used, "reserved": reserved, "cap": most, "needed": needed, "over": over}
-            return CapBroken(scope=cap.scope, unit=unit, call=state.overran_by, **amounts)
+            amounts["held"] = cap.held(unit)
+            set_by = state.caps[unit].by if unit in state.caps else ""
+            return CapBroken(scope=cap.scope, unit=unit, call=state.overran_by, set_by=set_by, **amounts)
     return None
 
 
@@ -250,7 +252,3 @@ def session_scope(session: int) -> str:
 
 def task_scope(session: int, task: str) -> str:
     return f"s{session}/{task}"
-
-
-def has_money_cap(caps: Sequence[Cap]) -> bool:
-    return any(cap.nanos is not None for cap in caps)

@@ -30,7 +30,7 @@ class Days(msgspec.Struct):
         """The need as of the last day that has begun, with its month, where it names one that ended."""
         renamed: dict[str, str] = {}
         for scope in need.named or need.scopes:
-            last = self._last(scope)
+            last = self.last(scope)
             if last != scope:
                 renamed |= {scope: last, month_of(scope): month_of(last)}
         if not renamed:
@@ -42,7 +42,7 @@ class Days(msgspec.Struct):
             caps=tuple(msgspec.structs.replace(cap, scope=renamed.get(cap.scope, cap.scope)) for cap in need.caps),
         )
 
-    def _last(self, scope: str) -> str:
+    def last(self, scope: str) -> str:
         """The last of the days that began after the scope, each soon after the one before; the scope itself where none did."""
         found = day_and_zone(scope)
         if found is None:

@@ -54,7 +54,8 @@ class Reserved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Request(msgspec.Struct, kw_only=True):
-    need: Need
+    asked: Need
+    need: Need  # as it was decided last; each decision begins with what was asked
     make: Callable[[Need, Grant], Intent]
     ticket: int
     claim: Mapping[str, int]
@@ -83,9 +84,7 @@ class Ledger:
         self._tickets = 0
         self._waiting: dict[int, _Waiting] = {}  # by ticket
         self._caps: dict[str, Cap] = {}  # by scope, as the last call under it named them
-        self._settled: set[str] = (
-            set()
-        )  # scopes with caps in which something was settled since their marks were looked at
+        self._settled: set[str] = set()  # capped scopes in which something was settled since their marks were told
 
     def ticket(self) -> int:
         """A place in the line of those who may have to wait; kept until the call is granted or given up."""
@@ -105,7 +104,7 @@ class Ledger:
         outcome: Reserved | Wait | None = None
         with anyio.CancelScope(shield=True):
             future: asyncio.Future[Reserved | Wait] = asyncio.get_running_loop().create_future()
-            request = _Request(need=need, make=make, ticket=ticket, claim=claim, future=future)
+            request = _Request(asked=need, need=need, make=make, ticket=ticket, claim=claim, future=future)
             self._line.append(request)
             if not self._committing:
                 await self._commit_line()
@@ -212,7 +211,7 @@ class Ledger:
         return decided
 
     def _decide(self, request: _Request, settling: Mapping[str, Amount]) -> Grant | Wait | BudgetExceeded:
-        need = self._days.in_the_last(request.need)
+        need = self._days.in_the_last(request.asked)
         caps = in_force(need.caps, need.scopes, self.money)
         request.need = msgspec.structs.replace(need, caps=caps, bounds=self._overruns.of(need.model))
         decision = decide(request.need, self.money, settling)
@@ -261,8 +260,14 @@ class Ledger:
             )
         cause = granted[0][2].cause if len(granted) == 1 else 0
         durable = any(intent.durable for _, _, intent in granted)
-        ack = await self._log.append(events, expect=expect, durable=durable, cause=cause, texts=tuple(texts.values()))
-        self._settled.clear()
+        told, self._settled = self._settled, set()  # what is folded while this is appended has its marks told next
+        try:
+            ack = await self._log.append(
+                events, expect=expect, durable=durable, cause=cause, texts=tuple(texts.values())
+            )
+        except BaseException:
+            self._settled |= told
+            raise
         place = 0
         for request, grant, intent in granted:
             position = ack.positions[place + intent.reserved]
@@ -290,8 +295,13 @@ class Ledger:
         self._head, self._position = start.view.ledger, start.position
 
     def fold(self, entries: Sequence[Entry]) -> None:
-        """Take in what the log holds, in its order; from the start, before the first reservation."""
+        """Take in what the log holds, in its order; from the start, before the first reservation.
+
+        What was folded already is passed over: two may read the same at the same time.
+        """
         for entry in entries:
+            if entry.position <= self._position:
+                continue
             if isinstance(entry.event, CallSettled | CallUnknown):
                 held = self.money.open.get(entry.event.reservation)
                 self._settled.update(scope for scope in (held.path if held else ()) if self._is_capped(scope))

@@ -11,7 +11,10 @@ from swarm.money.caps import Cap
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a cap is spent; what is only reserved does not count, as with the marks."""
+    """What of a cap is spent; what is only reserved does not count, as with the marks.
+
+    `cap` is what of it a call may have: not what is held back for a hand-over.
+    """
 
     scope: str
     unit: str  # "tokens" or "nanos"
@@ -40,7 +43,7 @@ def greatest_share(caps: Sequence[Cap], money: MoneyView, *units: str) -> Share 
             if not most:
                 continue
             used = getattr(state.spent, unit) if state else 0
-            share = Share(scope=cap.scope, unit=unit, used=used, cap=most)
+            share = Share(scope=cap.scope, unit=unit, used=used, cap=most - cap.held(unit))
             if found is None or share.used * found.cap >= found.used * share.cap:
                 found = share
     return found

@@ -13,8 +13,8 @@ import msgspec
 
 from events.views.money import Amount, MoneyView
 from swarm.errors import BudgetExceeded, ShareExceeded
-from swarm.money.caps import Grant, Need, ShareCap, Wait, admit
-from swarm.task import BUFFER, Portion, portion_of
+from swarm.money.caps import Cap, Grant, Need, ShareCap, Wait, admit
+from swarm.task import BUFFER, SUMMARY, Portion, portion_of
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +33,12 @@ def shares_of(split: Mapping[str, Portion], parent: int, unit: str) -> dict[str,
     """
     named = {name: portion_of(portion, parent, unit) for name, portion in split.items()}
     return portioned(parent, named)
+
+
+def held_back(cap: Cap, split: Mapping[str, Portion], unit: str) -> int:
+    """What of a capped budget no role may take: it is for the hand-over, by its share of the split or by the cap itself."""
+    most = cap.nanos if unit == "nanos" else cap.tokens
+    return max(shares_of(split, most or 0, unit).get(SUMMARY, 0), cap.held(unit))
 
 
 def caps_in_force(

@@ -13,8 +13,16 @@ from urllib.parse import urlsplit
 import msgspec
 
 from swarm.messages import TIERS, Price
+from swarm.settings.complexity import (
+    parse_least,
+    parse_measure,
+    parse_name,
+    parse_names,
+    parse_phrases,
+    whole,
+)
 from swarm.settings.pricetext import parse_price
-from swarm.settings.providers import is_local
+from swarm.settings.providers import WIRES, is_local
 from swarm.settings.tomlfile import KeyPath
 from swarm.units import kind_of, parse_seconds, parse_tokens, parse_usd, shortened
 
@@ -193,6 +201,17 @@ KEYS: Mapping[KeyPath, Key] = {
     ("schedules", "*", "tokens"): Key(_tokens, only_user=_SCHEDULES),
     ("calls", "timeout_s"): Key(_seconds, 120),
     ("calls", "tries"): Key(_count(1, 20), 4),
+    ("complexity", "moderate_from"): Key(_count(1, 1000)),
+    ("complexity", "complex_from"): Key(_count(1, 1000)),
+    ("complexity", "rules", "*", "words"): Key(parse_phrases),
+    ("complexity", "rules", "*", "lead"): Key(_switch),
+    ("complexity", "rules", "*", "measure"): Key(parse_measure),
+    ("complexity", "rules", "*", "least"): Key(parse_least),
+    ("complexity", "rules", "*", "types"): Key(parse_names),
+    ("complexity", "rules", "*", "type"): Key(parse_name),
+    ("complexity", "rules", "*", "weight"): Key(whole(-20, 20)),
+    ("complexity", "rules", "*", "points"): Key(whole(-20, 20)),
+    ("complexity", "rules", "*", "most"): Key(whole(1, 20)),
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),
     ("models", "*", "model"): Key(_text, only_user=_MODELS),
     ("models", "*", "tier"): Key(_one_of(*TIERS), only_user=_PRICES),
@@ -203,6 +222,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("models", "*", "schema"): Key(_switch, only_user=_MODELS),
     ("models", "*", "reasoning_effort"): Key(_word, only_user=_MODELS),
     ("providers", "*", "base_url"): Key(_base_url, only_user=_SERVERS),
+    ("providers", "*", "wire"): Key(_one_of(*WIRES), only_user=_SERVERS),
     ("providers", "*", "key_env"): Key(_variable, only_user=_SERVERS),
     ("providers", "*", "concurrency"): Key(_count(1, 1000)),
     ("providers", "*", "requests_per_minute"): Key(_count(1, 1_000_000)),
@@ -211,7 +231,9 @@ KEYS: Mapping[KeyPath, Key] = {
 
 
 def pattern_of(key: KeyPath) -> KeyPath:
-    """Return a key with the name of a model, provider or schedule as "*", as KEYS has it."""
+    """Return a key with the name of a model, provider, schedule or rule as "*", as KEYS has it."""
     if len(key) > 1 and key[0] in ("models", "providers", "schedules"):
         return (key[0], "*", *key[2:])
+    if len(key) > 2 and key[:2] == ("complexity", "rules"):
+        return (*key[:2], "*", *key[3:])
     return key

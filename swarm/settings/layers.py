@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from swarm.errors import UsageError, amount
+from swarm.settings.complexity import is_name
 from swarm.settings.keys import KEYS, Key, Source, pattern_of
 from swarm.settings.providers import PRESETS, PRICES_OF
 from swarm.settings.tomlfile import KeyPath, TomlFile, dotted, read_toml
@@ -195,6 +196,8 @@ def _shown(key: KeyPath) -> str:
 def _check_name(key: KeyPath) -> None:
     if len(key) == 3 and key[0] == "schedules" and not is_id(key[1]):
         raise ValueError(f"{shortened(key[1])} cannot be the name of a schedule: {NAME_RULE}")
+    if key[:2] == ("complexity", "rules") and len(key) == 4 and not is_name(key[2]):
+        raise ValueError(f"{shortened(key[2])} cannot be the name of a rule: 1 to 40 of a-z, 0-9, - and _")
     if len(key) == 3 and key[0] in ("models", "providers"):
         name = key[1]
         if not name or len(name) > MOST_OF_A_NAME or "@" in name or not name.isprintable() or " " in name:

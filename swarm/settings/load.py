@@ -18,11 +18,12 @@ import msgspec
 
 from swarm.errors import UsageError
 from swarm.messages import FREE, TIERS, Price, Tier
+from swarm.settings.complexity import ComplexityChanges, changes_in
 from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
 from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
-from swarm.settings.providers import is_local, preset_values
+from swarm.settings.providers import Wire, is_local, preset_values
 from swarm.settings.tomlfile import KeyPath, read_toml
 
 BUILT_IN = "built in"
@@ -68,10 +69,11 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """A server that speaks the OpenAI-compatible chat format."""
+    """A server with models."""
 
     name: str
     base_url: str  # without a slash at the end
+    wire: Wire = "openai"  # the format that it speaks
     key_env: str = ""  # the variable that holds the key; "" = it needs none
     concurrency: int = 8
     requests_per_minute: int | None = None  # None = as many as come
@@ -105,6 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budget: BudgetSettings
     schedules: Mapping[str, ScheduleConfig]
     calls: CallSettings
+    complexity: ComplexityChanges
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
 
@@ -218,6 +221,7 @@ def _build(layers: Layers) -> Settings:
         budget=BudgetSettings(**_budget(value)),
         schedules={name: ScheduleConfig(**table) for name, table in layers.tables("schedules").items()},
         calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
+        complexity=changes_in(layers),
         models=_models(layers, providers),
         providers=providers,
     )

@@ -1,19 +1,23 @@
 """Providers and models that are known without a line of settings, and which models a run may use.
 
 A preset takes part only when its key is in the environment; every value of it can be overridden in the user's settings.
-What is left out on purpose: models whose price depends on which host answers (paid ones at OpenRouter), models that
-another one is announced to replace, and free ones whose terms forbid ordinary use.
+What is left out on purpose: models whose price depends on which host answers (paid ones at OpenRouter) or holds for a season
+only, models that another one is announced to replace, and free ones whose terms forbid ordinary use.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 PRICES_OF = "2026-11-09"
 """The day for which the prices below hold: the newest entry of their source, the table of genai-prices 0.2.3 (MIT)."""
+
+Wire = Literal["openai", "anthropic", "gemini"]
+WIRES: tuple[Wire, ...] = ("openai", "anthropic", "gemini")
+"""The formats in which a provider is spoken to."""
 
 # The providers' own pages, from which that table is made, stand beside each block.
 # A price is "input/output[/cached input[/cache write]]" in US dollars per million tokens.
@@ -38,6 +42,44 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
                 "max_output_tokens": 128_000,
                 "schema": True,
                 "reasoning_effort": "none",
+            },
+        },
+    },
+    "anthropic": {  # https://platform.claude.com/docs/en/about-claude/pricing
+        "base_url": "https://api.anthropic.com",
+        "base_url_env": "ANTHROPIC_BASE_URL",
+        "key_env": "ANTHROPIC_API_KEY",
+        "wire": "anthropic",
+        "models": {
+            # Both would think unasked, and what they think counts against the length of the answer.
+            "claude-haiku-5-5": {
+                "price": "0.10/0.50/0.01/0.125; above 100k: 0.50/2.50/0.05/0.625",
+                "context_tokens": 1_000_000,
+                "max_output_tokens": 128_000,
+                "schema": True,
+                "reasoning_effort": "none",
+            },
+            "claude-sonnet-5-5": {
+                "price": "2/10/0.10/2.50",
+                "context_tokens": 1_000_000,
+                "max_output_tokens": 128_000,
+                "schema": True,
+                "reasoning_effort": "low",
+            },
+        },
+    },
+    "gemini": {  # https://ai.google.dev/gemini-api/docs/pricing ; the price of the paid plan, though a key may be of the free one
+        "base_url": "https://generativelanguage.googleapis.com/v1beta",
+        "base_url_env": "GOOGLE_GEMINI_BASE_URL",
+        "key_env": "GEMINI_API_KEY",
+        "wire": "gemini",
+        "models": {
+            "gemini-3.5-flash-lite": {
+                "price": "0.30/2.50/0.03",
+                "context_tokens": 1_048_576,
+                "max_output_tokens": 65_536,
+                "schema": True,
+                "reasoning_effort": "minimal",
             },
         },
     },

@@ -116,3 +116,52 @@ def test_a_cap_that_a_person_gave_a_session_is_a_yes_to_paid_calls(tmp_path: Pat
         assert swarm("budget", "set", "s1", "$0.10", home=tmp_path, cwd=tmp_path).returncode == 0
         done = swarm("resume", home=tmp_path, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
+
+
+def write_settings(home: Path, text: str) -> None:
+    (home / ".config/swarm").mkdir(parents=True)
+    (home / ".config/swarm/config.toml").write_text(text)
+
+
+def test_the_cap_of_each_schedule_is_shown_and_raised_also_for_one_that_the_settings_do_not_name(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "task.yaml").write_text(HELLO)
+    write_settings(tmp_path, "[budget]\nschedule_usd = '0.000001'\n")
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--endpoint", provider.url, "--price", "1/2", "--schedule", "weekly", "--yes")
+        assert swarm(*words, home=tmp_path, cwd=tmp_path).returncode == 3
+        shown = json.loads(swarm("budget", "s1", "--json", home=tmp_path, cwd=tmp_path).stdout)
+        caps = {cap["scope"]: cap["from"] for cap in shown["caps"] if cap["unit"] == "usd"}
+        assert "config.toml" in caps["schedule:weekly"]
+        again = swarm("resume", home=tmp_path, cwd=tmp_path)
+        assert "the budget of schedule:weekly has $0.000001 of $0.000001 left" in again.stderr
+        done = swarm("resume", "--raise", "+$0.01", home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_cap_of_a_sessions_project_is_raised_from_any_folder(tmp_path: Path) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    elsewhere.mkdir()
+    (project / "task.yaml").write_text(HELLO)
+    write_settings(tmp_path, "[budget]\nproject_usd = '0.000001'\n")
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--endpoint", provider.url, "--price", "1/2", "--yes")
+        assert swarm(*words, home=tmp_path, cwd=project).returncode == 3
+        done = swarm("resume", "s1", "--raise", "+$0.01", home=tmp_path, cwd=elsewhere)
+        assert done.returncode == 0, done.stderr
+        assert "the cap of project:project is $0.01 now" in done.stderr
+
+
+def test_a_task_that_failed_at_its_cap_goes_on_as_the_refusal_of_raise_says(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(HELLO + "budget: {tokens: 100, on_exceed: fail}\n")
+    with provider_thread(play) as provider:
+        words = ("run", "task.yaml", "--endpoint", provider.url)
+        assert swarm(*words, home=tmp_path, cwd=tmp_path).returncode == 3
+        refused = swarm("resume", "--raise", "+$1", home=tmp_path, cwd=tmp_path)
+        assert refused.returncode == 2
+        told = re.search(r"the cap in tokens of s1 did; go on with `swarm (resume s1 --raise [^`]*)`", refused.stderr)
+        assert told is not None, refused.stderr
+        done = swarm(*shlex.split(told[1]), home=tmp_path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr

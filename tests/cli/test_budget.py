@@ -23,7 +23,10 @@ from tests.ledger_agents import entries_of
 from tests.tui.recordings import DAY, START, Writer, at_home, recording
 
 Said = pytest.CaptureFixture[str]
-SPEC = '{"id":"build","prompt":"p","budget":{"tokens":4000},"roles":{"worker":{"budget":{"tokens":3000}}}}'
+SPEC = (
+    '{"id":"build","prompt":"p","budget":{"tokens":4000,"split":{"context":{"tokens":500},"worker":{"hundredths":6000}}},'
+    '"roles":{"worker":{"budget":{"tokens":3000}}}}'
+)
 PLAIN = '{"id":"docs","prompt":"p"}'
 
 
@@ -88,6 +91,28 @@ def test_every_cap_is_shown_with_what_is_used_of_it_and_where_it_is_from(log: st
     assert (build["cap_tokens"], build["spent_tokens"], build["from"]) == (4000, 1500, "task file")
 
 
+def test_what_a_task_holds_back_for_its_hand_over_is_not_left(log: str, said: Said) -> None:
+    assert main(["budget", "set", "s1/build", "1.7k"]) == 0
+    said.readouterr()
+    build = next(each for each in shown(said) if each["scope"] == "s1/build")
+    assert (build["cap_tokens"], build["spent_tokens"], build["held_back_tokens"]) == (1700, 1500, 170)
+    assert (build["left_tokens"], build["reached"]) == (30, False)
+    assert main(["budget", "set", "s1/build", "1.6k"]) == 0
+    assert main(["budget", "--check", "s1/build"]) == 11, "its roles have no more than 1,440 of that"
+
+
+def test_a_split_is_shown_with_what_each_took_of_its_share(log: str, said: Said) -> None:
+    assert main(["budget", "--json"]) == 0
+    context, worker = json.loads(said.readouterr().out)["splits"]
+    assert (context["part"], context["share_tokens"], context["spent_tokens"]) == ("context", 500, None)
+    assert (worker["scope"], worker["part"], worker["share_tokens"]) == ("s1/build", "worker", 2400)
+    assert (worker["spent_tokens"], worker["reserved_tokens"], worker["unit"]) == (1500, 0, "tokens")
+    assert main(["budget", "set", "s1/build", "8k"]) == 0
+    assert main(["budget"]) == 0
+    lines = said.readouterr().out.splitlines()
+    assert any(line.split()[:3] == ["s1/build", "worker", "4,800"] for line in lines), "it grows with what is split"
+
+
 def test_people_see_the_same_in_a_table(log: str, said: Said) -> None:
     assert main(["budget", "s1"]) == 0
     lines = said.readouterr().out.splitlines()
@@ -116,6 +141,18 @@ def test_a_cap_that_a_person_raises_holds_today_and_is_told_with_who_did_it(log:
     assert recorded(log) == [(DAY, None, 750_000_000)]
     day = shown(said)[0]
     assert day["cap_usd"] == "0.75" and day["from"].startswith("set by ")
+
+
+def test_a_clock_that_went_back_shows_and_raises_the_day_in_which_calls_count(
+    log: str, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who flies west has today's midnight twice: what is called counts in the day that had begun."""
+    monkeypatch.setattr(budget_scope, "system_clock", lambda: START - 86_400_000_000)
+    day = next(cap for cap in shown(said) if cap["scope"].startswith("day:"))
+    assert (day["scope"], day["spent_nanos"]) == (DAY, 100_000_000)
+    assert main(["budget", "raise", "day", "+$1"]) == 0
+    assert main(["budget", "set", "day", "$3"]) == 0
+    assert recorded(log) == [(DAY, None, 1_500_000_000), (DAY, None, 3_000_000_000)]
 
 
 def test_a_raise_refuses_to_lower_and_says_what_does(log: str, said: Said) -> None:

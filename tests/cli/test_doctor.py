@@ -32,6 +32,7 @@ from swarm.settings.load import ModelConfig
 from tests.provider import provider_thread
 from tests.team import play
 from tests.tui.recordings import at_home, recorded_log
+from tests.wires import WIRES
 
 MEBIBYTE = 1 << 20
 KEY = "sk-or-v1-0123456789abcdef"
@@ -309,6 +310,20 @@ def test_providers_are_asked_only_where_that_was_asked_for(
         assert len(provider.requests) == 1
     silent = found(capsys, "--online", code=1)["online openai"]
     assert silent["state"] == "fail" and "providers.openai.base_url" in silent["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("wire", "variable"), [("anthropic", "ANTHROPIC_BASE_URL"), ("gemini", "GOOGLE_GEMINI_BASE_URL")]
+)
+def test_a_provider_is_asked_for_its_models_in_its_own_format(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wire: str, variable: str
+) -> None:
+    monkeypatch.setenv(f"{wire.upper()}_API_KEY", "key-of-the-test-0123")
+    with provider_thread(play, models=["claude-haiku-5-5", "gemini-3.5-flash-lite"], wire=WIRES[wire]) as provider:
+        monkeypatch.setenv(variable, provider.url)
+        finding = found(capsys, "--online")[f"online {wire}"]
+    assert "2 models" in finding["said"]
+    assert finding["state"] == ("warn" if wire == "anthropic" else "ok")  # of its two models one is gone
 
 
 def test_without_a_key_nobody_is_asked_online(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

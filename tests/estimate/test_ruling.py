@@ -16,7 +16,8 @@ from events.views.money import Amount, MoneyView, ScopeState, SetCap
 from swarm.errors import ConfirmationNeeded
 from swarm.estimate.estimate import Band, Estimate
 from swarm.estimate.ruling import CapTooLow, Misfit, misfits, rule
-from swarm.money.caps import day_scope
+from swarm.money.caps import day_scope, with_reserve
+from swarm.task import Portion
 from swarm.taskfile.read import parse_task_file
 from tests.estimate.works import NOW, basis, estimated, knowing
 from tests.running import DEAR, model
@@ -113,6 +114,19 @@ def test_each_cap_that_is_short_is_named_and_the_others_are_not(tmp_path: Path) 
     assert found(tmp_path, FILE % "$1", log_tokens=500) == [("this log", "tokens")]
     assert found(tmp_path, FILE % "$1", day_nanos=100_000, recorded={DAY: 10**9}) == []
     assert found(tmp_path, FILE % "$1", recorded={month_of(DAY): 100_000}) == [("this month", "nanos")]
+
+
+def test_what_is_held_back_for_a_hand_over_is_no_room_for_a_call(tmp_path: Path) -> None:
+    known = basis(tmp_path, model("dear", "paid", price=DEAR), history=knowing(ANSWERS, dear=(10**6, 0)))
+    made = estimated("tasks: {b: Sing.}", known).tasks[0]
+    needed = made.tokens.p90 + made.reserve.tokens
+    file = "tasks:\n  b: {prompt: Sing., budget: {tokens: %d, on_exceed: %s}}\n"
+    assert found(tmp_path, file % (needed, "fail")) == []
+    assert found(tmp_path, file % (needed, "summarise")) == [("task b", "tokens")]
+    assert found(tmp_path, file % (with_reserve(needed), "summarise")) == []
+    half = {"summary": Portion(hundredths=5_000)}
+    assert found(tmp_path, "tasks: {b: Sing.}", session_tokens=2 * needed, split=half) == []
+    assert found(tmp_path, "tasks: {b: Sing.}", session_tokens=2 * needed - 2, split=half) == [("this run", "tokens")]
 
 
 def test_a_cap_has_to_have_room_for_what_the_last_call_reserves(tmp_path: Path) -> None:

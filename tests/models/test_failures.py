@@ -100,6 +100,48 @@ def test_a_wait_that_stands_only_in_the_message_is_found() -> None:
     assert failure(429, {"error": {"message": "try again in 2m"}}).retry_after_s == 120
 
 
+def google(status: int, said: str, *details: object) -> ProviderError:
+    return failure(status, {"error": {"code": status, "message": said, "details": list(details)}})
+
+
+def per(span: str) -> dict[str, object]:
+    return {"@type": "QuotaFailure", "violations": [{"quotaId": f"GenerateRequestsPer{span}PerProject-FreeTier"}]}
+
+
+USED_UP = "You exceeded your current quota, please check your plan and billing details."
+
+
+@pytest.mark.parametrize(
+    ("details", "expected", "retry_after_s"),
+    [
+        ([per("Minute"), {"retryDelay": "36s"}], Failure.WAIT, 36.0),
+        ([per("Minute"), {"retryDelay": "0.429s"}], Failure.WAIT, 0.429),
+        ([per("Day"), {"retryDelay": "36s"}], Failure.SWITCH, 36.0),
+        ([per("Day")], Failure.SWITCH, None),
+        ([per("Minute")], Failure.WAIT, None),
+        ([{"retryDelay": "soon"}], Failure.STOP, None),  # nothing says that it will ever be over
+        ([{"retryDelay": 36}, 5, None, {"violations": "x"}, {"violations": [5]}], Failure.STOP, None),
+    ],
+)
+def test_the_details_of_a_quota_say_whether_it_comes_back_and_when(
+    details: list[object], expected: Failure, retry_after_s: float | None
+) -> None:
+    error = google(429, USED_UP, *details)
+    assert (error.failure, error.retry_after_s) == (expected, retry_after_s)
+
+
+def test_a_quota_that_is_named_as_used_up_is_used_up_whatever_else_is_said() -> None:
+    assert (
+        failure(429, {"error": {"code": "insufficient_quota", "message": "0 requests per day"}}).failure == Failure.STOP
+    )
+
+
+def test_a_key_that_is_refused_as_a_bad_request_is_told_as_a_key() -> None:
+    error = google(400, "API key not valid. Please pass a valid API key.", {"reason": "API_KEY_INVALID"})
+    assert error.failure is Failure.STOP
+    assert "set EXAMPLE_API_KEY" in str(error)
+
+
 def test_a_refused_key_names_the_variable_to_set_and_never_the_key() -> None:
     error = failure(401, {"error": {"message": f"Incorrect API key provided: {KEY}."}})
     assert "set EXAMPLE_API_KEY" in str(error)

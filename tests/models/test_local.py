@@ -13,8 +13,11 @@ from pathlib import Path
 
 import anyio
 import httpx
+import msgspec
 import pytest
 
+from swarm.messages import Message, Reply, Request
+from swarm.models.anthropic_messages import AnthropicMessages
 from swarm.models.local import (
     EngineMissing,
     LocalModelFailed,
@@ -23,6 +26,8 @@ from swarm.models.local import (
     default_threads,
     open_local,
 )
+from swarm.models.openai_chat import OpenAIChat
+from swarm.models.transport import open_transport
 from tests.local_model import needs_engine, small_model, wait_for_end
 
 CHILD = [sys.executable, "-P", "-m", "swarm.models.local_server"]
@@ -65,6 +70,28 @@ async def test_the_model_answers_a_chat_as_a_stream_that_ends_with_its_usage(mod
     assert usage["prompt_tokens"] > 10
     assert 0 < usage["completion_tokens"] <= 24
     assert {chunk["model"] for chunk in chunks} == {"small"}, "an answer must not carry the path of the file"
+
+
+@needs_engine
+async def test_its_engine_answers_in_the_anthropic_format_what_it_answers_in_the_other(model: Path) -> None:
+    """The one server here that speaks it and is not ours: our client is understood, and its usage read."""
+    asked = Request(
+        messages=(Message("system", "Be brief."), Message("user", "What is the capital of France?")),
+        max_output_tokens=24,
+    )
+    replies: list[Reply] = []
+    async with open_local(model, name="small", context_tokens=2_048) as server:
+        for each in (OpenAIChat, AnthropicMessages):
+            for limit in (24, 3):
+                async with open_transport("aiohttp", environ={}) as transport:  # a connection lasts for one answer here
+                    served = each(
+                        "m", base_url=server.base_url, wire_model="small", transport=transport, key=server.key
+                    )
+                    replies.append(await served.ask(msgspec.structs.replace(asked, max_output_tokens=limit)))
+    assert [reply.finish for reply in replies] == ["stop", "length"] * 2
+    assert replies[0].text == replies[2].text and "Paris" in replies[0].text
+    counts = [reply.usage and (reply.usage.input_tokens, reply.usage.output_tokens) for reply in replies]
+    assert counts[:2] == counts[2:] and None not in counts
 
 
 @needs_engine

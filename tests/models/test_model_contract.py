@@ -1,4 +1,4 @@
-"""What every model keeps to: the one that ships for tests and the one behind a server, on both transports."""
+"""What every model keeps to: the one that ships for tests and those behind a server, in each format, on both transports."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 from swarm.errors import Failure, ProviderError
 from swarm.messages import Message, Reply, Request
 from swarm.models.base import Model
-from swarm.models.openai_chat import OpenAIChat
 from swarm.models.scripted import ScriptedModel
 from swarm.models.transport import TransportKind, open_transport
 from tests.provider import Answer, Provider
+from tests.wires import CLASSES, WIRES, limit_in
 
 NEVER = "wait for ever"
 BUSY = "be busy"
@@ -26,26 +26,26 @@ def asked(text: str, *, limit: int = 20) -> Request:
     return Request(messages=(Message("system", "Repeat."), Message("user", text)), max_output_tokens=limit)
 
 
-def served(kind: TransportKind) -> OpenModel:
+def served(wire: str, kind: TransportKind) -> OpenModel:
     def answer(body: dict[str, Any]) -> Answer:
-        match body:
-            case {"messages": [{"role": "system"}, {"content": str(text)}], "max_tokens": int(limit)}:
-                if text == BUSY:
-                    return Answer(status=503, body=b'{"error": "busy"}')
-                words = text.split()
-                is_cut = len(words) > limit
-                pause = anyio.Event().wait if text == NEVER else 0.0
-                said = " ".join(words[:limit]) if is_cut else text
-                return Answer(said, finish="length" if is_cut else "stop", before_head=pause, model="m")
-            case _:
-                return Answer(status=400, body=b"{}")
+        system, text = WIRES[wire].read(body)
+        limit = limit_in(body)
+        if system != "Repeat.":
+            return Answer(status=400, body=b"{}")
+        if text == BUSY:
+            return Answer(status=503, body=b'{"error": "busy"}')
+        words = text.split()
+        is_cut = len(words) > limit
+        pause = anyio.Event().wait if text == NEVER else 0.0
+        said = " ".join(words[:limit]) if is_cut else text
+        return Answer(said, finish="length" if is_cut else "stop", before_head=pause, model="m")
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[Model, None]:
         async with (
-            Provider(answer) as provider,
+            Provider(answer, wire=WIRES[wire]) as provider,
             open_transport(kind, environ={}) as transport,
-            OpenAIChat("m", base_url=provider.url, wire_model="m", transport=transport) as model,
+            CLASSES[wire]("m", base_url=provider.url, wire_model="m", transport=transport) as model,
         ):
             yield model
 
@@ -69,9 +69,12 @@ async def scripted() -> AsyncGenerator[Model, None]:
         yield model
 
 
-@pytest.fixture(params=["scripted", "aiohttp", "httpx"])
+@pytest.fixture(params=["scripted", *(f"{wire} {kind}" for wire in WIRES for kind in ("aiohttp", "httpx"))])
 def open_model(request: pytest.FixtureRequest) -> OpenModel:
-    return scripted if request.param == "scripted" else served(request.param)
+    if request.param == "scripted":
+        return scripted
+    wire, kind = request.param.split()
+    return served(wire, kind)
 
 
 async def test_a_model_answers_what_it_was_asked_and_counts_what_it_used(open_model: OpenModel) -> None:

@@ -61,6 +61,25 @@ async def test_calls_one_after_the_other_share_one_connection(transport: httpx.A
         assert (len(provider.requests), provider.connections) == (10, 1)
 
 
+@pytest.mark.parametrize(("server", "connections"), [("llama.cpp", 3), ("another", 1)])
+async def test_a_server_that_ends_connections_unsaid_gets_a_new_one_for_each_call(
+    server: str, connections: int
+) -> None:
+    heads_seen: list[anyio.Event] = []
+
+    def answer(_: object) -> Answer:
+        heads_seen.append(anyio.Event())
+        return Answer(headers={"server": server}, before_piece=heads_seen[-1].wait)
+
+    async with open_transport("aiohttp", environ={}) as transport, Provider(answer) as provider:
+        for _ in range(3):
+            response = await transport.handle_async_request(post(provider.url))
+            heads_seen[-1].set()
+            assert (await response.aread()).endswith(b"data: [DONE]\n\n")
+            await response.aclose()
+        assert provider.connections == connections
+
+
 async def test_calls_at_once_open_no_more_connections_than_there_are_calls(transport: httpx.AsyncBaseTransport) -> None:
     async with Provider() as provider:
         for _ in range(3):

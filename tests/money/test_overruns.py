@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,11 +14,14 @@ from hypothesis import strategies as st
 from events.log import Entry, open_log
 from events.testing import builders as make
 from events.types.call import CallOverran, CallReserved
+from events.types.task import TaskHalted
 from events.views.base import decode_state, encode_state
 from events.views.money import Amount, MoneyView, ScopeState
 from events.views.overruns import EXACT, Bounds, OverrunsView, Times
 from events.views.standing import standing
+from swarm.endings import ending
 from swarm.errors import BudgetExceeded, CapBroken
+from swarm.insight.refusals import lacking_of
 from swarm.messages import FREE, MILLION, Message, Price, Reply, Request, Usage
 from swarm.models.scripted import ScriptedModel
 from swarm.money.caps import Cap, Grant, Need, admit
@@ -81,6 +85,20 @@ def test_the_refusal_names_the_call_the_excess_and_the_way_out() -> None:
         "`swarm why 7`), so that $0.90 are spent where $0.80 are allowed; no call is made any more, not even a free one, "
         "until `swarm budget raise day AMOUNT` allows more"
     )
+
+
+def test_the_least_cap_that_mends_a_broken_one_has_room_for_what_is_held_back_of_it() -> None:
+    """And for the next call: else a resume under that cap would halt at once."""
+    money = spent(0, 9_000, over_nanos=5_000)
+    cap = Cap(scope="day", nanos=8_000, holds_back=True)
+    need = a_need(cap, price=PRICE)
+    refused = admit(need, money, {})
+    assert isinstance(refused, CapBroken)
+    halt = ending(refused, "")
+    assert isinstance(halt, TaskHalted)
+    lacking = lacking_of(halt)
+    raised = msgspec.structs.replace(cap, nanos=lacking.cap + lacking.amount)
+    assert isinstance(admit(msgspec.structs.replace(need, caps=(raised,)), money, {}), Grant)
 
 
 class Padding:

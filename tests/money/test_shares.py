@@ -36,6 +36,14 @@ def test_without_a_cap_or_with_one_of_zero_there_is_no_share() -> None:
     assert greatest_share((), MoneyView(), "tokens", "nanos") is None
 
 
+def test_what_is_held_back_for_a_hand_over_is_not_left_for_a_call() -> None:
+    """A task whose calls end at nine tenths of its cap is near that end when eight of them are spent."""
+    caps = (Cap(scope="s1/t", tokens=1_000, holds_back=True), Cap(scope="s1", tokens=1_000))
+    share = greatest_share(caps, spent(s1_t=(810, 0), s1=(815, 0)), "tokens")
+    assert share == Share(scope="s1/t", unit="tokens", used=810, cap=900)
+    assert share is not None and (share.percent, share.left) == (90, 90)
+
+
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 200)), min_size=1, max_size=5))
 def test_no_other_cap_is_nearer(given_: list[tuple[int, int]]) -> None:
     money, caps = MoneyView(), list[Cap]()

@@ -10,7 +10,9 @@ import pytest
 
 from swarm.errors import ProviderError
 from swarm.messages import Reply
+from swarm.models.anthropic_answer import AnthropicAnswer
 from swarm.models.failures import Source, classify
+from swarm.models.gemini_answer import GeminiAnswer
 from swarm.models.openai_answer import OpenAIAnswer, usage_in
 from swarm.models.stream import EventParser, EventTooLong, ServerEvent
 from tests.soak.mutations import changed_bytes, changed_tree, luck, told
@@ -36,19 +38,54 @@ CHUNKS: list[Any] = [
 LIMIT = 20_000
 
 
+ANTHROPIC: list[Any] = [
+    {"type": "message_start", "message": {"model": "m1", "content": [], "usage": {"input_tokens": 40}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Grüße 🌱"}},
+    {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn"},
+        "usage": {"output_tokens": 7, "output_tokens_details": {"thinking_tokens": 2}, "cache_read_input_tokens": 3},
+    },
+    {"type": "message_stop"},
+    {"type": "error", "error": {"message": "slow down sk-secret", "type": "rate_limit_error"}},
+]
+GEMINI: list[Any] = [
+    {"candidates": [{"content": {"role": "model", "parts": [{"text": "Grüße "}]}}], "modelVersion": "m1"},
+    {"candidates": [{"content": {"parts": [{"text": "hm", "thought": True}, {"text": "🌱"}]}}]},
+    {"promptFeedback": {"blockReason": None}},
+    {"candidates": [{"content": {}, "finishReason": "STOP"}]},
+    {
+        "usageMetadata": {
+            "promptTokenCount": 40,
+            "candidatesTokenCount": 5,
+            "thoughtsTokenCount": 2,
+            "cachedContentTokenCount": 3,
+            "totalTokenCount": 47,
+        }
+    },
+    {"error": {"message": "slow down sk-secret", "code": 429, "details": [{"retryDelay": "7s"}]}},
+]
+FORMATS: list[tuple[type[OpenAIAnswer] | type[AnthropicAnswer] | type[GeminiAnswer], list[Any]]] = [
+    (OpenAIAnswer, CHUNKS),
+    (AnthropicAnswer, ANTHROPIC),
+    (GeminiAnswer, GEMINI),
+]
+
+
 def as_json(value: object, random: Random) -> bytes:
     return json.dumps(value, ensure_ascii=random.random() < 0.5).encode("utf-8", "surrogatepass")
 
 
-def a_stream(random: Random) -> bytes:
+def a_stream(random: Random, events: list[Any]) -> bytes:
     """An answer in one of the forms that servers give it, with chunks and bytes changed."""
     line_end = random.choice((b"\n", b"\r\n", b"\r"))
-    chunks = [chunk for chunk in CHUNKS[:5] if random.random() < 0.9]
+    chunks = [chunk for chunk in events[:5] if random.random() < 0.9]
     if random.random() < 0.2:
-        chunks.insert(random.randrange(len(chunks) + 1), CHUNKS[5])
+        chunks.insert(random.randrange(len(chunks) + 1), events[5])
     said = b"\xef\xbb\xbf" if random.random() < 0.1 else b""
     for chunk in chunks:
-        changed = changed_tree(chunk, random, spare=CHUNKS) if random.random() < 0.3 else chunk
+        changed = changed_tree(chunk, random, spare=events) if random.random() < 0.3 else chunk
         said += random.choice((b"", b": ping" + line_end, b"event: x" + line_end))
         said += random.choice((b"data: ", b"data:")) + as_json(changed, random) + line_end * 2
     said += b"data: [DONE]" + line_end * 2
@@ -74,7 +111,7 @@ def split(body: bytes, random: Random) -> list[bytes]:
     return [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
 
 
-def check_answer(answer: OpenAIAnswer) -> None:
+def check_answer(answer: OpenAIAnswer | AnthropicAnswer | GeminiAnswer) -> None:
     if answer.whole:
         reply = answer.reply()
         assert isinstance(reply, Reply) and isinstance(reply.text, str)
@@ -94,11 +131,12 @@ def check_error(error: ProviderError) -> None:
 @pytest.mark.cases(8, 600)
 def test_a_stream_gives_the_same_events_wherever_it_is_split_and_an_answer_or_an_error(seed: int) -> None:
     for number, random in luck(seed):
-        body = a_stream(random)
+        reader, chunks = random.choice(FORMATS)
+        body = a_stream(random, chunks)
         with told(seed=seed, number=number, body=body):
             events = events_of([body])
             assert events_of(split(body, random)) == events
-            answer = OpenAIAnswer(source=SOURCE, model="m1")
+            answer = reader(source=SOURCE, model="m1")
             try:
                 for event in events or ():
                     if not answer.ended:
@@ -121,7 +159,9 @@ HEADERS = ("retry-after", "retry-after-ms", "location", "x-ratelimit-reset", "co
 @pytest.mark.cases(3, 300)
 def test_a_document_or_an_error_of_whatever_form_is_an_answer_or_an_error(seed: int) -> None:
     for number, random in luck(seed):
-        body = as_json(changed_tree(random.choice((DOCUMENT, CHUNKS[5], USAGE)), random, spare=CHUNKS), random)
+        reader, chunks = random.choice(FORMATS)
+        tree = random.choice((DOCUMENT, USAGE, *chunks, chunks))
+        body = as_json(changed_tree(tree, random, spare=chunks), random)
         if random.random() < 0.5:
             body = changed_bytes(body, random)
         status = random.choice((100, 200, 301, 400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 503, 529, 999))
@@ -131,7 +171,7 @@ def test_a_document_or_an_error_of_whatever_form_is_an_answer_or_an_error(seed: 
         }
         with told(seed=seed, number=number, body=body, status=status, headers=headers):
             check_error(classify(status, headers, body, source=SOURCE, now=1.0))
-            answer = OpenAIAnswer(source=SOURCE, model="m1")
+            answer = reader(source=SOURCE, model="m1")
             try:
                 answer.take_document(body)
             except ProviderError as error:

@@ -156,24 +156,13 @@ async def look_online(settings: Settings, environ: Mapping[str, str]) -> list[Fi
 async def _asked(
     provider: ProviderConfig, models: Sequence[ModelConfig], settings: Settings, environ: Mapping[str, str]
 ) -> Finding:
-    from swarm.models.openai_chat import OpenAIChat
-    from swarm.models.transport import open_transport
+    from swarm.connect import models_at
 
     name = f"online {provider.name}"
     began = time.monotonic()
     try:
         with anyio.fail_after(PATIENCE_S):
-            async with open_transport(settings.transport, environ=environ) as transport:
-                key = environ.get(provider.key_env) or None if provider.key_env else None
-                server = OpenAIChat(
-                    provider.name,
-                    base_url=provider.base_url,
-                    wire_model="",
-                    transport=transport,
-                    key=key,
-                    key_hint=provider.key_env or None,
-                )
-                listed = await server.list_models()
+            listed = await models_at(provider, environ, transport=settings.transport)
     except TimeoutError:
         return Finding(name=name, state="fail", said=f"no answer within {PATIENCE_S:g} s", remedy=_remedy(provider))
     except (ProviderError, UsageError) as error:

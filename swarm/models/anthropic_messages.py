@@ -1,0 +1,115 @@
+"""Models behind a server with the Anthropic Messages format: Anthropic itself, and others that offer it, too."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from swarm.messages import Reply, Request
+from swarm.models.anthropic_answer import AnthropicAnswer
+from swarm.models.exchange import Deadlines
+from swarm.models.served import Served, model_ids, split_address, usable_key
+from swarm.models.turns import turns_of
+
+if TYPE_CHECKING:
+    import httpx
+
+VERSION = "2023-06-01"
+"""The version of the format that is spoken; there is no later one."""
+
+CACHED_FROM_CHARACTERS = 1_280
+"""From here on the system prompt is marked for the cache: the least that any model keeps is 512 tokens, of 2.5 characters and
+more. What is too short for the model at hand is not kept and costs as without the mark.
+https://platform.claude.com/docs/en/build-with-claude/prompt-caching#cache-limitations"""
+
+_TAKES_TEMPERATURE = re.compile(r"claude-(2|3|instant)|claude-(opus|sonnet|haiku)-4(-[0-6])?(-\d{8}|-latest)?$")
+"""Claude models up to 4.6; those after refuse the field, with status 400."""
+
+
+class AnthropicMessages(Served):
+    """One model of one server; see `Model` for the contract. The transport is lent and stays open."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str,
+        wire_model: str,
+        transport: httpx.AsyncBaseTransport,
+        key: str | None = None,
+        key_hint: str | None = None,
+        takes_schema: bool = False,
+        effort: str = "",
+        deadlines: Deadlines | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Make ready to ask `wire_model` (the server's own name) under `base_url`, with or without /v1. Nothing is sent yet.
+
+        `effort` goes as it stands into `output_config`; "none" turns thinking off. `key_hint` is the environment variable to
+        name when the key is refused. Raises UsageError for an address or a key that cannot be sent; it shows no secret.
+        """
+        address = split_address(base_url, example="https://api.anthropic.com")
+        headers = {"anthropic-version": VERSION}
+        if key is not None:
+            headers["x-api-key"] = usable_key(key, key_hint or f"the key of {name}")
+        super().__init__(
+            name,
+            address=address._replace(path=address.path.removesuffix("/messages").removesuffix("/v1")),
+            headers=headers,
+            transport=transport,
+            key=key,
+            key_hint=key_hint,
+            deadlines=deadlines,
+            now=now,
+        )
+        self._wire_model, self._takes_schema, self._effort = wire_model, takes_schema, effort
+
+    async def ask(self, request: Request) -> Reply:
+        return await self._answered(
+            "/v1/messages",
+            request_body(request, self._wire_model, takes_schema=self._takes_schema, effort=self._effort),
+            AnthropicAnswer(source=self._source, model=self._wire_model),
+            most_tokens=request.max_output_tokens,
+        )
+
+    async def list_models(self) -> list[str]:
+        return await self._listed("/v1/models?limit=1000", model_ids)
+
+
+def request_body(request: Request, wire_model: str, *, takes_schema: bool, effort: str = "") -> dict[str, Any]:
+    """Return the JSON body of one message. Without `takes_schema` the schema is left to the prompt."""
+    system, turns = turns_of(request.messages)
+    body: dict[str, Any] = {"model": wire_model, "max_tokens": request.max_output_tokens, "stream": True}
+    if system:
+        body["system"] = _blocks(system, cached=sum(map(len, system)) >= CACHED_FROM_CHARACTERS)
+    body["messages"] = [{"role": turn.speaker, "content": _blocks(turn.texts)} for turn in turns]
+    thinks = effort not in ("", "none")
+    if not thinks and takes_temperature(wire_model):  # what thinks has one of its own
+        body["temperature"] = request.temperature
+    config: dict[str, Any] = {"effort": effort} if thinks else {}
+    if request.answer_schema is not None and takes_schema:
+        config["format"] = {"type": "json_schema", "schema": request.answer_schema}
+    if config:
+        body["output_config"] = config
+    if effort == "none":
+        body["thinking"] = {"type": "disabled"}
+    return body
+
+
+def takes_temperature(wire_model: str) -> bool:
+    """Say whether a model takes a temperature: what is no Claude does, and of those the older ones.
+
+    >>> takes_temperature("claude-sonnet-4-6"), takes_temperature("claude-opus-4-7"), takes_temperature("qwen3-8b")
+    (True, False, True)
+    """
+    return "claude" not in wire_model or _TAKES_TEMPERATURE.search(wire_model) is not None
+
+
+def _blocks(texts: Sequence[str], *, cached: bool = False) -> list[Mapping[str, Any]]:
+    """The texts as blocks; `cached` asks for everything up to the last of them to be kept for the requests that follow."""
+    blocks: list[Mapping[str, Any]] = [{"type": "text", "text": text} for text in texts]
+    if cached:
+        blocks[-1] = {**blocks[-1], "cache_control": {"type": "ephemeral"}}
+    return blocks

@@ -1,0 +1,102 @@
+"""Models behind a server with Gemini's generateContent format."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from swarm.messages import Reply, Request
+from swarm.models.exchange import Deadlines
+from swarm.models.gemini_answer import GeminiAnswer, model_ids
+from swarm.models.served import Served, split_address, usable_key
+from swarm.models.turns import turns_of
+
+if TYPE_CHECKING:
+    import httpx
+
+_VERSIONED = re.compile(r"/v\d[a-z0-9]*$")
+_WARM = re.compile(r"gemini-([3-9]|\d\d|[a-z-]+-latest$)")
+"""Gemini from 3 on is to be left at its own temperature: below it, it may go round in circles.
+https://ai.google.dev/gemini-api/docs/gemini-3#temperature"""
+
+
+class GeminiGenerate(Served):
+    """One model of one server; see `Model` for the contract. The transport is lent and stays open."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str,
+        wire_model: str,
+        transport: httpx.AsyncBaseTransport,
+        key: str | None = None,
+        key_hint: str | None = None,
+        takes_schema: bool = False,
+        effort: str = "",
+        deadlines: Deadlines | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Make ready to ask `wire_model` (the server's own name) under `base_url` (.../v1beta). Nothing is sent yet.
+
+        `effort` is a thinking level, or, where it is a number, a budget for thinking in tokens (0: none). `key_hint` is the
+        environment variable to name when the key is refused. Raises UsageError for an address or a key that cannot be sent;
+        it shows no secret.
+        """
+        address = split_address(base_url, example="https://generativelanguage.googleapis.com/v1beta")
+        if not _VERSIONED.search(address.path):
+            address = address._replace(path=f"{address.path}/v1beta")
+        headers: dict[str, str] = {}
+        if key is not None:
+            headers["x-goog-api-key"] = usable_key(key, key_hint or f"the key of {name}")
+        super().__init__(
+            name,
+            address=address,
+            headers=headers,
+            transport=transport,
+            key=key,
+            key_hint=key_hint,
+            deadlines=deadlines,
+            now=now,
+        )
+        self._wire_model, self._takes_schema, self._effort = wire_model, takes_schema, effort
+        of_model = wire_model if "/" in wire_model else f"models/{wire_model}"
+        self._path = f"/{quote(of_model, safe='/')}:streamGenerateContent?alt=sse"
+
+    async def ask(self, request: Request) -> Reply:
+        return await self._answered(
+            self._path,
+            request_body(request, self._wire_model, takes_schema=self._takes_schema, effort=self._effort),
+            GeminiAnswer(source=self._source, model=self._wire_model),
+            most_tokens=request.max_output_tokens,
+        )
+
+    async def list_models(self) -> list[str]:
+        return await self._listed("/models?pageSize=1000", model_ids)
+
+
+def request_body(request: Request, wire_model: str, *, takes_schema: bool, effort: str = "") -> dict[str, Any]:
+    """Return the JSON body of one request. Without `takes_schema` the schema is left to the prompt.
+
+    What stays the same from request to request comes first, as the provider keeps the beginnings of prompts by itself.
+    """
+    system, turns = turns_of(request.messages)
+    body: dict[str, Any] = {"systemInstruction": {"parts": _parts(system)}} if system else {}
+    roles = {"user": "user", "assistant": "model"}
+    body["contents"] = [{"role": roles[turn.speaker], "parts": _parts(turn.texts)} for turn in turns]
+    config: dict[str, Any] = {"maxOutputTokens": request.max_output_tokens}
+    if not _WARM.search(wire_model):
+        config["temperature"] = request.temperature
+    if request.answer_schema is not None and takes_schema:
+        config |= {"responseMimeType": "application/json", "responseJsonSchema": request.answer_schema}
+    if effort:
+        is_budget = effort.isascii() and effort.isdigit()
+        config["thinkingConfig"] = {"thinkingBudget": int(effort)} if is_budget else {"thinkingLevel": effort}
+    return body | {"generationConfig": config}
+
+
+def _parts(texts: tuple[str, ...]) -> list[dict[str, str]]:
+    return [{"text": text} for text in texts]
