@@ -138,7 +138,7 @@ def _scopes(plan: Plan, task: Task, project: str, now: int, money: MoneyView) ->
     caps = {cap.scope: cap for cap in in_force(given, [*names], money)}
     splits = {own: plan.split}
     above = [_Scope(name, caps[scope], splits.get(scope, {})) for scope, name in names.items() if scope in caps]
-    split = task.budget.split if plan.task_caps and task.budget is not None else {}
+    split = task.budget.split if plan.task_caps and task.budget is not None else dict[str, Portion]()
     return [*above, _Scope(f"task {task.id}", caps.get(mine, Cap(scope=mine)), split)]
 
 
