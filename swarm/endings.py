@@ -24,7 +24,16 @@ from swarm.errors import (
     UsageError,
     scope_above,
 )
-from swarm.handover import REWRITE_S, cheapest, handover_of, has_reserve, on_exceed, rewrite_ask, rewritten
+from swarm.handover import (
+    REWRITE_S,
+    cheapest,
+    handover_of,
+    has_reserve,
+    is_worth_rewriting,
+    on_exceed,
+    rewrite_ask,
+    rewritten,
+)
 from swarm.journal import Attempt, Journal
 from swarm.money.caps import Cap, in_force
 from swarm.money.ledger import TURN_TIMEOUT_S, Ledger
@@ -151,7 +160,8 @@ class Caps(msgspec.Struct, kw_only=True):
             return failed_at(end)
         stopped = end.reason.partition("; ")[0]  # without what to do about it, which is for people
         folded = await handover_of(self.owner.log, state, stopped=stopped)
-        answer = await self._rewriting(folded, open_, state, task) if has_reserve(self.plan, task) else None
+        rewrites = has_reserve(self.plan, task) and is_worth_rewriting(state)
+        answer = await self._rewriting(folded, open_, state, task) if rewrites else None
         text = rewritten(answer) if answer is not None else ""
         by = answer.arm if answer is not None and text else ""
         return msgspec.structs.replace(end, summary=attempt.put(text or folded), summary_by=by)

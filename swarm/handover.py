@@ -144,6 +144,11 @@ def on_exceed(plan: Plan, task: Task, role: Role, session: int, scope: str) -> O
     return plan.on_exceed
 
 
+def is_worth_rewriting(state: TaskState) -> bool:
+    """Whether anything was drafted: of what is still to be done the folded text says all there is."""
+    return any(step.draft is not None for step in state.steps)
+
+
 def has_reserve(plan: Plan, task: Task) -> bool:
     """Whether the task held something back at its start from which the rewriting is paid."""
     return plan.task_caps and task.budget is not None and task.budget.on_exceed == "summarise"

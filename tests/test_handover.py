@@ -161,6 +161,17 @@ async def test_a_model_that_is_too_small_to_judge_writes_no_hand_over(log: Event
     assert [str(seen.body["model"]) for seen in provider.requests][-1] == "m1"
 
 
+async def test_nobody_is_paid_for_words_on_a_task_of_which_nothing_was_done(log: EventLog, root: Path) -> None:
+    cast = Cast()
+    async with serving(cast, model("m1", "paid", price=DEAR)) as (_, plan):
+        given = f"input: {{text: {'Clay. ' * 800}}}"
+        file = f"tasks:\n  garden: {{prompt: Plan the garden, {given}, budget: {{usd: 0.005}}}}\nbudget: 100k\n"
+        result = await run(log, file, plan, root)
+    assert (result.exit_code, result.tasks[0].status, cast.roles) == (3, "halted", [])
+    assert (await halt_of(log)).summary_by == ""
+    assert "1. garden: not begun" in await summary_of(log)
+
+
 async def test_a_task_without_a_cap_of_its_own_holds_nothing_back_and_hands_over_for_free(
     log: EventLog, root: Path
 ) -> None:

@@ -26,6 +26,7 @@ from tests.soak.disk import Disk, Luck, Sync, connect, plugged_in
 
 pytestmark = pytest.mark.soak
 
+ANSWER_S = 60  # a machine may stand still for a while; the writer never does
 APPENDS = 60
 MOST_STEPS = 700  # a life that is not cut short takes some 600
 CHECKPOINT_PAGES = 120  # so that several fall into one life
@@ -150,7 +151,7 @@ def live(path: Path, disk: Disk, random: Random, found: list[bytes], sync: Sync)
             thread.put([sent.append() for sent in awaited])
             answered = 0
             while answered < len(awaited):
-                committed = told.get(timeout=20)
+                committed = told.get(timeout=ANSWER_S)
                 assert isinstance(committed, Committed)
                 answered += life.take(committed)
         for sent in life.sent:
@@ -214,6 +215,6 @@ async def test_events_that_were_not_durable_may_go(tmp_path: Path) -> None:
     with writing(path, disk, "as asked") as (thread, told):
         for each in sent:
             thread.put([each.append()])
-            told.get(timeout=20)
+            told.get(timeout=ANSWER_S)
     disk.found(tmp_path / "1", "none", random)
     assert await ids_in(tmp_path / "1" / "log.db") == sent[0].ids
