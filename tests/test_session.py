@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 
 import anyio
@@ -67,6 +68,15 @@ async def test_a_task_is_drafted_judged_and_accepted(log: EventLog, root: Path) 
     assert cast.roles == ["worker", "validator"]
     assert result.head == await log.head()
     assert (await state_of(log)).finished
+
+
+async def test_what_a_reservation_says_of_the_temperature_takes_no_room_where_there_is_none(root: Path) -> None:
+    async with open_log(root / "log.db") as log, serving(Cast()) as (_, plan):
+        await run(log, SIMPLE, plan, root)
+    with closing(sqlite3.connect(root / "log.db")) as connection:
+        bodies = [body for (body,) in connection.execute("SELECT body FROM event")]
+    assert any('"max_output_tokens"' in body for body in bodies)
+    assert not any('"temperature"' in body for body in bodies)
 
 
 async def test_tasks_that_need_nothing_of_each_other_run_at_the_same_time_and_results_reach_who_needs_them(

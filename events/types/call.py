@@ -8,6 +8,10 @@ RECONCILED = ("invoice", "person")
 """Bases of an amount that was found out after nobody knew whether the call was billed."""
 
 
+COLD = 0.0
+"""The default of a temperature. Fields are left out of a body that are this very object, and no other nought."""
+
+
 class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     """The intent to call, and the most that it can cost in every scope that it counts in. Stands on `ledger`."""
 
@@ -24,7 +28,7 @@ class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     ordinal: int  # number of the call within its attempt, from 1
     nth: int = 1  # number of the try of this call
     answer_schema: TextRef | None = None
-    temperature: float = 0.0
+    temperature: float = COLD
     why: str = ""  # the rule by which a judge was taken
     captured: tuple[Captured, ...] = ()
 
