@@ -18,7 +18,8 @@ from bench.outcomes import DROP, FOLDER, JOINS, OUTAGE, REAL, Outcomes, drifting
 from bench.rivals import ByLength, EpsilonGreedy, InOrder, Planning, Policy, Roulette, Task, Thompson
 from bench.table import Bar, Figure, show
 from events.trails import Trails
-from swarm.choice.planner import FREE, Option, Terms, choose
+from events.views.spending import FREE_TIERS
+from swarm.choice.planner import Option, Terms, choose
 
 TRIES = 3
 JUDGE = 0.9  # of its verdicts are right
@@ -89,7 +90,7 @@ def _one(world: Outcomes, policy: Policy, task: Row, row: int, judge: Random, do
         policy.judged(task, arm, accepted)
         tried.append(arm)
         if accepted:
-            free = all(world.tiers[world.arms.index(each)] in FREE for each in tried)
+            free = all(world.tiers[world.arms.index(each)] in FREE_TIERS for each in tried)
             break
     done.right.append(right)
     done.cost.append(cost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from random import Random
@@ -27,16 +28,20 @@ class Task(Protocol):
     def attempts(self) -> int: ...
 
 
-class Policy:
+class Policy(ABC):
     """Chooses, and hears of verdicts and of providers that fail."""
 
+    @abstractmethod
     def choose(self, task: Task, tried: Sequence[str]) -> str | None:
         """The next arm; None stops."""
-        raise NotImplementedError
 
-    def judged(self, task: Task, arm: str, accepted: bool) -> None: ...
+    def judged(self, task: Task, arm: str, accepted: bool) -> None:
+        """A verdict; who does not learn hears nothing of it."""
+        return
 
-    def silent(self, task: Task, arm: str) -> None: ...
+    def silent(self, task: Task, arm: str) -> None:
+        """The provider did not answer."""
+        return
 
 
 class Planning(Policy):
@@ -123,8 +128,9 @@ class Counting(Policy):
         left = [each for each in task.options if each.name not in tried]
         return max(left, key=lambda each: self.score(task, each)).name if left else None
 
+    @abstractmethod
     def score(self, task: Task, option: Option) -> float:
-        raise NotImplementedError
+        """The arm with the greatest is tried next."""
 
 
 class Thompson(Counting):

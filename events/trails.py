@@ -53,6 +53,11 @@ class Trail(msgspec.Struct):
         return Trail(faded.accepted, max(0.0, faded.rejected - left), now)
 
 
+def share_of(everywhere: Trail, prior: float) -> float:
+    """The share of an arm's work that is to be accepted wherever it works, from the prior of its tier on."""
+    return (everywhere.accepted + MODEL_WEIGHT * prior) / (everywhere.accepted + everywhere.rejected + MODEL_WEIGHT)
+
+
 class Offset(msgspec.Struct):
     """How much more often work was accepted in a context than its arms let expect: a sum, and of how many verdicts."""
 
@@ -122,9 +127,7 @@ class Trails(msgspec.Struct):
         """What is to be expected: from the prior of its tier to the arm everywhere, from there to this context."""
         everywhere, here = self.trail(EVERYWHERE, arm, now), self.trail(context, arm, now)
         offset = self.offsets.get(context, Offset())
-        general = (everywhere.accepted + MODEL_WEIGHT * prior) / (
-            everywhere.accepted + everywhere.rejected + MODEL_WEIGHT
-        )
+        general = share_of(everywhere, prior)
         harder = offset.more / (offset.verdicts + OFFSET_WEIGHT)
         expected = min(HIGHEST, max(LOWEST, general + harder))
         return Acceptance(

@@ -69,6 +69,11 @@ class BudgetExceeded(SwarmError):
             f"needs {amount(needed, unit)}; raise the cap and go on with `swarm resume --raise AMOUNT`, or split the task"
         )
 
+    def _retell(self, refusal: BudgetExceeded, said: str) -> None:
+        """Be that refusal, with all that it says (whose share it is, too, where the budget is split), in other words."""
+        vars(self).update({**vars(refusal), **vars(self)})
+        SwarmError.__init__(self, said)
+
 
 class CapBroken(BudgetExceeded):
     """A provider counted more than was reserved, and that took a scope over its cap: no call is made in it, not even a free one.
@@ -76,28 +81,15 @@ class CapBroken(BudgetExceeded):
     `over` is what all overruns in the scope came to, `call` the last of them.
     """
 
-    def __init__(
-        self,
-        *,
-        scope: str,
-        unit: str,
-        used: int,
-        reserved: int,
-        cap: int,
-        needed: int,
-        over: int,
-        call: int,
-        set_by: str = "",
-        held: int = 0,
-    ) -> None:
-        super().__init__(
-            scope=scope, unit=unit, used=used, reserved=reserved, cap=cap, needed=needed, set_by=set_by, held=held
-        )
+    def __init__(self, refusal: BudgetExceeded, *, over: int, call: int) -> None:
+        unit, scope = refusal.unit, refusal.scope
         self.over, self.call = over, call
-        self.args = (
+        self._retell(
+            refusal,
             f"the budget of {scope} was broken: a provider counted {amount(over, unit)} more than was reserved (the last time "
-            f"for call {call}, see `swarm why {call}`), so that {amount(used, unit)} are spent where {amount(cap, unit)} "
-            f"are allowed; no call is made any more, not even a free one, until `swarm budget raise {scope} AMOUNT` allows more",
+            f"for call {call}, see `swarm why {call}`), so that {amount(refusal.used, unit)} are spent where "
+            f"{amount(refusal.cap, unit)} are allowed; no call is made any more, not even a free one, until "
+            f"`swarm budget raise {scope} AMOUNT` allows more",
         )
 
 
@@ -105,15 +97,14 @@ class ShareExceeded(BudgetExceeded):
     """A call was refused because it would pass what its share of a split budget, and what flowed to it, allow."""
 
     def __init__(self, refusal: BudgetExceeded, *, name: str, share: int, whole: int) -> None:
-        vars(self).update(vars(refusal))
         self.name, self.share, self.whole = name, share, whole
-        split = scope_above(self.scope)
-        left, flowed = max(0, self.cap - self.used - self.reserved), self.cap - share
-        came = f", and {amount(flowed, self.unit)} flowed to it" if flowed > 0 else ", of which some flowed to others"
-        SwarmError.__init__(
-            self,
-            f"the split of {split} gives {name} {amount(share, self.unit)}{came if flowed else ''}; "
-            f"{amount(left, self.unit)} are left of that and the next call needs {amount(self.needed, self.unit)}; raise the cap "
+        split, unit = scope_above(refusal.scope), refusal.unit
+        left, flowed = max(0, refusal.cap - refusal.used - refusal.reserved), refusal.cap - share
+        came = f", and {amount(flowed, unit)} flowed to it" if flowed > 0 else ", of which some flowed to others"
+        self._retell(
+            refusal,
+            f"the split of {split} gives {name} {amount(share, unit)}{came if flowed else ''}; "
+            f"{amount(left, unit)} are left of that and the next call needs {amount(refusal.needed, unit)}; raise the cap "
             f"of {split} and go on with `swarm resume --raise AMOUNT`, or give {name} a larger share",
         )
 
@@ -134,8 +125,7 @@ class RaiseNeeded(BudgetExceeded):
     exit_code = 5
 
     def __init__(self, refusal: BudgetExceeded) -> None:
-        vars(self).update(vars(refusal))  # whose share it is, too, where the budget is split
-        SwarmError.__init__(self, f"{refusal}; its budget says `on_exceed: ask`, and nobody can be asked here")
+        self._retell(refusal, f"{refusal}; its budget says `on_exceed: ask`, and nobody can be asked here")
 
 
 class NoModelAvailable(SwarmError):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from events.blobs import Pack
-from events.types.base import Said, TextRef
-from events.types.call import COLD, CallReserved
+from events.types.base import NOUGHT, Said, TextRef
+from events.types.call import CallReserved
 from swarm.journal import Attempt
 from swarm.money.caps import Grant, Need
 
@@ -37,7 +37,7 @@ def reservation(
         ordinal=ordinal,
         nth=nth,
         answer_schema=schema,
-        temperature=ask.temperature or COLD,
+        temperature=ask.temperature or NOUGHT,
         why=pick.why,
         captured=attempt.captures(pack),
     )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+NOUGHT = 0.0
+"""The default of a number that is stored only where it is another. A field is left out that holds this very object: who makes
+an event says `number or NOUGHT`."""
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True, gc=False):
     """A fact. Its tag is its kind, the name under which it is stored for ever.

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from events.types.base import Captured, Event, Said, TextRef
+from events.types.base import NOUGHT, Captured, Event, Said, TextRef
 
 RECONCILED = ("invoice", "person")
 """Bases of an amount that was found out after nobody knew whether the call was billed."""
-
-
-COLD = 0.0
-"""The default of a temperature. Fields are left out of a body that are this very object, and no other nought."""
 
 
 class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
@@ -28,7 +24,7 @@ class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     ordinal: int  # number of the call within its attempt, from 1
     nth: int = 1  # number of the try of this call
     answer_schema: TextRef | None = None
-    temperature: float = COLD
+    temperature: float = NOUGHT
     why: str = ""  # the rule by which a judge was taken
     captured: tuple[Captured, ...] = ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from events.types.base import Event
+from events.types.base import NOUGHT, Event
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -13,8 +13,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     agent: str
     model: str
     tier: str
-    accepted: float = 0.0  # the trail of accepted work, evaporated to the moment of the choice
-    rejected: float = 0.0
+    accepted: float = NOUGHT  # the trail of accepted work, evaporated to the moment of the choice
+    rejected: float = NOUGHT
     mean: float  # expected share of accepted work, from trail and prior
     cost_nanos: int = 0  # expected cost of the call
     weight: float  # what it drew with; 0 where a cheaper tier went first

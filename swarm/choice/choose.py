@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from events.trails import EVERYWHERE
+from events.trails import CONTEXT_WEIGHT, EVERYWHERE, HIGHEST, LOWEST, share_of
+from events.types.base import NOUGHT
 from events.types.choice import Candidate, ChoiceMade, Excluded
 from events.views.trails import TrailsView
 from swarm.messages import MILLION, TIERS, Arm
@@ -23,8 +24,6 @@ PRIOR = {
     "cheap": 0.7,
     "paid": 0.85,
 }  # expected acceptance by tier (notes/routing.md, section 4)
-PRIOR_WEIGHT, CONTEXT_WEIGHT = 4.0, 8.0
-LOWEST, HIGHEST = 0.02, 0.98
 USABLE = 0.2  # a free arm with a lower mean is passed over for the next tier (free first)
 STAYED = "another try with feedback"  # why no draw was made
 LEAN_FROM = 80
@@ -134,8 +133,7 @@ def expected_acceptance(arm: Arm, context: str, trails: TrailsView, now: int) ->
 def evidence(arm: Arm, context: str, trails: TrailsView, now: int) -> tuple[float, float]:
     """What speaks for an arm and what against it, in pieces of work: prior by tier -> the model everywhere -> this context."""
     everywhere, here = trails.trail(EVERYWHERE, arm.name, now), trails.trail(context, arm.name, now)
-    prior = PRIOR[arm.tier]
-    general = (everywhere.accepted + PRIOR_WEIGHT * prior) / (everywhere.accepted + everywhere.rejected + PRIOR_WEIGHT)
+    general = share_of(everywhere, PRIOR[arm.tier])
     return here.accepted + CONTEXT_WEIGHT * general, here.rejected + CONTEXT_WEIGHT * (1 - general)
 
 
@@ -150,8 +148,8 @@ def _candidate(arm: Arm, question: Question, trails: TrailsView) -> Candidate:
         agent=arm.agent,
         model=arm.model,
         tier=arm.tier,
-        accepted=round(accepted, 6),
-        rejected=round(rejected, 6),
+        accepted=round(accepted, 6) or NOUGHT,
+        rejected=round(rejected, 6) or NOUGHT,
         mean=round(mean, 6),
         cost_nanos=cost,
         weight=0.0,

@@ -14,14 +14,13 @@ from random import Random
 import msgspec
 
 from events.trails import Acceptance, Expected, Trails
+from events.views.spending import FREE_TIERS
+from swarm.choice.choose import USABLE
 
 LONGEST = 3  # tries of a cascade: a fourth one changes no choice
 TEMPER = 4.0  # how much narrower a draw is than what is known: retries explore by themselves
-USABLE = 0.2  # mean from which on a free arm is worth the first try
 PACE, DEAREST = 0.05, 4.0  # by how much a task moves the pressure, and how many allowances it counts at the most
 SURE = 1e-6  # nothing is expected closer to certain than this
-
-FREE = ("local", "free")
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +107,7 @@ def choose(
     search = _Search(left, chances, rho, terms)
     value, arm = search.best(state, first)
     stop = terms.worth * terms.rejected * state.last
-    may_stop = bool(tried) and any(each.tier not in FREE for each in options)
+    may_stop = bool(tried) and any(each.tier not in FREE_TIERS for each in options)
     if may_stop and value <= stop:
         return Planned(arm=None, value=stop, expected=None, acceptance=known, draws=drawn, skipped=skipped)
     expected = _expected(context, arm, known, tried, rho)
@@ -147,7 +146,7 @@ def _draw(acceptance: Acceptance, seed: str) -> float:
 
 def _free_first(left: Sequence[Option], known: Mapping[str, Acceptance]) -> tuple[list[str], dict[str, str]]:
     """Who may have the first try: the free arms that are worth it, everybody where none is."""
-    free = [each.name for each in left if each.tier in FREE]
+    free = [each.name for each in left if each.tier in FREE_TIERS]
     usable = [name for name in free if known[name].mean >= USABLE]
     skipped = {
         name: f"its work is expected to be accepted with {known[name].mean:.0%}, and {USABLE:.0%} is the least"

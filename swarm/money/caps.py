@@ -136,10 +136,17 @@ def _broken(cap: Cap, money: MoneyView, need: Need) -> CapBroken | None:
         ("nanos", state.spent.nanos, state.reserved.nanos, state.overran.nanos, cap.nanos, nanos),
     ):
         if most is not None and used - over <= most < used:
-            amounts = {"used": used, "reserved": reserved, "cap": most, "needed": needed, "over": over}
-            amounts["held"] = cap.held(unit)
-            set_by = state.caps[unit].by if unit in state.caps else ""
-            return CapBroken(scope=cap.scope, unit=unit, call=state.overran_by, set_by=set_by, **amounts)
+            refusal = BudgetExceeded(
+                scope=cap.scope,
+                unit=unit,
+                used=used,
+                reserved=reserved,
+                cap=most,
+                needed=needed,
+                set_by=state.caps[unit].by if unit in state.caps else "",
+                held=cap.held(unit),
+            )
+            return CapBroken(refusal, over=over, call=state.overran_by)
     return None
 
 

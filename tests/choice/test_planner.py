@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.trails import EVERYWHERE, Expected, Trail, Trails, feedback
-from swarm.choice.planner import FREE, LONGEST, SURE, Judge, Option, Terms, choose, first_choices, paced
+from events.views.spending import FREE_TIERS
+from swarm.choice.planner import LONGEST, SURE, Judge, Option, Terms, choose, first_choices, paced
 
 TYPES = st.sampled_from(["worker/code", "worker/writing"])
 judged = st.lists(st.tuples(TYPES, st.sampled_from("abcde"), st.booleans()), max_size=40)
@@ -133,7 +134,7 @@ def test_a_free_arm_that_does_not_go_first_has_its_reason(
 ) -> None:
     planned = choose(options, learned(verdicts), "worker/code", Terms(worth=terms.worth), str(seed))
     assert planned is not None and planned.arm is not None
-    free = {each.name for each in options if each.tier in FREE}
+    free = {each.name for each in options if each.tier in FREE_TIERS}
     usable = free - set(planned.skipped)
     assert (planned.arm in usable) == bool(usable)
     assert all(planned.acceptance[name].mean < 0.2 for name in planned.skipped)

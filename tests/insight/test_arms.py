@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.trails import HIGHEST, LOWEST
 from events.log import EventLog, open_log
 from events.memory import MemoryLog
 from events.testing import builders as make
@@ -20,7 +21,7 @@ from events.testing.histories import history
 from events.types.choice import Candidate
 from events.views.base import fold
 from swarm.choice.bounds import below, bounds
-from swarm.choice.choose import HIGHEST, LOWEST, Question, choose, evidence
+from swarm.choice.choose import Question, choose, evidence
 from swarm.cli.main import main
 from swarm.insight.arms import ArmsView, known_arms
 from swarm.messages import Arm
