@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.trails import HIGHEST, LOWEST
 from events.log import EventLog, open_log
 from events.memory import MemoryLog
 from events.testing import builders as make
 from events.testing.builders import MORNING, SetClock
 from events.testing.histories import history
+from events.trails import HIGHEST, LOWEST
 from events.types.choice import Candidate
 from events.views.base import fold
 from swarm.choice.bounds import below, bounds
