@@ -122,7 +122,7 @@ def bare(ask: Ask, at_once: int) -> Load:
 async def by_swarm(url: str, at_once: int, *, log: EventLog) -> AsyncGenerator[Load]:
     """A session of swarm: plan, choice, limits, ledger, log, verdict."""
     from swarm.connect import Roster, endpoint
-    from swarm.faces import Faces
+    from swarm.engine.faces import Faces
     from swarm.plan import Plan
     from swarm.redact import Secrets
     from swarm.session import run_file

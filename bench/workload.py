@@ -32,7 +32,7 @@ from events.testing.builders import SetClock
 from events.views.base import fold
 from events.views.spending import Asked, SpendingView
 from swarm.connect import Roster
-from swarm.faces import Faces
+from swarm.engine.faces import Faces
 from swarm.messages import Price
 from swarm.plan import Plan, plan_of
 from swarm.redact import Secrets

@@ -42,13 +42,13 @@ from events.views.trails import TrailsView
 from swarm.calls import Answer, Ask, Call, Picker
 from swarm.choice.choose import decided_again
 from swarm.cycle import DECISIONS, Open, Placed, Work, accepted, consequences, next_step
-from swarm.dispatch import ROLES
-from swarm.gate import facts_of, gathered, seen_through
+from swarm.engine.dispatch import ROLES
+from swarm.engine.gate import facts_of, gathered, seen_through
 from swarm.items import item_tasks
 from swarm.journal import Attempt, Journal, Try
 from swarm.messages import Message
 from swarm.owner import Owner
-from swarm.past import Past
+from swarm.engine.past import Past
 from swarm.plan import Plan, allowed_arms, read_plan
 from swarm.roles.job import Job, World
 from swarm.task import Role, Task

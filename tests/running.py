@@ -16,8 +16,8 @@ from events.views.base import fold
 from events.views.money import MoneyView
 from events.views.sessions import SessionState, SessionsView
 from swarm.connect import Roster
-from swarm.earlier import Earlier
-from swarm.faces import Faces
+from swarm.engine.earlier import Earlier
+from swarm.engine.faces import Faces
 from swarm.messages import FREE, Price, Tier
 from swarm.plan import Plan
 from swarm.prompts.build import module

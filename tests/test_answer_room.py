@@ -12,7 +12,7 @@ from events.log import EventLog, open_log
 from events.types.task import StepRejected
 from swarm.calls import Pick
 from swarm.messages import FREE, Arm
-from swarm.picks import staying_picker
+from swarm.engine.picks import staying_picker
 from swarm.replay import replay
 from tests.ledger_agents import entries_of
 from tests.provider import Answer

@@ -18,7 +18,7 @@ from swarm.errors import UsageError
 from swarm.estimate.requests import Unknown, first_requests
 from swarm.money.recording import record_caps
 from swarm.plan import context_room
-from swarm.prepare import prepare
+from swarm.engine.prepare import prepare
 from swarm.replay import replay
 from swarm.session import recorded_plan
 from swarm.taskfile.read import parse_task_file

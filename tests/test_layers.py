@@ -24,8 +24,8 @@ FILE_LINES, FUNCTION_LINES, MOST_FUNCTIONS_LINES = 450, 50, 20
 # from the ground up; a module may import what stands on its own line or below it
 LINES = (
     (
-        "swarm.errors swarm.messages swarm.task swarm.conditions swarm.taskfile swarm.settings swarm.units swarm.paths swarm.redact swarm.garbage swarm.text"
-        " swarm.globs swarm.items swarm.version"
+        "swarm.conditions swarm.errors swarm.garbage swarm.globs swarm.items swarm.messages swarm.paths swarm.redact"
+        " swarm.settings swarm.task swarm.taskfile swarm.text swarm.units swarm.version"
     ),
     (
         "swarm.choice swarm.money swarm.models swarm.context swarm.prompts swarm.cache swarm.tools"
@@ -35,8 +35,8 @@ LINES = (
     "swarm.calls swarm.reservation",
     "swarm.roles",
     (
-        "swarm.session swarm.connect swarm.demo swarm.dispatch swarm.earlier swarm.endings swarm.faces swarm.fork swarm.gate swarm.handover swarm.past swarm.picks swarm.plan swarm.portions swarm.prepare"
-        " swarm.confirmed swarm.estimate swarm.roster swarm.requests swarm.submission swarm.verdicts swarm.world swarm.replay swarm.insight swarm.whatif swarm.schedule"
+        "swarm.session swarm.connect swarm.confirmed swarm.demo swarm.engine swarm.estimate swarm.insight swarm.plan"
+        " swarm.replay swarm.roster swarm.schedule swarm.whatif"
     ),
     "swarm.cli",
 )

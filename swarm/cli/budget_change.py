@@ -20,7 +20,7 @@ from swarm.insight.budgets import Budgets
 from swarm.money.caps import Cap
 from swarm.money.recording import record_caps
 from swarm.redact import Secrets
-from swarm.requests import person
+from swarm.engine.requests import person
 from swarm.settings.load import config_dir
 from swarm.settings.userfile import set_key
 from swarm.task import ROLES, parse_budget

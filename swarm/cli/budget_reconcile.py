@@ -22,7 +22,7 @@ from swarm.errors import UsageError
 from swarm.insight.reason import usd
 from swarm.insight.unsettled import Doubtful, Paid, doubtful, settled_calls, settlement, the_doubtful, unknown_call
 from swarm.money.invoice import Matches, Recorded, Row, day_of, match, nanos_of, read_invoice, same_model
-from swarm.requests import person
+from swarm.engine.requests import person
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output

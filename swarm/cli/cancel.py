@@ -9,7 +9,7 @@ import anyio
 from events.types.control import CancelRequested
 from swarm.cli.asking import ask, say_what_is_left
 from swarm.cli.output import Output
-from swarm.requests import person
+from swarm.engine.requests import person
 
 _HELP = "a session (s412) or a task (s412/build; of the last session build); default: the last session"
 

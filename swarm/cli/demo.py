@@ -30,7 +30,7 @@ from swarm.settings.load import ModelConfig, ProviderConfig, data_dir
 from swarm.taskfile.read import load_task_file
 
 if TYPE_CHECKING:
-    from swarm.faces import Faces
+    from swarm.engine.faces import Faces
 
 PAUSE_S = 1.0  # of each answer: about fifteen seconds along the longest chain of needs
 DAY_NANOS = 1_000_000_000_000  # a thousand dollars, none of them real: the demo can be watched as often as one likes

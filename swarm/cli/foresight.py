@@ -17,7 +17,7 @@ from swarm.estimate.requests import First
 from swarm.estimate.ruling import Misfit, Ruling
 from swarm.estimate.weigh import Known, Run, basis_of, judge, known_in, nothing_known, weigh
 from swarm.estimate.weighed import Weighed
-from swarm.prepare import prepare
+from swarm.engine.prepare import prepare
 from swarm.task import Role
 
 

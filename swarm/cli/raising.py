@@ -23,7 +23,7 @@ from swarm.insight.budgets import Budgets, Held
 from swarm.insight.refusals import lacking_of, more, refusal_of
 from swarm.money.caps import with_reserve
 from swarm.money.recording import record_caps
-from swarm.requests import person
+from swarm.engine.requests import person
 from swarm.task import Budget, parse_budget
 
 

@@ -45,7 +45,7 @@ from swarm.settings.load import Loaded, load_settings
 from swarm.task import Task
 
 if TYPE_CHECKING:
-    from swarm.faces import Faces
+    from swarm.engine.faces import Faces
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -36,9 +36,9 @@ from swarm.settings.load import Loaded, load_settings
 from swarm.task import with_budget
 
 if TYPE_CHECKING:
-    from swarm.earlier import Earlier
+    from swarm.engine.earlier import Earlier
     from swarm.estimate.weigh import Run as ForeseeableRun
-    from swarm.faces import Faces
+    from swarm.engine.faces import Faces
     from swarm.task import Budget, TaskFile
 
 
@@ -143,7 +143,7 @@ async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace, 
 
     run = _foreseeable(prepared, args)
     if earlier is not None:
-        from swarm.earlier import fates
+        from swarm.engine.earlier import fates
 
         fate = fates(earlier, run.file.tasks)
         left = tuple(task for task in run.file.tasks if fate[task.id] != "as it is")
@@ -230,7 +230,7 @@ async def _earlier(log: EventLog, args: argparse.Namespace) -> Earlier | None:
     if args.earlier is None:
         return None
     from swarm.cli.names import find
-    from swarm.earlier import earlier_of
+    from swarm.engine.earlier import earlier_of
 
     name = await find(log, args.earlier)
     if name.step:

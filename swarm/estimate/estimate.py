@@ -27,7 +27,7 @@ from swarm.messages import Arm, Usage
 from swarm.money.allowances import allowance
 from swarm.money.prices import cost_nanos, counted_tokens, most_nanos
 from swarm.plan import EXPECTED_ITEMS, Plan, answer_tokens, context_room, explores
-from swarm.prepare import Prepared, prepare_task
+from swarm.engine.prepare import Prepared, prepare_task
 from swarm.task import ROLES, Role, Task
 
 MOST_RUNS, LEAST_RUNS = 400, 50  # on paper; fewer for a file of many tasks

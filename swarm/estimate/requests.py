@@ -24,7 +24,7 @@ from swarm.roles.validator import verdict_ask
 from swarm.roles.worker import draft_ask
 from swarm.task import Role, Task, words_of
 from swarm.text.tokens import BYTES_A_TOKEN, likely_tokens, most_tokens
-from swarm.world import fitted
+from swarm.engine.world import fitted
 
 APPROACH_TOKENS = 100  # of an explorer's approach and instruction: a paragraph each
 _WORD = "unknown "

@@ -18,7 +18,7 @@ from swarm.estimate.estimate import Basis, Estimate, estimate
 from swarm.estimate.ruling import Misfit, Ruling, misfits, rule
 from swarm.estimate.weighed import Weighed, span_of
 from swarm.plan import Plan
-from swarm.prepare import Prepared, prepare
+from swarm.engine.prepare import Prepared, prepare
 from swarm.task import TaskFile
 
 

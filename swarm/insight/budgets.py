@@ -19,7 +19,7 @@ from events.views.tasks import TaskState, TasksView
 from swarm.errors import SwarmError
 from swarm.money.caps import MARKS, RESERVE, Cap, day_scope
 from swarm.money.split import shares_of
-from swarm.portions import Split, splits_of
+from swarm.engine.portions import Split, splits_of
 from swarm.session import recorded_plan
 from swarm.settings.load import Loaded, ScheduleConfig
 from swarm.task import ROLES, Task

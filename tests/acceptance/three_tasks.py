@@ -13,7 +13,7 @@ import anyio
 from events.blobs import Text
 from events.log import Ack, EventLog, NewEvent, open_log
 from swarm.connect import Roster, endpoint
-from swarm.faces import Faces
+from swarm.engine.faces import Faces
 from swarm.plan import Plan
 from swarm.redact import Secrets
 from swarm.session import run_file

@@ -12,7 +12,7 @@ from swarm.cycle import Open, Work
 from swarm.insight.choices import why_choice
 from swarm.messages import TIERS, Arm, Price
 from swarm.money.shares import Share
-from swarm.picks import worker_picker
+from swarm.engine.picks import worker_picker
 from tests.choice.test_choose import arm, histories, made, question, trails
 
 DAY = "day:2026-11-21@UTC"

@@ -14,7 +14,7 @@ from events.types.call import CallSettled
 from events.types.task import StepDrafted
 from swarm.cli.output import Output
 from swarm.cli.running import LogFailed, carry_out
-from swarm.faces import Faces
+from swarm.engine.faces import Faces
 from swarm.redact import Secrets
 from swarm.session import Result, run_file
 from swarm.taskfile.read import parse_task_file

@@ -26,7 +26,7 @@ from swarm.insight.why import NoSuchEvent, explain, explain_cost, explain_event
 from swarm.money.caps import with_reserve
 from swarm.money.recording import record_caps
 from swarm.redact import Secrets
-from swarm.requests import ask_of
+from swarm.engine.requests import ask_of
 from swarm.session import answer_session, fork_session, recorded_plan
 from swarm.task import parse_budget
 from tests.provider import Answer

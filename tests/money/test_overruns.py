@@ -19,7 +19,7 @@ from events.views.base import decode_state, encode_state
 from events.views.money import Amount, MoneyView, ScopeState
 from events.views.overruns import EXACT, Bounds, OverrunsView, Times
 from events.views.standing import standing
-from swarm.endings import ending
+from swarm.engine.endings import ending
 from swarm.errors import BudgetExceeded, CapBroken
 from swarm.insight.refusals import lacking_of
 from swarm.messages import FREE, MILLION, Message, Price, Reply, Request, Usage

@@ -21,7 +21,7 @@ from swarm.errors import NoModelAvailable
 from swarm.journal import Attempt, Recorded
 from swarm.messages import Finish
 from swarm.owner import Owner
-from swarm.picks import judge_picker
+from swarm.engine.picks import judge_picker
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked
 from swarm.roles.job import Job, World

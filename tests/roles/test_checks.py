@@ -19,7 +19,7 @@ from swarm.errors import UsageError
 from swarm.roles.checks import Checked, Named, feedback_of, form_check, name_of, needs_jsonschema, require, run_checks
 from swarm.task import Check, Task
 from swarm.tools.workcopy import WorkCopy, open_work_copy
-from swarm.world import open_surroundings
+from swarm.engine.world import open_surroundings
 
 Run = Callable[..., Awaitable[tuple[Checked, ...]]]
 

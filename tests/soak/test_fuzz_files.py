@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from swarm.errors import SwarmError
-from swarm.prepare import prepare
+from swarm.engine.prepare import prepare
 from swarm.settings.load import load_settings
 from swarm.taskfile.read import TaskFileInvalid, load_task_file
 from tests.running import a_plan

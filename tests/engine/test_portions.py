@@ -21,7 +21,7 @@ from swarm.insight.refusals import lacking_of
 from swarm.insight.why import explain
 from swarm.messages import FREE
 from swarm.money.caps import Need
-from swarm.portions import Portions, calls_left
+from swarm.engine.portions import Portions, calls_left
 from swarm.replay import replay
 from swarm.session import recorded_plan
 from swarm.task import ROLES, parse_budget, with_budget

@@ -19,7 +19,7 @@ from events.types.task import StepAccepted, TaskAccepted, TaskCancelled
 from events.views.tasks import StepState, TaskState
 from swarm.cycle import Placed, consequences
 from swarm.owner import Owner
-from swarm.verdicts import VerdictRefused, accept, reject, step_to_judge, to_cancel
+from swarm.engine.verdicts import VerdictRefused, accept, reject, step_to_judge, to_cancel
 
 
 def control_topic(session: int) -> str:

@@ -16,7 +16,7 @@ from events.types.task import StepAccepted, StepRejected, TaskCancelled
 from swarm.plan import Plan
 from swarm.redact import Secrets
 from swarm.replay import replay
-from swarm.requests import ask_of
+from swarm.engine.requests import ask_of
 from swarm.session import Result, answer_session
 from tests.ledger_agents import entries_of
 from tests.provider import Answer

@@ -26,10 +26,10 @@ from swarm.errors import UsageError
 from swarm.journal import TREE
 from swarm.owner import SESSIONS, new_event
 from swarm.plan import Plan
-from swarm.submission import as_of, first_steps
+from swarm.engine.submission import as_of, first_steps
 from swarm.tools.deliver import fingerprint
 from swarm.version import VERSION
-from swarm.world import own_files
+from swarm.engine.world import own_files
 
 Submissions = Mapping[str, TaskSubmitted]
 """Tasks by name, in their order."""

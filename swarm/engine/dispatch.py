@@ -21,30 +21,30 @@ from events.views.tasks import TaskState
 from events.views.trails import TrailsView
 from swarm.calls import Calls, Connected, Stopped, Terms
 from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
-from swarm.endings import Caps, ending
+from swarm.engine.endings import Caps, ending
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError
-from swarm.faces import Faces
-from swarm.gate import expanded, facts_of, gathered, seen_through
+from swarm.engine.faces import Faces
+from swarm.engine.gate import expanded, facts_of, gathered, seen_through
 from swarm.items import item_tasks, items_of
 from swarm.journal import Attempt, Recorded
 from swarm.messages import Arm
 from swarm.money.ledger import Ledger
 from swarm.money.shares import greatest_share
 from swarm.owner import RENEW_S, Owner
-from swarm.past import Past
-from swarm.picks import judge_picker, staying_picker, worker_picker
+from swarm.engine.past import Past
+from swarm.engine.picks import judge_picker, staying_picker, worker_picker
 from swarm.plan import Plan, Summariser, allowed_arms, context_room
-from swarm.portions import Portions
-from swarm.prepare import Prepared, prepare_task
-from swarm.requests import answer_to, concerned
+from swarm.engine.portions import Portions
+from swarm.engine.prepare import Prepared, prepare_task
+from swarm.engine.requests import answer_to, concerned
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job
 from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
-from swarm.submission import submitted
+from swarm.engine.submission import submitted
 from swarm.task import Role, Task
-from swarm.world import Surroundings
+from swarm.engine.world import Surroundings
 
 GRACE_S = 10.0  # what calls in flight get after the first Ctrl-C; one of a local model gets nothing
 

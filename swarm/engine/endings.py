@@ -24,7 +24,7 @@ from swarm.errors import (
     UsageError,
     scope_above,
 )
-from swarm.handover import (
+from swarm.engine.handover import (
     REWRITE_S,
     cheapest,
     handover_of,
@@ -40,7 +40,7 @@ from swarm.money.ledger import TURN_TIMEOUT_S, Ledger
 from swarm.money.recording import record_caps
 from swarm.owner import Owner
 from swarm.plan import SUMMARISER, Plan, Summariser, allowed_arms
-from swarm.requests import person
+from swarm.engine.requests import person
 from swarm.task import AGENTS, Role, Task
 from swarm.tools.deliver import OutputConflict
 

@@ -19,7 +19,7 @@ from events.views.tasks import TaskState
 from swarm.context.fit import fit
 from swarm.context.inputs import read_inputs
 from swarm.context.lower import lower_result, lowered
-from swarm.gate import results_of
+from swarm.engine.gate import results_of
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked, Named, run_checks
 from swarm.roles.job import World

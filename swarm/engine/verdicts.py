@@ -17,7 +17,7 @@ from events.types.task import (
 from events.views.tasks import StepState, TaskState
 from swarm.cycle import TAKEN_UP, Placed
 from swarm.errors import UsageError
-from swarm.picks import context_of
+from swarm.engine.picks import context_of
 
 
 class VerdictRefused(UsageError):

@@ -17,7 +17,7 @@ from events.types.task import TaskSkipped, TaskSubmitted
 from events.views.base import fold
 from events.views.tasks import TasksView
 from swarm.cli.ps import listed
-from swarm.earlier import earlier_of, is_same_work
+from swarm.engine.earlier import earlier_of, is_same_work
 from swarm.errors import SessionBusy, UsageError
 from swarm.owner import take_session
 from swarm.plan import Plan

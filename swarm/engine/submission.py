@@ -17,7 +17,7 @@ from swarm.conditions import ruled_by
 from swarm.cycle import DECISIONS, consequences
 from swarm.owner import SESSIONS, new_event
 from swarm.plan import Plan, answer_tokens, explores
-from swarm.prepare import Prepared
+from swarm.engine.prepare import Prepared
 from swarm.redact import Secrets
 from swarm.task import Task, TaskFile
 from swarm.version import VERSION
