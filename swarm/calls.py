@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import anyio
 import msgspec
@@ -19,15 +19,15 @@ from events.blobs import Pack
 from events.log import Conflict, NewEvent
 from events.scopes import path_of
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
-from events.types.choice import ChoiceMade
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
 from swarm.journal import Attempt, Try
-from swarm.messages import Arm, Finish, Message, Price, Reply, Request, Tier
+from swarm.messages import Arm, Message, Price, Reply, Request, Tier
 from swarm.models.base import Model
 from swarm.models.limits import Limits, Slot
 from swarm.money import ledger as money
 from swarm.money.bill import bill, overrun
-from swarm.money.caps import Cap, Grant, Need, Shares, Wait
+from swarm.money.caps import Grant, Need, Wait
+from swarm.orders import Answer, Ask, Call, Pick, Picker, Terms
 from swarm.reservation import reservation
 from swarm.text.tokens import most_tokens
 
@@ -50,59 +50,6 @@ class Connected(msgspec.Struct, frozen=True):
     limits: Limits
     max_output_tokens: int | None = None  # the most that the model can give; None = unknown
     price: Price | None = None
-
-
-class Pick(msgspec.Struct, frozen=True):
-    """Who takes a call: by a draw, which is an event of its own, or by a rule, which is said in the call's."""
-
-    arm: Arm
-    choice: ChoiceMade | None = None
-    why: str = ""
-
-
-class Picker(Protocol):
-    def __call__(self, excluded: Mapping[str, str], nth: int, input_tokens: int, /) -> Pick | None:
-        """Pick an arm whose model is not in `excluded` (model -> why); None where there is none."""
-        ...
-
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What a role wants of a model."""
-
-    messages: tuple[Message, ...]
-    output_tokens: int
-    answer_schema: Mapping[str, Any] | None = None
-    temperature: float = 0.0
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back, secrets taken out, and who gave it."""
-
-    text: str
-    finish: Finish
-    agent: str
-    model: str
-    tier: str
-    limit: int  # the most tokens that it could have
-    why: str = ""
-
-    @property
-    def arm(self) -> str:
-        return f"{self.agent}@{self.model}"
-
-
-class Call(Protocol):
-    async def __call__(self, ask: Ask, *, pick: Picker) -> Answer:
-        """Raises BudgetExceeded, NoModelAvailable, ConfirmationNeeded, Stopped."""
-        ...
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """The scopes that a reservation names, and the caps above a call. Asked for at each call: the day changes."""
-
-    named: tuple[str, ...]
-    caps: tuple[Cap, ...]
-    shares: Shares | None = None  # of the splits above it
 
 
 async def _no_more(_: BudgetExceeded) -> bool:

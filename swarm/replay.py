@@ -39,16 +39,16 @@ from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.tasks import TaskState, TasksView
 from events.views.trails import TrailsView
-from swarm.calls import Answer, Ask, Call, Picker
 from swarm.choice.choose import decided_again
 from swarm.cycle import DECISIONS, Open, Placed, Work, accepted, consequences, next_step
 from swarm.engine.dispatch import ROLES
 from swarm.engine.gate import facts_of, gathered, seen_through
+from swarm.engine.past import Past
 from swarm.items import item_tasks
 from swarm.journal import Attempt, Journal, Try
 from swarm.messages import Message
+from swarm.orders import Answer, Ask, Call, Picker
 from swarm.owner import Owner
-from swarm.engine.past import Past
 from swarm.plan import Plan, allowed_arms, read_plan
 from swarm.roles.job import Job, World
 from swarm.task import Role, Task

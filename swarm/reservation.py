@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from events.blobs import Pack
@@ -11,9 +9,7 @@ from events.types.base import NOUGHT, Said, TextRef
 from events.types.call import CallReserved
 from swarm.journal import Attempt
 from swarm.money.caps import Grant, Need
-
-if TYPE_CHECKING:
-    from swarm.calls import Ask, Pick
+from swarm.orders import Ask, Pick
 
 
 def reservation(

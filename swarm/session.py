@@ -26,8 +26,6 @@ from swarm.connect import open_models
 from swarm.cycle import TAKEN_UP
 from swarm.engine.dispatch import Dispatcher
 from swarm.engine.earlier import Earlier, as_recorded, taken_over, told_of
-from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
-from swarm.estimate.weighed import Weighed
 from swarm.engine.faces import Faces
 from swarm.engine.fork import (
     Submissions,
@@ -38,20 +36,22 @@ from swarm.engine.fork import (
     submissions_of,
     written_by_relatives,
 )
+from swarm.engine.past import Past, take_up
+from swarm.engine.prepare import prepare
+from swarm.engine.submission import opening_of
+from swarm.engine.world import open_surroundings
+from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
+from swarm.estimate.weighed import Weighed
 from swarm.garbage import rare_collections
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, open_session, take_session
-from swarm.engine.past import Past, take_up
 from swarm.plan import Plan, SessionType, is_capped, plan_of, read_plan, type_of, whose_default
-from swarm.engine.prepare import prepare
 from swarm.redact import Secrets
 from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
 from swarm.settings.load import Settings, load_settings
-from swarm.engine.submission import opening_of
 from swarm.task import TaskFile
 from swarm.taskfile.given import tasks_given
-from swarm.engine.world import open_surroundings
 
 P = ParamSpec("P")
 

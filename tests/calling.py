@@ -17,8 +17,7 @@ from events.views.money import MoneyView
 from events.views.sessions import Claim
 from events.views.tasks import TasksView
 from swarm.alive import lives
-from swarm.calls import Answer as Said
-from swarm.calls import Ask, Calls, Connected, Pick, Terms
+from swarm.calls import Calls, Connected
 from swarm.errors import ConfirmationNeeded
 from swarm.journal import Attempt, Recorded
 from swarm.messages import FREE, Arm, Message, Price
@@ -26,6 +25,8 @@ from swarm.models.base import Model
 from swarm.models.limits import Allowance, Limits
 from swarm.money.caps import Cap
 from swarm.money.ledger import Ledger
+from swarm.orders import Answer as Said
+from swarm.orders import Ask, Pick, Terms
 from swarm.owner import Owner
 from swarm.text.tokens import most_tokens
 from tests.ledger_agents import a_session, entries_of

@@ -10,9 +10,9 @@ import pytest
 
 from events.log import EventLog, open_log
 from events.types.task import StepRejected
-from swarm.calls import Pick
-from swarm.messages import FREE, Arm
 from swarm.engine.picks import staying_picker
+from swarm.messages import FREE, Arm
+from swarm.orders import Pick
 from swarm.replay import replay
 from tests.ledger_agents import entries_of
 from tests.provider import Answer

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from events.types.call import CallFailed, CallOverran, CallReserved, CallSettled
-from swarm.calls import Answer as Said
 from swarm.errors import BudgetExceeded, NoModelAvailable
 from swarm.models.exchange import Deadlines
 from swarm.models.openai_chat import OpenAIChat
 from swarm.models.transport import open_transport
 from swarm.money.caps import Cap
+from swarm.orders import Answer as Said
 from tests.calling import INPUT, MOST, Desk, arm, desk
 from tests.provider import ABSENT, Answer, Provider
 from tests.running import DEAR

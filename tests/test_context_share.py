@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from events.log import EventLog, open_log
 from events.types.call import BudgetSet
 from swarm.context.fit import FRAME_BYTES, fit
+from swarm.engine.prepare import prepare
 from swarm.errors import UsageError
 from swarm.estimate.requests import Unknown, first_requests
 from swarm.money.recording import record_caps
 from swarm.plan import context_room
-from swarm.engine.prepare import prepare
 from swarm.replay import replay
 from swarm.session import recorded_plan
 from swarm.taskfile.read import parse_task_file

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swarm.engine.world import environment_of
 from swarm.errors import UsageError
 from swarm.items import MOST_ITEM_BYTES, ItemsUnusable, item_tasks, items_of
 from swarm.paths import confined
 from swarm.task import MOST_ITEMS, Each, Input, Task, is_id, is_item_id
 from swarm.taskfile.read import parse_task_file
-from swarm.engine.world import environment_of
 
 NOWHERE = Path("/nonexistent")
 SURVEY = Each(from_task="survey")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swarm.engine.world import environment_of
 from swarm.task import Budget, Check, Condition, Each, Input, Limits, Output, RoleConfig, Task, TaskFile, When
 from swarm.taskfile.read import TaskFileInvalid, load_task_file, parse_task_file
-from swarm.engine.world import environment_of
 
 
 def read(text: str, name: str = "task.yaml", /, **more: Mapping[str, str]) -> TaskFile:

@@ -23,8 +23,8 @@ from swarm.cli.names import Name, find
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, require_log
 from swarm.cli.running import secrets_of
-from swarm.errors import SwarmError, UsageError
 from swarm.engine.requests import ask_of
+from swarm.errors import SwarmError, UsageError
 from swarm.session import Result, answer_session, recorded_plan
 from swarm.settings.load import Loaded, load_settings
 

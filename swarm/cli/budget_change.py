@@ -15,12 +15,12 @@ from events.log import EventLog, open_log
 from events.types.call import BudgetSet
 from swarm.cli.budget_scope import Here, Scope, budgets_of, find_scope, here, where_counted
 from swarm.cli.recorded import NothingRecorded, decimal_usd, log_errors, require_log
+from swarm.engine.requests import person
 from swarm.errors import UsageError, amount
 from swarm.insight.budgets import Budgets
 from swarm.money.caps import Cap
 from swarm.money.recording import record_caps
 from swarm.redact import Secrets
-from swarm.engine.requests import person
 from swarm.settings.load import config_dir
 from swarm.settings.userfile import set_key
 from swarm.task import ROLES, parse_budget

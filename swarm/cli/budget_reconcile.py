@@ -18,11 +18,11 @@ from swarm.cli.budget_change import in_turn, quoted
 from swarm.cli.budget_scope import Here, here
 from swarm.cli.output import counted
 from swarm.cli.recorded import decimal_usd, local_time, log_errors, recorded, require_log, zone_of
+from swarm.engine.requests import person
 from swarm.errors import UsageError
 from swarm.insight.reason import usd
 from swarm.insight.unsettled import Doubtful, Paid, doubtful, settled_calls, settlement, the_doubtful, unknown_call
 from swarm.money.invoice import Matches, Recorded, Row, day_of, match, nanos_of, read_invoice, same_model
-from swarm.engine.requests import person
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output

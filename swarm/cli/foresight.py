@@ -11,13 +11,13 @@ from events.views.estimates import EstimatesView
 from swarm.cli.outline import Planned, outline
 from swarm.cli.output import Declined, Output
 from swarm.cli.recorded import NothingRecorded, log_errors, require_log
+from swarm.engine.prepare import prepare
 from swarm.errors import SwarmError, UsageError
 from swarm.estimate.estimate import Estimate, answers_of, shown_requests
 from swarm.estimate.requests import First
 from swarm.estimate.ruling import Misfit, Ruling
 from swarm.estimate.weigh import Known, Run, basis_of, judge, known_in, nothing_known, weigh
 from swarm.estimate.weighed import Weighed
-from swarm.engine.prepare import prepare
 from swarm.task import Role
 
 

@@ -18,12 +18,12 @@ from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, require_log
 from swarm.cli.resume import plan_of_today
 from swarm.cli.running import add_model_arguments, carry_out, require_endpoint, secrets_of, tell
-from swarm.errors import UsageError
 from swarm.engine.fork import Submissions, submissions_of
 from swarm.engine.prepare import prepare
+from swarm.engine.submission import submitted
+from swarm.errors import UsageError
 from swarm.session import Result, fork_session
 from swarm.settings.load import load_settings
-from swarm.engine.submission import submitted
 from swarm.task import TaskFile
 
 if TYPE_CHECKING:

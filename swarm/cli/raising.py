@@ -18,12 +18,12 @@ from swarm.cli.budget_change import in_turn, quoted, raised, recording
 from swarm.cli.budget_scope import budgets_of, here, where_counted
 from swarm.cli.output import Output
 from swarm.cycle import TAKEN_UP
+from swarm.engine.requests import person
 from swarm.errors import SwarmError, UsageError, amount
 from swarm.insight.budgets import Budgets, Held
 from swarm.insight.refusals import lacking_of, more, refusal_of
 from swarm.money.caps import with_reserve
 from swarm.money.recording import record_caps
-from swarm.engine.requests import person
 from swarm.task import Budget, parse_budget
 
 

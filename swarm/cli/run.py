@@ -37,8 +37,8 @@ from swarm.task import with_budget
 
 if TYPE_CHECKING:
     from swarm.engine.earlier import Earlier
-    from swarm.estimate.weigh import Run as ForeseeableRun
     from swarm.engine.faces import Faces
+    from swarm.estimate.weigh import Run as ForeseeableRun
     from swarm.task import Budget, TaskFile
 
 

@@ -22,8 +22,8 @@ from swarm.cli.progress import MODES, Progress, progress_of
 from swarm.cli.recorded import decimal_usd, local_time
 from swarm.connect import EMBEDDED, Roster, embedded_model, endpoint
 from swarm.cycle import TAKEN_UP
-from swarm.errors import BudgetExceeded, ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
 from swarm.engine.faces import Faces
+from swarm.errors import BudgetExceeded, ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
 from swarm.redact import Secrets
 from swarm.roster import found_here, free_part, roster_from, settings_secrets
 from swarm.session import Result, TaskResult

@@ -8,8 +8,8 @@ import os
 from events.types.control import VerdictRequested
 from swarm.cli.asking import ask, say_what_is_left
 from swarm.cli.output import Output
-from swarm.redact import Secrets
 from swarm.engine.requests import person
+from swarm.redact import Secrets
 
 HELP = (
     "a task (s412/build; of the last session build), a step of it (s412/build/2), or a session that has one task (s412)"

@@ -19,32 +19,33 @@ from events.log import Ack, Clock, Entry
 from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkipped, TaskSubmitted
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
-from swarm.calls import Calls, Connected, Stopped, Terms
+from swarm.calls import Calls, Connected, Stopped
 from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
 from swarm.engine.endings import Caps, ending
-from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError
 from swarm.engine.faces import Faces
 from swarm.engine.gate import expanded, facts_of, gathered, seen_through
+from swarm.engine.past import Past
+from swarm.engine.picks import judge_picker, staying_picker, worker_picker
+from swarm.engine.portions import Portions
+from swarm.engine.prepare import Prepared, prepare_task
+from swarm.engine.requests import answer_to, concerned
+from swarm.engine.submission import submitted
+from swarm.engine.world import Surroundings
+from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError
 from swarm.items import item_tasks, items_of
 from swarm.journal import Attempt, Recorded
 from swarm.messages import Arm
 from swarm.money.ledger import Ledger
 from swarm.money.shares import greatest_share
+from swarm.orders import Terms
 from swarm.owner import RENEW_S, Owner
-from swarm.engine.past import Past
-from swarm.engine.picks import judge_picker, staying_picker, worker_picker
 from swarm.plan import Plan, Summariser, allowed_arms, context_room
-from swarm.engine.portions import Portions
-from swarm.engine.prepare import Prepared, prepare_task
-from swarm.engine.requests import answer_to, concerned
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job
 from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
-from swarm.engine.submission import submitted
 from swarm.task import Role, Task
-from swarm.engine.world import Surroundings
 
 GRACE_S = 10.0  # what calls in flight get after the first Ctrl-C; one of a local model gets nothing
 

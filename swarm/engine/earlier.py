@@ -22,12 +22,12 @@ from events.views.sessions import SessionState, SessionsView
 from events.views.tasks import TaskState, TasksView
 from swarm.alive import exists, owner_of
 from swarm.cycle import TAKEN_UP
-from swarm.errors import SessionBusy, UsageError
 from swarm.engine.fork import point_of, written_by_relatives
 from swarm.engine.handover import handover_of
 from swarm.engine.prepare import Prepared
 from swarm.engine.requests import person
 from swarm.engine.submission import Taken
+from swarm.errors import SessionBusy, UsageError
 from swarm.task import Limits, Task
 
 Carried = Literal["as it is", "kept", "anew"]

@@ -12,18 +12,8 @@ from events.scopes import path_of
 from events.types.call import BudgetSet
 from events.types.task import TaskFailed, TaskHalted
 from events.views.tasks import TaskState
-from swarm.calls import Answer, Calls, Terms
+from swarm.calls import Calls
 from swarm.cycle import Open
-from swarm.errors import (
-    BudgetExceeded,
-    ConfirmationNeeded,
-    NoModelAvailable,
-    OwnerLost,
-    RaiseNeeded,
-    SwarmError,
-    UsageError,
-    scope_above,
-)
 from swarm.engine.handover import (
     REWRITE_S,
     cheapest,
@@ -34,13 +24,24 @@ from swarm.engine.handover import (
     rewrite_ask,
     rewritten,
 )
+from swarm.engine.requests import person
+from swarm.errors import (
+    BudgetExceeded,
+    ConfirmationNeeded,
+    NoModelAvailable,
+    OwnerLost,
+    RaiseNeeded,
+    SwarmError,
+    UsageError,
+    scope_above,
+)
 from swarm.journal import Attempt, Journal
 from swarm.money.caps import Cap, in_force
 from swarm.money.ledger import TURN_TIMEOUT_S, Ledger
 from swarm.money.recording import record_caps
+from swarm.orders import Answer, Terms
 from swarm.owner import Owner
 from swarm.plan import SUMMARISER, Plan, Summariser, allowed_arms
-from swarm.engine.requests import person
 from swarm.task import AGENTS, Role, Task
 from swarm.tools.deliver import OutputConflict
 

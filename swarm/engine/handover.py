@@ -12,11 +12,11 @@ import msgspec
 from events.log import EventLog, session_name
 from events.scopes import role_scope
 from events.views.tasks import Place, StepState, TaskState
-from swarm.calls import Answer, Ask, Pick, Picker
 from swarm.context.parts import beginning
 from swarm.errors import dollars
 from swarm.messages import TIERS, Arm
 from swarm.money.caps import task_scope
+from swarm.orders import Answer, Ask, Pick, Picker
 from swarm.plan import Plan
 from swarm.prompts.build import summariser_messages
 from swarm.task import Budget, OnExceed, Role, RoleConfig, Task

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from events.log import Clock
 from events.views.trails import TrailsView
-from swarm.calls import Pick, Picker
 from swarm.choice.choose import LEAN_FROM, Question, choose
 from swarm.choice.judges import judges
 from swarm.cycle import Open
 from swarm.messages import Arm
 from swarm.money.shares import Share
+from swarm.orders import Pick, Picker
 
 EXPECTED_OUTPUT_TOKENS = 500  # until a task's own history says more
 CUT = "its answer was cut, and it is asked again with room for more"

@@ -18,8 +18,8 @@ from events.types.control import CancelRequested, RequestAnswered, VerdictReques
 from events.types.task import StepAccepted, TaskAccepted, TaskCancelled
 from events.views.tasks import StepState, TaskState
 from swarm.cycle import Placed, consequences
-from swarm.owner import Owner
 from swarm.engine.verdicts import VerdictRefused, accept, reject, step_to_judge, to_cancel
+from swarm.owner import Owner
 
 
 def control_topic(session: int) -> str:

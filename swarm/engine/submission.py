@@ -15,9 +15,9 @@ from events.types.task import OutputFile, TaskSkipped, TaskSubmitted
 from events.views.tasks import TasksView
 from swarm.conditions import ruled_by
 from swarm.cycle import DECISIONS, consequences
+from swarm.engine.prepare import Prepared
 from swarm.owner import SESSIONS, new_event
 from swarm.plan import Plan, answer_tokens, explores
-from swarm.engine.prepare import Prepared
 from swarm.redact import Secrets
 from swarm.task import Task, TaskFile
 from swarm.version import VERSION

@@ -16,8 +16,8 @@ from events.types.task import (
 )
 from events.views.tasks import StepState, TaskState
 from swarm.cycle import TAKEN_UP, Placed
-from swarm.errors import UsageError
 from swarm.engine.picks import context_of
+from swarm.errors import UsageError
 
 
 class VerdictRefused(UsageError):

@@ -12,12 +12,12 @@ import anyio
 import msgspec
 
 from events.log import open_log
+from swarm.engine.prepare import prepare
 from swarm.errors import UsageError
 from swarm.estimate.estimate import Estimate
 from swarm.estimate.ruling import Ruling
 from swarm.estimate.weigh import Known, Run, judge, known_in, nothing_known
 from swarm.plan import SessionType, is_capped, plan_of, type_of
-from swarm.engine.prepare import prepare
 from swarm.roster import free_part, is_other_log, models_for, settings_secrets
 from swarm.settings.load import load_settings
 from swarm.task import TaskFile

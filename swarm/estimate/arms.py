@@ -8,8 +8,8 @@ from events.types.choice import Candidate
 from events.views.trails import TrailsView
 from swarm.choice.choose import Question, choose, expected_acceptance
 from swarm.choice.judges import judges
-from swarm.messages import Arm
 from swarm.engine.picks import EXPECTED_OUTPUT_TOKENS, context_of
+from swarm.messages import Arm
 from swarm.plan import Plan, allowed_arms
 from swarm.task import Role, Task
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from swarm.calls import Ask
 from swarm.context.inputs import read_inputs
+from swarm.engine.world import fitted
+from swarm.orders import Ask
 from swarm.prompts.build import (
     Material,
     StepBrief,
@@ -24,7 +25,6 @@ from swarm.roles.validator import verdict_ask
 from swarm.roles.worker import draft_ask
 from swarm.task import Role, Task, words_of
 from swarm.text.tokens import BYTES_A_TOKEN, likely_tokens, most_tokens
-from swarm.engine.world import fitted
 
 APPROACH_TOKENS = 100  # of an explorer's approach and instruction: a paragraph each
 _WORD = "unknown "

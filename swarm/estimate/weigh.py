@@ -13,12 +13,12 @@ from events.views.experience import Experience, experience
 from events.views.money import MoneyView
 from events.views.standing import Standing, standing
 from events.views.trails import TrailsView
+from swarm.engine.prepare import Prepared, prepare
 from swarm.errors import ConfirmationNeeded, UsageError
 from swarm.estimate.estimate import Basis, Estimate, estimate
 from swarm.estimate.ruling import Misfit, Ruling, misfits, rule
 from swarm.estimate.weighed import Weighed, span_of
 from swarm.plan import Plan
-from swarm.engine.prepare import Prepared, prepare
 from swarm.task import TaskFile
 
 

@@ -16,10 +16,10 @@ from events.views.money import MoneyView, ScopeState
 from events.views.sessions import Claim, SessionsView
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
+from swarm.engine.portions import Split, splits_of
 from swarm.errors import SwarmError
 from swarm.money.caps import MARKS, RESERVE, Cap, day_scope
 from swarm.money.split import shares_of
-from swarm.engine.portions import Split, splits_of
 from swarm.session import recorded_plan
 from swarm.settings.load import Loaded, ScheduleConfig
 from swarm.task import ROLES, Task

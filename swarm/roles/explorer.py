@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from events.types.task import AttemptAbandoned, StepPlanned
-from swarm.calls import Ask, Call
 from swarm.cycle import Placed
 from swarm.journal import Attempt
+from swarm.orders import Ask, Call
 from swarm.prompts.build import PLAN_SCHEMA, explorer_brief, explorer_messages
 from swarm.roles.answers import Plan, PlanStep, one_line, read_object
 from swarm.roles.job import PLAN_TOKENS, Job, handover_text

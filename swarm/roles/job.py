@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from events.views.tasks import Place, StepState, TaskState
-from swarm.calls import Picker
 from swarm.context.parts import beginning
 from swarm.cycle import Open
 from swarm.journal import Attempt
 from swarm.money.allowances import MORE
+from swarm.orders import Picker
 from swarm.prompts.build import Material, StepBrief
 from swarm.roles.checks import Checked
 from swarm.roles.strain import Strain

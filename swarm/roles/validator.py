@@ -8,11 +8,11 @@ import msgspec
 
 from events.types.base import TextRef
 from events.types.task import AttemptAbandoned, CheckResult, StepAccepted, StepRejected
-from swarm.calls import Answer, Ask, Call
 from swarm.cycle import Placed
 from swarm.errors import NoModelAvailable
 from swarm.journal import TREE, Attempt
 from swarm.messages import Message
+from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import repair_messages, rubric_names, validator_brief, validator_messages, verdict_schema
 from swarm.roles.answers import Verdict, one_line, read_object
 from swarm.roles.checks import Checked, feedback_of, files_check, form_check, name_of

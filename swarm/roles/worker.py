@@ -7,10 +7,10 @@ import re
 import msgspec
 
 from events.types.task import StepDrafted
-from swarm.calls import Answer, Ask, Call
 from swarm.cycle import Placed
 from swarm.journal import Attempt
 from swarm.money.allowances import MORE
+from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import worker_brief, worker_messages
 from swarm.roles.job import Job, answer_tokens, brief_of, may_have_more
 from swarm.roles.results import answer_schema, normal_form

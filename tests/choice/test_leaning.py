@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from events.views.trails import TrailsView
 from swarm.choice.choose import Question, choose, decided_again, probability
 from swarm.cycle import Open, Work
+from swarm.engine.picks import worker_picker
 from swarm.insight.choices import why_choice
 from swarm.messages import TIERS, Arm, Price
 from swarm.money.shares import Share
-from swarm.engine.picks import worker_picker
 from tests.choice.test_choose import arm, histories, made, question, trails
 
 DAY = "day:2026-11-21@UTC"

@@ -17,14 +17,14 @@ from events.types.session import SessionClaimed, SessionClosed, SessionOpened, S
 from events.types.task import StepAccepted, StepPlanned, TaskSubmitted
 from events.views.base import fold
 from events.views.cost import CostView
-from swarm.errors import UsageError
 from swarm.engine.fork import Submissions
-from swarm.plan import Plan
 from swarm.engine.prepare import prepare
+from swarm.engine.submission import submitted
+from swarm.errors import UsageError
+from swarm.plan import Plan
 from swarm.redact import Secrets
 from swarm.replay import replay
 from swarm.session import Result, fork_session
-from swarm.engine.submission import submitted
 from swarm.taskfile.read import parse_task_file
 from tests.ledger_agents import entries_of
 from tests.provider import Answer

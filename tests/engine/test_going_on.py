@@ -24,10 +24,10 @@ from swarm.plan import Plan
 from swarm.replay import replay
 from swarm.session import Result
 from swarm.task import Budget, Limits, RoleConfig, Task
+from tests.engine.test_handover import gardeners, judging, summary_of, taking
 from tests.ledger_agents import entries_of
 from tests.provider import Answer
 from tests.running import Cast, resume, run, serving, state_of, verdict
-from tests.test_handover import gardeners, judging, summary_of, taking
 
 TWO = """
 tasks:

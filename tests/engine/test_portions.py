@@ -16,12 +16,12 @@ from events.types.call import CallReserved
 from events.types.task import TaskHalted
 from events.views.money import Amount, MoneyView
 from events.views.tasks import Place, StepState, TaskState
+from swarm.engine.portions import Portions, calls_left
 from swarm.insight.reason import Reason
 from swarm.insight.refusals import lacking_of
 from swarm.insight.why import explain
 from swarm.messages import FREE
 from swarm.money.caps import Need
-from swarm.engine.portions import Portions, calls_left
 from swarm.replay import replay
 from swarm.session import recorded_plan
 from swarm.task import ROLES, parse_budget, with_budget

@@ -13,10 +13,10 @@ from events.bus import next_entries
 from events.log import Entry, EventLog, open_log
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.task import StepAccepted, StepRejected, TaskCancelled
+from swarm.engine.requests import ask_of
 from swarm.plan import Plan
 from swarm.redact import Secrets
 from swarm.replay import replay
-from swarm.engine.requests import ask_of
 from swarm.session import Result, answer_session
 from tests.ledger_agents import entries_of
 from tests.provider import Answer

@@ -9,9 +9,9 @@ import anyio.lowlevel
 import pytest
 
 from events.log import open_log
+from swarm.engine.world import open_surroundings
 from swarm.task import Check, Input, Output, Task
 from swarm.tools.deliver import OutputConflict
-from swarm.engine.world import open_surroundings
 
 
 async def test_a_delivery_that_has_begun_is_over_when_its_task_is_cancelled(tmp_path: Path) -> None:

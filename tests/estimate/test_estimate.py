@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from events.log import open_log
 from events.views.base import fold
 from events.views.history import Doer, HistoryView
+from swarm.engine.prepare import prepare
 from swarm.errors import UsageError
 from swarm.estimate.estimate import answers_of, shown_requests
 from swarm.money.allowances import allowance
 from swarm.plan import EXPECTED_ITEMS
-from swarm.engine.prepare import prepare
 from swarm.taskfile.read import parse_task_file
 from tests.estimate.works import basis, estimated, knowing
 from tests.running import DEAR, Cast, model, run, serving

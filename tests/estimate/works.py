@@ -8,9 +8,9 @@ from typing import Any
 
 from events.views.history import Doer, Done, HistoryView, rounded_size
 from events.views.trails import TrailsView
+from swarm.engine.prepare import prepare
 from swarm.estimate.estimate import Basis, Estimate, estimate
 from swarm.plan import Plan
-from swarm.engine.prepare import prepare
 from swarm.settings.load import ModelConfig
 from swarm.taskfile.read import parse_task_file
 from tests.running import a_plan

@@ -19,6 +19,7 @@ from events.types.choice import ChoiceMade
 from events.types.control import VerdictRequested
 from events.types.session import SessionOpened
 from events.types.task import StepAccepted, StepRejected, TaskFailed, TaskHalted
+from swarm.engine.requests import ask_of
 from swarm.insight.reason import Reason
 from swarm.insight.sentences import chain, said
 from swarm.insight.story import read_story
@@ -26,7 +27,6 @@ from swarm.insight.why import NoSuchEvent, explain, explain_cost, explain_event
 from swarm.money.caps import with_reserve
 from swarm.money.recording import record_caps
 from swarm.redact import Secrets
-from swarm.engine.requests import ask_of
 from swarm.session import answer_session, fork_session, recorded_plan
 from swarm.task import parse_budget
 from tests.provider import Answer

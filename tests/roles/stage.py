@@ -15,13 +15,13 @@ from events.types.base import TextRef
 from events.types.task import StepAccepted, StepRejected
 from events.views.base import fold
 from events.views.tasks import TasksView
-from swarm.calls import Answer, Ask, Picker
 from swarm.cycle import Open, Placed, Work
+from swarm.engine.picks import judge_picker
 from swarm.errors import NoModelAvailable
 from swarm.journal import Attempt, Recorded
 from swarm.messages import Finish
+from swarm.orders import Answer, Ask, Picker
 from swarm.owner import Owner
-from swarm.engine.picks import judge_picker
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked
 from swarm.roles.job import Job, World

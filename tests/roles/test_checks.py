@@ -15,11 +15,11 @@ import pytest
 from events.log import open_log
 from events.types.task import CheckResult
 from events.views.tasks import TaskState
+from swarm.engine.world import open_surroundings
 from swarm.errors import UsageError
 from swarm.roles.checks import Checked, Named, feedback_of, form_check, name_of, needs_jsonschema, require, run_checks
 from swarm.task import Check, Task
 from swarm.tools.workcopy import WorkCopy, open_work_copy
-from swarm.engine.world import open_surroundings
 
 Run = Callable[..., Awaitable[tuple[Checked, ...]]]
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from swarm.errors import SwarmError
 from swarm.engine.prepare import prepare
+from swarm.errors import SwarmError
 from swarm.settings.load import load_settings
 from swarm.taskfile.read import TaskFileInvalid, load_task_file
 from tests.running import a_plan

@@ -1,0 +1,65 @@
+"""What a role orders of a model and what comes back: the request, who takes it, under which caps, the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from events.types.choice import ChoiceMade
+from swarm.messages import Arm, Finish, Message
+from swarm.money.caps import Cap, Shares
+
+
+class Pick(msgspec.Struct, frozen=True):
+    """Who takes a call: by a draw, which is an event of its own, or by a rule, which is said in the call's."""
+
+    arm: Arm
+    choice: ChoiceMade | None = None
+    why: str = ""
+
+
+class Picker(Protocol):
+    def __call__(self, excluded: Mapping[str, str], nth: int, input_tokens: int, /) -> Pick | None:
+        """Pick an arm whose model is not in `excluded` (model -> why); None where there is none."""
+        ...
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """What a role wants of a model."""
+
+    messages: tuple[Message, ...]
+    output_tokens: int
+    answer_schema: Mapping[str, Any] | None = None
+    temperature: float = 0.0
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back, secrets taken out, and who gave it."""
+
+    text: str
+    finish: Finish
+    agent: str
+    model: str
+    tier: str
+    limit: int  # the most tokens that it could have
+    why: str = ""
+
+    @property
+    def arm(self) -> str:
+        return f"{self.agent}@{self.model}"
+
+
+class Call(Protocol):
+    async def __call__(self, ask: Ask, *, pick: Picker) -> Answer:
+        """Raises BudgetExceeded, NoModelAvailable, ConfirmationNeeded, Stopped."""
+        ...
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """The scopes that a reservation names, and the caps above a call. Asked for at each call: the day changes."""
+
+    named: tuple[str, ...]
+    caps: tuple[Cap, ...]
+    shares: Shares | None = None  # of the splits above it
