@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from events.trails import OVERLAP
@@ -77,11 +78,10 @@ def _rules(choice: Choice) -> Iterator[Reason]:
     else:
         yield Reason(said=f"policy {choice.policy}")
     yield Reason(said=f"the trails were read for {choice.context or 'all contexts'}")
-    for each in choice.tried:
+    for each, drafts in Counter(choice.tried).items():
         drawn = f", drawn as {each.draw:.2f}" if each.draw else ""
-        yield Reason(
-            said=f"a draft of {each.arm} was rejected before: its mean is {each.mean:.2f}{drawn}", tone="faint"
-        )
+        told = f"{many(drafts, 'draft')} of {each.arm} {'was' if drafts == 1 else 'were'} rejected before"
+        yield Reason(said=f"{told}: its mean is {each.mean:.2f}{drawn}", tone="faint")
 
 
 def _planned(choice: Choice) -> bool:
