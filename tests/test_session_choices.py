@@ -139,8 +139,8 @@ async def test_prices_weigh_more_after_tasks_that_took_more_than_their_part_of_t
 ) -> None:
     tasks = "".join(f"  t{n}: {{prompt: Write a limerick., needs: [{f't{n - 1}' if n else ''}]}}\n" for n in range(3))
     wordy = Price(row="wordy", input_nanos=1_000_000, output_nanos=4_000_000_000)
-    models = model("dear", "paid", price=wordy, judge=False), model("judge")
-    common = "defaults: {roles: {worker: {models: [dear]}}, limits: {answer: 3000}}\n"
+    models = *(model(name, "paid", price=wordy, judge=False) for name in ("one", "two")), model("judge")
+    common = "defaults: {roles: {worker: {models: [one, two]}}, limits: {answer: 3000}}\n"
     text = "budget: {usd: 0.02}\n" + common + "tasks:\n" + tasks
     async with serving(Cast(worker=["A fine result. " * 800]), *models) as (_, plan):
         await run(log, text, plan, tmp_path)
