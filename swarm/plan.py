@@ -30,9 +30,14 @@ EXPECTED_ITEMS = 10  # of a task whose items are known only when it starts; more
 MOST_PLANNED = 3  # steps that the cap of an explored task allows for; a longer plan may need a budget of its own
 
 
-Summariser = Literal["summariser"]
-SUMMARISER: Summariser = "summariser"
-"""Who rewrites the hand-over of a halted task: no role of the cycle, but its calls are counted as one's."""
+Beside = Literal["summariser", "auditor"]
+"""Who works beside the roles of the cycle: their calls are counted as those of one."""
+
+SUMMARISER: Literal["summariser"] = "summariser"
+"""Who rewrites the hand-over of a halted task."""
+
+AUDITOR: Literal["auditor"] = "auditor"
+"""Who looks again at what was accepted."""
 
 
 class PlanUnreadable(SwarmError):
@@ -82,11 +87,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             shared.append(schedule_scope(self.schedule))
         return (*shared, session_scope(session), task_scope(session, task.id))
 
-    def caps(self, session: int, project: str, task: Task, role: Role | Summariser, now: int) -> tuple[Cap, ...]:
+    def caps(self, session: int, project: str, task: Task, role: Role | Beside, now: int) -> tuple[Cap, ...]:
         """The caps above a call of a role of the task, the widest first."""
         day, *schedules, own, mine = self.scopes(session, task, now)
         budget = (task.budget if self.task_caps else None) or Budget()
-        share = (task.roles.get(role) or RoleConfig()).budget or Budget() if role != SUMMARISER else Budget()
+        share = {str(name): config.budget for name, config in task.roles.items()}.get(role) or Budget()
         caps = (
             Cap(scope=LOG, tokens=self.log_tokens, nanos=self.log_nanos),
             Cap(scope=month_of(day), tokens=self.month_tokens, nanos=self.month_nanos),
@@ -112,7 +117,7 @@ _OF_TYPES = {"direct": "direct_tokens", "cron": "cron_tokens", "sub-agent": "sub
 """By type of session the setting that caps it where nobody named a budget; any other by what its tasks can need."""
 
 
-def _holds_back(budget: Budget, role: Role | Summariser) -> bool:
+def _holds_back(budget: Budget, role: Role | Beside) -> bool:
     """Whether a tenth of a task's own cap is out of reach of a call: it is for the hand-over."""
     return budget.on_exceed == "summarise" and role != SUMMARISER
 

@@ -25,6 +25,7 @@ from events.types.session import FileTrusted, SessionClaimed, SessionClosed, Ses
 from events.types.task import (
     AttemptAbandoned,
     StepAccepted,
+    StepAudited,
     StepDrafted,
     StepPlanned,
     StepRejected,
@@ -55,6 +56,7 @@ AnyEvent: TypeAlias = (
     | StepDrafted
     | StepAccepted
     | StepRejected
+    | StepAudited
     | AttemptAbandoned
     | TaskAccepted
     | TaskFailed

@@ -20,6 +20,7 @@ from events.views.history import Doer, Done, HistoryView
 from events.views.money import MoneyView, Reservation, ScopeState
 from events.views.overruns import OverrunsView
 from events.views.trails import TrailsView
+from events.views.verdicts import Drafts, Judged, VerdictsView
 
 
 class _Money(msgspec.Struct):
@@ -46,6 +47,8 @@ class _Trails(msgspec.Struct):
     offsets: dict[str, Offset] = {}
     surprises: dict[str, Surprise] = {}
     overlap: Overlap = msgspec.field(default_factory=Overlap)
+    judges: dict[str, Judged] = {}
+    types: dict[str, Drafts] = {}
 
 
 class _Work(msgspec.Struct, frozen=True):
@@ -115,7 +118,10 @@ class _TrailsForm:
     def write(self, view: TrailsView) -> str:
         learned = view.learned
         rows = [_Trail(context, arm, trail) for (context, arm), trail in learned.rows.items()]
-        return _text(_Trails(rows, learned.offsets, learned.surprises, learned.overlap))
+        verdicts = view.verdicts
+        return _text(
+            _Trails(rows, learned.offsets, learned.surprises, learned.overlap, verdicts.judges, verdicts.types)
+        )
 
     def read(self, text: str) -> TrailsView:
         if text.startswith("["):  # once there were trails alone, those of all contexts by arm
@@ -127,7 +133,10 @@ class _TrailsForm:
         for each in kept.trails:
             place = each.context, each.arm
             rows[place] = each.trail.beside(rows[place]) if place in rows else each.trail
-        return TrailsView(learned=Trails(rows, kept.offsets, kept.surprises, kept.overlap))
+        return TrailsView(
+            learned=Trails(rows, kept.offsets, kept.surprises, kept.overlap),
+            verdicts=VerdictsView(judges=kept.judges, types=kept.types),
+        )
 
 
 def _everywhere(trail: _Trail) -> str:

@@ -8,6 +8,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec.structs import asdict
 
 from events.log import system_clock
 from events.trails import HALF_LIFE_S
@@ -15,6 +16,7 @@ from events.views.base import fold
 from swarm.cli.recorded import local_time, recorded, settings_of, utc_text, zone_of
 from swarm.errors import UsageError
 from swarm.insight.arms import ArmsView, Known, known_arms, of_these
+from swarm.insight.judges import KnownJudge, known_judges
 from swarm.task import ROLES
 
 if TYPE_CHECKING:
@@ -38,16 +40,21 @@ def run(args: argparse.Namespace) -> int:
         async with recorded(settings.log) as log:
             return await fold(log, ArmsView())
 
-    known = known_arms(anyio.run(read), now)
+    view = anyio.run(read)
+    known, judges = known_arms(view, now), known_judges(view.trails.verdicts.judges)
     if args.type is not None and known and args.type not in {each.type for each in known}:
         raise UsageError(f"--type {args.type}: this log knows {', '.join(sorted({each.type for each in known}))}")
     found = list(of_these(known, role=args.role, type_=args.type, model=args.model))
     if output.json:
-        output.document("swarm.trail/1", {"at": utc_text(now), "arms": [_document(each) for each in found]})
+        arms = [_document(each) for each in found]
+        output.document(
+            "swarm.trail/1", {"at": utc_text(now), "arms": arms, "judges": [asdict(each) for each in judges]}
+        )
     elif not found:
         output.line("no work was judged yet" if not known else "no trail fits what was asked for")
     else:
         _tell(found, output, zone_of(settings), now)
+        _tell_judges(judges, output)
     return 0
 
 
@@ -78,6 +85,29 @@ def _tell(found: Sequence[Known], output: Output, zone: tzinfo | None, now: int)
         newest, oldest = (_when(at, now, zone) for at in (max(judged), min(judged)))
         span = newest if newest == oldest else f"{oldest} to {newest}"
         output.note(f"last verdicts: {span}; what was accepted and rejected counts half after {days} days")
+
+
+def _tell_judges(judges: Sequence[KnownJudge], output: Output) -> None:
+    """Who judged, and what was found of that; nothing where nobody did."""
+    if not judges:
+        return
+    rows = [
+        (
+            each.judge,
+            f"{each.accepted:,}",
+            f"{each.rejected:,}",
+            f"{each.audited:,}",
+            f"{each.wrong:,}",
+            f"{each.accepts_wrong:.0%}",
+            f"{each.low:.0%} to {each.high:.0%}",
+            f"{each.overruled:,}",
+        )
+        for each in judges
+    ]
+    output.line()
+    output.table(
+        ("JUDGE", "ACCEPTED", "REJECTED", "AUDITED", "FOUND WRONG", "ACCEPTS WRONG", "95 %", "OVERRULED"), rows
+    )
 
 
 def _when(at: int, now: int, zone: tzinfo | None) -> str:

@@ -10,10 +10,14 @@ from events.log import Clock
 from events.types.choice import FREE_TIERS, ChoiceStopped
 from events.views.tasks import StepState, TaskState
 from events.views.trails import TrailsView
+from events.views.verdicts import CHECKS
+from swarm.choice.audits import USUAL, errors_of, together
 from swarm.choice.choose import choose
 from swarm.choice.judges import judges
+from swarm.choice.planner import Judge as Errors
 from swarm.choice.question import LEAN_FROM, Question
 from swarm.cycle import RETRIES_ON_ARM, Open
+from swarm.engine.audits import is_due
 from swarm.errors import SwarmError, dollars
 from swarm.messages import MILLION, Arm
 from swarm.money.shares import Share
@@ -74,6 +78,11 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
             return self._judge(self.state.steps[open_.step - 1].model)
         return self._drawn(self.question(open_, role), role)
 
+    def is_audited(self, step: int, judge: str) -> bool:
+        """Whether the step's draft is to be audited if the model `judge` accepts it; "" is the checks alone."""
+        worker = self.state.steps[step - 1].model
+        return is_due(self.plan, self.task, session=self.session, step=step, worker=worker, judge=judge)
+
     def staying(self, role: Role, name: str, otherwise: Picker) -> Picker:
         """Takes the arm of that name where nothing excludes it, no draw; else as the other picker does."""
         return staying_picker(allowed_arms(self.plan, self.task, role)[0], name, otherwise)
@@ -95,6 +104,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
             worth=plan.choice.worth,
             arms=arms_left(state, step),
             pressure=self.pressure,
+            judge=self._errors(),
             free_first=(task.start or plan.choice.start) == "free",
             stay_on=open_.stay_on,
             tried=tuple(arm for arm, drafts in step.fails.items() for _ in range(drafts)) if step else (),
@@ -128,6 +138,16 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
     def _judge(self, worker_model: str) -> Picker:
         arms, excluded = allowed_arms(self.plan, self.task, "validator")
         return judge_picker(arms, worker_model, paid=self._paid_judge, excluded=excluded, money=self.money)
+
+    def _errors(self) -> Errors:
+        """How often the verdicts on such work are wrong, as far as that is known of those who may give them."""
+        records = self.trails.verdicts.judges
+        if not records:
+            return USUAL
+        if not self.task.is_judged:
+            return errors_of(together(records, [CHECKS]))
+        arms, excluded = allowed_arms(self.plan, self.task, "validator")
+        return errors_of(together(records, [arm.model for arm in arms if arm.model not in excluded]))
 
     @property
     def _paid_judge(self) -> bool:

@@ -74,6 +74,8 @@ class ChoiceSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     policy: Literal["trails", "roulette"] = "trails"
     worth: float = 20.0  # of right work, in calls of the dearest model that is allowed
     start: Literal["free", "planned"] = "free"  # whether a free model has the first try of a step, or the plan decides
+    audit: Literal["free", "paid", "off"] = "free"  # by whom accepted results are looked at again
+    audit_share: float = 0.02  # of the accepted results
 
 
 class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,7 +233,11 @@ def _build(layers: Layers) -> Settings:
         schedules={name: ScheduleConfig(**table) for name, table in layers.tables("schedules").items()},
         calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
         choice=ChoiceSettings(
-            policy=value["choice", "policy"], worth=value["choice", "value"], start=value["choice", "start"]
+            policy=value["choice", "policy"],
+            worth=value["choice", "value"],
+            start=value["choice", "start"],
+            audit=value["choice", "audit"],
+            audit_share=value["choice", "audit_share"],
         ),
         complexity=changes_in(layers),
         models=_models(layers, providers),

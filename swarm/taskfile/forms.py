@@ -312,6 +312,7 @@ TASK: Keys = {
     "budget": Key(BUDGET, "the cap of this task: $0.05, 20k, or {tokens, usd}"),
     "limits": Key(Kind(_limits, ref("limits")), "what bounds it besides"),
     "judge": Key(one_of("free", "paid"), "whether a paid model may judge"),
+    "audit": Key(one_of("free", "paid", "off"), "by whom its result may be looked at again once it is accepted"),
     "start": Key(one_of("free", "planned"), "who has the first try of a step: a free model, or whom the plan takes"),
     "explore": Key(TRUTH, "whether an explorer plans it; without it only if it is complex"),
     "env": Key(_ENV, "environment variables of its commands"),

@@ -130,7 +130,7 @@ async def write(log: EventLog, clock: SetClock, *, unknown: bool = True, first: 
 
 
 async def write_third(log: EventLog, clock: SetClock) -> None:
-    """A call of which nobody knew and that a person settled, caps that persons recorded, a try that was not worth its cost."""
+    """A call of which nobody knew and that a person settled, caps that persons recorded, a try that was not worth its cost, an audit."""
     scribe = Scribe(log, clock)
     opened = make.opened(title="caps", settings=scribe.put("{}"))
     await scribe.append(scribe.new(opened, "sessions"), scribe.new(make.claimed(), f"claim/{session_name(1)}"))
@@ -146,7 +146,18 @@ async def write_third(log: EventLog, clock: SetClock) -> None:
         scribe.new(BudgetSet(scope="s1", tokens=20_000, nanos=10**9, by="ada@host", reason="it is worth it"), "ledger"),
         scribe.new(BudgetSet(scope="day:2026-09-21@UTC", nanos=0, by="ada@host"), "ledger"),
     )
+    await _audited(scribe)
     await scribe.append(scribe.new(make.closed(), f"claim/{session_name(1)}"))
+
+
+async def _audited(scribe: Scribe) -> None:
+    scribe.at("sure", 1, 1)
+    draft = scribe.put("It rhymes.")
+    await scribe.append(scribe.new(make.submitted(title="sure")), scribe.new(make.planned()))
+    await scribe.append(scribe.new(make.drafted(draft=draft)))
+    accepted = make.accepted(draft=draft, judge="judge@small", audit=True)
+    await scribe.append(scribe.new(accepted), scribe.new(make.task_accepted(result=draft)))
+    await scribe.append(scribe.new(make.audited()))
 
 
 async def _explored_and_accepted(scribe: Scribe) -> None:
