@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from math import nan
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -162,32 +163,31 @@ WORTHS = {"economy": 3.0, "balanced": 20.0, "quality": 60.0}
 """What right work is worth, in calls of the dearest model that is allowed."""
 
 
-def _share(value: object, source: Source) -> float:
-    what = "a share from 0 to 1 such as 0.02"
-    written = _written(value, what)
-    try:
-        number = float(written)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise ValueError(f"{what} is expected, not {shortened(written)}")
-    return number
+def _between(least: float, most: float, what: str) -> Callable[[Any, Source], float]:
+    def parse(value: object, source: Source) -> float:
+        written = _written(value, what)
+        try:
+            number = float(written)
+        except ValueError:
+            number = nan
+        if not least <= number <= most:
+            raise ValueError(f"{what} is expected, not {shortened(written)}")
+        return number
+
+    return parse
+
+
+_share = _between(0, 1, "a share from 0 to 1 such as 0.02")
+_calls_worth = _between(
+    0.1,
+    10_000,
+    f"one of {', '.join(WORTHS)}, or a number from 0.1 to 10,000 (what right work is worth, in calls of the dearest model that "
+    "is allowed)",
+)
 
 
 def _worth(value: object, source: Source) -> float:
-    if isinstance(value, str) and value in WORTHS:
-        return WORTHS[value]
-    try:
-        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
-    except ValueError:
-        number = 0.0
-    if not 0.1 <= number <= 10_000:
-        shown = shortened(value) if isinstance(value, str) else kind_of(value)
-        raise ValueError(
-            f"one of {', '.join(WORTHS)} is expected, or a number from 0.1 to 10,000: what right work is worth, in calls of "
-            f"the dearest model that is allowed; not {shown}"
-        )
-    return number
+    return WORTHS[value] if isinstance(value, str) and value in WORTHS else _calls_worth(value, source)
 
 
 def _written(value: object, what: str) -> str:
