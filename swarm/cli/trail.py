@@ -98,8 +98,8 @@ def _tell_judges(judges: Sequence[KnownJudge], output: Output) -> None:
             f"{each.rejected:,}",
             f"{each.audited:,}",
             f"{each.wrong:,}",
-            f"{each.accepts_wrong:.0%}",
-            f"{each.low:.0%} to {each.high:.0%}",
+            f"{100 * each.accepts_wrong:.0f} %",
+            f"{100 * each.low:.0f} to {100 * each.high:.0f} %",
             f"{each.overruled:,}",
         )
         for each in judges

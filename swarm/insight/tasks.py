@@ -214,7 +214,7 @@ def why_audit(audit: StepAudited, records: Mapping[str, Judged]) -> Iterator[Rea
     judge = "the checks" if audit.judge == CHECKS else audit.judge
     yield Reason(
         said=f"of {many(known.accepted, 'draft')} that {judge} had accepted by then {known.audited} came to be audited, and "
-        f"{known.wrong} would not have been accepted; of wrong work {known.accepts_wrong:.0%} is taken to be accepted",
+        f"{known.wrong} would not have been accepted; of wrong work {100 * known.accepts_wrong:.0f} % is taken to be accepted",
         facts={"audited": known.audited, "wrong": known.wrong, "accepts_wrong": round(known.accepts_wrong, 6)},
     )
 
