@@ -10,7 +10,8 @@ import msgspec
 from msgspec.structs import asdict
 
 from events.scopes import LOG, SHARED, month_of, project_scope, role_scope, schedule_scope
-from swarm.choice.complexity import Complexity, classify
+from events.views.verdicts import Drafts
+from swarm.choice.complexity import Complexity, classify, usual_attempts
 from swarm.connect import ENDPOINT, Roster
 from swarm.errors import SwarmError, UsageError
 from swarm.messages import Arm
@@ -78,6 +79,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     complexity: ComplexityChanges = ComplexityChanges()  # what settings change in the rules for type and complexity
+    attempts: Mapping[str, float] = {}  # by type of task how many drafts it took on average until one was accepted
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
     def scopes(self, session: int, task: Task, now: int) -> tuple[str, ...]:
@@ -192,6 +194,13 @@ def read_plan(text: str, *, session: str) -> Plan:
         raise PlanUnreadable(session=session, reason=str(error)) from error
 
 
+def with_past(plan: Plan, drafts: Mapping[str, Drafts]) -> Plan:
+    """The plan with what tasks of each type needed before, to the tenth of a draft with which factors say it."""
+    verdicts = ((type_, each.accepted, each.rejected) for type_, each in sorted(drafts.items()))
+    attempts = {type_: round(mean, 1) for type_, mean in usual_attempts(verdicts).items()}
+    return msgspec.structs.replace(plan, attempts=attempts)
+
+
 def classified(task: Task, plan: Plan, *, input_size: int, inputs: int) -> Complexity:
     """What the task is taken for, by the rules of the session; of what it is given to read, bytes and number of texts."""
     return classify(
@@ -200,6 +209,7 @@ def classified(task: Task, plan: Plan, *, input_size: int, inputs: int) -> Compl
         inputs=inputs,
         checks=len(task.checks),
         accept=task.accept,
+        attempts=plan.attempts,
         table=table_of(plan.complexity),
     )
 

@@ -15,10 +15,11 @@ import msgspec
 from events.blobs import Known, Pack
 from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
 from events.types.session import Estimated
+from events.views.kept import Start, gone_on
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
-from events.views.standing import standing
+from events.views.standing import Standing, standing
 from events.views.tasks import TaskState, TasksView
 from swarm.alive import lives
 from swarm.confirmed import require_trust
@@ -46,7 +47,7 @@ from swarm.garbage import rare_collections
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, open_session, take_session
-from swarm.plan import Plan, SessionType, is_capped, plan_of, read_plan, type_of, whose_default
+from swarm.plan import Plan, SessionType, is_capped, plan_of, read_plan, type_of, whose_default, with_past
 from swarm.redact import Secrets
 from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
 from swarm.settings.load import Settings, load_settings
@@ -205,7 +206,8 @@ async def run_file(
 
     Raises UsageError before anything is opened, OwnerLost, LogError.
     """
-    prepared, plan = prepare(file, root, secrets.redact, plan)
+    start = await standing(log)
+    prepared, plan = prepare(file, root, secrets.redact, with_past(plan, start.view.trails.verdicts.types))
     if file.budget is None and plan.session_tokens is not None:
         say(f"budget of this run: {plan.session_tokens:,} tokens, {whose_default(type_)}")
     pack = Pack(Known())
@@ -226,7 +228,9 @@ async def run_file(
         take=take,
     )
     owner = await open_session(log, opening, project=root.name, clock=clock, texts=pack.texts)
-    return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
+    return await _run_owned(
+        owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock, start=start
+    )
 
 
 async def resume_session(
@@ -314,12 +318,13 @@ async def _run_owned(
     secrets: Secrets,
     clock: Clock,
     working: bool = True,
+    start: Start[Standing] | None = None,
 ) -> Result:
     """Carry the session on and let it go; without `working` only what needs no model is done."""
     journal = Journal()
     try:
         async with _open(
-            owner, plan, journal, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock
+            owner, plan, journal, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock, start=start
         ) as opened:
             if working:
                 await take_up(owner, opened.tasks, journal)
@@ -359,11 +364,16 @@ async def _open(
     faces: Faces,
     secrets: Secrets,
     clock: Clock,
+    start: Start[Standing] | None,
 ) -> AsyncGenerator[Dispatcher]:
-    """Everything with a lifetime: models, work copies; and what the log says of money, trails and the session itself."""
+    """Everything with a lifetime: models, work copies; and what the log says of money, trails and the session itself.
+
+    `start` is how things stood when the session was prepared; where nothing was, the log is asked.
+    """
     log = owner.log
     past = Past(tasks=TasksView(), requests=RequestsView(), journal=journal)
-    start, own = await standing(log), MoneyView().only(owner.session)
+    start = await (standing(log) if start is None else gone_on(log, start))
+    own = MoneyView().only(owner.session)
 
     def lives_now(claim: Claim) -> bool:
         return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked

@@ -55,6 +55,14 @@ async def fold_kept(log: EventLog, of: Kept[V], *, until: int | None = None, ane
     return msgspec.structs.replace(start, kept=start.position)
 
 
+async def gone_on(log: EventLog, start: Start[V]) -> Start[V]:
+    """The view as it stands by now, from how it stood. Its own state moves; a log that was cut behind it is folded anew."""
+    archived = await log.archived()
+    if archived is not None and archived.position > start.position:
+        return await fold_kept(log, start.of)
+    return await _go_on(log, start, None)
+
+
 def snapshot_of(start: Start[V]) -> Snapshot:
     return Snapshot(start.of.name, start.of.form, start.position, encode_state(start.view))
 

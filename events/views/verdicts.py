@@ -68,12 +68,13 @@ class VerdictsView(msgspec.Struct):
                 pass
 
     def _verdict(self, entry: Entry, event: StepAccepted | StepRejected, accepted: bool) -> None:
-        if judge := judge_of(event):
+        judge = judge_of(event)
+        if judge:
             judged = self._of(judge)
             judged.accepted += accepted
             judged.rejected += not accepted
         type_ = self._types.get(entry.session, {}).get(entry.task, "")
-        if self._drafted.get(entry.session, {}).pop(entry.task, None) and type_:
+        if self._drafted.get(entry.session, {}).pop(entry.task, None) and type_ and (judge or event.by):
             drafts = self.types.setdefault(type_, Drafts())
             drafts.accepted += accepted
             drafts.rejected += not accepted

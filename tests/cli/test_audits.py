@@ -46,9 +46,9 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_the_judges_stand_below_the_trails(log: str, capsys: pytest.CaptureFixture[str]) -> None:
     judges = told(capsys, "trail", "--log", log).partition("\n\n")[2].splitlines()
-    assert [line.split() for line in judges] == [
-        "JUDGE ACCEPTED REJECTED AUDITED FOUND WRONG ACCEPTS WRONG 95 % OVERRULED".split(),
-        "a 2 0 2 1 10 % 1 to 58 % 0".split(),
+    assert [" ".join(line.split()) for line in judges] == [
+        "JUDGE ACCEPTED REJECTED AUDITED FOUND WRONG ACCEPTS WRONG 95 % OVERRULED",
+        "a 2 0 2 1 10 % 1 to 58 % 0",
     ]
     (judge,) = json.loads(told(capsys, "trail", "--log", log, "--json"))["judges"]
     assert (judge["judge"], judge["audited"], judge["wrong"], judge["accepts_wrong"]) == ("a", 2, 1, 0.1)
