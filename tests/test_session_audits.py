@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from events.log import Entry, EventLog, system_clock
@@ -202,3 +203,46 @@ async def test_an_audit_that_was_cut_off_is_asked_for_no_second_time(log: Memory
     assert (result.exit_code, result.tasks[0].status) == (0, "accepted")
     assert (await audit_of(log)).reason == "its call was cut off, and nobody is asked twice for an audit"
     await replays(log)
+
+
+async def test_an_audit_that_takes_too_long_is_given_up(
+    log: MemoryLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swarm.engine.auditing.AUDIT_S", 0.05)
+    cast = Cast(validator=[PASS, Answer("late", before_head=anyio.Event().wait)])
+    async with serving(cast, A, B, C, **ALWAYS) as (_, plan):
+        with anyio.fail_after(5):
+            result = await run(log, ONE, plan, tmp_path)
+    assert (result.exit_code, result.tasks[0].status) == (0, "accepted")
+    assert (await audit_of(log)).reason == "it took longer than 0.05 s"
+    await replays(log)
+
+
+@pytest.mark.parametrize("seen", range(1, 14))
+async def test_wherever_a_session_is_cut_off_its_auditor_is_asked_once_at_the_most(
+    seen: int, log: MemoryLog, tmp_path: Path
+) -> None:
+    scope, told = anyio.CancelScope(), list[Entry]()
+
+    def cut(entries: Sequence[Entry]) -> None:
+        told.extend(entries)
+        if len(told) >= seen:
+            scope.cancel()
+
+    async with serving(Cast(), A, B, C, **ALWAYS) as (provider, plan):
+        with scope:
+            await run(log, ONE, plan, tmp_path, looks=faces(observe=cut))
+        result = await resume(log, plan)
+        assert (result.exit_code, result.tasks[0].status) == (0, "accepted")
+        assert len(provider.requests) == 3, "worker, judge and auditor were asked once"
+    assert (await audit_of(log)).agrees
+    await replays(log)
+
+
+async def test_what_audits_found_of_the_judges_is_in_the_choices_that_follow(log: MemoryLog, tmp_path: Path) -> None:
+    """Of every second draft that a judge accepted an auditor says that it is wrong: later choices reckon with one in ten."""
+    async with serving(Cast(validator=[PASS, PASS, PASS, FAIL, PASS, FAIL, PASS]), A, B, C, **ALWAYS) as (_, plan):
+        for _ in range(4):
+            await run(log, ONE, plan, tmp_path)
+    choices = [each.event for each in of(await entries_of(log), ChoiceMade)]
+    assert [choice.accepts_wrong for choice in choices if isinstance(choice, ChoiceMade)] == [0.0, 0.0, 0.1, 0.1]

@@ -11,7 +11,7 @@ from events.types.choice import FREE_TIERS, ChoiceStopped
 from events.views.tasks import StepState, TaskState
 from events.views.trails import TrailsView
 from events.views.verdicts import CHECKS
-from swarm.choice.audits import USUAL, errors_of, together
+from swarm.choice.audits import errors_of, together
 from swarm.choice.choose import choose
 from swarm.choice.judges import judges
 from swarm.choice.planner import Judge as Errors
@@ -104,7 +104,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
             worth=plan.choice.worth,
             arms=arms_left(state, step),
             pressure=self.pressure,
-            judge=self._errors(),
+            judge=errors_on(plan, task, self.trails),
             free_first=(task.start or plan.choice.start) == "free",
             stay_on=open_.stay_on,
             tried=tuple(arm for arm, drafts in step.fails.items() for _ in range(drafts)) if step else (),
@@ -139,16 +139,6 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
         arms, excluded = allowed_arms(self.plan, self.task, "validator")
         return judge_picker(arms, worker_model, paid=self._paid_judge, excluded=excluded, money=self.money)
 
-    def _errors(self) -> Errors:
-        """How often the verdicts on such work are wrong, as far as that is known of those who may give them."""
-        records = self.trails.verdicts.judges
-        if not records:
-            return USUAL
-        if not self.task.is_judged:
-            return errors_of(together(records, [CHECKS]))
-        arms, excluded = allowed_arms(self.plan, self.task, "validator")
-        return errors_of(together(records, [arm.model for arm in arms if arm.model not in excluded]))
-
     @property
     def _paid_judge(self) -> bool:
         return self.task.judge == "paid" or self.plan.judge == "paid"
@@ -160,6 +150,15 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
             return {}
         first = {model: judges(arms, model, paid=self._paid_judge, excluded=excluded)[:1] for model in models}
         return {model: verdict_cost(found[0].arm, tokens) for model, found in first.items() if found}
+
+
+def errors_on(plan: Plan, task: Task, trails: TrailsView) -> Errors:
+    """How often verdicts on a task's work are wrong, as far as that is known of those who may give them."""
+    records = trails.verdicts.judges
+    if not task.is_judged:
+        return errors_of(together(records, [CHECKS]))
+    arms, excluded = allowed_arms(plan, task, "validator")
+    return errors_of(together(records, [arm.model for arm in arms if arm.model not in excluded]))
 
 
 def verdict_cost(judge: Arm, tokens: int) -> int:

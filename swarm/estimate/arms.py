@@ -10,7 +10,7 @@ from swarm.choice.choose import choose, probabilities
 from swarm.choice.judges import judges
 from swarm.choice.question import Question, acceptance_of
 from swarm.cycle import RETRIES_ON_ARM
-from swarm.engine.picks import EXPECTED_OUTPUT_TOKENS, context_of
+from swarm.engine.picks import EXPECTED_OUTPUT_TOKENS, context_of, errors_on
 from swarm.messages import Arm
 from swarm.plan import Plan, allowed_arms
 from swarm.task import Role, Task
@@ -46,6 +46,7 @@ class Arms:
             output_tokens=EXPECTED_OUTPUT_TOKENS,
             policy=plan.choice.policy,
             worth=plan.choice.worth,
+            judge=errors_on(plan, task, trails),
             free_first=(task.start or plan.choice.start) == "free",
         )
         self._attempts = task.limits.attempts
