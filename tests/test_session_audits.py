@@ -49,9 +49,10 @@ async def audit_of(log: EventLog) -> StepAudited:
     return entry.event
 
 
-async def replays(log: EventLog) -> None:
+async def replays(log: EventLog, *, attempts: int = 0) -> None:
     again = await replay(log, 1)
     assert (again.divergence, again.skipped) == (None, "")
+    assert again.attempts >= attempts
 
 
 async def test_an_accepted_result_is_looked_at_by_a_third_model_once_the_task_is_accepted(
@@ -71,7 +72,7 @@ async def test_an_accepted_result_is_looked_at_by_a_third_model_once_the_task_is
         judge=judge.model, auditor=f"critic@{auditor.model}", agrees=True, score=1.0, reason="it will do"
     )
     assert [said.text.digest for said in auditor.messages] == [said.text.digest for said in judge.messages]
-    await replays(log)
+    await replays(log, attempts=3)
 
 
 async def test_an_auditor_who_disagrees_changes_neither_task_nor_trails_and_is_counted(
