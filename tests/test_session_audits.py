@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,16 @@ async def test_an_auditor_who_disagrees_changes_neither_task_nor_trails_and_is_c
     assert isinstance(choice, ChoiceMade)
     trail = view.learned.rows[EVERYWHERE, choice.model]
     assert (trail.accepted, trail.rejected) == (1.0, 0.0)
+    await replays(log)
+
+
+async def test_an_auditor_who_gives_a_rubric_less_than_the_task_asks_for_does_not_agree(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    high, low = (json.dumps({"verdict": "pass", "score": 0.9, "scores": {"p1": score}}) for score in (0.9, 0.5))
+    async with serving(Cast(validator=[high, low]), A, B, C, **ALWAYS) as (_, plan):
+        await run(log, "prompt: Write a limerick.\ncheck: {rubric: its rhymes}\n", plan, tmp_path)
+    assert (await audit_of(log)).agrees is False
     await replays(log)
 
 

@@ -66,6 +66,7 @@ def test_two_of_a_hundred_steps_are_audited_and_always_the_same() -> None:
     chosen = [step for step in steps if is_audited(*step, 0.02)]
     assert 320 < len(chosen) < 480  # 400, within four standard deviations
     assert chosen == [step for step in steps if is_audited(*step, 0.02)]
+    assert len({step for step in range(1, 60) if is_audited("s1", "task", step, 0.5)}) not in (0, 59)
     assert set(chosen) <= {step for step in steps if is_audited(*step, 0.1)}
 
 

@@ -14,6 +14,7 @@ from events.log import open_log
 from events.testing.builders import accepted, closed, drafted, new, opened, planned, rejected, submitted
 from events.types.task import TaskSubmitted
 from swarm.cli.main import main
+from swarm.estimate.ahead import estimate_sync
 from tests.ledger_agents import entries_of
 from tests.provider import Provider, provider_thread
 from tests.team import play
@@ -80,6 +81,29 @@ def test_what_tasks_of_a_type_needed_before_counts_alike_in_plan_dry_run_and_run
     assert class_of(of_plan(capsys, log, *words, "--dry-run")["tasks"][0]) == planned_as
     assert main([*words, "--log", str(log), "--quiet"]) == 0
     assert anyio.run(submission, log) == planned_as
+
+
+def test_an_estimate_without_a_start_reckons_with_the_past_as_well(tmp_path: Path) -> None:
+    """Only where such tasks needed three drafts is this one complex, and then an explorer plans it."""
+    task = (
+        "Write a poem about rain: it has four verses, each of them about a season, and each rhymes with the one before, "
+        "and the last one ends as the first one began, so that it can be read in a circle."
+    )
+    (tmp_path / "home").mkdir()
+    for rejections, explored in ((0, False), (2, True)):
+        log = tmp_path / f"{rejections}.db"
+        anyio.run(write_past, log, "writing", rejections, 10)
+        ahead = estimate_sync(
+            task,
+            root=tmp_path,
+            log=log,
+            environ={"HOME": str(tmp_path / "home")},
+            server="http://127.0.0.1:9/v1",
+            model="m",
+            price="1/1",
+        )
+        (made,) = ahead.estimate.tasks
+        assert ("explorer" in made.roles) == explored
 
 
 def test_less_than_ten_drafts_of_a_type_or_another_type_change_nothing(
