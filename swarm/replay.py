@@ -310,10 +310,8 @@ class _Player:
 
     async def _check_audit(self, entry: Entry, task: TaskState, audited: StepAudited) -> None:
         """An audit is worked out again from its answer; why it came to nothing is the world's."""
-        accepted, attempt = (
-            await accepted_at(self._log, task.steps[entry.step - 1].audit),
-            self._attempt(entry, task, AUDITOR),
-        )
+        accepted = await accepted_at(self._log, task.steps[entry.step - 1].audit)
+        attempt = self._attempt(entry, task, AUDITOR)
         job = self._job(Open(work=Work.AUDIT, task=entry.task, step=entry.step, attempt=entry.attempt), task)
         try:
             again = await audit(job, accepted, attempt=attempt, call=self._recorded_call(entry, attempt))

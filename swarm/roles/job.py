@@ -39,9 +39,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     stay: Callable[[str], Picker]  # takes the agent@model that answered before, for as long as it can
     judges: bool  # somebody may judge
     redact: Callable[[str], str]
-    audits: Callable[[str], bool] = lambda _: (
-        False
-    )  # what that model accepts now is to be audited; "": the checks alone
+    audits: Callable[[str], bool] = lambda _: False  # whether what a model accepts now is audited; "": the checks alone
     strain: Strain = Strain()  # how near it is to a cap
 
     @property
