@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _dry_run(args: argparse.Namespace, given: Given) -> int:
-    """Show what is foreseen of the run. Nothing is asked of a server, fetched, or written to the log."""
+    """Show what is foreseen of the run. No model is asked, nothing is fetched or written to the log."""
     from swarm.cli.foresight import foresee, known_at
     from swarm.cli.plan import show_foreseen
 

@@ -103,6 +103,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     on_unknown: Literal["repeat", "ask", "fail"]
     judge: Literal["free", "paid"]
     transport: Literal["aiohttp", "httpx"]
+    tiers: tuple[Tier, ...]  # whose models take part, in the order in which they are tried
+    discover: bool  # look for servers with models on this machine
+    models_off: tuple[str, ...]  # names and globs of models that take no part
     confirm_above_nanos: int  # a run whose estimate is above it is asked about
     budget: BudgetSettings
     schedules: Mapping[str, ScheduleConfig]
@@ -217,6 +220,9 @@ def _build(layers: Layers) -> Settings:
         on_unknown=value["on_unknown",],
         judge=value["judge",],
         transport=value["transport",],
+        tiers=value["tiers",],
+        discover=value["discover",],
+        models_off=value["models_off",],
         confirm_above_nanos=value["confirm_above_usd",],
         budget=BudgetSettings(**_budget(value)),
         schedules={name: ScheduleConfig(**table) for name, table in layers.tables("schedules").items()},
