@@ -16,6 +16,7 @@ from swarm.errors import Failure, ProviderError, SwarmError, UsageError
 from swarm.messages import FREE, Arm, Reply, Request, Tier
 from swarm.models.base import Model
 from swarm.models.limits import Allowance, Limits
+from swarm.settings.freemodels import FreeModel, free_models
 from swarm.settings.load import ModelConfig, ProviderConfig
 from swarm.settings.pricetable import known_price
 from swarm.settings.pricetext import parse_price
@@ -180,6 +181,18 @@ async def models_at(
     whoever = ModelConfig(name=provider.name, provider=provider.name, model="", tier="free")
     async with open_transport(transport, environ=environ) as pool:
         return await _served(whoever, provider, pool, environ, _LISTING_S).list_models()
+
+
+async def free_models_at(
+    provider: ProviderConfig, environ: Mapping[str, str], *, transport: Literal["aiohttp", "httpx"]
+) -> list[FreeModel]:
+    """Ask OpenRouter for its list and return the free models of it. No key is sent. Raises ProviderError, UsageError."""
+    from swarm.models.transport import open_transport
+
+    whoever = ModelConfig(name=provider.name, provider=provider.name, model="", tier="free")
+    anybody = msgspec.structs.replace(provider, key_env="")
+    async with open_transport(transport, environ=environ) as pool:
+        return await _served(whoever, anybody, pool, environ, _LISTING_S).listed("/models", free_models)
 
 
 class Embedded:

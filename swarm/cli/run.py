@@ -29,6 +29,7 @@ from swarm.cli.running import (
 )
 from swarm.errors import UsageError
 from swarm.estimate.weighed import Weighed
+from swarm.freelist import kept_fresh
 from swarm.plan import Plan, is_capped, plan_of, require_schedule
 from swarm.roster import is_free, is_other_log
 from swarm.session import Result, run_file
@@ -165,21 +166,24 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
             if weighed.confirmed:  # who says yes to the cost is not asked about paid calls again
                 plan = msgspec.structs.replace(plan, paid_confirmed=True)
 
+            settings = prepared.loaded.settings
+
             async def session(faces: Faces) -> Result:
-                return await run_file(
-                    log,
-                    prepared.given.file,
-                    plan,
-                    root=Path.cwd(),
-                    environ=os.environ,
-                    faces=faces,
-                    secrets=secrets_of(prepared.loaded.settings),
-                    source=given.source,
-                    type_=given.type,
-                    say=output.note,
-                    estimate=weighed.estimate,
-                    earlier=earlier,
-                )
+                async with kept_fresh(plan.roster, settings, os.environ, tell=output.detail):
+                    return await run_file(
+                        log,
+                        prepared.given.file,
+                        plan,
+                        root=Path.cwd(),
+                        environ=os.environ,
+                        faces=faces,
+                        secrets=secrets_of(settings),
+                        source=given.source,
+                        type_=given.type,
+                        say=output.note,
+                        estimate=weighed.estimate,
+                        earlier=earlier,
+                    )
 
             result, code = await carry_out(args, output, session)
             way = await way_on(log, result)

@@ -18,7 +18,7 @@ from swarm.task import NAME_RULE, is_id
 from swarm.units import kind_of, shortened
 
 OriginKind = Literal[
-    "default", "preset", "price table", "user file", "project file", "task file", "environment", "flag"
+    "default", "preset", "kept list", "price table", "user file", "project file", "task file", "environment", "flag"
 ]
 MOST_OF_A_NAME = 100
 _FROM_A_REPOSITORY = ("project file", "task file")

@@ -19,11 +19,12 @@ import msgspec
 from swarm.errors import UsageError
 from swarm.messages import FREE, TIERS, Price, Tier
 from swarm.settings.complexity import ComplexityChanges, changes_in
+from swarm.settings.freemodels import PROVIDER, kept_path, read_kept, settings_of
 from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
 from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
-from swarm.settings.providers import Wire, is_local, preset_values
+from swarm.settings.providers import Wire, is_local, preset_values, shipped_free
 from swarm.settings.tomlfile import KeyPath, read_toml
 
 BUILT_IN = "built in"
@@ -207,8 +208,17 @@ def _add_built_in(layers: Layers, environ: Mapping[str, str]) -> None:
     for key, known in KEYS.items():
         if known.default is not None:
             layers.add("default", key, known.default, place=BUILT_IN)
-    for key, value in preset_values():
+    _add_presets(layers, kept_path(data_dir(environ)))
+
+
+def _add_presets(layers: Layers, path: Path) -> None:
+    """Add the presets; where OpenRouter's list of free models is kept, those by the list instead of those that ship."""
+    kept, shipped = read_kept(path), shipped_free()
+    is_used = kept is not None and kept.models
+    for key, value in preset_values(without=shipped.values() if is_used else ()):
         layers.add("preset", key, value, place=BUILT_IN)
+    for key, value in settings_of(kept.models if kept else (), shipped):
+        layers.add("kept list", key, value, place=str(path))
 
 
 def _build(layers: Layers) -> Settings:
@@ -252,14 +262,22 @@ def _providers(layers: Layers) -> dict[str, ProviderConfig]:
 
 def _models(layers: Layers, providers: Mapping[str, ProviderConfig]) -> dict[str, ModelConfig]:
     found: dict[str, ModelConfig] = {}
+    has_list = any(origin.kind == "kept list" for origin in layers.origins.values())
     for name, table in layers.tables("models").items():
         if any(key[:2] in (("models", name), ("providers", table.get("provider"))) for key in layers.refused):
+            continue
+        if has_list and _is_gone(name, table):
             continue
         try:
             found[name] = _model(name, _priced(name, table, providers, layers), providers)
         except ValueError as error:
             layers.problems.append(f"{layers.place_of('models', name)}: model '{name}' {error}")
     return found
+
+
+def _is_gone(name: str, table: Mapping[str, Any]) -> bool:
+    """Whether settings say something of a free model that OpenRouter's list had and has no more: that is no mistake."""
+    return name.startswith(f"{PROVIDER}/") and not table.keys() & {"provider", "model"}
 
 
 def _priced(
