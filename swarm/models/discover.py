@@ -157,10 +157,9 @@ def taking_part(
 
     A server whose name or address the settings have is left to them.
     """
-    addresses = {_address(provider.base_url) for provider in providers.values()}
     pairs: list[tuple[ModelConfig, ProviderConfig]] = []
     for each in seen:
-        if each.kind is None or each.kind.name in providers or _address(each.base_url) in addresses:
+        if each.kind is None or is_named(each, providers):
             continue
         name = each.kind.name
         if any(provider.name == name for _, provider in pairs):  # two of one kind, on the ports of two
@@ -168,6 +167,13 @@ def taking_part(
         provider = ProviderConfig(name=name, base_url=each.base_url, concurrency=each.kind.at_once)
         pairs += [(_config(model, name), provider) for model in _first_of(each.models)]
     return pairs
+
+
+def is_named(seen: Seen, providers: Mapping[str, ProviderConfig]) -> bool:
+    """Whether the settings have the server, by its name or by its address."""
+    here = _address(seen.base_url)
+    known = seen.kind is not None and seen.kind.name in providers
+    return known or any(_address(provider.base_url) == here for provider in providers.values())
 
 
 def _first_of(models: Sequence[Has]) -> list[Has]:
