@@ -337,6 +337,7 @@ def test_a_server_on_this_machine_is_a_model_to_work_with(
     assert found(capsys)["keys"]["state"] == "warn"
     with provider_thread(play, pages=ollama(pulled("qwen3:8b"))) as server:
         monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{server.port}")
+        monkeypatch.setenv("SWARM_DISCOVER", "true")
         findings = found(capsys)
     assert findings["keys"]["state"] == "ok"
     assert findings["local servers"]["said"].startswith("ollama/qwen3:8b take part in runs")

@@ -88,6 +88,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{found.port}")
+        monkeypatch.delenv("SWARM_DISCOVER")
         monkeypatch.chdir(tmp_path)
         yield Desk(tmp_path, capsys, found, own)
 
@@ -245,7 +246,7 @@ def test_ctrl_c_ends_a_test_and_leaves_nothing_to_go_on_with(tmp_path: Path) -> 
     pages = ollama(pulled("qwen3:8b"))
     try:
         with provider_thread(lambda _: Answer(before_head=hold), pages=pages) as server:
-            env = {**environment(tmp_path), "OLLAMA_HOST": f"127.0.0.1:{server.port}"}
+            env = {**environment(tmp_path), "OLLAMA_HOST": f"127.0.0.1:{server.port}", "SWARM_DISCOVER": "true"}
             words = [sys.executable, "-P", "-m", "swarm.cli.main", "models", "test"]
             with subprocess.Popen(words, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as process:
                 while not any(seen.method == "POST" for seen in server.requests):
