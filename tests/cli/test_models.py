@@ -207,7 +207,7 @@ def test_each_free_model_is_asked_once_in_a_call_like_any_other_and_no_trail_lea
     assert len(posted) == 3, "one request each, nobody judges"
     money, trails, sessions = read(desk.log)
     assert of_the_day(money).spent.tokens > 0
-    assert not trails.trails
+    assert not trails.learned.rows
     (state,) = sessions.sessions.values()
     assert state.finished, "a plain `swarm resume` goes on with something else"
 
