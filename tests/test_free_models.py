@@ -205,7 +205,18 @@ async def test_where_it_cannot_be_written_the_error_names_the_file(tmp_path: Pat
             await refresh(home.settings, home.environ, now=lambda: DAY)
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "[]", '{"tried_at": "x"}', '{"tried_at": 1, "models": [{"id": 3}]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        "[]",
+        '{"tried_at": "x"}',
+        '{"tried_at": 1, "models": [{"id": 3}]}',
+        '{"tried_at": 1, "fetched_at": 99999999999999999, "models": []}',
+        '{"tried_at": -1}',
+    ],
+)
 def test_a_kept_list_that_cannot_be_read_is_none(text: str, tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.path.parent.mkdir(parents=True)

@@ -41,18 +41,26 @@ async def known_models(settings: Settings) -> tuple[list[KnownModel], list[Seen]
     seen = await discover(places_of(os.environ), transport=settings.transport) if settings.discover else []
     pairs: list[Served] = [(model, settings.providers[model.provider]) for model in settings.models.values()]
     here = {**settings.models}
-    pairs += [*_pulled(), *(pair for pair in taking_part(seen, settings.providers) if pair[0].name not in here)]
+    embedded = _pulled()
+    pairs += [*embedded, *(pair for pair in taking_part(seen, settings.providers) if pair[0].name not in here)]
+    smaller = {config.name for config, _ in embedded[:-1]}
     known = [
-        KnownModel(config=config, provider=provider, out=why_out(config, provider, settings, os.environ))
+        KnownModel(
+            config=config,
+            provider=provider,
+            out=f"{embedded[-1][0].name} is here as well, which is larger"
+            if config.name in smaller
+            else why_out(config, provider, settings, os.environ),
+        )
         for config, provider in pairs
     ]
     return sorted(known, key=_rank), seen
 
 
 def _pulled() -> list[Served]:
-    """The embedded models that were pulled."""
+    """The embedded models that were pulled, the largest, which alone takes part, at the end."""
     folder = data_dir(os.environ) / "models"
-    found = [(model, pulled_path(model, folder)) for model in CATALOGUE]
+    found = [(model, pulled_path(model, folder)) for model in sorted(CATALOGUE, key=lambda each: each.size_bytes)]
     return [
         embedded_model(model.name, path, context_tokens=model.context_tokens, may_judge=model.may_judge)
         for model, path in found

@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,8 @@ def about_settings(known: Sequence[KnownModel], settings: Settings) -> Iterable[
     names = [each.name for each in known]
     for pattern in settings.models_off:
         if not any(fnmatchcase(name, pattern) for name in names):
-            yield f"models_off has {pattern}, and no model here is called so"
+            near = get_close_matches(pattern, names, n=1)
+            yield f"models_off has {pattern}, and no model here is called so{f'; did you mean {near[0]}?' if near else ''}"
 
 
 def document(

@@ -100,7 +100,14 @@ def _fields(each: KnownModel, loaded: Loaded) -> dict[str, Any]:
         "cached_usd": usd(price.cached_nanos) if price else None,
         "cache_write_usd": usd(price.cache_write_nanos) if price else None,
         "request_usd": usd(price.request_nanos) if price else None,
-        "steps": [{"above_tokens": step.above_tokens} for step in price.steps] if price else [],
+        "steps": [
+            {
+                "above_tokens": step.above_tokens,
+                "input_usd": decimal_usd(step.input_nanos),
+                "output_usd": decimal_usd(step.output_nanos),
+            }
+            for step in (price.steps if price else ())
+        ],
         "of": day.isoformat() if day else None,
         "table": table_date().isoformat(),
         "from": origin_of(each, loaded),

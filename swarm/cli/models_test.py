@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,11 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Heard:
-    """What the calls of each task came to, as the session's events say it."""
+    """What the calls of each task came to, as the session's events say it. `tell` is told of each as it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, str], tell: Callable[[str], None]) -> None:
+        """`names` has the models by their tasks."""
+        self._names, self._tell = names, tell
         self.settled: dict[str, CallSettled] = {}
         self.failed: dict[str, CallFailed | CallUnknown] = {}
         self.reserved: dict[str, CallReserved] = {}
@@ -64,8 +67,10 @@ class Heard:
                     self.reserved[entry.task] = event
                 case CallSettled() as event:
                     self.settled[entry.task] = event
+                    self._tell(f"{self._names[entry.task]} answered")
                 case CallFailed() | CallUnknown() as event:
                     self.failed[entry.task] = event
+                    self._tell(f"{self._names[entry.task]} did not answer")
                 case _:
                     pass
 
@@ -121,8 +126,9 @@ async def _asked(
     args: argparse.Namespace, models: Sequence[KnownModel], loaded: Loaded, output: Output
 ) -> tuple[list[Tested], int]:
     """Ask each in a session of its own kind; what came of it, and the session's exit code."""
-    heard, settings = Heard(), loaded.settings
-    file, plan = tasks_for(models), _plan(models, loaded, paid=args.paid)
+    settings, file, plan = loaded.settings, tasks_for(models), _plan(models, loaded, paid=args.paid)
+    watched = sys.stderr.isatty() and len(models) > 1
+    heard = Heard({task.id: task.title for task in file.tasks}, output.note if watched else output.detail)
     args.progress, args.yes = "none", args.paid
     output.note(f"asking {counted(len(models), 'model')} for one word")
     with log_errors():

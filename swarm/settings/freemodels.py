@@ -29,6 +29,7 @@ FRESH_S, RETRY_S = 86_400, 3_600
 """A list is fetched again after a day; where it could not be fetched, after an hour."""
 
 _MOST_TOKENS = 100_000_000  # more than a setting takes for a window is no window
+_NO_MOMENT = 1 << 33  # in the year 2242
 _SUFFIX = ":free"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}/[a-z0-9._-]{1,50}:free")
 """One that begins with ~ is another name of a model, or of whichever is the latest."""
@@ -196,6 +197,8 @@ def read_kept(path: Path) -> Kept | None:
     """What is kept there; None where nothing is, or nothing that can be read. What cannot be a model is left out."""
     try:
         kept = msgspec.json.decode(path.read_bytes(), type=Kept)
+        if not all(0 <= moment < _NO_MOMENT for moment in (kept.tried_at, kept.fetched_at)):
+            return None
         return msgspec.structs.replace(kept, models=tuple(model for model in kept.models if _is_sound(model)))
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
