@@ -193,6 +193,7 @@ def _config(has: Has, provider: str) -> ModelConfig:
         price=FREE,
         context_tokens=has.context_tokens,
         judge=(has.size or 0) >= JUDGES_FROM,
+        schema=True,  # all four keep an answer to a JSON Schema in `response_format`, by their documentation
     )
 
 

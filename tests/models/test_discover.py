@@ -32,6 +32,7 @@ async def test_ollama_is_found_with_what_is_in_memory_first_and_its_window() -> 
         pulled("new:8b", at="2026-11-20T00:00:00Z"),
         pulled("old:1b", "1.2B", at="2026-01-01T00:00:00Z"),
         pulled("nomic-embed-text:latest", "137M"),
+        pulled("giant:120b-cloud", "120B"),
         pulled("giant:cloud", "1000B", remote_host="https://ollama.com:443", remote_model="giant"),
     ]
     seen = await found_at(ollama(*rows, running={"old:1b": 8_192}))
@@ -140,6 +141,7 @@ def test_a_few_models_of_a_server_take_part_as_free_local_ones_and_only_large_on
     assert (large.name, large.model, large.provider) == ("ollama/large", "large", "ollama")
     assert (large.tier, large.price, large.context_tokens) == ("local", FREE, 4_096)
     assert (large.judge, small.judge) == (True, False)
+    assert large.schema and small.schema, "a verdict has a form"
     (unsaid,) = configs([seen_as(VLLM, Has(model="secret-blend"))])
     assert not unsaid.judge, "whose size nobody says judges nobody"
 
