@@ -16,7 +16,6 @@ from swarm.errors import Failure, ProviderError, SwarmError, UsageError
 from swarm.messages import FREE, Arm, Reply, Request, Tier
 from swarm.models.base import Model
 from swarm.models.limits import Allowance, Limits
-from swarm.settings.freemodels import FreeModel, free_models
 from swarm.settings.load import ModelConfig, ProviderConfig
 from swarm.settings.pricetable import known_price
 from swarm.settings.pricetext import parse_price
@@ -24,6 +23,7 @@ from swarm.settings.providers import PRESETS, is_local
 
 if TYPE_CHECKING:
     from swarm.models.served import Served
+    from swarm.settings.freemodels import FreeModel
 
 EMBEDDED = "embedded"
 """The provider of the model that runs as a child of this process."""
@@ -188,6 +188,7 @@ async def free_models_at(
 ) -> list[FreeModel]:
     """Ask OpenRouter for its list and return the free models of it. No key is sent. Raises ProviderError, UsageError."""
     from swarm.models.transport import open_transport
+    from swarm.settings.freemodels import free_models
 
     whoever = ModelConfig(name=provider.name, provider=provider.name, model="", tier="free")
     anybody = msgspec.structs.replace(provider, key_env="")

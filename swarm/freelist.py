@@ -12,8 +12,8 @@ import msgspec
 
 from swarm.connect import Roster, free_models_at
 from swarm.errors import ProviderError, SwarmError, UsageError
-from swarm.settings.freemodels import PROVIDER, Kept, kept_path, read_kept
-from swarm.settings.load import Settings, data_dir
+from swarm.settings.freemodels import PROVIDER, Kept, read_kept
+from swarm.settings.load import Settings, free_list_path
 from swarm.settings.providers import PRICES_OF
 
 PATIENCE_S = 20.0
@@ -42,7 +42,7 @@ def serving(kept: Kept | None, now: float) -> str:
 
 async def refresh(settings: Settings, environ: Mapping[str, str], *, now: Clock = time.time) -> Kept:
     """Fetch the list and keep it. Raises ListUnreached, UsageError where nothing can be kept."""
-    path = kept_path(data_dir(environ))
+    path = free_list_path(environ)
     before = read_kept(path)
     try:
         with anyio.fail_after(PATIENCE_S):
@@ -79,7 +79,7 @@ async def kept_fresh(
 
     `tell` is told where it does not come. What is not there by the end of the block is left.
     """
-    kept = read_kept(kept_path(data_dir(environ)))
+    kept = read_kept(free_list_path(environ))
     is_due = kept is None or kept.is_due(now())
     if not is_due or not any(provider.name == PROVIDER for provider in roster.providers):
         yield

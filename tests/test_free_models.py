@@ -25,11 +25,10 @@ from swarm.settings.freemodels import (
     FreeModel,
     Kept,
     free_models,
-    kept_path,
     read_kept,
     taking_part,
 )
-from swarm.settings.load import ModelConfig, Settings, data_dir, load_settings
+from swarm.settings.load import ModelConfig, Settings, free_list_path, load_settings
 from swarm.settings.providers import PRESETS, shipped_free
 from tests.openrouter import listing, row
 from tests.provider import Answer, Provider
@@ -109,7 +108,7 @@ class Home:
         self.file = root / ".config" / "swarm" / "config.toml"
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.write("", url)
-        self.path = kept_path(data_dir(self.environ))
+        self.path = free_list_path(self.environ)
 
     def write(self, more: str, url: str = "http://127.0.0.1:9/v1") -> None:
         self.file.write_text(f'discover = false\nproviders.openrouter.base_url = "{url}"\n{more}')
@@ -223,6 +222,13 @@ def test_a_kept_list_that_cannot_be_read_is_none(text: str, tmp_path: Path) -> N
     home.path.write_text(text)
     assert read_kept(home.path) is None
     assert "openrouter/gemma-4-31b" in home.models()
+
+
+def test_where_a_list_may_not_be_looked_at_the_models_that_ship_take_part(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    environ = {**home.environ, "XDG_DATA_HOME": f"/{'x' * 300}"}
+    models = load_settings(tmp_path, environ=environ).settings.models
+    assert set(shipped_free().values()) <= set(models)
 
 
 def test_what_no_list_would_hold_is_left_out_of_a_kept_one(tmp_path: Path) -> None:

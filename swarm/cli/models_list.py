@@ -20,8 +20,8 @@ from swarm.freelist import serving
 from swarm.insight.arms import ArmsView, Known, known_arms
 from swarm.messages import TIER_SAYS
 from swarm.models.discover import HOST, MOST_OF_A_SERVER, Seen, is_named
-from swarm.settings.freemodels import PROVIDER, Kept, kept_path, read_kept
-from swarm.settings.load import Settings, data_dir
+from swarm.settings.freemodels import PROVIDER, Kept, read_kept
+from swarm.settings.load import Settings, free_list_path
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
@@ -33,7 +33,7 @@ def act(args: argparse.Namespace, output: Output) -> int:
     settings = settings_of(args)
     known, seen, trails = anyio.run(_look, settings)
     shown = named(known, args.names)
-    kept = read_kept(kept_path(data_dir(os.environ)))
+    kept = read_kept(free_list_path(os.environ))
     if output.json:
         output.document(SCHEMA, document(shown, seen, trails, kept))
         return 0

@@ -10,8 +10,8 @@ import anyio
 
 from swarm.cli.recorded import settings_of
 from swarm.freelist import refresh
-from swarm.settings.freemodels import kept_path, taking_part
-from swarm.settings.load import data_dir
+from swarm.settings.freemodels import taking_part
+from swarm.settings.load import free_list_path
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
@@ -27,5 +27,5 @@ def act(args: argparse.Namespace, output: Output) -> int:
     output.line(
         f"{len(kept.models):,} models are free and carry out tasks; of these take part: {', '.join(few) or 'none'}"
     )
-    output.note(f"kept in {kept_path(data_dir(os.environ))}")
+    output.note(f"kept in {free_list_path(os.environ)}")
     return 0

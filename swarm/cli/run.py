@@ -29,7 +29,6 @@ from swarm.cli.running import (
 )
 from swarm.errors import UsageError
 from swarm.estimate.weighed import Weighed
-from swarm.freelist import kept_fresh
 from swarm.plan import Plan, is_capped, plan_of, require_schedule
 from swarm.roster import is_free, is_other_log
 from swarm.session import Result, run_file
@@ -155,6 +154,8 @@ async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace, 
 
 
 async def _run(args: argparse.Namespace, given: Given) -> int:
+    from swarm.freelist import kept_fresh  # neither a dry run nor a detached one needs it
+
     output: Output = args.output
     prepared = await _prepared(args, given)
     with log_errors():

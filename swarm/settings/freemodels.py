@@ -7,7 +7,7 @@ under another name may have a price tomorrow, when this list is a day old.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -162,7 +162,7 @@ def taking_part(models: Iterable[FreeModel]) -> list[FreeModel]:
     return list(by_publisher.values())[:MOST_FREE]
 
 
-def settings_of(models: Sequence[FreeModel], names: dict[str, str]) -> Iterator[tuple[tuple[str, ...], object]]:
+def settings_of(models: Sequence[FreeModel], names: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], object]]:
     """Yield the values of those that take part as settings would have them; `names` has the names that ids have already."""
     used: set[str] = set()
     for model in taking_part(models):
@@ -186,11 +186,6 @@ def settings_of(models: Sequence[FreeModel], names: dict[str, str]) -> Iterator[
             values["judge"] = False
         for key, value in values.items():
             yield ("models", name, key), value
-
-
-def kept_path(data: Path) -> Path:
-    """Where the list is kept, below the folder of the log."""
-    return data / "openrouter-free.json"
 
 
 def read_kept(path: Path) -> Kept | None:

@@ -19,7 +19,6 @@ import msgspec
 from swarm.errors import UsageError
 from swarm.messages import FREE, TIERS, Price, Tier
 from swarm.settings.complexity import ComplexityChanges, changes_in
-from swarm.settings.freemodels import PROVIDER, kept_path, read_kept, settings_of
 from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
 from swarm.settings.pricetable import known_row
@@ -197,6 +196,11 @@ def data_dir(environ: Mapping[str, str]) -> Path:
     return _xdg(environ, "XDG_DATA_HOME", ".local/share") / "swarm"
 
 
+def free_list_path(environ: Mapping[str, str]) -> Path:
+    """Return where OpenRouter's list of free models is kept."""
+    return data_dir(environ) / "openrouter-free.json"
+
+
 def _xdg(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
     named = environ.get(variable, "")
     # the XDG base directory specification: a relative path is to be ignored
@@ -217,17 +221,29 @@ def _add_built_in(layers: Layers, environ: Mapping[str, str]) -> None:
     for key, known in KEYS.items():
         if known.default is not None:
             layers.add("default", key, known.default, place=BUILT_IN)
-    _add_presets(layers, kept_path(data_dir(environ)))
+    _add_presets(layers, free_list_path(environ))
 
 
 def _add_presets(layers: Layers, path: Path) -> None:
     """Add the presets; where OpenRouter's list of free models is kept, those by the list instead of those that ship."""
-    kept, shipped = read_kept(path), shipped_free()
-    is_used = kept is not None and kept.models
-    for key, value in preset_values(without=shipped.values() if is_used else ()):
+    shipped = shipped_free()
+    listed = _listed(path, shipped)
+    for key, value in preset_values(without=shipped.values() if listed else ()):
         layers.add("preset", key, value, place=BUILT_IN)
-    for key, value in settings_of(kept.models if kept else (), shipped):
+    for key, value in listed:
         layers.add("kept list", key, value, place=str(path))
+
+
+def _listed(path: Path, shipped: Mapping[str, str]) -> list[tuple[KeyPath, object]]:
+    """What a kept list has as settings would have it; nothing where none is kept, or it may not be looked at."""
+    try:
+        path.stat()
+    except OSError:
+        return []
+    from swarm.settings.freemodels import read_kept, settings_of  # only where a list is kept
+
+    kept = read_kept(path)
+    return list(settings_of(kept.models, shipped)) if kept else []
 
 
 def _build(layers: Layers) -> Settings:
@@ -289,7 +305,7 @@ def _models(layers: Layers, providers: Mapping[str, ProviderConfig]) -> dict[str
 
 def _is_gone(name: str, table: Mapping[str, Any]) -> bool:
     """Whether settings say something of a free model that OpenRouter's list had and has no more: that is no mistake."""
-    return name.startswith(f"{PROVIDER}/") and not table.keys() & {"provider", "model"}
+    return name.startswith("openrouter/") and not table.keys() & {"provider", "model"}
 
 
 def _priced(
