@@ -51,7 +51,9 @@ def choose(
         return None
     worth = max(cost_of(arm, question) for arm in arms if arm.model not in excluded) * question.worth
     undecided = _undecided(question, sorted({*allowed, *stayed}, key=lambda arm: arm.name), arms, trails)
-    undecided = msgspec.structs.replace(undecided, excluded=tuple(ruled_out), worth_nanos=round(worth))
+    undecided = msgspec.structs.replace(
+        undecided, excluded=tuple(ruled_out), worth_nanos=round(worth) if undecided.arms else 0
+    )
     if stayed:
         return _general(_taken(undecided, stayed[0].name, why=STAYED), arms, trails, question.now)
     decided = _decided(undecided)
@@ -114,7 +116,8 @@ def _left(question: Question, allowed: Sequence[Arm]) -> tuple[list[Arm], list[E
 
 def _undecided(question: Question, allowed: Sequence[Arm], arms: Sequence[Arm], trails: Trails) -> ChoiceStopped:
     """The event as far as it says what the choice is made from."""
-    plans, now = question.policy == "trails", question.now
+    now, alone = question.now, len(allowed) == 1 and not question.tried
+    plans = question.policy == "trails" and not alone  # of one arm there is nothing to be drawn, and nothing to say
     by_name = {arm.name: arm for arm in arms}
     known = {
         name: acceptance_of(by_name[name], question.context, trails, now)
@@ -130,12 +133,12 @@ def _undecided(question: Question, allowed: Sequence[Arm], arms: Sequence[Arm], 
         role=question.role,
         context=question.context,
         policy=question.policy,
-        seed=question.step if plans else question.seed,
+        seed=question.step if question.policy == "trails" else question.seed,
         candidates=tuple(candidate_of(arm, question, trails, draws[arm.name]) for arm in allowed),
         tried=tuple(tried),
         arms=question.arms if plans else 0,
         pressure=_unless(1.0, question.pressure) if plans else NOUGHT,
-        overlap=_unless(OVERLAP, max(1e-6, trails.overlap.rho)),
+        overlap=NOUGHT if alone else _unless(OVERLAP, max(1e-6, trails.overlap.rho)),
         accepts_wrong=_unless(USUAL.accepts_wrong, question.judge.accepts_wrong) if plans else NOUGHT,
         rejects_right=_unless(USUAL.rejects_right, question.judge.rejects_right) if plans else NOUGHT,
         start="" if question.free_first else PLANNED,
@@ -154,7 +157,7 @@ def _decided(undecided: ChoiceStopped) -> ChoiceMade | ChoiceStopped:
     if undecided.policy != "trails":
         leans = undecided.spent_percent >= LEAN_FROM
         wheel = weighed(undecided.candidates, leans=leans)
-        whole = msgspec.structs.replace(undecided, candidates=tuple(wheel), worth_nanos=0)
+        whole = msgspec.structs.replace(undecided, candidates=tuple(wheel))
         return _taken(whole, spun(wheel, undecided.seed).arm)
     best = _cascade(undecided, {each.arm: each.draw for each in undecided.candidates})
     models = {each.arm: each.model for each in undecided.candidates}
@@ -185,7 +188,7 @@ def _terms(choice: Choice) -> Terms:
     judge = Judge(choice.accepts_wrong or USUAL.accepts_wrong, choice.rejects_right or USUAL.rejects_right)
     return Terms(
         worth=float(choice.worth_nanos) or 1.0,
-        attempts=choice.arms,
+        attempts=max(1, choice.arms),
         judge=judge,
         pressure=choice.pressure or 1.0,
         free_first=choice.start != PLANNED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from events.trails import OVERLAP
@@ -77,11 +78,10 @@ def _rules(choice: Choice) -> Iterator[Reason]:
     else:
         yield Reason(said=f"policy {choice.policy}")
     yield Reason(said=f"the trails were read for {choice.context or 'all contexts'}")
-    for each in choice.tried:
+    for each, drafts in Counter(choice.tried).items():
         drawn = f", drawn as {each.draw:.2f}" if each.draw else ""
-        yield Reason(
-            said=f"a draft of {each.arm} was rejected before: its mean is {each.mean:.2f}{drawn}", tone="faint"
-        )
+        told = f"{many(drafts, 'draft')} of {each.arm} {'was' if drafts == 1 else 'were'} rejected before"
+        yield Reason(said=f"{told}: its mean is {each.mean:.2f}{drawn}", tone="faint")
 
 
 def _planned(choice: Choice) -> bool:
@@ -89,6 +89,9 @@ def _planned(choice: Choice) -> bool:
 
 
 def _plan(choice: Choice) -> Iterator[Reason]:
+    if not choice.arms:
+        yield Reason(said="policy trails: there is one arm, and nothing to plan")
+        return
     worth = f", where right work is worth {usd(choice.worth_nanos)}" if choice.worth_nanos else "; all arms are free"
     yield Reason(
         said=f"policy trails: of all cascades of up to {many(max(1, choice.arms), 'arm')} the one that is worth most{worth}"
@@ -132,7 +135,9 @@ def _candidates(choice: Choice, chances: Mapping[str, float], chosen: str) -> It
 
 
 def _candidate_line(each: Candidate, share: float, width: int, *, drawn: bool) -> str:
-    if drawn:
+    if drawn and not each.draw:
+        how = f"{_share(share)}"
+    elif drawn:
         value = f", its best cascade is worth {usd(each.value_nanos)}" if each.value_nanos else ""
         how = f"drawn as {each.draw:.2f}{value}, first in {_share(share)}"
     else:
