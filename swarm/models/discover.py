@@ -79,8 +79,8 @@ def _ollama_port(host: str) -> int:
     return (port or OLLAMA.port) if here else 0
 
 
-async def discover(places: Iterable[Place], *, transport: TransportKind) -> list[Seen]:
-    """Look at all places at the same time; what listens there, in the order of the places."""
+async def discover(places: Iterable[Place], *, transport: TransportKind, patience_s: float = ANSWER_S) -> list[Seen]:
+    """Look at all places at the same time, none of them for longer than `patience_s`; what listens there, in their order."""
     known = list(places)
     is_open = await asyncio.gather(*(_listens(place.port) for place in known))
     there = [place for place, listens in zip(known, is_open, strict=True) if listens]
@@ -89,7 +89,7 @@ async def discover(places: Iterable[Place], *, transport: TransportKind) -> list
     from swarm.models.transport import open_transport
 
     async with open_transport(transport, environ={}) as pool:
-        return await asyncio.gather(*(_look(place, pool) for place in there))
+        return await asyncio.gather(*(_look(place, pool, patience_s) for place in there))
 
 
 async def _listens(port: int) -> bool:
@@ -102,21 +102,21 @@ async def _listens(port: int) -> bool:
     return False
 
 
-async def _look(place: Place, pool: httpx.AsyncBaseTransport) -> Seen:
+async def _look(place: Place, pool: httpx.AsyncBaseTransport, patience_s: float) -> Seen:
     """Ask what the kinds of the place are asked; each path once, and of a second kind only where it is not the first."""
     bodies: dict[str, bytes] = {}
     refused: set[int] = set()
     try:
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(patience_s):
             for kind in place.kinds:
                 missing = [path for path in kind.paths if path not in bodies]
-                answers = await asyncio.gather(*(_get(pool, place.port, path) for path in missing))
+                answers = await asyncio.gather(*(_get(pool, place.port, path, patience_s) for path in missing))
                 bodies |= {path: body for path, (status, body) in zip(missing, answers, strict=True) if status == 200}
                 refused |= {status for status, _ in answers}
                 if found := read_server((kind,), bodies):
                     return Seen(port=place.port, kind=kind, models=tuple(found[1]))
     except TimeoutError:
-        return Seen(port=place.port, said=f"it did not answer within {ANSWER_S:g} s")
+        return Seen(port=place.port, said=f"it did not answer within {patience_s:g} s")
     return Seen(port=place.port, said=_why_none(refused))
 
 
@@ -128,11 +128,11 @@ def _why_none(statuses: set[int]) -> str:
     return "it is no server of models that is known"
 
 
-async def _get(pool: httpx.AsyncBaseTransport, port: int, path: str) -> tuple[int, bytes]:
+async def _get(pool: httpx.AsyncBaseTransport, port: int, path: str, patience_s: float) -> tuple[int, bytes]:
     """Status and body, cut at a megabyte; status 0 where nothing came that is HTTP."""
     import httpx
 
-    extensions = {"timeout": {"connect": CONNECT_S, "read": ANSWER_S, "write": ANSWER_S}}
+    extensions = {"timeout": {"connect": CONNECT_S, "read": patience_s, "write": patience_s}}
     request = httpx.Request("GET", f"http://{HOST}:{port}{path}", extensions=extensions)
     try:
         response = await pool.handle_async_request(request)

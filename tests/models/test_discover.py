@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarm.messages import FREE
-from swarm.models.discover import ANSWER_S, MOST_OF_A_SERVER, Place, Seen, discover, name_of, places_of, taking_part
+from swarm.models.discover import MOST_OF_A_SERVER, Place, Seen, discover, name_of, places_of, taking_part
 from swarm.models.servers import KINDS, LLAMA_CPP, LM_STUDIO, OLLAMA, VLLM, Has, Kind, read_server
 from swarm.settings.load import ModelConfig, ProviderConfig
 from swarm.settings.sizes import size_in, size_of
@@ -96,11 +95,9 @@ async def test_a_server_that_hangs_is_left_alone_while_the_others_are_found() ->
     forever = asyncio.Event()
     hanging: Pages = {path: Answer(before_head=forever.wait) for path in OLLAMA.paths}
     async with Provider(pages=hanging) as silent, Provider(pages=vllm()) as busy:
-        began = time.monotonic()
-        seen = await discover([Place(silent.port, (OLLAMA,)), Place(busy.port, (VLLM,))], transport="httpx")
-        took = time.monotonic() - began
-    assert [(each.kind, each.said) for each in seen] == [(None, "it did not answer within 0.5 s"), (VLLM, "")]
-    assert took < ANSWER_S + 2, "no look takes longer, however many hang"
+        places = [Place(silent.port, (OLLAMA,)), Place(busy.port, (VLLM,))]
+        seen = await discover(places, transport="httpx", patience_s=4)
+    assert [(each.kind, each.said) for each in seen] == [(None, "it did not answer within 4 s"), (VLLM, "")]
 
 
 async def test_where_nothing_listens_nothing_is_found_and_no_http_client_is_needed() -> None:
