@@ -204,16 +204,17 @@ WORTHS = {"economy": 3.0, "balanced": 20.0, "quality": 60.0}
 def _worth(value: object, source: Source) -> float:
     if isinstance(value, str) and value in WORTHS:
         return WORTHS[value]
+    what = (
+        f"one of {', '.join(WORTHS)} is expected, or a number from 0.1 to 10,000: what right work is worth, in calls of the "
+        "dearest model that is allowed"
+    )
+    written = _written(value, what)
     try:
-        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+        number = float(written)
     except ValueError:
         number = 0.0
     if not 0.1 <= number <= 10_000:
-        shown = shortened(value) if isinstance(value, str) else kind_of(value)
-        raise ValueError(
-            f"one of {', '.join(WORTHS)} is expected, or a number from 0.1 to 10,000: what right work is worth, in calls of "
-            f"the dearest model that is allowed; not {shown}"
-        )
+        raise ValueError(f"{what}; not {shortened(written)}")
     return number
 
 
