@@ -15,6 +15,7 @@ import msgspec
 from events.blobs import Known, Pack
 from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
 from events.types.session import Estimated
+from events.views.experience import experience
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
@@ -27,6 +28,7 @@ from swarm.cycle import TAKEN_UP
 from swarm.engine.dispatch import Dispatcher
 from swarm.engine.earlier import Earlier, as_recorded, taken_over, told_of
 from swarm.engine.faces import Faces
+from swarm.engine.foresight import Foresight
 from swarm.engine.fork import (
     Submissions,
     begun_anew,
@@ -368,9 +370,6 @@ async def _open(
     def lives_now(claim: Claim) -> bool:
         return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
 
-    def tasks_now() -> Mapping[str, TaskState]:
-        return past.tasks.of(owner.session)
-
     if start.wrong:
         remedy = "it was made anew" if start.kept else "`swarm doctor --fix` makes it anew"
         faces.say(f"the snapshot of this log was not used: {start.wrong}; {remedy}")
@@ -385,13 +384,14 @@ async def _open(
     ledger.begin(start, own, owner.session)
     async with (
         open_models(plan.roster, environ) as models,
-        open_surroundings(root, log, tasks_now, secrets.redact) as surroundings,
+        open_surroundings(root, log, lambda: past.tasks.of(owner.session), secrets.redact) as surroundings,
     ):
         yield Dispatcher(
             owner,
             plan,
             ledger=ledger,
             trails=start.view.trails,
+            foresight=Foresight(await experience(log)),
             models=models,
             surroundings=surroundings,
             past=past,

@@ -7,8 +7,8 @@ from swarm.cycle import Placed
 from swarm.journal import Attempt
 from swarm.orders import Ask, Call
 from swarm.prompts.build import PLAN_SCHEMA, explorer_brief, explorer_messages
-from swarm.roles.answers import Plan, PlanStep, one_line, read_object
-from swarm.roles.job import PLAN_TOKENS, Job, handover_text
+from swarm.roles.answers import Plan, PlanStep, is_whole, one_line, read_object
+from swarm.roles.job import PLAN_TOKENS, Job, handover_text, whole_answer
 from swarm.roles.strain import strained
 from swarm.task import Task
 
@@ -27,8 +27,8 @@ async def explore(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         )
 
     ask = plan_ask(job.task, await attempt.capture("brief", brief), strain.clamped(PLAN_TOKENS))
-    answer = await call(ask, pick=job.pick)
-    plan = read_object(answer.text, Plan)
+    answer = await whole_answer(job, call, ask)
+    plan = read_object(answer.text, Plan) if is_whole(answer.finish) else None
     if plan is None or not any(step.instruction.strip() for step in plan.steps):
         return [Placed(AttemptAbandoned(role="explorer", reason="its answer was no plan"), 0, job.open.attempt)]
     return _planned(job, attempt, plan)

@@ -11,7 +11,7 @@ from swarm.context.parts import beginning
 from swarm.cycle import Open
 from swarm.journal import Attempt
 from swarm.money.allowances import MORE
-from swarm.orders import Picker
+from swarm.orders import Answer, Ask, Call, Picker
 from swarm.prompts.build import Material, StepBrief
 from swarm.roles.checks import Checked
 from swarm.roles.strain import Strain
@@ -67,6 +67,18 @@ def may_have_more(job: Job) -> bool:
     """Whether an answer that was cut may be asked for once more with more room: nobody bounded it, nor the calls."""
     limits = job.task.limits
     return bool(job.state.answer_tokens) and limits.answer_tokens is None and limits.turns != 1
+
+
+async def whole_answer(job: Job, call: Call, ask: Ask) -> Answer:
+    """What is answered. What was cut at a limit that was foreseen is asked for again, of the same arm, with all that is allowed.
+
+    That the limit was too tight is nobody's failure but ours: it is no draft, no verdict, and no attempt.
+    """
+    answer = await call(ask, pick=job.pick)
+    if not answer.short:
+        return answer
+    again = await call(ask, pick=job.stay(answer.arm))
+    return msgspec.structs.replace(again, why=answer.why)
 
 
 async def handover_text(job: Job, attempt: Attempt) -> str:

@@ -14,9 +14,9 @@ from swarm.journal import TREE, Attempt
 from swarm.messages import Message
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import repair_messages, rubric_names, validator_brief, validator_messages, verdict_schema
-from swarm.roles.answers import Verdict, one_line, read_object
+from swarm.roles.answers import Verdict, is_whole, one_line, read_object
 from swarm.roles.checks import Checked, feedback_of, files_check, form_check, name_of
-from swarm.roles.job import VERDICT_TOKENS, Job, brief_of, cut_at
+from swarm.roles.job import VERDICT_TOKENS, Job, brief_of, cut_at, whole_answer
 from swarm.roles.results import shown_draft
 
 REPAIRS = 1
@@ -98,13 +98,14 @@ async def _judge(job: Job, attempt: Attempt, call: Call, draft: str, checks: tup
 
     rubrics = tuple(rubric_names(job.task)) if _is_last(job) else ()
     messages = validator_messages(job.task, await attempt.capture("brief", brief))
-    answer = await call(verdict_ask(messages, rubrics), pick=job.pick)
+    answer = await whole_answer(job, call, verdict_ask(messages, rubrics))
     verdict = _verdict(answer, rubrics)
     for _ in range(REPAIRS):
         if verdict is not None:
             break
         try:
-            answer = await call(verdict_ask(repair_messages(messages, answer.text, rubrics), rubrics), pick=job.pick)
+            repair = verdict_ask(repair_messages(messages, answer.text, rubrics), rubrics)
+            answer = await whole_answer(job, call, repair)
         except NoModelAvailable:
             break
         verdict = _verdict(answer, rubrics)
@@ -117,8 +118,8 @@ def verdict_ask(messages: tuple[Message, ...], rubrics: Sequence[str]) -> Ask:
 
 
 def _verdict(answer: Answer, rubrics: Sequence[str]) -> Verdict | None:
-    """Read the verdict; one without a score for each rubric is none."""
-    verdict = read_object(answer.text, Verdict)
+    """Read the verdict; one that was cut, or has no score for a rubric, is none."""
+    verdict = read_object(answer.text, Verdict) if is_whole(answer.finish) else None
     complete = verdict is not None and all(0 <= verdict.scores.get(name, -1) <= 1 for name in rubrics)
     return verdict if complete else None
 

@@ -12,7 +12,7 @@ from swarm.journal import Attempt
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import worker_brief, worker_messages
-from swarm.roles.job import Job, answer_tokens, brief_of, may_have_more
+from swarm.roles.job import Job, answer_tokens, brief_of, may_have_more, whole_answer
 from swarm.roles.results import answer_schema, normal_form
 from swarm.roles.strain import strained
 from swarm.task import Task
@@ -31,7 +31,7 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
     last = job.open.step == job.state.total
     ask = draft_ask(job.task, await attempt.capture("brief", brief), strain.clamped(output_tokens), last=last)
-    answer = await call(ask, pick=job.pick)
+    answer = await whole_answer(job, call, ask)
     if answer.finish == "length" and answer.limit == output_tokens and may_have_more(job):
         more = msgspec.structs.replace(ask, output_tokens=output_tokens * MORE)
         answer = await call(more, pick=job.stay(answer.arm))
