@@ -128,7 +128,8 @@ class Calls:
         while current is not None:
             tried = current.arm.model
             others = partial(_pick, pick, {**excluded, tried: ""}, nth + 1, order)
-            outcome, nth = await self._tries_of(order, current, nth, others)
+            told = msgspec.structs.replace(order, ask=order.ask.told(current.arm.agent))
+            outcome, nth = await self._tries_of(told, current, nth, others)
             if isinstance(outcome, Answer):
                 return outcome
             excluded[tried] = reason = self._redact(str(outcome)).removeprefix(f"{tried}: ")
@@ -185,8 +186,10 @@ class Calls:
             Message(said.speaker, text)  # type: ignore[arg-type]  # the log holds what a Message held
             for said, text in zip(last.reserved.messages, texts, strict=True)
         )
-        asked = msgspec.structs.replace(order.ask, messages=messages)
         call = last.reserved
+        asked = msgspec.structs.replace(
+            order.ask, messages=messages, by_agent={**order.ask.by_agent, call.agent: messages}
+        )
         arm = Arm(agent=call.agent, model=model, tier=call.tier, price=self._models[model].price)  # type: ignore[arg-type]
         why = call.why or "asked again after an interruption"
         return msgspec.structs.replace(order, ask=asked), Pick(arm, why=why, foreseen=call.foreseen)
@@ -370,4 +373,5 @@ def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: _Order) ->
 def _terms(order: _Order, arm: Arm) -> dict[str, Any]:
     attempt, terms = order.attempt, order.terms()
     scopes = path_of(terms.named, project=attempt.owner.project, role=attempt.role, agent=arm.agent)
-    return {"scopes": scopes, "named": terms.named, "caps": terms.caps, "shares": terms.shares}
+    caps = tuple(cap for cap in terms.caps if cap.scope in scopes)  # that of another agent bounds only its own calls
+    return {"scopes": scopes, "named": terms.named, "caps": caps, "shares": terms.shares}

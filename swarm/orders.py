@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -35,6 +35,16 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int
     answer_schema: Mapping[str, Any] | None = None
     temperature: float = 0.0
+    by_agent: Mapping[str, tuple[Message, ...]] = {}  # where several agents may take it, what each of them is told
+
+    def told(self, agent: str) -> Ask:
+        """The same, as it is said to an agent."""
+        return msgspec.structs.replace(self, messages=self.by_agent.get(agent, self.messages))
+
+    def changed(self, change: Callable[[tuple[Message, ...]], tuple[Message, ...]]) -> Ask:
+        """The same with other messages, whoever takes it."""
+        by_agent = {agent: change(messages) for agent, messages in self.by_agent.items()}
+        return msgspec.structs.replace(self, messages=change(self.messages), by_agent=by_agent)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

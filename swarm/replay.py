@@ -288,7 +288,7 @@ class _Player:
             if not tries:
                 raise _RecordEnds
             for each in tries:
-                self._check_request(entry, each, ask.messages)
+                self._check_request(entry, each, ask.told(each.reserved.agent).messages)
             for each in tries:
                 if isinstance(each.outcome, CallSettled):
                     return await self._answer(each, each.outcome)

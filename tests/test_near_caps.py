@@ -85,5 +85,5 @@ async def test_from_90_percent_on_less_is_sent_and_asked_for(log: EventLog, root
     assert (seen.choice.model, seen.choice.spent_percent) == ("low", 90)
     assert 0 < seen.told.count("About lines.") < 400
     assert seen.told.count("It goes on.") < 400
-    assert "Answer in at most 384 words." in seen.told
+    assert "Answer in at most 256 words." in seen.told
     assert seen.asked == 512

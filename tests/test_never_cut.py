@@ -54,7 +54,9 @@ def made_of(entry: Entry, role: str, entries: list[Entry]) -> CallSettled:
         and each.event.role == role
         and (each.task, each.step, each.attempt) == (entry.task, step, entry.attempt)
     }
-    answers = [each.event for each in entries if isinstance(each.event, CallSettled) and each.event.reservation in calls]
+    answers = [
+        each.event for each in entries if isinstance(each.event, CallSettled) and each.event.reservation in calls
+    ]
     return answers[-1]
 
 

@@ -1,6 +1,6 @@
 """Messages for each role, from the modules beside this file and what is known of the task. Pure, and in a fixed order.
 
-The stable part comes first (system, task, material), what changes between attempts last, so that a provider's prompt cache
+The stable part comes first (system with role and agent, task, material), what changes between attempts last, so that a provider's prompt cache
 has as much as possible in common with the request before.
 """
 
@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 
+from swarm.agents.profile import Agent
 from swarm.messages import Message
-from swarm.task import Check, Role, Task
+from swarm.prompts.length import LINE_BYTES, form_of, length_line
+from swarm.task import Check, Role, Task, agents_of
 
 VERDICT_SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -87,8 +89,14 @@ def explorer_brief(task: Task, material: Sequence[Material], *, handover: str = 
     return _join(_section("Task", task.prompt), *parts)
 
 
-def explorer_messages(task: Task, brief: str) -> tuple[Message, ...]:
-    return (Message("system", _system("explorer", task)), Message("user", brief))
+def agent_words(agent: Agent, task: Task, role: Role, type_: str, tokens: int) -> str:
+    """What an agent is told of itself for a task of that type, where its answer may have so many tokens."""
+    return _join(agent.prompt, length_line(agent, form_of(task, role, type_), tokens))
+
+
+def explorer_messages(task: Task, brief: str, agent: str = "") -> tuple[Message, ...]:
+    """`agent` is what the agent is told of itself, here and below."""
+    return (Message("system", _system("explorer", task, agent)), Message("user", brief))
 
 
 def worker_brief(task: Task, step: StepBrief, material: Sequence[Material], *, budget: str = "") -> str:
@@ -112,8 +120,8 @@ def worker_brief(task: Task, step: StepBrief, material: Sequence[Material], *, b
     return _join(_section("Task", task.prompt), *parts)
 
 
-def worker_messages(task: Task, brief: str) -> tuple[Message, ...]:
-    system = _system("worker", task)
+def worker_messages(task: Task, brief: str, agent: str = "") -> tuple[Message, ...]:
+    system = _system("worker", task, agent)
     if "<<<" in brief:
         system = f"{system}\n\n{module('worker_material')}"
     return (Message("system", system), Message("user", brief))
@@ -136,8 +144,8 @@ def validator_brief(task: Task, step: StepBrief, draft: str, notes: Sequence[str
     return _join(*parts, _section("Draft", _fence(draft)))
 
 
-def validator_messages(task: Task, brief: str) -> tuple[Message, ...]:
-    return (Message("system", _system("validator", task)), Message("user", brief))
+def validator_messages(task: Task, brief: str, agent: str = "") -> tuple[Message, ...]:
+    return (Message("system", _system("validator", task, agent)), Message("user", brief))
 
 
 def summariser_messages(handover: str) -> tuple[Message, ...]:
@@ -178,13 +186,14 @@ def verdict_schema(rubrics: Sequence[str]) -> Mapping[str, Any]:
 
 def system_bytes(role: Role, task: Task) -> int:
     """The size of the largest system words of the role for the task."""
-    words = _system(role, task)
-    return len(words.encode()) + (len(module("worker_material")) + 2 if role == "worker" else 0)
+    longest = max(len(agent.prompt.encode()) for agent in agents_of(task, role))
+    material = len(module("worker_material")) + 2 if role == "worker" else 0
+    return len(_system(role, task, "").encode()) + longest + LINE_BYTES + material
 
 
-def _system(role: Role, task: Task) -> str:
+def _system(role: Role, task: Task, agent: str) -> str:
     config = task.roles.get(role)
-    return _join(module(role), config.prompt if config and config.prompt else "")
+    return _join(module(role), agent, config.prompt if config and config.prompt else "")
 
 
 def _handed_over(handover: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,12 +11,13 @@ from events.views.tasks import Place, StepState, TaskState
 from swarm.context.parts import beginning
 from swarm.cycle import Open
 from swarm.journal import Attempt
+from swarm.messages import Message
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call, Picker
-from swarm.prompts.build import Material, StepBrief
+from swarm.prompts.build import Material, StepBrief, agent_words
 from swarm.roles.checks import Checked
 from swarm.roles.strain import Strain
-from swarm.task import Task
+from swarm.task import Role, Task, agents_of
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +81,14 @@ async def whole_answer(job: Job, call: Call, ask: Ask) -> Answer:
         return answer
     again = await call(ask, pick=job.stay(answer.arm))
     return msgspec.structs.replace(again, why=answer.why)
+
+
+def said_to(
+    task: Task, role: Role, type_: str, tokens: int, messages: Callable[[str], tuple[Message, ...]]
+) -> dict[str, Any]:
+    """The messages of an Ask, for each agent that may take it: `messages` gives them from what it is told of itself."""
+    told = {agent.name: messages(agent_words(agent, task, role, type_, tokens)) for agent in agents_of(task, role)}
+    return {"messages": next(iter(told.values())), "by_agent": told if len(told) > 1 else {}}
 
 
 async def handover_text(job: Job, attempt: Attempt) -> str:

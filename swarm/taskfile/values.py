@@ -60,7 +60,6 @@ _LATER = {
     "count": "leave it out",
     "priority": "leave it out; 'needs' says what comes first",
     "start": "leave it out; 'tiers' says which models may take part",
-    "tags": "leave it out",
     "parallel": "leave it out; `concurrency` of a provider in the settings bounds its calls",
     "skills": "leave it out",
     "tools": "leave it out",

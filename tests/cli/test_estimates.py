@@ -113,7 +113,7 @@ def test_a_dry_run_says_no_to_what_would_need_the_network(tmp_path: Path) -> Non
     [
         (("--budget", "$5"), {"SWARM_BUDGET_DAY_USD": "9"}, 5, "that is above $0.10"),
         (("--budget", "$0.05"), {"SWARM_BUDGET_DAY_USD": "9"}, 3, "this run has $0.05 of $0.05 left"),
-        (("--budget", "$5"), {}, 3, "today has $0.2"),
+        (("--budget", "$5"), {}, 3, "today has $0.1"),
         (("--budget", "$5", "--detach"), {"SWARM_BUDGET_DAY_USD": "9"}, 5, "that is above $0.10"),
     ],
 )
