@@ -19,6 +19,7 @@ from swarm.money.allowances import MORE, allowance
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.money.split import shares_of
 from swarm.prompts.build import system_bytes
+from swarm.prompts.length import TOKENS_A_WORD
 from swarm.settings.complexity import ComplexityChanges
 from swarm.settings.load import Loaded, ScheduleConfig, Settings
 from swarm.settings.ruletable import table_of
@@ -216,7 +217,8 @@ def explores(task: Task, complexity: Complexity) -> bool:
 
 def answer_tokens(task: Task, complexity: Complexity) -> int:
     """What the answer of a task's draft may have at first."""
-    return task.limits.answer_tokens or allowance(complexity.type, complexity.level).output_tokens
+    allowed = allowance(complexity.type, complexity.level).output_tokens
+    return task.limits.answer_tokens or max(allowed, (task.limits.words or 0) * TOKENS_A_WORD)
 
 
 def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:

@@ -80,6 +80,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answer_tokens: int | None = (
         None  # what a draft's answer may have; None = by the task's level, and more once it was cut
     )
+    words: int | None = None  # the most that its result may have
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -119,6 +119,8 @@ def _limits(task: Task) -> str:
         parts.append(f"{task.limits.time_s:g} s")
     if task.limits.turns is not None:
         parts.append(counted(task.limits.turns, "call"))
+    if task.limits.words is not None:
+        parts.append(counted(task.limits.words, "word"))
     if task.budget is not None:
         parts.append(_budget(task.budget))
     return ", ".join(parts)

@@ -209,6 +209,8 @@ def _demands(task: Task) -> str:
         told = _told(check)
         if told:
             demands.append(f"of {check.output}: {told}" if check.output else told)
+    if task.limits.words is not None:
+        demands.append(f"It has at most {task.limits.words:,} word{'s' if task.limits.words > 1 else ''}.")
     if task.output is not None and task.output.format == "json":
         demands.append("It is one JSON value and nothing else.")
     return _section("It is accepted when", _list(demands)) if demands else ""

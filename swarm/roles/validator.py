@@ -15,7 +15,7 @@ from swarm.journal import TREE, Attempt
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import repair_messages, rubric_names, validator_brief, validator_messages, verdict_schema
 from swarm.roles.answers import Verdict, is_whole, one_line, read_object
-from swarm.roles.checks import Checked, feedback_of, files_check, form_check, name_of
+from swarm.roles.checks import Checked, feedback_of, files_check, form_check, name_of, words_check
 from swarm.roles.job import VERDICT_TOKENS, Job, brief_of, cut_at, said_to, whole_answer
 from swarm.roles.results import shown_draft
 from swarm.task import Task
@@ -57,6 +57,8 @@ async def _checked(job: Job, attempt: Attempt, draft: str) -> Sequence[CheckResu
     if not form.passed or not _is_last(job):
         return (form,)
     form = files_check(job.task, draft)
+    if form.passed and job.task.limits.words is not None:
+        form = words_check(job.task, draft)
     if not form.passed or not job.task.gates:
         return (form,)
 

@@ -225,6 +225,7 @@ _LIMITS: Keys = {
     "attempts": Key(whole(1, MOST_ATTEMPTS), "drafts of one step"),
     "turns": Key(whole(1, 1000), "calls of one attempt"),
     "answer": Key(_TOKENS, "the most tokens that a draft may have; without it by the task's level", "answer_tokens"),
+    "words": Key(whole(1, 1_000_000), "the most words that its result may have: with more it is rejected"),
 }
 
 _SOURCES: Keys = {
