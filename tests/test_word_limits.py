@@ -61,7 +61,9 @@ async def test_the_words_of_several_files_are_counted_together(log: EventLog, tm
     assert cast.roles.count("worker") == 2 and (tmp_path / "b.txt").read_text().strip() == "three"
 
 
-@pytest.mark.parametrize(("limits", "room"), [("words: 400", 800), ("words: 20", 300), ("words: 400, answer: 0.5k", 500)])
+@pytest.mark.parametrize(
+    ("limits", "room"), [("words: 400", 800), ("words: 20", 300), ("words: 400, answer: 0.5k", 500)]
+)
 async def test_the_answer_has_room_for_its_words(log: EventLog, tmp_path: Path, limits: str, room: int) -> None:
     cast = Cast()
     async with serving(cast) as (_, plan):
