@@ -22,8 +22,9 @@ from events.views.sessions import Claim, SessionState
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
 from swarm.alive import lives
-from swarm.confirmed import require_trust
+from swarm.confirmed import require_trust, trusted_digests
 from swarm.connect import open_models
+from swarm.crew import crew_of, profiles_here
 from swarm.cycle import TAKEN_UP
 from swarm.engine.dispatch import Dispatcher
 from swarm.engine.earlier import Earlier, as_recorded, taken_over, told_of
@@ -134,6 +135,10 @@ async def run(
     faces = Faces(observe=observe, confirm=confirm or _nobody, stop=anyio.Event(), abort=anyio.Event())
     async with open_log(loaded.settings.log) as opened:
         await require_trust(opened, file, trust, secrets.redact)
+        crew = crew_of(file, profiles_here(loaded, root, environ, file), await trusted_digests(opened))
+        if crew.told:
+            say(crew.told)
+        file = crew.file
         weighed = await _weighed(opened, file, plan, root, loaded.settings, secrets, confirm=confirm, say=say)
         return await run_file(
             opened,

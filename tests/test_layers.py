@@ -35,7 +35,7 @@ LINES = (
     "swarm.calls swarm.orders swarm.reservation",
     "swarm.roles",
     (
-        "swarm.session swarm.connect swarm.confirmed swarm.demo swarm.engine swarm.estimate swarm.insight swarm.plan"
+        "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.insight swarm.plan"
         " swarm.replay swarm.roster swarm.schedule swarm.whatif"
     ),
     "swarm.cli",

@@ -21,6 +21,8 @@ class Team(msgspec.Struct, frozen=True):
 
 def with_team(task: Task, type_: str, file: TaskFile) -> Team:
     """The task of that type with the agents of its file that match it. Raises UsageError for one that there is not."""
+    if task.team:  # it does an item of another task, or was recorded
+        return Team(task)
     known, split = known_agents(file.agents), _named_by_splits(task, file)
     found = {role: _matched(task, role, type_, known, split) for role in ROLES}
     team = {

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
 
+from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS
 from swarm.messages import TIERS, Price
 from swarm.settings.complexity import (
     parse_least,
@@ -170,6 +171,22 @@ def _written(value: object, what: str) -> str:
             raise ValueError(f"{what} is expected, not {kind_of(value)}")
 
 
+def _tiers(value: object, source: Source) -> tuple[str, ...]:
+    listed = list(cast("Iterable[Any]", value)) if isinstance(value, list) else [value]
+    if not listed:
+        raise ValueError(f"one or more of {', '.join(TIERS)} are expected, not an empty list")
+    return tuple(dict.fromkeys(_one_of(*TIERS)(each, source) for each in listed))
+
+
+def _prompt(value: object, source: Source) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"a text is expected, not {kind_of(value) if not isinstance(value, str) else 'an empty one'}")
+    if (size := len(value.encode())) > MOST_PROMPT_BYTES:
+        raise ValueError(f"it has {size:,} bytes, and each call carries it; write at most {MOST_PROMPT_BYTES:,}")
+    return value.strip()
+
+
+_AGENTS = "since with it a repository could put words into your prompts unseen; its own agents lie in .swarm/agents, where you confirm them"
 _PRICES = "since with it a repository could make paid calls look free"
 _SERVERS = "since with it a repository could have your prompts and keys sent to a server of its own"
 _MODELS = "since with it a repository could choose what your money is spent on"
@@ -201,6 +218,14 @@ KEYS: Mapping[KeyPath, Key] = {
     ("schedules", "*", "tokens"): Key(_tokens, only_user=_SCHEDULES),
     ("calls", "timeout_s"): Key(_seconds, 120),
     ("calls", "tries"): Key(_count(1, 20), 4),
+    ("agents", "*", "prompt"): Key(_prompt, only_user=_AGENTS),
+    ("agents", "*", "description"): Key(_text, only_user=_AGENTS),
+    ("agents", "*", "types"): Key(parse_names, only_user=_AGENTS),
+    ("agents", "*", "tags"): Key(parse_names, only_user=_AGENTS),
+    ("agents", "*", "words"): Key(_count(1, MOST_WORDS), only_user=_AGENTS),
+    ("agents", "*", "tiers"): Key(_tiers, only_user=_AGENTS),
+    ("agents", "*", "tokens"): Key(_tokens, only_user=_AGENTS),
+    ("agents", "*", "usd"): Key(_usd, only_user=_AGENTS),
     ("complexity", "moderate_from"): Key(_count(1, 1000)),
     ("complexity", "complex_from"): Key(_count(1, 1000)),
     ("complexity", "rules", "*", "words"): Key(parse_phrases),
@@ -231,8 +256,8 @@ KEYS: Mapping[KeyPath, Key] = {
 
 
 def pattern_of(key: KeyPath) -> KeyPath:
-    """Return a key with the name of a model, provider, schedule or rule as "*", as KEYS has it."""
-    if len(key) > 1 and key[0] in ("models", "providers", "schedules"):
+    """Return a key with the name of an agent, model, provider, schedule or rule as "*", as KEYS has it."""
+    if len(key) > 1 and key[0] in ("agents", "models", "providers", "schedules"):
         return (key[0], "*", *key[2:])
     if len(key) > 2 and key[:2] == ("complexity", "rules"):
         return (*key[:2], "*", *key[3:])
