@@ -74,8 +74,9 @@ async def test_from_80_percent_on_the_cheaper_of_two_paid_models_is_bought_and_t
 ) -> None:
     seen = await second_of(log, root, "$0.0052")
     assert (seen.choice.model, seen.choice.spent_scope, seen.choice.spent_percent) == ("low", "s1", 81)
-    last = seen.told.splitlines()[-1]
-    assert last == "The budget of this work has $0.00095 of $0.0052 left (s1): be brief."
+    *_, line, _, length = seen.told.splitlines()
+    assert length.startswith("Be brief: at most ")
+    assert line == "The budget of this work has $0.00095 of $0.0052 left (s1): be brief."
     assert seen.told.count("About lines.") == 1_200, "it is given all of its input"
     assert seen.told.count("It goes on.") == 800
 

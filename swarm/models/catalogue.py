@@ -68,7 +68,7 @@ def _qwen_coder(size: str, *, revision: str, size_bytes: int, sha256: str) -> Ca
 _TO_AN_END: Mapping[str, Any] = {
     "dry_multiplier": 0.8,
     "dry_allowed_length": 3,
-    "logit_bias": [[2, 4.5]],
+    "logit_bias": [[2, 2.5]],
 }
 """For so small a model, which else repeats itself until it is cut: against repetitions (llama.cpp's DRY sampler), and for the token
 with which it ends (<|im_end|>, 2 in this file). Without them 37 % of its answers kept to their words: `python -m bench.compliance`."""
@@ -116,7 +116,7 @@ def find_model(name: str) -> CatalogueModel:
 
 def sampling_of(name: str) -> Mapping[str, Any]:
     """What the engine is told with each request to the model of that name; nothing for a file that is not in the catalogue."""
-    return next((model.sampling for model in CATALOGUE if model.name == name), {})
+    return next((model.sampling for model in CATALOGUE if model.name == name), dict[str, Any]())
 
 
 def pulled_path(model: CatalogueModel, folder: Path) -> Path | None:

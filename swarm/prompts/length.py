@@ -24,7 +24,7 @@ _CODE = ("code", "tests", "refactoring", "api", "operations")
 _AS_LONG_AS_GIVEN = ("translation", "extraction")
 
 _SAYS = {
-    "prose": "Your answer has at most {words} words, unless the task asks for another length.",
+    "prose": "Be brief: at most {words} words, unless the task asks for another length.",
     "code": "Code is as long as it has to be; what stands beside it has at most {words} words.",
     "whole": "",
 }
@@ -55,7 +55,10 @@ def words_told(agent: Agent, form: Form, tokens: int) -> int:
     return words if form != "whole" and words >= LEAST_TOLD else 0
 
 
-def length_line(agent: Agent, form: Form, tokens: int) -> str:
-    """The line of a prompt that says how long the answer may be; empty where nothing is said of it."""
-    words = words_told(agent, form, tokens)
+def length_line(agent: Agent, form: Form, tokens: int, accepted: int | None = None) -> str:
+    """The line of a prompt that says how long the answer may be; empty where nothing is said of it.
+
+    Nor is it where the task itself says with how many words its result is `accepted`.
+    """
+    words = words_told(agent, form, tokens) if accepted is None else 0
     return _SAYS[form].format(words=words) if words else ""

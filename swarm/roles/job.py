@@ -14,7 +14,8 @@ from swarm.journal import Attempt
 from swarm.messages import Message
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call, Picker
-from swarm.prompts.build import Material, StepBrief, agent_words
+from swarm.prompts.build import Material, StepBrief
+from swarm.prompts.length import form_of, length_line
 from swarm.roles.checks import Checked
 from swarm.roles.strain import Strain
 from swarm.task import Role, Task, agents_of
@@ -84,10 +85,17 @@ async def whole_answer(job: Job, call: Call, ask: Ask) -> Answer:
 
 
 def said_to(
-    task: Task, role: Role, type_: str, tokens: int, messages: Callable[[str], tuple[Message, ...]]
+    task: Task, role: Role, type_: str, tokens: int, messages: Callable[[str, str], tuple[Message, ...]]
 ) -> dict[str, Any]:
-    """The messages of an Ask, for each agent that may take it: `messages` gives them from what it is told of itself."""
-    told = {agent.name: messages(agent_words(agent, task, role, type_, tokens)) for agent in agents_of(task, role)}
+    """The messages of an Ask, for each agent that may take it.
+
+    `messages` gives them from what the agent is told of itself, and of the length of an answer that may have so many tokens.
+    """
+    form = form_of(task, role, type_)
+    told = {
+        agent.name: messages(agent.prompt, length_line(agent, form, tokens, task.limits.words))
+        for agent in agents_of(task, role)
+    }
     return {"messages": next(iter(told.values())), "by_agent": told if len(told) > 1 else {}}
 
 

@@ -32,8 +32,7 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
     last = job.open.step == job.state.total
     said = await attempt.capture("brief", brief)
-    ask = draft_ask(job.task, said, output_tokens, type_=job.state.type, last=last)
-    ask = msgspec.structs.replace(ask, output_tokens=strain.clamped(output_tokens))
+    ask = draft_ask(job.task, said, strain.clamped(output_tokens), type_=job.state.type, last=last)
     answer = await whole_answer(job, call, ask)
     if answer.finish == "length" and answer.limit == output_tokens and may_have_more(job):
         more = msgspec.structs.replace(ask, output_tokens=output_tokens * MORE)

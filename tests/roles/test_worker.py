@@ -38,8 +38,8 @@ async def test_a_task_that_is_nothing_but_its_prompt_is_told_in_its_own_words() 
         await drafted(stage, "A limerick.")
         length = "Code is as long as it has to be; what stands beside it has at most 350 words."
         assert [message.text for message in stage.asked[0].messages] == [
-            f"{module('worker')}\n\n{length}",
-            "Write a limerick.",
+            module("worker"),
+            f"Write a limerick.\n\n{length}",
         ]
 
 
