@@ -47,20 +47,25 @@ class Prompt(msgspec.Struct, frozen=True):
     prompt: str
 
 
+@dataclass(frozen=True)
+class Try:
+    words: int  # that count
+    cut: bool
+
+
 @dataclass
 class Answered:
     """What came of a prompt. Words are those that count against `told`, 0 where no limit was told."""
 
     about: str
     told: int
-    first: tuple[int, bool] | None = None  # words of the first try, and whether it was cut
-    last: tuple[int, bool] | None = None  # of what was handed in
-    cuts: int = 0
+    tries: list[Try] = field(default_factory=list[Try])  # the last one was handed in
     accepted_cut: int = 0
-    words: list[int] = field(default_factory=list[int])
 
-    def keeps(self, answer: tuple[int, bool] | None) -> bool:
-        return answer is not None and not answer[1] and (not self.told or answer[0] <= self.told)
+    @property
+    def kept(self) -> list[bool]:
+        """Of each try whether it kept to its words; a prompt without an answer has one that did not."""
+        return [not each.cut and (not self.told or each.words <= self.told) for each in self.tries] or [False]
 
 
 def prompts(only: str, quick: bool) -> list[Prompt]:
@@ -112,11 +117,11 @@ async def carried_out(asked: Sequence[Prompt], folder: Path, log: Path) -> list[
         for entry in entries:
             if isinstance(entry.event, StepDrafted):
                 done += 1
-                sys.stderr.write(f"\r{done} drafts of {len(asked)} prompts")
-                sys.stderr.flush()
+                if sys.stderr.isatty():
+                    sys.stderr.write(f"\r{done} drafts of {len(asked)} prompts")
+                    sys.stderr.flush()
 
     await run(file_of(asked), root=folder, log=log, environ=environ, observe=tell)
-    sys.stderr.write("\n")
     async with open_log(log, read_only=True) as opened:
         return await answers_in(opened)
 
@@ -139,10 +144,7 @@ async def answers_in(log: EventLog) -> list[Answered]:
                 case CallSettled(reservation=position, finish=finish) as settled if position in calls:
                     said = found[calls[position]]
                     text = await log.text(settled.answer, at=entry.position)
-                    answer = counted(*tasks[calls[position]], text), finish == "length"
-                    said.first, said.last = said.first or answer, answer
-                    said.words.append(answer[0])
-                    said.cuts += answer[1]
+                    said.tries.append(Try(counted(*tasks[calls[position]], text), finish == "length"))
                 case StepDrafted(finish=finish):
                     finishes[entry.task] = finish
                 case StepAccepted():
@@ -167,12 +169,14 @@ def counted(task: Task, submitted: TaskSubmitted, text: str) -> int:
 def figures(found: Sequence[Answered]) -> list[Figure]:
     rows = [_share(about, [each for each in found if each.about == about]) for about in _abouts(found)]
     whole = _share("all", found)
-    first = 100 * mean(each.keeps(each.first) for each in found)
+    first = 100 * mean(each.kept[0] for each in found)
+    tries = [kept for each in found for kept in each.kept]
     accepted = sum(each.accepted_cut for each in found)
     return [
         *rows,
         Figure(whole.what, whole.value, whole.unit, whole.beside, Bar(SHARE, least=True)),
         Figure("all, at the first try", first, "%"),
+        Figure("all answers, those that were asked for again included", 100 * mean(tries), "%"),
         Figure("accepted although cut", accepted, "", "", Bar(0)),
     ]
 
@@ -183,12 +187,10 @@ def _abouts(found: Sequence[Answered]) -> list[str]:
 
 def _share(about: str, found: Sequence[Answered]) -> Figure:
     told = mean(each.told for each in found)
-    given = mean(each.last[0] for each in found if each.last is not None)
-    calls, cuts = sum(len(each.words) for each in found), sum(each.cuts for each in found)
+    given = mean(each.tries[-1].words for each in found if each.tries)
+    calls, cuts = sum(len(each.tries) for each in found), sum(one.cut for each in found for one in each.tries)
     beside = f"{len(found)} prompts, {told:.0f} words told, {given:.0f} given; {cuts} of {calls} answers were cut"
-    return Figure(
-        f"{about}: answers within their words", 100 * mean(each.keeps(each.last) for each in found), "%", beside
-    )
+    return Figure(f"{about}: answers within their words", 100 * mean(each.kept[-1] for each in found), "%", beside)
 
 
 def main() -> None:

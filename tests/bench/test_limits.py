@@ -47,7 +47,7 @@ async def test_compliance_is_read_from_the_log(tmp_path: Path) -> None:
     async with open_log(path) as log, serving(cast, model("m1", judge=False)) as (_, plan):
         await run(log, text, plan, tmp_path)
         found = await compliance.answers_in(log)
-    assert [(each.told, each.keeps(each.last), each.accepted_cut) for each in found] == [
+    assert [(each.told, each.kept[-1], each.accepted_cut) for each in found] == [
         (150, True, 0),
         (150, False, 0),
         (150, False, 0),
