@@ -15,11 +15,10 @@ import msgspec
 from events.blobs import Known, Pack
 from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
 from events.types.session import Estimated
-from events.views.experience import experience
+from events.views.experience import standing_and_experience
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
-from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
 from swarm.alive import lives
 from swarm.confirmed import require_trust, trusted_digests
@@ -370,7 +369,8 @@ async def _open(
     """Everything with a lifetime: models, work copies; and what the log says of money, trails and the session itself."""
     log = owner.log
     past = Past(tasks=TasksView(), requests=RequestsView(), journal=journal)
-    start, own = await standing(log), MoneyView().only(owner.session)
+    own = MoneyView().only(owner.session)
+    start, before = await standing_and_experience(log)
 
     def lives_now(claim: Claim) -> bool:
         return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
@@ -396,7 +396,7 @@ async def _open(
             plan,
             ledger=ledger,
             trails=start.view.trails,
-            foresight=Foresight(await experience(log)),
+            foresight=Foresight(before),
             models=models,
             surroundings=surroundings,
             past=past,

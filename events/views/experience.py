@@ -7,8 +7,9 @@ import msgspec
 from events.log import Entry, EventLog
 from events.views.estimates import EstimatesView
 from events.views.history import HistoryView
-from events.views.kept import Kept, Start, fold_kept
+from events.views.kept import Kept, Start, fold_both, fold_kept
 from events.views.sizes import SizesView
+from events.views.standing import STANDING, Standing
 
 
 class Experience(msgspec.Struct):
@@ -28,3 +29,8 @@ EXPERIENCE = Kept("experience", 4, Experience)
 async def experience(log: EventLog) -> Start[Experience]:
     """What an estimate, and the limits of answers, start from; see `fold_kept`."""
     return await fold_kept(log, EXPERIENCE)
+
+
+async def standing_and_experience(log: EventLog) -> tuple[Start[Standing], Start[Experience]]:
+    """What a session starts from and what it foresees by, of one reading of the log; see `fold_both`."""
+    return await fold_both(log, STANDING, EXPERIENCE)
