@@ -83,7 +83,7 @@ def test_a_dry_run_asks_no_server_and_leaves_the_log_as_it_was(folder: Path, ser
     assert 0 < made["p50_nanos"] <= made["p90_nanos"]
     assert sum(task["nanos"]["p50"] for task in made["tasks"].values()) <= made["p90_nanos"]
     worker = made["tasks"]["t3"]["roles"]["worker"]
-    assert worker["prompt"][-1]["text"] == "Write poem 3."
+    assert worker["prompt"][-1]["text"].startswith("Write poem 3.\n\nBe brief: at most ")
     assert worker["answers"]["of"] == "worker on tiny for writing"
     assert worker["reserved_input_tokens"] > worker["likely_input_tokens"] > 0
 
