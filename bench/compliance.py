@@ -72,9 +72,10 @@ def prompts(only: str, quick: bool) -> list[Prompt]:
     """Those about one thing, or all; a quick run takes every seventh."""
     found = [msgspec.json.decode(line, type=Prompt) for line in PROMPTS.read_text("utf-8").splitlines()]
     if only:
+        known = sorted({each.about for each in found})
         found = [each for each in found if each.about == only]
         if not found:
-            raise SystemExit(f"no prompt is about {only!r}; see {PROMPTS.name}")
+            raise SystemExit(f"no prompt is about {only!r}; there are some about {', '.join(known)}")
     return found[::7] if quick else found
 
 

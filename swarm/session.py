@@ -396,7 +396,7 @@ async def _open(
             plan,
             ledger=ledger,
             trails=start.view.trails,
-            foresight=Foresight(before),
+            foresight=Foresight(before.view.sizes),
             models=models,
             surroundings=surroundings,
             past=past,

@@ -89,7 +89,10 @@ async def test_who_counts_the_calls_or_leaves_little_room_gets_what_they_say(
     assert rooms(cast) == asked
 
 
-async def test_a_draft_behind_one_that_was_cut_gets_all_its_room(log: EventLog, tmp_path: Path) -> None:
+async def test_a_draft_behind_one_that_was_cut_gets_all_its_room(
+    log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swarm.money.foresight.SHARE", 90)  # so that a few that were cut leave enough that is known
     cast = Cast()
     await after_others(log, cast, tmp_path, f"{NEXT}budget: 100k\n", words=9_000)
     assert rooms(cast)[:5] == [ROOM, 300, 1_200, 1_200, 4_800]
@@ -144,6 +147,19 @@ async def test_a_resume_takes_what_was_foreseen_from_the_record(log: EventLog, t
         "the answer that was cut is given back, and only the second call is made again"
     )
     assert (await replay(log, 2)).divergence is None
+
+
+async def test_a_call_that_failed_is_made_again_by_a_resume_as_it_was_recorded(log: EventLog, tmp_path: Path) -> None:
+    cast = Cast()
+    async with serving(cast, tries=1) as (provider, plan):
+        cast.play("worker", needing(NEEDED))
+        assert (await run(log, EARLIER, plan, tmp_path)).exit_code == 0
+        cast.seen.clear()
+        cast.play("worker", Answer("busy", status=503), needing(NEEDED))
+        assert (await run(log, NEXT, plan, tmp_path)).exit_code == 4
+        assert (await resume(log, a_plan({"one": provider.url}), session=2)).exit_code == 0
+    assert rooms(cast) == [ROOM, ROOM]
+    assert [call.foreseen for call in await reserved(log) if call.role == "worker"] == [Foreseen(ROOM, 39, "model")] * 2
 
 
 async def test_why_tells_what_a_limit_was_made_from(log: EventLog, tmp_path: Path) -> None:

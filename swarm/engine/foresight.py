@@ -7,9 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from events.log import Entry
-from events.views.experience import Experience
-from events.views.kept import Start
-from events.views.sizes import Kind
+from events.views.sizes import Kind, SizesView
 from events.views.tasks import TaskState
 from swarm.cycle import Open
 from swarm.money.foresight import foresee
@@ -18,14 +16,13 @@ from swarm.task import Role, Task
 
 
 class Foresight:
-    """Follows the log behind what it starts from."""
+    """Goes on from what the log held when the session's work began."""
 
-    def __init__(self, start: Start[Experience]) -> None:
-        self._sizes, self._position = start.view.sizes, start.position
+    def __init__(self, sizes: SizesView) -> None:
+        self._sizes = sizes
 
     def apply(self, entry: Entry) -> None:
-        if entry.position > self._position:
-            self._sizes.apply(entry)
+        self._sizes.apply(entry)
 
     def within(self, pick: Picker, open_: Open, task: Task, state: TaskState, role: Role) -> Picker:
         """The same picks, with what the answer will have at the most.

@@ -46,7 +46,7 @@ def test_too_few_answers_foresee_nothing_nor_do_those_to_harder_tasks(view: Size
 
 def test_others_never_speak_for_less_than_a_model_needed_itself() -> None:
     assert foresee(knowing((MATES, MANY, 0), (OWN, [400], 0)), OWN) == Foreseen(415, LEAST_ANSWERS + 1, "type")
-    assert foresee(knowing((MATES, MANY, 0), (OWN, [], 1)), OWN) is None, "nobody knows how much that needs"
+    assert foresee(knowing((MATES, MANY * 6, 0), (OWN, [], 1)), OWN) is None, "nobody knows how much that needs"
 
 
 def test_one_answer_that_was_cut_among_few_foresees_nothing_one_among_many_changes_nothing() -> None:
