@@ -5,7 +5,7 @@ python -m bench.compliance [--quick] [--json] [--only ABOUT] [--keep LOG]
 The prompts of bench/compliance.jsonl are run as tasks by `swarm.session.run`, with nothing but the smallest embedded model, which
 is fetched where it is missing; the figures are read from the log. An answer counts for its prompt as it was handed in: with at
 most the words that the prompt of its role named (of code those beside it), and not cut. Beside them stand the answers of the first
-try. A whole run takes some ten minutes of one core.
+try. A whole run takes some two minutes of one core.
 """
 
 from __future__ import annotations
