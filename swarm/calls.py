@@ -18,7 +18,7 @@ import msgspec
 from events.blobs import Pack
 from events.log import Conflict, NewEvent
 from events.scopes import path_of
-from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.call import CallFailed, CallReleased, CallSettled, CallUnknown
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
 from swarm.journal import Attempt, Try
 from swarm.messages import Arm, Message, Price, Reply, Request, Tier
@@ -27,7 +27,8 @@ from swarm.models.limits import Limits, Slot
 from swarm.money import ledger as money
 from swarm.money.bill import bill, overrun
 from swarm.money.caps import Grant, Need, Wait
-from swarm.orders import Answer, Ask, Call, Pick, Picker, Terms
+from swarm.money.foresight import fitting
+from swarm.orders import Answer, Ask, Call, Pick, Picker, Terms, answer_to
 from swarm.reservation import reservation
 from swarm.text.tokens import most_tokens
 
@@ -116,7 +117,7 @@ class Calls:
         for each in recorded:
             if isinstance(each.outcome, CallSettled):
                 text = await attempt.log.text(each.outcome.answer, at=each.outcome_at)
-                return _answer(text, each.outcome.finish, each.reserved)
+                return answer_to(each.reserved, text, each.outcome.finish)
         return None
 
     async def _live(self, order: _Order, pick: Picker, recorded: Sequence[Try]) -> Answer:
@@ -128,8 +129,9 @@ class Calls:
         while current is not None:
             tried = current.arm.model
             others = partial(_pick, pick, {**excluded, tried: ""}, nth + 1, order)
+            told = msgspec.structs.replace(order, ask=order.ask.told(current.arm.agent))
             try:
-                outcome, nth = await self._tries_of(order, current, nth, others)
+                outcome, nth = await self._tries_of(told, current, nth, others)
             except ConfirmationNeeded as refusal:
                 excluded[tried] = NOT_CONFIRMED
                 current = _fresh(_pick(pick, excluded, nth + 1, order), refusal)
@@ -190,12 +192,13 @@ class Calls:
             Message(said.speaker, text)  # type: ignore[arg-type]  # the log holds what a Message held
             for said, text in zip(last.reserved.messages, texts, strict=True)
         )
-        asked = msgspec.structs.replace(order.ask, messages=messages)
         call = last.reserved
-        arm = Arm(agent=call.agent, model=model, tier=call.tier, price=self._models[model].price)  # type: ignore[arg-type]
-        return msgspec.structs.replace(order, ask=asked), Pick(
-            arm, None, call.why or "asked again after an interruption"
+        asked = msgspec.structs.replace(
+            order.ask, messages=messages, by_agent={**order.ask.by_agent, call.agent: messages}
         )
+        arm = Arm(agent=call.agent, model=model, tier=call.tier, price=self._models[model].price)  # type: ignore[arg-type]
+        why = call.why or "asked again after an interruption"
+        return msgspec.structs.replace(order, ask=asked), Pick(arm, why=why, foreseen=call.foreseen)
 
     async def _try(self, order: _Order, pick: Pick, nth: int) -> Answer | ProviderError:
         connected = self._models[pick.arm.model]
@@ -203,7 +206,9 @@ class Calls:
             raise Stopped
         if pick.arm.price is None or not pick.arm.price.is_free:
             await self._confirm(pick.arm)
-        need = self._need(order, pick.arm, connected)
+        allowed = min(order.ask.output_tokens, connected.max_output_tokens or order.ask.output_tokens)
+        pick = msgspec.structs.replace(pick, foreseen=fitting(pick.foreseen, allowed))
+        need = self._need(order, pick, allowed)
         ticket = self._ledger.ticket()
         slot = connected.limits.slot(tokens=need.input_tokens + need.output_tokens)
         try:
@@ -223,15 +228,16 @@ class Calls:
         finally:
             self._ledger.give_up(ticket)
 
-    def _need(self, order: _Order, arm: Arm, connected: Connected) -> Need:
+    def _need(self, order: _Order, pick: Pick, allowed: int) -> Need:
+        arm, foreseen = pick.arm, pick.foreseen
         assert arm.price is not None, "an arm without a price is never allowed"
-        asked = min(order.ask.output_tokens, connected.max_output_tokens or order.ask.output_tokens)
+        asked, least = (foreseen.tokens, foreseen.tokens) if foreseen else (allowed, max(1, allowed // LEAST_USEFUL))
         return Need(
             **_terms(order, arm),
             price=arm.price,
             input_tokens=most_tokens(order.ask.messages, order.ask.answer_schema),
             output_tokens=asked,
-            least_output_tokens=max(1, asked // LEAST_USEFUL),
+            least_output_tokens=least,
             model=arm.model,
         )
 
@@ -326,6 +332,7 @@ class Calls:
             tier=pick.arm.tier,
             limit=reserved.grant.output_tokens,
             why=pick.why,
+            short=reply.finish == "length" and pick.foreseen is not None,
         )
 
     async def _failed(self, order: _Order, reserved: money.Reserved, error: ProviderError) -> ProviderError:
@@ -380,16 +387,5 @@ def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: _Order) ->
 def _terms(order: _Order, arm: Arm) -> dict[str, Any]:
     attempt, terms = order.attempt, order.terms()
     scopes = path_of(terms.named, project=attempt.owner.project, role=attempt.role, agent=arm.agent)
-    return {"scopes": scopes, "named": terms.named, "caps": terms.caps, "shares": terms.shares}
-
-
-def _answer(text: str, finish: str, call: CallReserved) -> Answer:
-    return Answer(
-        text=text,
-        finish=finish,  # type: ignore[arg-type]  # the log holds what a Reply held
-        agent=call.agent,
-        model=call.model,
-        tier=call.tier,
-        limit=call.max_output_tokens,
-        why=call.why,
-    )
+    caps = tuple(cap for cap in terms.caps if cap.scope in scopes)  # that of another agent bounds only its own calls
+    return {"scopes": scopes, "named": terms.named, "caps": caps, "shares": terms.shares}

@@ -227,6 +227,7 @@ class Embedded:
         return await self._chat.ask(request)
 
     async def _start(self) -> Model:
+        from swarm.models.catalogue import sampling_of
         from swarm.models.exchange import Deadlines
         from swarm.models.local import open_local
         from swarm.models.openai_chat import Dialect, OpenAIChat
@@ -243,7 +244,7 @@ class Embedded:
             key=server.key,
             # its engine ends the connection behind each stream, having promised to keep it: the next call would be lost
             headers={"Connection": "close"},
-            dialect=Dialect(takes_schema=True),
+            dialect=Dialect(takes_schema=True, extra=dict(sampling_of(server.model))),
             deadlines=Deadlines(first_byte_s=self._timeout_s),
         )
 

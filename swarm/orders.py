@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
+from events.types.call import CallReserved, Foreseen
 from events.types.choice import ChoiceMade
 from swarm.messages import Arm, Finish, Message
 from swarm.money.caps import Cap, Shares
@@ -18,6 +19,7 @@ class Pick(msgspec.Struct, frozen=True):
     arm: Arm
     choice: ChoiceMade | None = None
     why: str = ""
+    foreseen: Foreseen | None = None  # what its answer will have at the most; None = what is allowed
 
 
 class Picker(Protocol):
@@ -33,6 +35,16 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int
     answer_schema: Mapping[str, Any] | None = None
     temperature: float = 0.0
+    by_agent: Mapping[str, tuple[Message, ...]] = {}  # where several agents may take it, what each of them is told
+
+    def told(self, agent: str) -> Ask:
+        """The same, as it is said to an agent."""
+        return msgspec.structs.replace(self, messages=self.by_agent.get(agent, self.messages))
+
+    def changed(self, change: Callable[[tuple[Message, ...]], tuple[Message, ...]]) -> Ask:
+        """The same with other messages, whoever takes it."""
+        by_agent = {agent: change(messages) for agent, messages in self.by_agent.items()}
+        return msgspec.structs.replace(self, messages=change(self.messages), by_agent=by_agent)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,10 +57,25 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     tier: str
     limit: int  # the most tokens that it could have
     why: str = ""
+    short: bool = False  # it was cut at a limit that was foreseen, and may have more
 
     @property
     def arm(self) -> str:
         return f"{self.agent}@{self.model}"
+
+
+def answer_to(call: CallReserved, text: str, finish: str) -> Answer:
+    """The answer to a call, with the text and the finish that are recorded of it."""
+    return Answer(
+        text=text,
+        finish=finish,  # type: ignore[arg-type]  # the log holds what a Reply held
+        agent=call.agent,
+        model=call.model,
+        tier=call.tier,
+        limit=call.max_output_tokens,
+        why=call.why,
+        short=finish == "length" and call.foreseen is not None,
+    )
 
 
 class Call(Protocol):

@@ -15,18 +15,20 @@ import msgspec
 from events.blobs import Known, Pack
 from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
 from events.types.session import Estimated
+from events.views.experience import standing_and_experience
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
-from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
 from swarm.alive import lives
-from swarm.confirmed import require_trust
+from swarm.confirmed import require_trust, trusted_digests
 from swarm.connect import open_models
+from swarm.crew import crew_of, profiles_here
 from swarm.cycle import TAKEN_UP
 from swarm.engine.dispatch import Dispatcher
 from swarm.engine.earlier import Earlier, as_recorded, taken_over, told_of
 from swarm.engine.faces import Faces
+from swarm.engine.foresight import Foresight
 from swarm.engine.fork import (
     Submissions,
     begun_anew,
@@ -132,6 +134,10 @@ async def run(
     faces = Faces(observe=observe, confirm=confirm or _nobody, stop=anyio.Event(), abort=anyio.Event())
     async with open_log(loaded.settings.log) as opened:
         await require_trust(opened, file, trust, secrets.redact)
+        crew = crew_of(file, profiles_here(loaded, root, environ, file), await trusted_digests(opened))
+        if crew.told:
+            say(crew.told)
+        file = crew.file
         weighed = await _weighed(opened, file, plan, root, loaded.settings, secrets, confirm=confirm, say=say)
         return await run_file(
             opened,
@@ -363,13 +369,11 @@ async def _open(
     """Everything with a lifetime: models, work copies; and what the log says of money, trails and the session itself."""
     log = owner.log
     past = Past(tasks=TasksView(), requests=RequestsView(), journal=journal)
-    start, own = await standing(log), MoneyView().only(owner.session)
+    own = MoneyView().only(owner.session)
+    start, before = await standing_and_experience(log)
 
     def lives_now(claim: Claim) -> bool:
         return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
-
-    def tasks_now() -> Mapping[str, TaskState]:
-        return past.tasks.of(owner.session)
 
     if start.wrong:
         remedy = "it was made anew" if start.kept else "`swarm doctor --fix` makes it anew"
@@ -385,13 +389,14 @@ async def _open(
     ledger.begin(start, own, owner.session)
     async with (
         open_models(plan.roster, environ) as models,
-        open_surroundings(root, log, tasks_now, secrets.redact) as surroundings,
+        open_surroundings(root, log, lambda: past.tasks.of(owner.session), secrets.redact) as surroundings,
     ):
         yield Dispatcher(
             owner,
             plan,
             ledger=ledger,
             trails=start.view.trails,
+            foresight=Foresight(before.view.sizes),
             models=models,
             surroundings=surroundings,
             past=past,

@@ -24,7 +24,7 @@ FILE_LINES, FUNCTION_LINES, MOST_FUNCTIONS_LINES = 450, 50, 20
 # from the ground up; a module may import what stands on its own line or below it
 LINES = (
     (
-        "swarm.conditions swarm.errors swarm.garbage swarm.globs swarm.items swarm.messages swarm.paths swarm.redact"
+        "swarm.agents swarm.conditions swarm.errors swarm.garbage swarm.globs swarm.items swarm.messages swarm.paths swarm.redact"
         " swarm.settings swarm.task swarm.taskfile swarm.text swarm.units swarm.version"
     ),
     (
@@ -35,8 +35,8 @@ LINES = (
     "swarm.calls swarm.orders swarm.reservation",
     "swarm.roles",
     (
-        "swarm.session swarm.connect swarm.confirmed swarm.demo swarm.engine swarm.estimate swarm.freelist swarm.insight"
-        " swarm.plan swarm.replay swarm.roster swarm.schedule swarm.whatif"
+        "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.freelist"
+        " swarm.insight swarm.plan swarm.replay swarm.roster swarm.schedule swarm.whatif"
     ),
     "swarm.cli",
 )

@@ -74,8 +74,9 @@ async def test_from_80_percent_on_the_cheaper_of_two_paid_models_is_bought_and_t
 ) -> None:
     seen = await second_of(log, root, "$0.0052")
     assert (seen.choice.model, seen.choice.spent_scope, seen.choice.spent_percent) == ("low", "s1", 81)
-    last = seen.told.splitlines()[-1]
-    assert last == "The budget of this work has $0.00095 of $0.0052 left (s1): be brief."
+    *_, line, _, length = seen.told.splitlines()
+    assert length.startswith("Be brief: at most ")
+    assert line == "The budget of this work has $0.00095 of $0.0052 left (s1): be brief."
     assert seen.told.count("About lines.") == 1_200, "it is given all of its input"
     assert seen.told.count("It goes on.") == 800
 
@@ -85,5 +86,5 @@ async def test_from_90_percent_on_less_is_sent_and_asked_for(log: EventLog, root
     assert (seen.choice.model, seen.choice.spent_percent) == ("low", 90)
     assert 0 < seen.told.count("About lines.") < 400
     assert seen.told.count("It goes on.") < 400
-    assert "Answer in at most 384 words." in seen.told
+    assert "Answer in at most 256 words." in seen.told
     assert seen.asked == 512

@@ -19,6 +19,7 @@ from events.views.estimates import EstimatesView, Held, Run
 from events.views.history import Doer, Done, HistoryView
 from events.views.money import MoneyView, Reservation, ScopeState
 from events.views.overruns import OverrunsView
+from events.views.sizes import Kind, Sizes, SizesView
 from events.views.trails import Excluded, TrailsView
 
 
@@ -58,6 +59,11 @@ class _Work(msgspec.Struct, frozen=True):
 class _History(msgspec.Struct):
     work: list[_Work]
     plans: dict[str, dict[int, int]]
+
+
+class _OfKind(msgspec.Struct, frozen=True):
+    kind: Kind
+    sizes: Sizes
 
 
 class _Estimates(msgspec.Struct):
@@ -147,6 +153,14 @@ class _HistoryForm:
         return HistoryView(done={each.doer: each.done for each in kept.work}, plans=kept.plans)
 
 
+class _SizesForm:
+    def write(self, view: SizesView) -> str:
+        return _text([_OfKind(kind, sizes) for kind, sizes in view.kinds.items()])
+
+    def read(self, text: str) -> SizesView:
+        return SizesView(kinds={each.kind: each.sizes for each in msgspec.json.decode(text, type=list[_OfKind])})
+
+
 class _EstimatesForm:
     def write(self, view: EstimatesView) -> str:
         runs, reserved = view._runs, view._reserved  # pyright: ignore[reportPrivateUsage]  # carried on whole
@@ -172,6 +186,7 @@ FORMS: Mapping[str, tuple[type, Form]] = {
     "history": (HistoryView, _HistoryForm()),
     "estimates": (EstimatesView, _EstimatesForm()),
     "overruns": (OverrunsView, _OverrunsForm()),
+    "sizes": (SizesView, _SizesForm()),
 }
 """By the name under which a view is carried on. What is not among them begins anew: sessions and tasks are in the archive."""
 

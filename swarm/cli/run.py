@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ from swarm.cli.running import (
     tell_small,
     way_on,
 )
+from swarm.confirmed import trusted_at, trusted_digests
+from swarm.crew import crew_of, profiles_here
 from swarm.errors import UsageError
 from swarm.estimate.weighed import Weighed
 from swarm.plan import Plan, is_capped, plan_of, require_schedule
@@ -118,6 +120,8 @@ async def _dry_run(args: argparse.Namespace, given: Given) -> int:
         raise UsageError("--dry-run asks no server which models it has; name one with `--model NAME`")
     prepared = await _prepared(args, given)
     known = await known_at(prepared.loaded.settings.log)
+    with log_errors():
+        prepared = _with_crew(prepared, await trusted_at(prepared.loaded.settings.log), args)
     show_foreseen(prepared.given.file, foresee(_foreseeable(prepared, args), known), args.output, whole=True)
     return 0
 
@@ -161,7 +165,7 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
             earlier = await _earlier(log, args)
-            await _require_trust(log, prepared, args)
+            prepared = await _trusted(log, prepared, args)
             weighed = await _weighed(log, prepared, args, earlier)
             plan = prepared.plan
             if weighed.confirmed:  # who says yes to the cost is not asked about paid calls again
@@ -201,7 +205,7 @@ async def _detached(args: argparse.Namespace, given: Given) -> int:
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
             earlier = await _earlier(log, args)
-            await _require_trust(log, prepared, args)
+            prepared = await _trusted(log, prepared, args)
             weighed = await _weighed(log, prepared, args, earlier)
             paid = weighed.confirmed or confirm_paid(prepared.plan, output)
             launched = await launch(log, args, stdin=given.piped, paid=paid)
@@ -243,7 +247,17 @@ async def _earlier(log: EventLog, args: argparse.Namespace) -> Earlier | None:
     return await earlier_of(log, name.session, name.task, root=Path.cwd())
 
 
-async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> None:
+def _with_crew(prepared: Prepared, trusted: Collection[str], args: argparse.Namespace) -> Prepared:
+    """The same with the agents that may take part; a person is told of those that wait for a confirmation."""
+    file = prepared.given.file
+    crew = crew_of(file, profiles_here(prepared.loaded, Path.cwd(), os.environ, file), trusted)
+    if crew.told:
+        args.output.note(crew.told)
+    return msgspec.structs.replace(prepared, given=msgspec.structs.replace(prepared.given, file=crew.file))
+
+
+async def _trusted(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> Prepared:
+    """See that the file's commands are confirmed; return what is run, with the agents that may take part."""
     from swarm.cli.trust import require_trust
 
     piped = prepared.whole.path == STDIN
@@ -251,6 +265,7 @@ async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Names
     await require_trust(
         log, prepared.whole, trusted=args.trust, output=args.output, redact=prepared.redact, remedy=remedy
     )
+    return _with_crew(prepared, await trusted_digests(log), args)
 
 
 def _with_budget(file: TaskFile, budget: str | None) -> TaskFile:

@@ -23,6 +23,7 @@ from swarm.calls import Calls, Connected, Stopped
 from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
 from swarm.engine.endings import Caps, ending
 from swarm.engine.faces import Faces
+from swarm.engine.foresight import Foresight
 from swarm.engine.gate import expanded, facts_of, gathered, seen_through
 from swarm.engine.pace import Pace
 from swarm.engine.past import Past
@@ -67,6 +68,7 @@ class Dispatcher:
         *,
         ledger: Ledger,
         trails: TrailsView,
+        foresight: Foresight,
         models: Mapping[str, Connected],
         surroundings: Surroundings,
         past: Past,
@@ -76,7 +78,7 @@ class Dispatcher:
         position: int,
     ) -> None:
         self._owner, self._plan, self._ledger, self._trails = owner, plan, ledger, trails
-        self._surroundings = surroundings
+        self._surroundings, self._foresight = surroundings, foresight
         self._past, self._view, self._requests, self._journal = past, past.tasks, past.requests, past.journal
         self._redact, self._faces, self._clock = redact, faces, clock
         self._position = position
@@ -173,6 +175,7 @@ class Dispatcher:
         touched: dict[str, None] = {}
         for entry in entries:
             self._trails.apply(entry)
+            self._foresight.apply(entry)
             if entry.session != self._owner.session:
                 continue
             self._view.apply(entry)
@@ -372,7 +375,7 @@ class Dispatcher:
             task=task,
             state=state,
             world=self._surroundings.world(room),
-            pick=pick,
+            pick=self._foresight.within(pick, open_, task, state, role),
             stay=lambda name: picks.staying(role, name, pick),
             judges=picks.anybody_judges,
             redact=self._redact,

@@ -12,6 +12,8 @@ import anyio
 import msgspec
 
 from events.log import open_log
+from swarm.confirmed import trusted_at
+from swarm.crew import crew_of, profiles_here
 from swarm.engine.prepare import prepare
 from swarm.errors import UsageError
 from swarm.estimate.estimate import Estimate
@@ -64,6 +66,7 @@ async def estimate(
     redact = settings_secrets(loaded.settings, environ).redact
     type_ = type_ or type_of(task, schedule)
     rules = plan_of(loaded, roster, confirmed=is_capped(file), type_=type_, schedule=schedule)
+    file = crew_of(file, profiles_here(loaded, root, environ, file), await trusted_at(loaded.settings.log)).file
     prepared, plan = prepare(file, root, redact, rules)
     run = Run(
         file=file, plan=plan, root=root, redact=redact, confirm_above=loaded.settings.confirm_above_nanos, yes=False

@@ -139,7 +139,9 @@ def _requests(one: Prepared, answers: Mapping[str, int], basis: Basis, *, words:
     roles = ROLES if explores(task, one.complexity) else ROLES[1:]
     unknown = Unknown(results=results, words=words)
     room = partial(context_room, basis.plan, task)
-    return first_requests(task, tokens, roles, unknown, room=room, root=basis.root, redact=basis.redact)
+    return first_requests(
+        task, one.complexity.type, tokens, roles, unknown, room=room, root=basis.root, redact=basis.redact
+    )
 
 
 def _of_task(

@@ -58,7 +58,8 @@ def _of_work(entry: Entry) -> str:
     match entry.event:
         case TaskSubmitted() as event:
             why = f" ({'; '.join(event.factors)})" if event.factors else ""
-            return f"the task was submitted: {event.type} work, {event.complexity}{why}"
+            team = f"; {'; '.join(event.team)}" if event.team else ""
+            return f"the task was submitted: {event.type} work, {event.complexity}{why}{team}"
         case StepPlanned() as event:
             return f"step {entry.step} of {event.total} was laid out: {event.title}"
         case ChoiceMade() as event:
@@ -174,7 +175,8 @@ def _of_sessions(entry: Entry) -> str:
 def _of_the_log(entry: Entry) -> str:
     match entry.event:
         case FileTrusted() as event:
-            return f"a person confirmed {many(len(event.commands), 'command')} of {event.path}"
+            what = many(len(event.commands), "command") if event.commands else "what an agent is told"
+            return f"a person confirmed {what} of {event.path}"
         case TrailsExcluded() as event:
             whose = f"of {event.model} " if event.model else ""
             again = "count again" if event.lifted else "count for nothing"

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS
 from swarm.messages import TIER_WORDS, TIERS, Price, Tier
 from swarm.settings.complexity import (
     parse_least,
@@ -242,7 +243,16 @@ def _written(value: object, what: str) -> str:
             raise ValueError(f"{what} is expected, not {kind_of(value)}")
 
 
+def _prompt(value: object, source: Source) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"a text is expected, not {kind_of(value) if not isinstance(value, str) else 'an empty one'}")
+    if (size := len(value.encode())) > MOST_PROMPT_BYTES:
+        raise ValueError(f"it has {size:,} bytes, and each call carries it; write at most {MOST_PROMPT_BYTES:,}")
+    return value.strip()
+
+
 _HERE = "since with it a repository could have your prompts sent to a server that you did not name"
+_AGENTS = "since with it a repository could put words into your prompts unseen; its own agents lie in .swarm/agents, where you confirm them"
 _PRICES = "since with it a repository could make paid calls look free"
 _SERVERS = "since with it a repository could have your prompts and keys sent to a server of its own"
 _MODELS = "since with it a repository could choose what your money is spent on"
@@ -283,6 +293,14 @@ KEYS: Mapping[KeyPath, Key] = {
     ("schedules", "*", "tokens"): Key(_tokens, only_user=_SCHEDULES),
     ("calls", "timeout_s"): Key(_seconds, 120),
     ("calls", "tries"): Key(_count(1, 20), 4),
+    ("agents", "*", "prompt"): Key(_prompt, only_user=_AGENTS),
+    ("agents", "*", "description"): Key(_text, only_user=_AGENTS),
+    ("agents", "*", "types"): Key(parse_names, only_user=_AGENTS),
+    ("agents", "*", "tags"): Key(parse_names, only_user=_AGENTS),
+    ("agents", "*", "words"): Key(_count(1, MOST_WORDS), only_user=_AGENTS),
+    ("agents", "*", "tiers"): Key(_tiers, only_user=_AGENTS),
+    ("agents", "*", "tokens"): Key(_tokens, only_user=_AGENTS),
+    ("agents", "*", "usd"): Key(_usd, only_user=_AGENTS),
     ("complexity", "moderate_from"): Key(_count(1, 1000)),
     ("complexity", "complex_from"): Key(_count(1, 1000)),
     ("complexity", "rules", "*", "words"): Key(parse_phrases),
@@ -313,8 +331,8 @@ KEYS: Mapping[KeyPath, Key] = {
 
 
 def pattern_of(key: KeyPath) -> KeyPath:
-    """Return a key with the name of a model, provider, schedule or rule as "*", as KEYS has it."""
-    if len(key) > 1 and key[0] in ("models", "providers", "schedules"):
+    """Return a key with the name of an agent, model, provider, schedule or rule as "*", as KEYS has it."""
+    if len(key) > 1 and key[0] in ("agents", "models", "providers", "schedules"):
         return (key[0], "*", *key[2:])
     if len(key) > 2 and key[:2] == ("complexity", "rules"):
         return (*key[:2], "*", *key[3:])

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from swarm.agents.profile import Agent
 from swarm.errors import UsageError
 from swarm.messages import FREE, TIERS, Price, Tier
 from swarm.settings.complexity import ComplexityChanges, changes_in
@@ -132,6 +133,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     calls: CallSettings
     choice: ChoiceSettings
     complexity: ComplexityChanges
+    agents: tuple[Agent, ...]  # your own profiles
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
 
@@ -163,7 +165,7 @@ def load_settings(
 
     Raises SettingsInvalid with all problems at once, UsageError where a file cannot be read.
     """
-    home, user_file = _home(environ), config_dir(environ) / "config.toml"
+    home, user_file = home_dir(environ), config_dir(environ) / "config.toml"
     layers = Layers(start=start, home=home, user_file=user_file)
     _add_built_in(layers, environ)
     if ("log",) not in layers.values:
@@ -216,10 +218,10 @@ def free_list_path(environ: Mapping[str, str]) -> Path:
 def _xdg(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
     named = environ.get(variable, "")
     # the XDG base directory specification: a relative path is to be ignored
-    return Path(named) if named.startswith("/") else _home(environ) / below_home
+    return Path(named) if named.startswith("/") else home_dir(environ) / below_home
 
 
-def _home(environ: Mapping[str, str]) -> Path:
+def home_dir(environ: Mapping[str, str]) -> Path:
     if home := environ.get("HOME"):
         return Path(home)
     try:
@@ -283,6 +285,7 @@ def _build(layers: Layers) -> Settings:
             complex=value["choice", "complex"],
         ),
         complexity=changes_in(layers),
+        agents=_agents(layers),
         models=_models(layers, providers),
         providers=providers,
     )
@@ -290,6 +293,20 @@ def _build(layers: Layers) -> Settings:
 
 def _budget(value: Mapping[KeyPath, Any]) -> dict[str, Any]:
     return {key[1].replace("_usd", "_nanos"): each for key, each in value.items() if key[0] == "budget"}
+
+
+def _agents(layers: Layers) -> tuple[Agent, ...]:
+    found: list[Agent] = []
+    for name, table in layers.tables("agents").items():
+        if "prompt" in table:
+            fields = {"usd_nanos" if key == "usd" else key: value for key, value in table.items()}
+            found.append(Agent(name=name, **fields))
+        elif not any(key[:2] == ("agents", name) for key in layers.refused):
+            layers.problems.append(
+                f"{layers.place_of('agents', name)}: agent '{name}' has no prompt; say what it is told of itself, such as "
+                'prompt = "You review SQL: locks, indexes, plans."'
+            )
+    return tuple(found)
 
 
 def _providers(layers: Layers) -> dict[str, ProviderConfig]:

@@ -73,7 +73,7 @@ def _granted(call: CallRecord, room: int, price: Price | None) -> _Granted:
         return _Granted(call.charged_nanos, call.held_nanos)
     if price is None:
         return _Granted(None, call.held_nanos, False)
-    least_output = max(1, call.max_output_tokens // LEAST_USEFUL)
+    least_output = max(1, call.max_output_tokens // (1 if call.foreseen else LEAST_USEFUL))
     least = most_nanos(price, call.most_input_tokens, least_output)
     output = affordable_output(price, call.most_input_tokens, room)
     if least > room or output is None:
