@@ -51,8 +51,8 @@ def match(
 
     Whoever is named takes part, and nobody else. Else a worker is sought: an agent takes part that shares a tag with the
     task, or takes its type; more shared tags come before fewer, then whoever takes the type, then your own before those that
-    ship, then whoever takes fewer types. Several are equally good only where all of that is equal. Where nobody fits, and
-    for the other roles, it is the plain agent of the role.
+    ship, then, of those that take the type, whoever takes fewer. Several are equally good only where all of that is equal.
+    Where nobody fits, and for the other roles, it is the plain agent of the role.
     """
     for name in named:
         if name not in known:
@@ -75,6 +75,6 @@ _NONE: _Fit = (0, False, False, 0)
 
 def _fit(agent: Agent, type_: str, tags: Sequence[str]) -> _Fit:
     """How well an agent fits, to be compared: shared tags, whether it takes the type, whether it is yours, how few types."""
-    shared = len(set(agent.tags) & set(tags))
+    shared, takes = len(set(agent.tags) & set(tags)), type_ in agent.types
     own = shipped().get(agent.name) is not agent
-    return shared, type_ in agent.types, own, -len(agent.types)
+    return shared, takes, own, -len(agent.types) if takes else 0
