@@ -71,8 +71,11 @@ def choose(
     if not allowed:
         return None
     candidates = [_candidate(arm, question, trails) for arm in sorted(allowed, key=lambda arm: arm.name)]
-    taken = {stayed[0].model} if stayed else _taken(candidates, leans=question.leans)
-    weighed = [_weighed(candidate, candidate.model in taken) for candidate in candidates]
+    if stayed:
+        weighed = [_weighed(each, _is(each, stayed[0].agent, stayed[0].model)) for each in candidates]
+    else:
+        taken = _taken(candidates, leans=question.leans)
+        weighed = [_weighed(each, each.model in taken) for each in candidates]
     chosen = _draw(weighed, question.seed)
     return ChoiceMade(
         role=question.role,
@@ -93,8 +96,11 @@ def choose(
 def decided_again(choice: ChoiceMade) -> ChoiceMade:
     """The choice as it follows from what the event says that it was made from: a replay compares the two."""
     bare = [msgspec.structs.replace(candidate, weight=0.0) for candidate in choice.candidates]
-    taken = {choice.model} if choice.why == STAYED else _taken(bare, leans=choice.spent_percent >= LEAN_FROM)
-    weighed = [_weighed(candidate, candidate.model in taken) for candidate in bare]
+    if choice.why == STAYED:
+        weighed = [_weighed(each, _is(each, choice.agent, choice.model)) for each in bare]
+    else:
+        taken = _taken(bare, leans=choice.spent_percent >= LEAN_FROM)
+        weighed = [_weighed(each, each.model in taken) for each in bare]
     drawn = _draw(weighed, choice.seed)
     return msgspec.structs.replace(
         choice, agent=drawn.agent, model=drawn.model, tier=drawn.tier, candidates=tuple(weighed)
@@ -183,6 +189,10 @@ def _first_tier(candidates: Sequence[Candidate], usable: float = USABLE) -> set[
         if any(candidate.mean >= usable for candidate in candidates if candidate.tier == tier):
             break
     return taken
+
+
+def _is(candidate: Candidate, agent: str, model: str) -> bool:
+    return (candidate.agent, candidate.model) == (agent, model)
 
 
 def _weighed(candidate: Candidate, taken: bool, beta: float = BETA) -> Candidate:
