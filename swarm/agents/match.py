@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 import msgspec
 
@@ -25,6 +24,8 @@ class UnknownAgent(UsageError):
     """A task names an agent that there is not."""
 
     def __init__(self, name: str, *, where: str, known: Sequence[str]) -> None:
+        from difflib import get_close_matches  # only an error needs it
+
         near = get_close_matches(name, known, n=1)
         guess = f"did you mean {near[0]!r}?" if near else "`swarm agents list` shows those that there are"
         super().__init__(f"{where} names the agent {name!r}, which is not known; {guess}")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS
+from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS, TAG
 from swarm.messages import TIERS, Price
 from swarm.settings.complexity import (
     parse_least,
@@ -178,6 +178,15 @@ def _tiers(value: object, source: Source) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_one_of(*TIERS)(each, source) for each in listed))
 
 
+def _tags(value: object, source: Source) -> tuple[str, ...]:
+    listed = list(cast("Iterable[Any]", value if isinstance(value, list) else [value]))
+    for each in listed:
+        if not isinstance(each, str) or not re.fullmatch(TAG, each.lower()):
+            shown = shortened(each) if isinstance(each, str) else kind_of(each)
+            raise ValueError(f'tags are expected, such as ["sql", "ci"]: one word each, not {shown}')
+    return tuple(dict.fromkeys(each.lower() for each in listed))
+
+
 def _prompt(value: object, source: Source) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"a text is expected, not {kind_of(value) if not isinstance(value, str) else 'an empty one'}")
@@ -221,7 +230,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("agents", "*", "prompt"): Key(_prompt, only_user=_AGENTS),
     ("agents", "*", "description"): Key(_text, only_user=_AGENTS),
     ("agents", "*", "types"): Key(parse_names, only_user=_AGENTS),
-    ("agents", "*", "tags"): Key(parse_names, only_user=_AGENTS),
+    ("agents", "*", "tags"): Key(_tags, only_user=_AGENTS),
     ("agents", "*", "words"): Key(_count(1, MOST_WORDS), only_user=_AGENTS),
     ("agents", "*", "tiers"): Key(_tiers, only_user=_AGENTS),
     ("agents", "*", "tokens"): Key(_tokens, only_user=_AGENTS),

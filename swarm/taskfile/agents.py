@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS, Agent
+from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS, TAG, Agent
 from swarm.messages import TIERS
 from swarm.task import NAME_RULE, is_id, parse_budget
 from swarm.taskfile import yamltree
@@ -29,13 +29,12 @@ from swarm.taskfile.values import (
 from swarm.taskfile.yamltree import Node, Scalar
 from swarm.units import parse_tokens, parse_usd, shortened
 
-_TAG = r"[a-z0-9][a-z0-9_.+-]{0,39}"
 _TAG_RULE = "a tag is one word of a-z, 0-9, '_', '.', '+' and '-', up to 40 characters"
 
 
 def _tag(node: Node, at: At) -> str:
     word = text(node, at).strip().lower()
-    if not re.fullmatch(_TAG, word):
+    if not re.fullmatch(TAG, word):
         raise Wrong(node.place, f"{shortened(word)} in {at.where} is no tag", _TAG_RULE)
     return word
 

@@ -17,7 +17,11 @@ WRITER = Agent(name="writer", words=300)
 TASK = Task(id="a", prompt="Do it.")
 
 
-@given(words=st.integers(0, 10_000), form=st.sampled_from(["prose", "code", "whole"]), tokens=st.integers(1, 100_000))
+@given(
+    words=st.integers(0, 10_000),
+    form=st.sampled_from(["prose", "code", "whole", "report"]),
+    tokens=st.integers(1, 100_000),
+)
 def test_an_answer_that_keeps_its_words_has_the_tokens_for_them(words: int, form: Form, tokens: int) -> None:
     agent = Agent(name="a", words=words)
     told = words_told(agent, form, tokens)
@@ -36,8 +40,8 @@ def test_a_level_gives_room_for_so_many_words_and_the_agent_has_no_more() -> Non
 
 
 def test_plans_and_verdicts_have_room_for_the_words_of_the_plain_agents() -> None:
-    assert words_told(PLAIN["explorer"], "prose", PLAN_TOKENS) == PLAIN["explorer"].words
-    assert words_told(PLAIN["validator"], "prose", VERDICT_TOKENS) == PLAIN["validator"].words
+    assert words_told(PLAIN["explorer"], "report", PLAN_TOKENS) == PLAIN["explorer"].words
+    assert words_told(PLAIN["validator"], "report", VERDICT_TOKENS) == PLAIN["validator"].words
     assert all(words_told(agent, "prose", 800) == agent.words for agent in shipped().values())
 
 
@@ -57,8 +61,8 @@ def test_where_there_is_room_for_a_few_words_only_none_are_told() -> None:
         (Task(id="a", prompt="", output=Output(path="a.md")), "worker", "writing", "whole"),
         (Task(id="a", prompt="", outputs={"b": Output(path="b.md")}), "worker", "docs", "whole"),
         (Task(id="a", prompt="", checks=(Check(schema={}),)), "worker", "analysis", "whole"),
-        (Task(id="a", prompt="", output=Output(path="a.md")), "validator", "writing", "prose"),
-        (TASK, "explorer", "code", "prose"),
+        (Task(id="a", prompt="", output=Output(path="a.md")), "validator", "writing", "report"),
+        (TASK, "explorer", "code", "report"),
     ],
 )
 def test_what_is_to_be_had_whole_has_no_limit_and_code_only_for_the_words_beside_it(
