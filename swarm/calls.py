@@ -33,6 +33,7 @@ from swarm.text.tokens import most_tokens
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 REFUSES_ALL = (401, 402, 403, 404, 429)  # key, credit, no such model, quota: where waiting does not help
+NOT_CONFIRMED = "it is paid, and nobody confirmed paid calls"
 LEAST_USEFUL = 2  # an answer clamped to less than 1/2 of what was asked for is of no use
 
 
@@ -128,7 +129,12 @@ class Calls:
             tried = current.arm.model
             others = partial(_pick, pick, {**excluded, tried: ""}, nth + 1, order)
             told = msgspec.structs.replace(order, ask=order.ask.told(current.arm.agent))
-            outcome, nth = await self._tries_of(told, current, nth, others)
+            try:
+                outcome, nth = await self._tries_of(told, current, nth, others)
+            except ConfirmationNeeded as refusal:
+                excluded[tried] = NOT_CONFIRMED
+                current = _fresh(_pick(pick, excluded, nth + 1, order), refusal)
+                continue
             if isinstance(outcome, Answer):
                 return outcome
             excluded[tried] = reason = self._redact(str(outcome)).removeprefix(f"{tried}: ")
@@ -360,6 +366,14 @@ class Calls:
 def _is_out(error: ProviderError) -> bool:
     """Whether the model will answer no call of this session, whatever is asked."""
     return error.failure is Failure.SWITCH or (error.failure is Failure.STOP and error.status in REFUSES_ALL)
+
+
+def _fresh(pick: Pick | None, refusal: ConfirmationNeeded) -> Pick:
+    """Who takes a call in place of a paid model that nobody confirmed. Raises the refusal where only rejected ones could."""
+    rejected = {each.arm for each in pick.choice.tried} if pick is not None and pick.choice is not None else set[str]()
+    if pick is None or pick.arm.name in rejected:
+        raise refusal
+    return pick
 
 
 def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: _Order) -> Pick | None:

@@ -19,7 +19,7 @@ from events.types.call import (
     CallSettled,
     CallUnknown,
 )
-from events.types.choice import ChoiceMade
+from events.types.choice import ChoiceMade, ChoiceStopped
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.task import (
@@ -62,6 +62,7 @@ AnyEvent: TypeAlias = (
     | TaskReopened
     | TaskCancelled
     | ChoiceMade
+    | ChoiceStopped
     | CallReserved
     | CallSettled
     | CallFailed

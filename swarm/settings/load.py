@@ -69,6 +69,14 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     tries: int  # HTTP requests for one call, the first included
 
 
+class ChoiceSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How an agent on a model is chosen."""
+
+    policy: Literal["trails", "roulette"] = "trails"
+    worth: float = 20.0  # of right work, in calls of the dearest model that is allowed
+    start: Literal["free", "planned"] = "free"  # whether a free model has the first try of a step, or the plan decides
+
+
 class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A server with models."""
 
@@ -108,6 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budget: BudgetSettings
     schedules: Mapping[str, ScheduleConfig]
     calls: CallSettings
+    choice: ChoiceSettings
     complexity: ComplexityChanges
     agents: tuple[Agent, ...]  # your own profiles
     models: dict[str, ModelConfig]
@@ -223,6 +232,9 @@ def _build(layers: Layers) -> Settings:
         budget=BudgetSettings(**_budget(value)),
         schedules={name: ScheduleConfig(**table) for name, table in layers.tables("schedules").items()},
         calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
+        choice=ChoiceSettings(
+            policy=value["choice", "policy"], worth=value["choice", "value"], start=value["choice", "start"]
+        ),
         complexity=changes_in(layers),
         agents=_agents(layers),
         models=_models(layers, providers),

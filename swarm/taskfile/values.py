@@ -59,7 +59,6 @@ _LATER = {
     "session": "use 'tokens'",
     "count": "leave it out",
     "priority": "leave it out; 'needs' says what comes first",
-    "start": "leave it out; 'tiers' says which models may take part",
     "parallel": "leave it out; `concurrency` of a provider in the settings bounds its calls",
     "skills": "leave it out",
     "tools": "leave it out",
