@@ -108,6 +108,10 @@ def _agents(node: Node, at: At) -> tuple[Agent, ...]:
             name = _agent_name(key, at)
             within = at.within(f"agent {name!r}")
             said = {"prompt": _prompt(under, within)} if isinstance(under, Scalar) else fields(under, within, AGENT)
+            if "prompt" not in said:
+                raise Wrong(
+                    key.place, f"agent {name!r} has no 'prompt'", "say what it is told of itself: {prompt: ...}"
+                )
             found.append(agent_of(name, said))
     if at.report.seen > seen:
         raise Reported
