@@ -36,7 +36,7 @@ from swarm.engine.faces import Faces
 from swarm.messages import Price
 from swarm.plan import Plan, plan_of
 from swarm.redact import Secrets
-from swarm.roster import found_here
+from swarm.roster import roster_with
 from swarm.session import Result, run_file
 from swarm.settings.load import Loaded, ModelConfig, load_settings
 from swarm.taskfile.read import parse_task_file
@@ -173,7 +173,7 @@ WAYS: Mapping[str, Way] = {
 async def a_day(seed: int, jobs: Sequence[Job], folder: Path, way: Way) -> Day:
     """Do the jobs one after the other."""
     loaded = settings_in(folder)
-    found = found_here(loaded.settings, environ(folder))
+    found = roster_with((), loaded.settings, environ(folder))
     player, clock = Player(jobs, Luck(seed), strengths(found.models)), SetClock()
     found = msgspec.structs.replace(found, models=way.models(found.models))
     results: list[Result] = []

@@ -23,6 +23,7 @@ from swarm.settings.providers import PRESETS, is_local
 
 if TYPE_CHECKING:
     from swarm.models.served import Served
+    from swarm.settings.freemodels import FreeModel
 
 EMBEDDED = "embedded"
 """The provider of the model that runs as a child of this process."""
@@ -180,6 +181,19 @@ async def models_at(
     whoever = ModelConfig(name=provider.name, provider=provider.name, model="", tier="free")
     async with open_transport(transport, environ=environ) as pool:
         return await _served(whoever, provider, pool, environ, _LISTING_S).list_models()
+
+
+async def free_models_at(
+    provider: ProviderConfig, environ: Mapping[str, str], *, transport: Literal["aiohttp", "httpx"]
+) -> list[FreeModel]:
+    """Ask OpenRouter for its list and return the free models of it. No key is sent. Raises ProviderError, UsageError."""
+    from swarm.models.transport import open_transport
+    from swarm.settings.freemodels import free_models
+
+    whoever = ModelConfig(name=provider.name, provider=provider.name, model="", tier="free")
+    anybody = msgspec.structs.replace(provider, key_env="")
+    async with open_transport(transport, environ=environ) as pool:
+        return await _served(whoever, anybody, pool, environ, _LISTING_S).listed("/models", free_models)
 
 
 class Embedded:

@@ -35,8 +35,8 @@ LINES = (
     "swarm.calls swarm.orders swarm.reservation",
     "swarm.roles",
     (
-        "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.insight swarm.plan"
-        " swarm.replay swarm.roster swarm.schedule swarm.whatif"
+        "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.freelist swarm.insight"
+        " swarm.plan swarm.replay swarm.roster swarm.schedule swarm.whatif"
     ),
     "swarm.cli",
 )

@@ -249,10 +249,8 @@ def test_every_cap_of_the_user_is_one_that_a_project_may_lower_and_not_raise(pla
 def test_each_key_of_an_agent_a_server_a_model_the_log_and_the_day_is_the_users_alone() -> None:
     harmless = {"concurrency", "requests_per_minute", "tokens_per_minute"}
     for key, known in KEYS.items():
-        users = (
-            key[0] in ("agents", "models", "providers", "schedules", "log", "time_zone", "choice")
-            and key[-1] not in harmless
-        )
+        whole = ("agents", "models", "models_off", "discover", "providers", "schedules", "log", "time_zone", "choice")
+        users = key[0] in whole and key[-1] not in harmless
         assert bool(known.only_user) is users, dotted(key)
 
 
@@ -482,3 +480,54 @@ def test_the_line_of_a_key_is_found_however_it_is_written(tmp_path: Path) -> Non
     assert file.line_of(("t t", "c", "d")) == 4
     assert file.line_of(("list", "e", "f")) == 6
     assert file.line_of(("nowhere",)) == 1
+
+
+def test_tiers_are_kept_in_the_order_in_which_they_are_tried_and_a_variable_has_them_with_commas(place: Place) -> None:
+    assert place.load().settings.tiers == TIERS == ("local", "free", "cheap", "paid")
+    assert place.load(user='tiers = ["cheap", "local", "cheap"]').settings.tiers == ("local", "cheap")
+    assert place.load(user='tiers = "free"').settings.tiers == ("free",)
+    assert place.load(environ={"SWARM_TIERS": "paid, free"}).settings.tiers == ("free", "paid")
+
+
+def test_a_project_can_leave_tiers_out_and_never_add_one(place: Place) -> None:
+    mine = 'tiers = ["local", "free"]'
+    assert place.load(user=mine, project='tiers = ["local"]').settings.tiers == ("local",)
+    (problem,) = place.problems(user=mine, project='tiers = ["free", "paid"]')
+    assert "can leave out tiers of local, free but not add paid" in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('"locl"', "one of local, free, cheap, paid is expected, not 'locl'; did you mean 'local'?"),
+        ('["free hosted"]', "not 'free hosted'; did you mean 'free'?"),
+        ('["free_local"]', "not 'free_local'; did you mean 'local'?"),
+        ('"Paid"', "did you mean 'paid'?"),
+        ('"zzz"', "one of local, free, cheap, paid is expected, not 'zzz'"),
+        ("[]", "at least one of local, free, cheap, paid is expected, not an empty list"),
+        ("[3]", "one of local, free, cheap, paid is expected, not a number"),
+        ("true", "a list of tiers is expected, not true or false"),
+    ],
+)
+def test_a_wrong_tier_is_told_with_the_nearest_right_word(place: Place, written: str, said: str) -> None:
+    (problem,) = place.problems(user=f"tiers = {written}")
+    assert problem.endswith(said) or f"{said}" in problem
+    if not written.startswith(("[", "t")):
+        more = f'[models.m]\nprovider = "groq"\nmodel = "m"\ntier = {written}'
+        assert any(said in problem for problem in place.problems(user=more))
+
+
+@pytest.mark.parametrize(("written", "holds"), [("true", True), ("False", False), ("false", False)])
+def test_a_switch_can_be_a_variable(place: Place, written: str, holds: bool) -> None:
+    assert place.load(environ={"SWARM_DISCOVER": written}).settings.discover is holds
+    (problem,) = place.problems(environ={"SWARM_DISCOVER": "maybe"})
+    assert problem == "SWARM_DISCOVER: discover: true or false is expected, not a text"
+
+
+def test_models_are_turned_off_by_names_and_globs(place: Place) -> None:
+    assert place.load(user='models_off = ["ollama/*", "openrouter/free"]').settings.models_off == (
+        "ollama/*",
+        "openrouter/free",
+    )
+    (problem,) = place.problems(user='models_off = ["", 3]')
+    assert problem.endswith("models_off: a text on one line is expected, not an empty one")

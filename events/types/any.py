@@ -19,7 +19,7 @@ from events.types.call import (
     CallSettled,
     CallUnknown,
 )
-from events.types.choice import ChoiceMade, ChoiceStopped
+from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.task import (
@@ -63,6 +63,7 @@ AnyEvent: TypeAlias = (
     | TaskCancelled
     | ChoiceMade
     | ChoiceStopped
+    | TrailsExcluded
     | CallReserved
     | CallSettled
     | CallFailed

@@ -19,7 +19,7 @@ from events.views.estimates import EstimatesView, Held, Run
 from events.views.history import Doer, Done, HistoryView
 from events.views.money import MoneyView, Reservation, ScopeState
 from events.views.overruns import OverrunsView
-from events.views.trails import TrailsView
+from events.views.trails import Excluded, TrailsView
 
 
 class _Money(msgspec.Struct):
@@ -46,6 +46,8 @@ class _Trails(msgspec.Struct):
     offsets: dict[str, Offset] = {}
     surprises: dict[str, Surprise] = {}
     overlap: Overlap = msgspec.field(default_factory=Overlap)
+    excluded: list[Excluded] = []
+    known: int = 0
 
 
 class _Work(msgspec.Struct, frozen=True):
@@ -115,7 +117,8 @@ class _TrailsForm:
     def write(self, view: TrailsView) -> str:
         learned = view.learned
         rows = [_Trail(context, arm, trail) for (context, arm), trail in learned.rows.items()]
-        return _text(_Trails(rows, learned.offsets, learned.surprises, learned.overlap))
+        known = view._known  # pyright: ignore[reportPrivateUsage]  # carried on whole
+        return _text(_Trails(rows, learned.offsets, learned.surprises, learned.overlap, view.excluded, known))
 
     def read(self, text: str) -> TrailsView:
         if text.startswith("["):  # once there were trails alone, those of all contexts by arm
@@ -127,7 +130,8 @@ class _TrailsForm:
         for each in kept.trails:
             place = each.context, each.arm
             rows[place] = each.trail.beside(rows[place]) if place in rows else each.trail
-        return TrailsView(learned=Trails(rows, kept.offsets, kept.surprises, kept.overlap))
+        learned = Trails(rows, kept.offsets, kept.surprises, kept.overlap)
+        return TrailsView(learned=learned, excluded=kept.excluded, _known=kept.known)
 
 
 def _everywhere(trail: _Trail) -> str:

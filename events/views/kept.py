@@ -10,7 +10,7 @@ import msgspec
 
 from events.bus import read_all
 from events.log import EventLog, Snapshot
-from events.views.base import View, begin, decode_state, encode_state
+from events.views.base import Restarting, View, begin, decode_state, encode_state
 
 EVERY = 10_000
 """Events behind the last snapshot from which on a new one is worth its room."""
@@ -47,6 +47,8 @@ async def fold_kept(log: EventLog, of: Kept[V], *, until: int | None = None, ane
         archived = await log.archived()
         snapshot = None if anew else await log.snapshot(of.name, of.form)
         start = await _fold(log, of, snapshot, until)
+        while isinstance(start.view, Restarting) and start.view.outdated:
+            start = msgspec.structs.replace(await _fold(log, of, None, until, knowing=start.view), wrong=start.wrong)
         if archived == await log.archived():
             break  # else what was still to be read was cut off meanwhile
     if start.position - start.kept < EVERY or until is not None or anew:
@@ -59,7 +61,9 @@ def snapshot_of(start: Start[V]) -> Snapshot:
     return Snapshot(start.of.name, start.of.form, start.position, encode_state(start.view))
 
 
-async def _fold(log: EventLog, of: Kept[V], snapshot: Snapshot | None, until: int | None) -> Start[V]:
+async def _fold(
+    log: EventLog, of: Kept[V], snapshot: Snapshot | None, until: int | None, knowing: V | None = None
+) -> Start[V]:
     wrong = snapshot.wrong if snapshot else ""
     kept: V | None = None
     if snapshot is not None and not wrong:
@@ -71,6 +75,8 @@ async def _fold(log: EventLog, of: Kept[V], snapshot: Snapshot | None, until: in
         return await _go_on(log, Start(of, kept, snapshot.position, snapshot.position, ""), until)
     view, position = await begin(log, of.kind())
     of.begun(view)
+    if knowing is not None and isinstance(view, Restarting):
+        view.learn_from(knowing)
     return await _go_on(log, Start(of, view, position, 0, wrong), until)
 
 

@@ -49,6 +49,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("swarm.cli.doctor", "look at everything that a run needs, and say what mends it"),
         "config": ("swarm.cli.config", "show the settings and where each comes from"),
         "completion": ("swarm.cli.completion", "print what a shell completes commands, options and sessions with"),
+        "models": ("swarm.cli.models", "list the models and their prices, ask each once, fetch the list of free ones"),
         "local": ("swarm.cli.local", "list, fetch, remove and serve local models"),
     },
 }

@@ -21,7 +21,7 @@ from swarm.crew import crew_of, profiles_here
 from swarm.errors import UsageError
 from swarm.estimate.weigh import Known, Run
 from swarm.plan import is_capped, plan_of
-from swarm.roster import NoModelHere, found_here, settings_secrets
+from swarm.roster import AllLeftOut, NoModelHere, found_here, settings_secrets
 from swarm.settings.load import Loaded, load_settings
 
 if TYPE_CHECKING:
@@ -90,10 +90,12 @@ def _run(file: TaskFile, loaded: Loaded, output: Output) -> Run:
 def _roster(loaded: Loaded, output: Output) -> Roster:
     """The models that would take part in a run from here; none where none is set up."""
     try:
-        return found_here(loaded.settings, os.environ)
+        return anyio.run(found_here, loaded.settings, os.environ)
+    except AllLeftOut as error:
+        output.note(str(error))
     except NoModelHere:
         output.note("no model is set up here, so none is named below; `swarm doctor` says how to get one")
-        return Roster(models=(), providers=())
+    return Roster(models=(), providers=())
 
 
 def _document(file: TaskFile, planned: Sequence[Planned]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _dry_run(args: argparse.Namespace, given: Given) -> int:
-    """Show what is foreseen of the run. Nothing is asked of a server, fetched, or written to the log."""
+    """Show what is foreseen of the run. No model is asked, nothing is fetched or written to the log."""
     from swarm.cli.foresight import foresee, known_at
     from swarm.cli.plan import show_foreseen
 
@@ -158,6 +158,8 @@ async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace, 
 
 
 async def _run(args: argparse.Namespace, given: Given) -> int:
+    from swarm.freelist import kept_fresh  # neither a dry run nor a detached one needs it
+
     output: Output = args.output
     prepared = await _prepared(args, given)
     with log_errors():
@@ -169,21 +171,24 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
             if weighed.confirmed:  # who says yes to the cost is not asked about paid calls again
                 plan = msgspec.structs.replace(plan, paid_confirmed=True)
 
+            settings = prepared.loaded.settings
+
             async def session(faces: Faces) -> Result:
-                return await run_file(
-                    log,
-                    prepared.given.file,
-                    plan,
-                    root=Path.cwd(),
-                    environ=os.environ,
-                    faces=faces,
-                    secrets=secrets_of(prepared.loaded.settings),
-                    source=given.source,
-                    type_=given.type,
-                    say=output.note,
-                    estimate=weighed.estimate,
-                    earlier=earlier,
-                )
+                async with kept_fresh(plan.roster, settings, os.environ, tell=output.detail):
+                    return await run_file(
+                        log,
+                        prepared.given.file,
+                        plan,
+                        root=Path.cwd(),
+                        environ=os.environ,
+                        faces=faces,
+                        secrets=secrets_of(settings),
+                        source=given.source,
+                        type_=given.type,
+                        say=output.note,
+                        estimate=weighed.estimate,
+                        earlier=earlier,
+                    )
 
             result, code = await carry_out(args, output, session)
             way = await way_on(log, result)

@@ -51,8 +51,9 @@ async def estimate(
 ) -> Ahead:
     """Foresee a run from the log's own history. The arguments are those of `swarm.session.run`.
 
-    Nothing is called, asked of a server, or written. Amounts are tokens and nano-dollars. Raises UsageError for what is wrong
-    with task, options or settings (a `server` needs its `model`), NoModelHere, LogError.
+    Nothing is called or written; no server is asked but those on this machine, for what they have. Amounts are tokens and
+    nano-dollars. Raises UsageError for what is wrong with task, options or settings (a `server` needs its `model`),
+    NoModelHere, LogError.
     """
     if server is not None and model is None:
         raise UsageError("an estimate asks no server which models it has; name one with `model`")

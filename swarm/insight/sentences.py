@@ -17,7 +17,7 @@ from events.types.call import (
     CallSettled,
     CallUnknown,
 )
-from events.types.choice import ChoiceMade, ChoiceStopped
+from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.task import (
@@ -177,6 +177,12 @@ def _of_the_log(entry: Entry) -> str:
         case FileTrusted() as event:
             what = many(len(event.commands), "command") if event.commands else "what an agent is told"
             return f"a person confirmed {what} of {event.path}"
+        case TrailsExcluded() as event:
+            whose = f"of {event.model} " if event.model else ""
+            again = "count again" if event.lifted else "count for nothing"
+            return f"verdicts {whose}of a period {again}, said {event.by}" + (
+                f": {event.reason}" if event.reason else ""
+            )
         case TextsPruned() as event:
             return f"{many(event.texts, 'text')} of sessions that had ended were dropped, {event.size:,} bytes"
         case LogArchived() as event:

@@ -75,7 +75,7 @@ class AnthropicMessages(Served):
         )
 
     async def list_models(self) -> list[str]:
-        return await self._listed("/v1/models?limit=1000", model_ids)
+        return await self.listed("/v1/models?limit=1000", model_ids)
 
 
 def request_body(request: Request, wire_model: str, *, takes_schema: bool, effort: str = "") -> dict[str, Any]:

@@ -82,7 +82,7 @@ class OpenAIChat(Served):
         )
 
     async def list_models(self) -> list[str]:
-        return await self._listed("/models", model_ids)
+        return await self.listed("/models", model_ids)
 
 
 def request_body(request: Request, wire_model: str, dialect: Dialect) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import msgspec
@@ -20,6 +20,8 @@ from swarm.models.stream import ServerEvent
 
 if TYPE_CHECKING:
     import httpx
+
+T = TypeVar("T")
 
 _SPARE_BYTES = 256 * 1024
 _BYTES_A_TOKEN = 1024
@@ -84,11 +86,11 @@ class Served(ABC):
         await self._exchanged(request, answer, _SPARE_BYTES + _BYTES_A_TOKEN * most_tokens)
         return answer.reply()
 
-    async def _listed(self, path: str, ids_in: Callable[[bytes], list[str]]) -> list[str]:
-        """Fetch a list of models; `ids_in` reads it, and raises one of UNREADABLE."""
-        listing = _Listing(self._source, ids_in)
+    async def listed(self, path: str, read: Callable[[bytes], list[T]]) -> list[T]:
+        """Fetch a list of models; `read` reads it, and raises one of UNREADABLE. Raises ProviderError."""
+        listing = _Listing(self._source, read)
         await self._exchanged(self._requests.get(path), listing, _MAX_LISTING_BYTES)
-        return listing.ids
+        return listing.rows
 
     async def _exchanged(self, request: httpx.Request, collector: Collector, max_bytes: int) -> None:
         await exchange(
@@ -178,21 +180,21 @@ class _Requests:
         return url
 
 
-class _Listing:
+class _Listing(Generic[T]):
     """Collects the list of models; see `exchange.Collector`."""
 
-    def __init__(self, source: Source, ids_in: Callable[[bytes], list[str]]) -> None:
+    def __init__(self, source: Source, read: Callable[[bytes], list[T]]) -> None:
         self.whole = False
         self.ended = False
-        self.ids: list[str] = []
-        self._source, self._ids_in = source, ids_in
+        self.rows: list[T] = []
+        self._source, self._read = source, read
 
     def take_event(self, event: ServerEvent) -> None:
         raise not_an_answer(self._source, "a stream")
 
     def take_document(self, body: bytes) -> None:
         try:
-            self.ids = self._ids_in(body)
+            self.rows = self._read(body)
         except UNREADABLE:
             raise not_an_answer(self._source, "no list of models") from None
         self.whole = self.ended = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS, TAG
-from swarm.messages import TIERS, Price
+from swarm.messages import TIER_WORDS, TIERS, Price, Tier
 from swarm.settings.complexity import (
     parse_least,
     parse_measure,
@@ -76,6 +76,45 @@ def _text(value: object, source: Source) -> str:
 
 def _word(value: object, source: Source) -> str:
     return "" if value == "" else _text(value, source)
+
+
+def _truth(value: object, source: Source) -> bool:
+    """As a switch, also as a variable of the environment has it."""
+    words = {"true": True, "false": False}
+    return words[value.lower()] if isinstance(value, str) and value.lower() in words else _switch(value, source)
+
+
+def _tier(value: object, source: Source) -> Tier:
+    if not isinstance(value, str):
+        raise ValueError(f"one of {', '.join(TIERS)} is expected, not {kind_of(value)}")
+    if value in TIERS:
+        return TIER_WORDS[value]
+    from difflib import get_close_matches  # only an error needs it
+
+    near = get_close_matches(value.lower().replace("-", " "), TIER_WORDS, n=1) if len(value) <= 64 else []
+    meant = f"; did you mean '{TIER_WORDS[near[0]]}'?" if near else ""
+    raise ValueError(f"one of {', '.join(TIERS)} is expected, not {shortened(value)}{meant}")
+
+
+def _tiers(value: object, source: Source) -> tuple[Tier, ...]:
+    """Some of the tiers, in the order in which they are tried, whatever the order in which they are written."""
+    written = {_tier(each, source) for each in _texts(value, "tiers")}
+    if not written:
+        raise ValueError(f"at least one of {', '.join(TIERS)} is expected, not an empty list")
+    return tuple(tier for tier in TIERS if tier in written)
+
+
+def _names(value: object, source: Source) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_text(each, source) for each in _texts(value, "names")))
+
+
+def _texts(value: object, what: str) -> list[object]:
+    """The entries of a list; a variable of the environment has it with commas, and one may stand without a list around it."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"a list of {what} is expected, not {kind_of(value)}")
+    return list(cast("Sequence[object]", value))
 
 
 def _switch(value: object, source: Source) -> bool:
@@ -191,13 +230,6 @@ def _written(value: object, what: str) -> str:
             raise ValueError(f"{what} is expected, not {kind_of(value)}")
 
 
-def _tiers(value: object, source: Source) -> tuple[str, ...]:
-    listed = list(cast("Iterable[Any]", value)) if isinstance(value, list) else [value]
-    if not listed:
-        raise ValueError(f"one or more of {', '.join(TIERS)} are expected, not an empty list")
-    return tuple(dict.fromkeys(_one_of(*TIERS)(each, source) for each in listed))
-
-
 def _tags(value: object, source: Source) -> tuple[str, ...]:
     listed = list(cast("Iterable[Any]", value if isinstance(value, list) else [value]))
     for each in listed:
@@ -216,6 +248,7 @@ def _prompt(value: object, source: Source) -> str:
 
 
 _AGENTS = "since with it a repository could put words into your prompts unseen; its own agents lie in .swarm/agents, where you confirm them"
+_HERE = "since with it a repository could have your prompts sent to a server that you did not name"
 _PRICES = "since with it a repository could make paid calls look free"
 _SERVERS = "since with it a repository could have your prompts and keys sent to a server of its own"
 _MODELS = "since with it a repository could choose what your money is spent on"
@@ -232,6 +265,9 @@ KEYS: Mapping[KeyPath, Key] = {
     ("choice", "value"): Key(_worth, "balanced", _MODELS),
     ("choice", "start"): Key(_one_of("free", "planned"), "free", _MODELS),
     ("transport",): Key(_one_of("aiohttp", "httpx"), "aiohttp"),
+    ("tiers",): Key(_tiers, list(TIERS)),
+    ("discover",): Key(_truth, True, only_user=_HERE),
+    ("models_off",): Key(_names, [], only_user=_MODELS),
     ("confirm_above_usd",): Key(_usd, "0.10"),
     ("budget", "day_usd"): Key(_usd, "0.50"),
     ("budget", "day_tokens"): Key(_tokens),
@@ -271,7 +307,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("complexity", "rules", "*", "most"): Key(whole(1, 20)),
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),
     ("models", "*", "model"): Key(_text, only_user=_MODELS),
-    ("models", "*", "tier"): Key(_one_of(*TIERS), only_user=_PRICES),
+    ("models", "*", "tier"): Key(_tier, only_user=_PRICES),
     ("models", "*", "price"): Key(_price, only_user=_PRICES),
     ("models", "*", "context_tokens"): Key(_tokens, only_user=_MODELS),
     ("models", "*", "max_output_tokens"): Key(_tokens, only_user=_MODELS),

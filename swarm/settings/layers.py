@@ -18,10 +18,11 @@ from swarm.task import NAME_RULE, is_id
 from swarm.units import kind_of, shortened
 
 OriginKind = Literal[
-    "default", "preset", "price table", "user file", "project file", "task file", "environment", "flag"
+    "default", "preset", "kept list", "price table", "user file", "project file", "task file", "environment", "flag"
 ]
 MOST_OF_A_NAME = 100
 _FROM_A_REPOSITORY = ("project file", "task file")
+_TIERS = ("tiers",)
 _CONFIRM_ABOVE = ("confirm_above_usd",)
 
 
@@ -97,6 +98,10 @@ class Layers:
             raise ValueError(
                 f"a {kind} can have you asked above less than {amount(allowed, 'nanos')} but not above {amount(parsed, 'nanos')}; "
                 f"raise it in {self.user_file}"
+            )
+        if key == _TIERS and allowed is not None and (more := [tier for tier in parsed if tier not in allowed]):
+            raise ValueError(
+                f"a {kind} can leave out tiers of {', '.join(allowed)} but not add {', '.join(more)}; add it in {self.user_file}"
             )
         if key[0] == "budget" and allowed is not None and parsed > allowed:
             scope, _, unit = key[1].partition("_")

@@ -24,7 +24,7 @@ from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
 from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
-from swarm.settings.providers import Wire, is_local, preset_values
+from swarm.settings.providers import Wire, is_local, preset_values, shipped_free
 from swarm.settings.tomlfile import KeyPath, read_toml
 
 BUILT_IN = "built in"
@@ -112,6 +112,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     on_unknown: Literal["repeat", "ask", "fail"]
     judge: Literal["free", "paid"]
     transport: Literal["aiohttp", "httpx"]
+    tiers: tuple[Tier, ...]  # whose models take part, in the order in which they are tried
+    discover: bool  # look for servers with models on this machine
+    models_off: tuple[str, ...]  # names and globs of models that take no part
     confirm_above_nanos: int  # a run whose estimate is above it is asked about
     budget: BudgetSettings
     schedules: Mapping[str, ScheduleConfig]
@@ -195,6 +198,11 @@ def data_dir(environ: Mapping[str, str]) -> Path:
     return _xdg(environ, "XDG_DATA_HOME", ".local/share") / "swarm"
 
 
+def free_list_path(environ: Mapping[str, str]) -> Path:
+    """Return where OpenRouter's list of free models is kept."""
+    return data_dir(environ) / "openrouter-free.json"
+
+
 def _xdg(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
     named = environ.get(variable, "")
     # the XDG base directory specification: a relative path is to be ignored
@@ -215,8 +223,29 @@ def _add_built_in(layers: Layers, environ: Mapping[str, str]) -> None:
     for key, known in KEYS.items():
         if known.default is not None:
             layers.add("default", key, known.default, place=BUILT_IN)
-    for key, value in preset_values():
+    _add_presets(layers, free_list_path(environ))
+
+
+def _add_presets(layers: Layers, path: Path) -> None:
+    """Add the presets; where OpenRouter's list of free models is kept, those by the list instead of those that ship."""
+    shipped = shipped_free()
+    listed = _listed(path, shipped)
+    for key, value in preset_values(without=shipped.values() if listed else ()):
         layers.add("preset", key, value, place=BUILT_IN)
+    for key, value in listed:
+        layers.add("kept list", key, value, place=str(path))
+
+
+def _listed(path: Path, shipped: Mapping[str, str]) -> list[tuple[KeyPath, object]]:
+    """What a kept list has as settings would have it; nothing where none is kept, or it may not be looked at."""
+    try:
+        path.stat()
+    except OSError:
+        return []
+    from swarm.settings.freemodels import read_kept, settings_of  # only where a list is kept
+
+    kept = read_kept(path)
+    return list(settings_of(kept.models, shipped)) if kept else []
 
 
 def _build(layers: Layers) -> Settings:
@@ -228,6 +257,9 @@ def _build(layers: Layers) -> Settings:
         on_unknown=value["on_unknown",],
         judge=value["judge",],
         transport=value["transport",],
+        tiers=value["tiers",],
+        discover=value["discover",],
+        models_off=value["models_off",],
         confirm_above_nanos=value["confirm_above_usd",],
         budget=BudgetSettings(**_budget(value)),
         schedules={name: ScheduleConfig(**table) for name, table in layers.tables("schedules").items()},
@@ -275,14 +307,22 @@ def _providers(layers: Layers) -> dict[str, ProviderConfig]:
 
 def _models(layers: Layers, providers: Mapping[str, ProviderConfig]) -> dict[str, ModelConfig]:
     found: dict[str, ModelConfig] = {}
+    has_list = any(origin.kind == "kept list" for origin in layers.origins.values())
     for name, table in layers.tables("models").items():
         if any(key[:2] in (("models", name), ("providers", table.get("provider"))) for key in layers.refused):
+            continue
+        if has_list and _is_gone(name, table):
             continue
         try:
             found[name] = _model(name, _priced(name, table, providers, layers), providers)
         except ValueError as error:
             layers.problems.append(f"{layers.place_of('models', name)}: model '{name}' {error}")
     return found
+
+
+def _is_gone(name: str, table: Mapping[str, Any]) -> bool:
+    """Whether settings say something of a free model that OpenRouter's list had and has no more: that is no mistake."""
+    return name.startswith("openrouter/") and not table.keys() & {"provider", "model"}
 
 
 def _priced(

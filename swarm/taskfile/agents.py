@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS, TAG, Agent
-from swarm.messages import TIERS
+from swarm.messages import TIER_WORDS, TIERS
 from swarm.task import NAME_RULE, is_id, parse_budget
 from swarm.taskfile import yamltree
 from swarm.taskfile.problems import Reported, Wrong
@@ -82,7 +82,7 @@ AGENT: Keys = {
     "types": Key(TAGS, "the types of tasks that it takes"),
     "tags": Key(TAGS, "the tags of tasks that it takes"),
     "words": Key(whole(1, MOST_WORDS), "the most words that its answer has"),
-    "tiers": Key(items_in(one_of(*TIERS), unique=True), "the tiers of its models"),
+    "tiers": Key(items_in(one_of(*TIERS, meant=TIER_WORDS), unique=True), "the tiers of its models"),
     "budget": Key(
         Kind(_cap, {"anyOf": [_ONE_AMOUNT.schema, mapping_schema(_CAP)]}), "the cap of its calls for one task"
     ),

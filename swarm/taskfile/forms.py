@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from swarm.messages import TIERS
+from swarm.messages import TIER_WORDS, TIERS
 from swarm.task import (
     MOST_ATTEMPTS,
     ROLES,
@@ -209,7 +209,7 @@ _SECONDS = amount(
 )
 _USD = amount(parse_usd, {"type": "number", "minimum": 0}, _USD_FORM)
 _ONE_AMOUNT = amount(parse_budget, {"type": "string", "pattern": rf"^(\${_AMOUNT}|{_AMOUNT}[kKM])$"})
-_TIERS = items_in(one_of(*TIERS), unique=True)
+_TIERS = items_in(one_of(*TIERS, meant=TIER_WORDS), unique=True)
 _JSON_SCHEMA = Kind(_schema, {"type": ["object", "string"]})
 _COMMAND = Kind(_command, {"type": "string", "minLength": 1})
 

@@ -176,18 +176,16 @@ PATH = _path_kind(project_path)
 OUTPUT_PATH = _path_kind(output_path)
 
 
-def one_of(*words: str) -> Kind:
-    """Make a kind of one of `words`."""
+def one_of(*words: str, meant: Mapping[str, str] | None = None) -> Kind:
+    """Make a kind of one of `words`; `meant` has what people write instead, and which of them they mean."""
 
     def read(node: Node, at: At) -> str:
         word = text(node, at)
         if word in words:
             return word
-        known = ", ".join(words)
+        asked = nearest(word, words, meant or {})
         raise Wrong(
-            node.place,
-            f"{at.where} is {shortened(word)}, which is not known{nearest(word, words)}",
-            f"known here: {known}",
+            node.place, f"{at.where} is {shortened(word)}, which is not known{asked}", f"known here: {', '.join(words)}"
         )
 
     return Kind(read, {"enum": list(words)})

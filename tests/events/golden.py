@@ -24,7 +24,7 @@ from events.testing.builders import SetClock
 from events.types.any import AnyEvent
 from events.types.base import Captured, Said, TextRef, Unknown
 from events.types.call import BudgetSet
-from events.types.choice import Excluded
+from events.types.choice import TRAILS, Excluded, TrailsExcluded
 from events.types.session import FileTrusted, SessionRenewed
 from events.types.task import (
     AttemptAbandoned,
@@ -141,6 +141,10 @@ async def write_third(log: EventLog, clock: SetClock) -> None:
     note = scribe.put("settled by hand")
     paid = make.settled(position, answer=note, finish="other", basis="person", by="ada@host", cost_nanos=1_200)
     await scribe.append(scribe.new(paid, "ledger"), scribe.new(make.stopped()))
+    excluded = TrailsExcluded(
+        since=make.MORNING, until=make.MORNING + 1_000_000, by="ada@host", reason="a broken check"
+    )
+    await scribe.append(scribe.new(excluded, TRAILS))
     scribe.at("")
     await scribe.append(
         scribe.new(BudgetSet(scope="s1", tokens=20_000, nanos=10**9, by="ada@host", reason="it is worth it"), "ledger"),
