@@ -54,6 +54,19 @@ def test_without_any_file_the_defaults_of_the_design_hold(tmp_path: Path) -> Non
     assert settings.log == str(tmp_path / ".local/share/swarm/log.db")
 
 
+def test_how_models_are_chosen_is_set_by_words_or_numbers(place: Place) -> None:
+    chosen = place.load(user='[choice]\nvalue = "economy"\nstart = "planned"\nsimple = "free to free"').settings.choice
+    assert (chosen.policy, chosen.worth, chosen.start, chosen.span("simple")) == (
+        "trails",
+        3.0,
+        "planned",
+        ("free", "free"),
+    )
+    assert place.load(user="[choice]\nvalue = 7.5").settings.choice.worth == 7.5
+    assert place.load(environ={"SWARM_CHOICE_VALUE": "12"}).settings.choice.worth == 12
+    assert place.load().settings.choice.span("of no level") == ("local", "paid")
+
+
 def test_each_layer_covers_the_one_before_it(place: Place) -> None:
     layers: dict[str, Any] = {"user": "calls.tries = 2"}
     assert place.load(**layers).settings.calls.tries == 2
@@ -177,6 +190,15 @@ def test_all_problems_are_told_at_once_each_with_its_line(place: Place) -> None:
         ("[budgett]\nday_usd = 1", 1, "did you mean 'budget'?"),
         ("[budget]\nday_uds = 1", 2, "did you mean 'day_usd'?"),
         ("[calls]\ntriess = 1", 2, "did you mean 'tries'?"),
+        (
+            '[choice]\nvalue = "lots"',
+            2,
+            "one of economy, balanced, quality is expected, or a number from 0.1 to 10,000",
+        ),
+        ("[choice]\nvalue = 0", 2, "one of economy, balanced, quality is expected"),
+        ('[choice]\nsimple = "paid to free"', 2, 'two tiers are expected, such as "local to cheap"'),
+        ('[choice]\ncomplex = "cheap"', 2, "two tiers are expected"),
+        ('[choice]\npolicy = "trail"', 2, "trails, roulette is expected"),
         ("budget = 3", 1, "write [budget] and its keys below it"),
         ("[log]\npath = 'x'", 1, "a text is expected, not a table"),
         ("[judge]", 1, "one of free, paid is expected, not a table"),

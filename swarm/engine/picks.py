@@ -12,14 +12,14 @@ from events.views.tasks import StepState, TaskState
 from events.views.trails import TrailsView
 from swarm.choice.choose import choose
 from swarm.choice.judges import judges
-from swarm.choice.question import LEAN_FROM, Question
+from swarm.choice.question import LEAN_FROM, Question, outside
 from swarm.cycle import RETRIES_ON_ARM, Open
 from swarm.errors import SwarmError, dollars
 from swarm.messages import MILLION, Arm
 from swarm.money.shares import Share
 from swarm.orders import Pick, Picker
 from swarm.plan import Plan, allowed_arms
-from swarm.task import Role, Task
+from swarm.task import Role, RoleConfig, Task
 from swarm.text.tokens import BYTES_A_TOKEN
 
 EXPECTED_OUTPUT_TOKENS = 500  # until a task's own history says more
@@ -105,6 +105,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
 
     def _drawn(self, question: Question, role: Role) -> Picker:
         arms, excluded = allowed_arms(self.plan, self.task, role)
+        span = self.plan.choice.span(self.state.complexity)
 
         def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
             share, tokens = self.money(), -(-input_tokens // BYTES_A_TOKEN)
@@ -118,6 +119,8 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
                 spent_percent=share.percent if share else 0,
             )
             out = {**_too_small(arms, input_tokens // MOST_BYTES), **excluded, **failed}
+            if not (self.task.tiers or self.task.roles.get(role, RoleConfig()).tiers):
+                out |= outside([arm for arm in arms if arm.model not in out], *span, self.state.complexity)
             choice = choose(asked, arms, self.trails.learned, out)
             if isinstance(choice, ChoiceStopped):
                 raise NotWorthIt(choice)

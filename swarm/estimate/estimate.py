@@ -155,7 +155,7 @@ def _of_task(
     least = allowed.input_tokens if task.each is not None else 0  # items have words, too
     inputs: dict[Role, int] = {role: max(least, each.likely_input_tokens) for role, each in first.items()}
     arms: dict[Role, Arms] = {
-        role: Arms(basis.plan, task, role, complexity.type, basis.trails, basis.now, each.most_input_tokens)
+        role: Arms(basis.plan, task, role, complexity, basis.trails, basis.now, each.most_input_tokens)
         for role, each in first.items()
     }
     work = Work(

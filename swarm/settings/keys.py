@@ -205,17 +205,30 @@ WORTHS = {"economy": 3.0, "balanced": 20.0, "quality": 60.0}
 def _worth(value: object, source: Source) -> float:
     if isinstance(value, str) and value in WORTHS:
         return WORTHS[value]
+    what = (
+        f"one of {', '.join(WORTHS)} is expected, or a number from 0.1 to 10,000: what right work is worth, in calls of the "
+        "dearest model that is allowed"
+    )
+    written = _written(value, what)
     try:
-        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+        number = float(written)
     except ValueError:
         number = 0.0
     if not 0.1 <= number <= 10_000:
-        shown = shortened(value) if isinstance(value, str) else kind_of(value)
-        raise ValueError(
-            f"one of {', '.join(WORTHS)} is expected, or a number from 0.1 to 10,000: what right work is worth, in calls of "
-            f"the dearest model that is allowed; not {shown}"
-        )
+        raise ValueError(f"{what}; not {shortened(written)}")
     return number
+
+
+def _span(value: object, source: Source) -> tuple[str, str]:
+    """Two tiers, the dearer one behind: `local to cheap`."""
+    words = value.split() if isinstance(value, str) else []
+    ranks = [TIERS.index(tier) for tier in TIERS if tier in (words[:1] + words[2:])]
+    if len(words) == 3 and words[1] == "to" and {words[0], words[2]} <= set(TIERS) and words[0] == TIERS[ranks[0]]:
+        return words[0], words[2]
+    shown = shortened(value) if isinstance(value, str) else kind_of(value)
+    raise ValueError(
+        f'two tiers are expected, such as "local to cheap" (of {", ".join(TIERS)}, in this order), not {shown}'
+    )
 
 
 def _written(value: object, what: str) -> str:
@@ -264,6 +277,9 @@ KEYS: Mapping[KeyPath, Key] = {
     ("choice", "policy"): Key(_one_of("trails", "roulette"), "trails", _MODELS),
     ("choice", "value"): Key(_worth, "balanced", _MODELS),
     ("choice", "start"): Key(_one_of("free", "planned"), "free", _MODELS),
+    ("choice", "simple"): Key(_span, "local to cheap", _MODELS),
+    ("choice", "moderate"): Key(_span, "local to paid", _MODELS),
+    ("choice", "complex"): Key(_span, "free to paid", _MODELS),
     ("transport",): Key(_one_of("aiohttp", "httpx"), "aiohttp"),
     ("tiers",): Key(_tiers, list(TIERS)),
     ("discover",): Key(_truth, True, only_user=_HERE),

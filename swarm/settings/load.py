@@ -75,6 +75,18 @@ class ChoiceSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     policy: Literal["trails", "roulette"] = "trails"
     worth: float = 20.0  # of right work, in calls of the dearest model that is allowed
     start: Literal["free", "planned"] = "free"  # whether a free model has the first try of a step, or the plan decides
+    simple: tuple[Tier, Tier] = ("local", "cheap")  # the tiers at which simple work begins, and up to which it goes
+    moderate: tuple[Tier, Tier] = ("local", "paid")
+    complex: tuple[Tier, Tier] = ("free", "paid")
+
+    def span(self, level: str) -> tuple[Tier, Tier]:
+        """The tiers of a level of complexity; all of them for one that is not known."""
+        spans: dict[str, tuple[Tier, Tier]] = {
+            "simple": self.simple,
+            "moderate": self.moderate,
+            "complex": self.complex,
+        }
+        return spans.get(level, (TIERS[0], TIERS[-1]))
 
 
 class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,7 +277,12 @@ def _build(layers: Layers) -> Settings:
         schedules={name: ScheduleConfig(**table) for name, table in layers.tables("schedules").items()},
         calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
         choice=ChoiceSettings(
-            policy=value["choice", "policy"], worth=value["choice", "value"], start=value["choice", "start"]
+            policy=value["choice", "policy"],
+            worth=value["choice", "value"],
+            start=value["choice", "start"],
+            simple=value["choice", "simple"],
+            moderate=value["choice", "moderate"],
+            complex=value["choice", "complex"],
         ),
         complexity=changes_in(layers),
         agents=_agents(layers),
