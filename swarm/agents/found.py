@@ -96,8 +96,8 @@ def find_profiles(
 def _files(folder: Path) -> Iterator[Path]:
     """The Markdown files of a folder, by name; what says of a folder how it is used is no profile."""
     with suppress(OSError):
-        named = sorted(path for path in folder.iterdir() if path.suffix == ".md" and path.stem.lower() != "readme")
-        yield from named[:MOST_FILES]
+        named = [path for path in folder.iterdir() if path.suffix == ".md" and path.stem.lower() != "readme"]
+        yield from (path for path in sorted(named)[:MOST_FILES] if path.is_file())  # a pipe would be waited for
 
 
 def _take(path: Path, folder: Folder, profiles: list[Profile], oddities: list[Oddity], broken: dict[str, str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 import msgspec
 
@@ -25,6 +24,8 @@ class UnknownAgent(UsageError):
     """A task names an agent that there is not."""
 
     def __init__(self, name: str, *, where: str, known: Sequence[str]) -> None:
+        from difflib import get_close_matches  # only an error needs it
+
         near = get_close_matches(name, known, n=1)
         guess = f"did you mean {near[0]!r}?" if near else "`swarm agents list` shows those that there are"
         super().__init__(f"{where} names the agent {name!r}, which is not known; {guess}")
@@ -51,8 +52,8 @@ def match(
 
     Whoever is named takes part, and nobody else. Else a worker is sought: an agent takes part that shares a tag with the
     task, or takes its type; more shared tags come before fewer, then whoever takes the type, then your own before those that
-    ship, then whoever takes fewer types. Several are equally good only where all of that is equal. Where nobody fits, and
-    for the other roles, it is the plain agent of the role.
+    ship, then, of those that take the type, whoever takes fewer. Several are equally good only where all of that is equal.
+    Where nobody fits, and for the other roles, it is the plain agent of the role.
     """
     for name in named:
         if name not in known:
@@ -75,6 +76,6 @@ _NONE: _Fit = (0, False, False, 0)
 
 def _fit(agent: Agent, type_: str, tags: Sequence[str]) -> _Fit:
     """How well an agent fits, to be compared: shared tags, whether it takes the type, whether it is yours, how few types."""
-    shared = len(set(agent.tags) & set(tags))
+    shared, takes = len(set(agent.tags) & set(tags)), type_ in agent.types
     own = shipped().get(agent.name) is not agent
-    return shared, type_ in agent.types, own, -len(agent.types)
+    return shared, takes, own, -len(agent.types) if takes else 0

@@ -13,6 +13,9 @@ from swarm.messages import Tier
 MOST_WORDS = 10_000
 """Of an answer; who wants more cuts the task."""
 
+TAG = r"[a-z0-9][a-z0-9_.+-]{0,39}"
+"""What a tag may be."""
+
 MOST_PROMPT_BYTES = 16 * 1024
 """Of a profile's prompt: it is sent with every call."""
 

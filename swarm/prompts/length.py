@@ -17,8 +17,9 @@ TOKENS_A_WORD = 2
 LEAST_TOLD = 10
 """Of fewer words nothing is said: no answer that is one keeps to them."""
 
-Form = Literal["prose", "code", "whole"]
-"""What an answer is: a text; code, which is as long as it must be, and perhaps words beside it; something to be had whole."""
+Form = Literal["prose", "code", "whole", "report"]
+"""What an answer is: a text; code, which is as long as it must be, and perhaps words beside it; something to be had whole; what
+a role says to others, whatever length the task asks for."""
 
 _CODE = ("code", "tests", "refactoring", "api", "operations")
 _AS_LONG_AS_GIVEN = ("translation", "extraction")
@@ -27,6 +28,7 @@ _SAYS = {
     "prose": "Be brief: at most {words} words, unless the task asks for another length.",
     "code": "Code is as long as it has to be; what stands beside it has at most {words} words.",
     "whole": "",
+    "report": "Your answer has at most {words} words.",
 }
 
 LINE_BYTES = 2 + max(len(said) for said in _SAYS.values())
@@ -36,7 +38,7 @@ LINE_BYTES = 2 + max(len(said) for said in _SAYS.values())
 def form_of(task: Task, role: Role, type_: str) -> Form:
     """What the role's answer is: what is written to a file or has to match a schema is had whole, whatever its length."""
     if role != "worker":
-        return "prose"
+        return "report"
     if task.written or any(check.schema is not None for check in task.checks) or type_ in _AS_LONG_AS_GIVEN:
         return "whole"
     return "code" if type_ in _CODE else "prose"

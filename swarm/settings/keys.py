@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS
+from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS, TAG
 from swarm.messages import TIER_WORDS, TIERS, Price, Tier
 from swarm.settings.complexity import (
     parse_least,
@@ -243,6 +243,15 @@ def _written(value: object, what: str) -> str:
             raise ValueError(f"{what} is expected, not {kind_of(value)}")
 
 
+def _tags(value: object, source: Source) -> tuple[str, ...]:
+    listed = list(cast("Iterable[Any]", value if isinstance(value, list) else [value]))
+    for each in listed:
+        if not isinstance(each, str) or not re.fullmatch(TAG, each.lower()):
+            shown = shortened(each) if isinstance(each, str) else kind_of(each)
+            raise ValueError(f'tags are expected, such as ["sql", "ci"]: one word each, not {shown}')
+    return tuple(dict.fromkeys(each.lower() for each in listed))
+
+
 def _prompt(value: object, source: Source) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"a text is expected, not {kind_of(value) if not isinstance(value, str) else 'an empty one'}")
@@ -251,8 +260,8 @@ def _prompt(value: object, source: Source) -> str:
     return value.strip()
 
 
-_HERE = "since with it a repository could have your prompts sent to a server that you did not name"
 _AGENTS = "since with it a repository could put words into your prompts unseen; its own agents lie in .swarm/agents, where you confirm them"
+_HERE = "since with it a repository could have your prompts sent to a server that you did not name"
 _PRICES = "since with it a repository could make paid calls look free"
 _SERVERS = "since with it a repository could have your prompts and keys sent to a server of its own"
 _MODELS = "since with it a repository could choose what your money is spent on"
@@ -296,7 +305,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("agents", "*", "prompt"): Key(_prompt, only_user=_AGENTS),
     ("agents", "*", "description"): Key(_text, only_user=_AGENTS),
     ("agents", "*", "types"): Key(parse_names, only_user=_AGENTS),
-    ("agents", "*", "tags"): Key(parse_names, only_user=_AGENTS),
+    ("agents", "*", "tags"): Key(_tags, only_user=_AGENTS),
     ("agents", "*", "words"): Key(_count(1, MOST_WORDS), only_user=_AGENTS),
     ("agents", "*", "tiers"): Key(_tiers, only_user=_AGENTS),
     ("agents", "*", "tokens"): Key(_tokens, only_user=_AGENTS),

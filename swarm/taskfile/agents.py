@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS, Agent
-from swarm.messages import TIERS
+from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS, TAG, Agent
+from swarm.messages import TIER_WORDS, TIERS
 from swarm.task import NAME_RULE, is_id, parse_budget
 from swarm.taskfile import yamltree
 from swarm.taskfile.problems import Reported, Wrong
@@ -29,13 +29,12 @@ from swarm.taskfile.values import (
 from swarm.taskfile.yamltree import Node, Scalar
 from swarm.units import parse_tokens, parse_usd, shortened
 
-_TAG = r"[a-z0-9][a-z0-9_.+-]{0,39}"
 _TAG_RULE = "a tag is one word of a-z, 0-9, '_', '.', '+' and '-', up to 40 characters"
 
 
 def _tag(node: Node, at: At) -> str:
     word = text(node, at).strip().lower()
-    if not re.fullmatch(_TAG, word):
+    if not re.fullmatch(TAG, word):
         raise Wrong(node.place, f"{shortened(word)} in {at.where} is no tag", _TAG_RULE)
     return word
 
@@ -83,7 +82,7 @@ AGENT: Keys = {
     "types": Key(TAGS, "the types of tasks that it takes"),
     "tags": Key(TAGS, "the tags of tasks that it takes"),
     "words": Key(whole(1, MOST_WORDS), "the most words that its answer has"),
-    "tiers": Key(items_in(one_of(*TIERS), unique=True), "the tiers of its models"),
+    "tiers": Key(items_in(one_of(*TIERS, meant=TIER_WORDS), unique=True), "the tiers of its models"),
     "budget": Key(
         Kind(_cap, {"anyOf": [_ONE_AMOUNT.schema, mapping_schema(_CAP)]}), "the cap of its calls for one task"
     ),
@@ -109,6 +108,10 @@ def _agents(node: Node, at: At) -> tuple[Agent, ...]:
             name = _agent_name(key, at)
             within = at.within(f"agent {name!r}")
             said = {"prompt": _prompt(under, within)} if isinstance(under, Scalar) else fields(under, within, AGENT)
+            if "prompt" not in said:
+                raise Wrong(
+                    key.place, f"agent {name!r} has no 'prompt'", "say what it is told of itself: {prompt: ...}"
+                )
             found.append(agent_of(name, said))
     if at.report.seen > seen:
         raise Reported
