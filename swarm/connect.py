@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import anyio
 import msgspec
 
-from swarm.calls import Connected
 from swarm.errors import Failure, ProviderError, SwarmError, UsageError
 from swarm.messages import FREE, Arm, Reply, Request, Tier
 from swarm.models.base import Model
@@ -20,6 +20,7 @@ from swarm.settings.load import ModelConfig, ProviderConfig
 from swarm.settings.pricetable import known_price
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import PRESETS, is_local
+from swarm.tries import Connected
 
 if TYPE_CHECKING:
     from swarm.models.served import Served
@@ -104,7 +105,8 @@ async def open_models(roster: Roster, environ: Mapping[str, str]) -> AsyncGenera
                 if config.provider != provider.name:
                     continue
                 model = await stack.enter_async_context(connect(config))
-                connected[config.name] = Connected(model, limits, config.max_output_tokens, config.price)
+                server = urlsplit(provider.base_url).netloc
+                connected[config.name] = Connected(model, limits, config.max_output_tokens, config.price, server)
         yield connected
 
 

@@ -19,7 +19,7 @@ from events.log import Ack, Clock, Entry
 from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkipped, TaskSubmitted
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
-from swarm.calls import Calls, Connected, Stopped
+from swarm.calls import Calls
 from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
 from swarm.engine.endings import Caps, ending
 from swarm.engine.faces import Faces
@@ -46,6 +46,7 @@ from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
 from swarm.task import Role, Task
+from swarm.tries import Connected, Stopped
 
 GRACE_S = 10.0  # what calls in flight get after the first Ctrl-C; one of a local model gets nothing
 
@@ -87,6 +88,10 @@ class Dispatcher:
             on_unknown=plan.on_unknown,
             confirm=self._confirm,
             ask=self._ask,
+            session=owner.session,
+            time_zone=plan.time_zone,
+            patience_s=plan.patience_s,
+            clock=clock,
         )
         self._portions = Portions(
             plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
@@ -126,6 +131,7 @@ class Dispatcher:
     async def run(self, *, working: bool = True) -> None:
         """Carry the session's tasks to their ends, or to where the caller stops them; without `working` no model is called."""
         self._calls.stopping = not working
+        await self._calls.cooldowns.recall(self._owner.log)
         async with anyio.create_task_group() as around:
             around.start_soon(self._renew)
             around.start_soon(self._obey)
@@ -171,6 +177,7 @@ class Dispatcher:
         touched: dict[str, None] = {}
         for entry in entries:
             self._trails.apply(entry)
+            self._calls.cooldowns.apply(entry)
             if entry.session != self._owner.session:
                 continue
             self._view.apply(entry)
@@ -313,7 +320,7 @@ class Dispatcher:
                 outcome: list[Placed] = await function(job, attempt=attempt, call=call)
             except NoModelAvailable as error:
                 barred = allowed_arms(self._plan, task, role)[1]
-                raise NoModelAvailable(role=role, reasons={**barred, **error.reasons}) from error
+                raise NoModelAvailable(role=role, reasons={**barred, **error.reasons}, back=error.back) from error
             return outcome
         except (Stopped, OwnerLost):
             raise

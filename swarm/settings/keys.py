@@ -201,6 +201,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("schedules", "*", "tokens"): Key(_tokens, only_user=_SCHEDULES),
     ("calls", "timeout_s"): Key(_seconds, 120),
     ("calls", "tries"): Key(_count(1, 20), 4),
+    ("calls", "patience_s"): Key(_seconds, 60),
     ("complexity", "moderate_from"): Key(_count(1, 1000)),
     ("complexity", "complex_from"): Key(_count(1, 1000)),
     ("complexity", "rules", "*", "words"): Key(parse_phrases),
