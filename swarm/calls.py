@@ -7,6 +7,7 @@ answer and the settlement are one append, made before anything acts on the answe
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal
 
@@ -27,6 +28,9 @@ from swarm.tries import LONGEST_PAUSE_S, Connected, Order, Tries, Turn, is_the_e
 FIRST_PAUSE_S = 0.5
 PATIENCE_S = 60.0
 """Where all models cool down, a call waits as long for one of them."""
+MOST_RETURNS = 4
+"""So often a call comes back to a model that cooled down in between."""
+
 REFUSES_ALL = (401, 403, 404)  # key, no such model: where nothing but a person helps
 
 
@@ -107,6 +111,7 @@ class Calls:
     async def _live(self, order: Order, pick: Picker, recorded: Sequence[Try]) -> Answer:
         await self._repeatable(order, recorded)
         tried: dict[str, str] = {}  # models that do not take this request
+        lost: Counter[str] = Counter()  # how often a model was given up, which then may have answered others
         nth, patience_s = len(recorded), self._patience_s
         order, current = await self._pick_of_record(order, recorded) or (order, None)
         while True:
@@ -119,7 +124,10 @@ class Calls:
             current = None
             if isinstance(outcome, Answer):
                 return outcome
-            if outcome is not None and self.cooldowns.is_well(model):
+            if outcome is None:
+                continue
+            lost[model] += 1
+            if self.cooldowns.is_well(model) or lost[model] > MOST_RETURNS:
                 out = self._out if _is_out(outcome) else tried
                 out[model] = self._try.reason(model, outcome)
 
@@ -134,16 +142,20 @@ class Calls:
     async def _wait_for_one(
         self, order: Order, pick: Picker, tried: Mapping[str, str], nth: int, patience_s: float
     ) -> float:
-        """Wait until a model that cools down may be asked again, or until more is known; return the seconds that this took.
+        """Wait until a model that cools down may be asked again, or until more is known; return the patience that this took.
 
-        Raises NoModelAvailable where that is longer than patience or the task's time allow.
+        What another call is about to find out is waited for in any case. Raises NoModelAvailable where the wait is longer than
+        patience or the task's time allow.
         """
         barred = {**self._out, **tried}
 
         def is_allowed(model: str) -> bool:
             return _pick(pick, {**self.cooldowns.bars(but=model), **barred}, nth, order) is not None
 
-        wait_s = self.cooldowns.wait_s(is_allowed)
+        trial_s, wait_s = self.cooldowns.trial_s(is_allowed), self.cooldowns.wait_s(is_allowed)
+        if trial_s is not None:
+            await self.cooldowns.changed(self._sleep, trial_s)
+            return 0.0
         left_s = anyio.current_effective_deadline() - anyio.current_time()
         if wait_s is None or wait_s > min(patience_s, left_s):
             reasons = {**self.cooldowns.bars(), **barred}
@@ -151,9 +163,7 @@ class Calls:
             raise NoModelAvailable(role=order.attempt.role, reasons=reasons, back=back)
         began = self._clock()
         await self.cooldowns.changed(self._sleep, wait_s)
-        return max(
-            1.0, (self._clock() - began) / 1_000_000
-        )  # so that even a model which comes and goes is left at last
+        return (self._clock() - began) / 1_000_000
 
     async def _tries_of(self, order: Order, pick: Pick, nth: int) -> tuple[Answer | ProviderError | None, int]:
         """Try one arm as often as its failures are worth waiting for; return what came of it and the number of the last try.

@@ -93,7 +93,6 @@ async def open_models(roster: Roster, environ: Mapping[str, str]) -> AsyncGenera
     async with AsyncExitStack() as stack:
         connected: dict[str, Connected] = {}
         for provider in roster.providers:
-            connect = await _connector(provider, roster, environ, stack)
             limits = Limits(
                 Allowance(
                     at_once=provider.concurrency,
@@ -101,6 +100,7 @@ async def open_models(roster: Roster, environ: Mapping[str, str]) -> AsyncGenera
                     tokens_a_minute=provider.tokens_per_minute,
                 )
             )
+            connect = await _connector(provider, roster, environ, stack, limits)
             for config in roster.models:
                 if config.provider != provider.name:
                     continue
@@ -111,9 +111,10 @@ async def open_models(roster: Roster, environ: Mapping[str, str]) -> AsyncGenera
 
 
 async def _connector(
-    provider: ProviderConfig, roster: Roster, environ: Mapping[str, str], stack: AsyncExitStack
+    provider: ProviderConfig, roster: Roster, environ: Mapping[str, str], stack: AsyncExitStack, limits: Limits
 ) -> Callable[[ModelConfig], Model]:
-    """Return what connects to a model of the provider; the connections live as long as the stack."""
+    """Return what connects to a model of the provider; the connections live as long as the stack, and tell its limits what
+    it says of them."""
     if provider.name == SCRIPTED and roster.script is not None:
         from swarm.models.script import by_script, read_script
         from swarm.models.scripted import ScriptedModel
@@ -129,7 +130,10 @@ async def _connector(
     if provider.name == EMBEDDED:
         path = Path(roster.embedded)
         return lambda config: Embedded(config, path, transport=transport, timeout_s=roster.timeout_s)
-    return lambda config: _served(config, provider, transport, environ, roster.timeout_s)
+    from swarm.models.hearing import Hearing
+
+    hearing = Hearing(transport, limits.hear)
+    return lambda config: _served(config, provider, hearing, environ, roster.timeout_s)
 
 
 def _served(

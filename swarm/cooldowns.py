@@ -114,7 +114,7 @@ class Cooldowns:
             breaker = Breaker(asked, known.step)
         else:
             breaker = failed(Breaker(step=known.step) if known else Breaker(), now, LADDER_US)
-        return ModelCooled(
+        cooled = ModelCooled(
             model=model,
             server=self._servers[model],
             until=max(breaker.until, asked),
@@ -122,23 +122,39 @@ class Cooldowns:
             failure=error.failure,
             reason=reason,
         )
+        self._say(model, cooled)
+        return cooled
 
     def recovered(self, model: str) -> ModelRecovered:
         """The call that tried the model had an answer: from now on it is well, the log will say so."""
-        self._view.models[self._topics[model]] = msgspec.structs.replace(self._of(model), cooled=None)
-        self._change()
+        self._say(model, None)
         return ModelRecovered(model=model, server=self._servers[model])
+
+    def trial_s(self, is_allowed: Callable[[str], bool]) -> float | None:
+        """For how long at most a call may still find out about one of the models; None where none does."""
+        return min(
+            (self._trial_left(model) for model in self._topics if self._is_tried(model) and is_allowed(model)),
+            default=None,
+        )
 
     def wait_s(self, is_allowed: Callable[[str], bool]) -> float | None:
         """For how long to wait until one of the models may be asked whose failure time heals; None where there is none."""
         waits = [
             max(0, known.until - self._clock()) / 1_000_000
             for model in self._topics
-            if (known := self._of(model).cooled) is not None
-            and (known.failure == Failure.WAIT or known.tried or model in self._trying)
-            and is_allowed(model)
+            if (known := self._of(model).cooled) is not None and known.failure == Failure.WAIT and is_allowed(model)
         ]
         return min(waits, default=None)
+
+    def _is_tried(self, model: str) -> bool:
+        cooled = self._of(model).cooled
+        return cooled is not None and (model in self._trying or (cooled.tried and cooled.until > self._clock()))
+
+    def _trial_left(self, model: str) -> float:
+        cooled = self._of(model).cooled
+        if cooled is None or model in self._trying:  # a call of this session ends, and says so
+            return TRIAL_US / 1_000_000
+        return (cooled.until - self._clock()) / 1_000_000
 
     def first_back(self, is_allowed: Callable[[str], bool]) -> str:
         """When the first of the models may be asked again, for people; empty where there is none."""
@@ -159,6 +175,11 @@ class Cooldowns:
             await self._changed.wait()
             tasks.cancel_scope.cancel()
 
+    def _say(self, model: str, cooled: ModelCooled | None) -> None:
+        """What the log is about to say: the other calls of this session go by it already."""
+        self._view.models[self._topics[model]] = msgspec.structs.replace(self._of(model), cooled=cooled)
+        self._change()
+
     def _of(self, model: str) -> Cooldown:
         return self._view.of(self._topics[model])
 
@@ -170,7 +191,7 @@ class Cooldowns:
         cooled = self._of(model).cooled
         if cooled is None:
             return ""
-        if model in self._trying or (cooled.tried and cooled.until > self._clock()):
+        if self._is_tried(model):
             return f"one call finds out whether it answers again: {cooled.reason}"
         return f"cools down until {self._moment(cooled.until)}: {cooled.reason}" if cooled.until > self._clock() else ""
 

@@ -30,6 +30,9 @@ from swarm.text.tokens import most_tokens
 LONGEST_PAUSE_S = 30.0
 """A call waits no longer for its next try at the same model: one that wants a longer silence cools down."""
 
+TOO_MANY = (429, 529)
+"""Too many requests, and Anthropic's word for too many of everybody's: the provider takes fewer at a time."""
+
 LEAST_USEFUL = 2  # an answer clamped to less than 1/2 of what was asked for is of no use
 
 
@@ -193,6 +196,8 @@ class Tries:
         except ProviderError as error:
             if not error.sent:
                 slot.unused()
+            if error.failure is Failure.WAIT and error.status in TOO_MANY:
+                slot.refused(by_rate=error.retry_after_s is not None)
             return await self._failed(order, turn, reserved, error)
         except BaseException:
             with anyio.CancelScope(shield=True):
@@ -200,6 +205,7 @@ class Tries:
             raise
         finally:
             del self.in_flight[reserved.position]
+        slot.answered()
         if reply.usage is not None:
             slot.used(reply.usage.input_tokens + reply.usage.output_tokens)
         milliseconds = int((time.monotonic() - began) * 1000)

@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 
 from events.types.call import CallFailed, CallOverran, CallReserved, CallSettled
-from swarm.errors import BudgetExceeded, NoModelAvailable
+from swarm.errors import BudgetExceeded, Failure, NoModelAvailable, ProviderError
+from swarm.messages import Request
 from swarm.models.exchange import Deadlines
 from swarm.models.openai_chat import OpenAIChat
+from swarm.models.scripted import ScriptedModel
 from swarm.models.transport import open_transport
 from swarm.money.caps import Cap
 from swarm.orders import Answer as Said
@@ -261,3 +264,34 @@ async def test_a_call_goes_on_where_it_was_once_there_is_more_room(transport: Tr
         answer = await two.desk.call(arm("free"), arm("paid", DEAR), more=more)
         assert (answer.model, [each.cap for each in refused]) == ("paid", [1])
         assert await two.desk.tries() == [("free", 1, "failed"), ("paid", 2, "settled")]
+
+
+class Narrow:
+    """A model's server that takes two calls at a time and refuses the others."""
+
+    def __init__(self) -> None:
+        self.inside = self.refused = 0
+        self.model = ScriptedModel("free", self._say, latency_s=1, sleep=self._think)
+
+    def _say(self, _: Request) -> str | ProviderError:
+        self.inside += 1
+        if self.inside <= 2:
+            return "hello"
+        self.refused += 1
+        return ProviderError("free: busy", failure=Failure.WAIT, sent=True, charged=False, status=429)
+
+    async def _think(self, _: float) -> None:
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+        self.inside -= 1
+
+
+async def test_where_a_provider_refuses_fewer_calls_are_made_at_a_time_until_it_takes_them() -> None:
+    narrow = Narrow()
+    async with desk([narrow.model], at_once=8, tries=20) as it:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(60):
+                tasks.start_soon(it.call, arm("free"))
+        assert len(await it.only(CallSettled)) == 60
+        assert len(await it.only(CallFailed)) == narrow.refused
+        assert narrow.refused <= 30, "8 at a time all the way would be refused three times for each that is taken"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,6 +195,29 @@ async def test_where_all_cool_down_the_first_that_is_free_is_waited_for() -> Non
         it.clock.then = lambda seconds: setattr(server, "error", None) if seconds == MINUTE else None
         assert (await it.call(arm("free"))).model == "free"
         assert it.clock.slept[-1] == MINUTE
+
+
+async def test_of_many_that_wait_one_tries_and_the_others_go_by_what_it_found() -> None:
+    server, over = Server(failure(status=429, retry_after_s=40)), anyio.Event()
+
+    async def until_over(_: float) -> None:
+        await over.wait()
+
+    async with desk([server.model], sleep=until_over) as it:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(9):
+                tasks.start_soon(it.call, arm("free"))
+            await anyio.wait_all_tasks_blocked()
+            asked, server.error, server.hold = server.model.asked, None, anyio.Event()
+            it.clock.now += MINUTE
+            over.set()
+            await server.holds.wait()
+            for _ in range(50):
+                await anyio.lowlevel.checkpoint()
+            assert server.model.asked == asked + 1
+            server.hold.set()
+        ends = [end for _, _, end in await it.tries()]
+        assert (ends.count("settled"), len(await it.only(ModelRecovered))) == (9, 1)
 
 
 async def test_what_is_not_back_in_time_is_not_waited_for_and_the_error_says_when_it_is() -> None:
