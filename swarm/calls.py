@@ -22,6 +22,7 @@ from swarm.journal import Attempt, Try
 from swarm.messages import Arm, Message, Tier
 from swarm.money import ledger as money
 from swarm.orders import Answer, Ask, Call, Pick, Picker, Terms
+from swarm.task import NORMAL
 from swarm.text.tokens import most_tokens
 from swarm.tries import LONGEST_PAUSE_S, Connected, Order, Tries, Turn, is_the_end
 
@@ -84,9 +85,11 @@ class Calls:
         terms: Callable[[], Terms],
         *,
         turns: int | None = None,
+        level: int = NORMAL,
         more: Callable[[BudgetExceeded], Awaitable[bool]] = _no_more,
     ) -> Call:
-        """The call as a role gets it. `more` says at a refusal whether there is more room by now: then it is made after all."""
+        """The call as a role gets it. `level` is how urgent it is, from 0 to 9: 0 goes first. `more` says at a refusal whether
+        there is more room by now: then it is made after all."""
 
         async def call(ask: Ask, *, pick: Picker) -> Answer:
             await attempt.flush()
@@ -96,7 +99,7 @@ class Calls:
                 return given
             if turns is not None and ordinal > turns:
                 raise SwarmError(f"the attempt has used its {turns} turns")
-            order = Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms, more=more)
+            order = Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms, more=more, level=level)
             return await self._live(order, pick, recorded)
 
         return call

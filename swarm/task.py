@@ -31,6 +31,11 @@ AGENTS: Mapping[Role, str] = {"explorer": "scout", "worker": "generalist", "vali
 CONTEXT, SUMMARY, BUFFER = "context", "summary", "buffer"
 """What else may have a share of a split budget: what is given to read, the hand-over, and whoever needs more than its own."""
 
+PRIORITIES: Mapping[str, int] = {"critical": 0, "high": 2, "normal": 5, "low": 8}
+"""How urgent work is, by name: of 0 to 9, 0 goes first."""
+
+NORMAL = PRIORITIES["normal"]
+
 MOST_ATTEMPTS = 20
 MOST_ITEMS = 1_000
 """How often one task may be done, once for each item."""
@@ -177,6 +182,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tiers: tuple[Tier, ...] = ()  # the tiers that may take part; empty = all
     budget: Budget | None = None
     limits: Limits = Limits()
+    priority: int = NORMAL  # from 0, which goes first where calls wait, to 9
     judge: Literal["free", "paid"] = "free"
     explore: bool | None = None  # None = by the task's complexity
     env: Mapping[str, str] = {}  # environment variables of its commands, as they are written

@@ -61,6 +61,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ordinal: int
     terms: Callable[[], Terms]
     more: Callable[[BudgetExceeded], Awaitable[bool]]
+    level: int  # how urgent it is
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -99,7 +100,7 @@ class Tries:
             await self._confirm(arm)
         need = self._need(order, arm, connected)
         ticket = self._ledger.ticket()
-        slot = connected.limits.slot(tokens=need.input_tokens + need.output_tokens)
+        slot = connected.limits.slot(tokens=need.input_tokens + need.output_tokens, level=order.level)
         try:
             while True:
                 async with slot:

@@ -17,6 +17,8 @@ from typing import Literal, Self
 import anyio
 import msgspec
 
+from swarm.task import NORMAL
+
 WINDOW_S = 60.0
 MAX_PAUSE_S = 3_600.0
 """Nobody waits longer for a provider that asked for silence; the next try will hear it again."""
@@ -24,10 +26,6 @@ MAX_PAUSE_S = 3_600.0
 QUIET_S = 600.0
 """After as long without a refusal a learned pace is forgotten."""
 
-LEVELS = {"critical": 0, "high": 2, "normal": 5, "low": 8}
-"""How urgent a call is, by name: 0 goes first, 9 last."""
-
-NORMAL = LEVELS["normal"]
 STRIDE = 8
 """A call of one level goes before STRIDE later calls of the next: so it waits for at most STRIDE times its level of later ones."""
 
@@ -239,7 +237,7 @@ class Limits:
     def slot(self, *, tokens: int = 0, level: int = NORMAL) -> Slot:
         """Return a slot for one call of about `tokens` (input and output); `async with` takes it and gives it back.
 
-        `level` is how urgent it is, see LEVELS.
+        `level` is how urgent it is, from 0 to 9: 0 goes first.
         """
         return Slot(self, tokens, level)
 
