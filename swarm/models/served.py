@@ -16,6 +16,7 @@ from swarm.errors import UsageError
 from swarm.messages import Reply, Request
 from swarm.models.exchange import Collector, Deadlines, exchange, not_an_answer
 from swarm.models.failures import UNREADABLE, Source
+from swarm.models.meter import beyond
 from swarm.models.stream import ServerEvent
 
 if TYPE_CHECKING:
@@ -79,10 +80,19 @@ class Served(ABC):
         """Return the ids of the server's models, in its own order. Raises ProviderError, also for an answer that is none."""
 
     async def _answered(self, path: str, body: Mapping[str, Any], answer: Answer, *, most_tokens: int) -> Reply:
-        """Send one request for an answer of up to `most_tokens`."""
+        """Send one request for an answer of up to `most_tokens`; one that goes on far beyond is cut there.
+
+        Of one that was cut the provider's count stands only where it is above the limit already: else it goes on counting.
+        """
         request = self._requests.post(path, _encode(body))
-        await self._exchanged(request, answer, _SPARE_BYTES + _BYTES_A_TOKEN * most_tokens)
-        return answer.reply()
+        is_whole = await self._exchanged(
+            request, answer, _SPARE_BYTES + _BYTES_A_TOKEN * most_tokens, max_tokens=beyond(most_tokens)
+        )
+        reply = answer.reply()
+        if is_whole:
+            return reply
+        counts = reply.usage is not None and reply.usage.output_tokens > most_tokens
+        return msgspec.structs.replace(reply, finish="length", usage=reply.usage if counts else None)
 
     async def _listed(self, path: str, ids_in: Callable[[bytes], list[str]]) -> list[str]:
         """Fetch a list of models; `ids_in` reads it, and raises one of UNREADABLE."""
@@ -90,14 +100,17 @@ class Served(ABC):
         await self._exchanged(self._requests.get(path), listing, _MAX_LISTING_BYTES)
         return listing.ids
 
-    async def _exchanged(self, request: httpx.Request, collector: Collector, max_bytes: int) -> None:
-        await exchange(
+    async def _exchanged(
+        self, request: httpx.Request, collector: Collector, max_bytes: int, *, max_tokens: int | None = None
+    ) -> bool:
+        return await exchange(
             self._transport,
             request,
             collector,
             source=self._source,
             deadlines=self._deadlines,
             max_bytes=max_bytes,
+            max_tokens=max_tokens,
             now=self._now,
         )
 
@@ -184,6 +197,7 @@ class _Listing:
     def __init__(self, source: Source, ids_in: Callable[[bytes], list[str]]) -> None:
         self.whole = False
         self.ended = False
+        self.least_tokens = 0
         self.ids: list[str] = []
         self._source, self._ids_in = source, ids_in
 
