@@ -26,6 +26,11 @@ _SPARE_BYTES = 256 * 1024
 _BYTES_A_TOKEN = 1024
 """A chunk of a stream carries a token or more in 150 to 600 bytes; an answer far beyond this ignores its limit."""
 
+CACHED_FROM_CHARACTERS = 1_280
+"""From here on the system prompt of a Claude model is marked for the cache: the least that any of them keeps is 512 tokens (others
+1,024, 2,048 or 4,096), of 2.5 characters and more. What is too short for the model at hand is not kept and costs as without the
+mark. https://platform.claude.com/docs/en/build-with-claude/prompt-caching#cache-limitations"""
+
 _MAX_LISTING_BYTES = 8 * 1024 * 1024
 _encode = msgspec.json.Encoder().encode
 
