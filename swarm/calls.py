@@ -52,7 +52,6 @@ class Calls:
         on_unknown: Literal["repeat", "ask", "fail"],
         confirm: Callable[[Arm], Awaitable[None]],
         ask: Callable[[str], Awaitable[bool]],
-        session: int,
         time_zone: str = "",
         patience_s: float = PATIENCE_S,
         clock: Clock = system_clock,
@@ -61,7 +60,7 @@ class Calls:
         self._models, self._tries, self._on_unknown, self._ask = models, tries, on_unknown, ask
         self._patience_s, self._clock, self._sleep = patience_s, clock, sleep
         servers = {name: each.server for name, each in models.items()}
-        self.cooldowns = Cooldowns(servers, session=session, clock=clock, time_zone=time_zone)
+        self.cooldowns = Cooldowns(servers, clock=clock, time_zone=time_zone)
         self._try = Tries(ledger=ledger, models=models, cooldowns=self.cooldowns, redact=redact, confirm=confirm)
         self._out: dict[str, str] = {}  # models that will not answer in this session, and why
 

@@ -31,13 +31,14 @@ def is_down(error: ProviderError) -> bool:
 
 
 class Cooldowns:
-    """What one session knows of its models, and decides by it. `servers` are those of the models by their names."""
+    """What one run knows of its models, and decides by it. `servers` are those of the models by their names."""
 
-    def __init__(self, servers: Mapping[str, str], *, session: int, clock: Clock, time_zone: str = "") -> None:
-        self._servers, self._session, self._clock, self._time_zone = servers, session, clock, time_zone
+    def __init__(self, servers: Mapping[str, str], *, clock: Clock, time_zone: str = "") -> None:
+        self._servers, self._clock, self._time_zone = servers, clock, time_zone
         self._topics = {model: cooldown_topic(model, server) for model, server in servers.items()}
         self._view = CooldownsView()
-        self._trying: set[str] = set()  # models that a call of this session finds out about
+        self._trying: set[str] = set()  # models that a call of this run finds out about
+        self._found: set[str] = set()  # those of which a call of this run said that they do not answer
         self._changed = anyio.Event()
 
     async def recall(self, log: EventLog) -> None:
@@ -64,8 +65,8 @@ class Cooldowns:
         return self._of(model).position
 
     def take(self, model: str, event: ModelCooled, position: int) -> None:
-        """What this session has just appended."""
-        self._view.take(self._topics[model], Cooldown(position, self._session, event))
+        """What this run has just appended."""
+        self._view.take(self._topics[model], Cooldown(position, event))
         self._change()
 
     def is_well(self, model: str) -> bool:
@@ -77,15 +78,14 @@ class Cooldowns:
 
     def worth_asking(self) -> list[str]:
         """The models that cool down and may be asked all the same where there is no other: what keeps them is nothing that
-        time heals, another session saw it, and somebody may have mended it since. Asking them costs nothing."""
+        time heals, another run found it, and somebody may have mended it since. Asking them costs nothing."""
         return [
             model
             for model in self._topics
-            if model not in self._trying
-            and (known := self._of(model)).cooled is not None
-            and known.session != self._session
-            and not known.cooled.tried
-            and known.cooled.failure != Failure.WAIT
+            if model not in self._found
+            and (cooled := self._of(model).cooled) is not None
+            and not self._is_tried(model)
+            and cooled.failure != Failure.WAIT
         ]
 
     def trial(self, model: str) -> ModelCooled | None:
@@ -122,6 +122,7 @@ class Cooldowns:
             failure=error.failure,
             reason=reason,
         )
+        self._found.add(model)
         self._say(model, cooled)
         return cooled
 
@@ -152,7 +153,7 @@ class Cooldowns:
 
     def _trial_left(self, model: str) -> float:
         cooled = self._of(model).cooled
-        if cooled is None or model in self._trying:  # a call of this session ends, and says so
+        if cooled is None or model in self._trying:  # a call of this run ends, and says so
             return TRIAL_US / 1_000_000
         return (cooled.until - self._clock()) / 1_000_000
 
@@ -176,7 +177,7 @@ class Cooldowns:
             tasks.cancel_scope.cancel()
 
     def _say(self, model: str, cooled: ModelCooled | None) -> None:
-        """What the log is about to say: the other calls of this session go by it already."""
+        """What the log is about to say: the other calls of this run go by it already."""
         self._view.models[self._topics[model]] = msgspec.structs.replace(self._of(model), cooled=cooled)
         self._change()
 

@@ -96,7 +96,7 @@ class Desk:
             return self.yes
 
         given: dict[str, Any] = {"tries": 3, "on_unknown": "repeat", "confirm": confirm, "ask": ask, "redact": str}
-        given |= {"session": owner.session, "clock": clock.micros, "sleep": clock.sleep}
+        given |= {"clock": clock.micros, "sleep": clock.sleep}
         self.calls = Calls(ledger=ledger, models=models, **(given | more))
 
     async def call(self, *arms: Arm, ask: Ask = ASK, pick: Any = None, turns: int | None = None, **more: Any) -> Said:

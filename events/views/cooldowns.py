@@ -12,7 +12,6 @@ class Cooldown(msgspec.Struct, frozen=True):
     """How a model of a server stands."""
 
     position: int = 0  # of the event that says so; 0: nothing was ever said
-    session: int = 0  # whose event it is
     cooled: ModelCooled | None = None  # None: it answers
 
 
@@ -27,9 +26,9 @@ class CooldownsView(msgspec.Struct):
     def apply(self, entry: Entry) -> None:
         match entry.event:
             case ModelCooled() as cooled:
-                self.take(entry.topic, Cooldown(entry.position, entry.session, cooled))
+                self.take(entry.topic, Cooldown(entry.position, cooled))
             case ModelRecovered():
-                self.take(entry.topic, Cooldown(entry.position, entry.session))
+                self.take(entry.topic, Cooldown(entry.position))
             case _:
                 pass
 

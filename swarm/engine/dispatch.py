@@ -89,7 +89,6 @@ class Dispatcher:
             on_unknown=plan.on_unknown,
             confirm=self._consent.confirm,
             ask=self._consent.ask,
-            session=owner.session,
             time_zone=plan.time_zone,
             patience_s=plan.patience_s,
             clock=clock,
