@@ -52,6 +52,7 @@ class Left(msgspec.Struct, frozen=True, gc=False):
     unit: Literal["requests", "tokens"]
     amount: int
     reset_s: float
+    span: str = ""  # of the limit, where the provider has several: "minute", "hour", "day"
 
 
 class Admission(msgspec.Struct, gc=False):
@@ -84,7 +85,7 @@ class Gate:
         self._pace: float | None = None  # requests a minute, as learned from refusals
         self._grown = 0.0  # when the pace was set or grew last
         self._refused = -math.inf  # when a call was refused last
-        self._quotas: dict[str, _Quota] = {}
+        self._quotas: dict[tuple[str, str], _Quota] = {}  # by unit and span
         self._paused_until = -math.inf
 
     @property
@@ -159,7 +160,7 @@ class Gate:
 
     def hear(self, now: float, left: Left) -> None:
         """Keep to what the provider says is left, for a minute at most: what it takes longer for, a refusal will tell."""
-        self._quotas[left.unit] = _Quota(left.amount, now + min(left.reset_s, WINDOW_S))
+        self._quotas[left.unit, left.span] = _Quota(left.amount, now + min(left.reset_s, WINDOW_S))
 
     def _holds(self, admission: Admission) -> bool:
         """Whether it is of the last minute that is counted."""
@@ -180,10 +181,11 @@ class Gate:
 
     def _quota_s(self, now: float, tokens: int) -> float:
         needs = {"requests": 1, "tokens": tokens}
-        return max((each.until - now for unit, each in self._quotas.items() if each.left < needs[unit]), default=0.0)
+        waits = (each.until - now for (unit, _), each in self._quotas.items() if each.left < needs[unit])
+        return max(waits, default=0.0)
 
     def _spend(self, requests: int, tokens: int) -> None:
-        for unit, quota in self._quotas.items():
+        for (unit, _), quota in self._quotas.items():
             quota.left -= requests if unit == "requests" else tokens
 
     def _forget(self, now: float) -> None:
@@ -192,8 +194,8 @@ class Gate:
             self._requests -= gone.requests
             self._taken -= gone.taken
             self._tokens -= gone.tokens
-        for unit in [unit for unit, quota in self._quotas.items() if quota.until <= now]:
-            del self._quotas[unit]
+        for key in [key for key, quota in self._quotas.items() if quota.until <= now]:
+            del self._quotas[key]
         if self._pace is not None:
             self._grow(now)
 
@@ -250,6 +252,7 @@ class Limits:
         """Keep to what the provider says is left."""
         for each in left:
             self._gate.hear(self.now(), each)
+        self._changed.set()
 
     async def admit(self, tokens: int, level: int = NORMAL) -> Admission:
         """Wait in line and pass. Slots do this; whoever is let in calls `release` once."""
@@ -270,8 +273,11 @@ class Limits:
                 else:
                     return self._gate.take(self.now(), tokens)
         finally:
-            self._line.remove(waiting)
-            heapq.heapify(self._line)
+            if self._line[0] is waiting:
+                heapq.heappop(self._line)
+            else:  # it gave up
+                self._line.remove(waiting)
+                heapq.heapify(self._line)
             if self._line:
                 self._line[0].turn.set()
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from swarm.models.limits import Left
 
 _NAME = re.compile(
-    rb"x-ratelimit-(?P<what>remaining|reset)-(?P<unit>requests|tokens)(?P<span>-(?:minute|hour|day))?"
+    rb"x-ratelimit-(?P<what>remaining|reset)-(?P<unit>requests|tokens)(?:-(?P<span>minute|hour|day))?"
     rb"|anthropic-ratelimit-(?P<unit_2>requests|tokens)-(?P<what_2>remaining|reset)",
     re.I,
 )
@@ -25,18 +25,18 @@ _EPOCH_S, _EPOCH_MS = 1e9, 1e12  # a number as large is no span but a moment sin
 
 def left_in(headers: Iterable[tuple[bytes, bytes]], now: float) -> list[Left]:
     """What is left of requests and tokens, and for how long; `now` is Unix time. What cannot be read is passed over."""
-    found: dict[tuple[str, bytes], dict[str, str]] = {}
+    found: dict[tuple[str, str], dict[str, str]] = {}
     for name, value in headers:
         if b"ratelimit" not in name.lower() or (match := _NAME.fullmatch(name)) is None:
             continue
         unit, what = match["unit"] or match["unit_2"], match["what"] or match["what_2"]
-        key = (unit.lower().decode(), match["span"] or b"")
+        key = (unit.lower().decode(), (match["span"] or b"").lower().decode())
         found.setdefault(key, {})[what.lower().decode()] = value.decode("latin-1").strip()
     left: list[Left] = []
-    for (unit, _), said in found.items():
+    for (unit, span), said in found.items():
         reset_s = _reset_s(said.get("reset", ""), now)
         if reset_s is not None and re.fullmatch(r"\d{1,12}", said.get("remaining", ""), re.ASCII):
-            left.append(Left("requests" if unit == "requests" else "tokens", int(said["remaining"]), reset_s))
+            left.append(Left("requests" if unit == "requests" else "tokens", int(said["remaining"]), reset_s, span))
     return left
 
 

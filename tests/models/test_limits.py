@@ -390,6 +390,13 @@ def test_tokens_that_are_left_are_for_calls_of_as_many_and_one_that_was_not_sent
     assert gate.wait_s(0.0, 100) == 0
 
 
+def test_of_several_spans_of_a_limit_each_holds() -> None:
+    gate = Gate(Allowance(at_once=100))
+    gate.hear(0.0, Left("requests", 0, 20.0, "minute"))
+    gate.hear(0.0, Left("requests", 5_000, 80_000.0, "day"))
+    assert (gate.wait_s(0.0, 1), gate.wait_s(20.0, 1)) == (20.0, 0.0)
+
+
 @settings(max_examples=60, deadline=None)
 @given(levels=st.lists(st.integers(0, 9), min_size=2, max_size=60), at_once=st.integers(1, 3), pace=st.integers(0, 3))
 def test_whoever_waits_passes_after_a_bounded_number_of_those_that_came_later(
@@ -443,3 +450,19 @@ async def test_an_urgent_call_goes_before_those_that_wait_and_a_later_one_of_the
             tasks.start_soon(call, name, PRIORITIES[name])
             await anyio.wait_all_tasks_blocked()
     assert passed == ["critical", "high", "high", "normal", "low"]
+
+
+@pytest.mark.parametrize("level", [0, 1, 5, 9])
+async def test_a_crowd_of_urgent_calls_does_not_keep_another_for_ever(level: int) -> None:
+    limits, passed = Limits(Allowance(at_once=1)), list[int]()
+
+    async def call(number: int, level: int) -> None:
+        async with limits.slot(level=level):
+            passed.append(number)
+
+    async with anyio.create_task_group() as tasks:
+        async with limits.slot():
+            for number in range(120):
+                tasks.start_soon(call, number, 0 if number else level)
+            await anyio.wait_all_tasks_blocked()
+    assert passed.index(0) == max(0, STRIDE * level - 1)

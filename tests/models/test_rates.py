@@ -49,7 +49,7 @@ def test_limits_of_a_minute_and_of_a_day_are_two() -> None:
         x_ratelimit_reset_requests_day="33011.382867",
         x_ratelimit_remaining_tokens_minute="60000",
         x_ratelimit_reset_tokens_minute="11.38",
-    ) == [Left("requests", 14_000, 33_011.382867), Left("tokens", 60_000, 11.38)]
+    ) == [Left("requests", 14_000, 33_011.382867, "day"), Left("tokens", 60_000, 11.38, "minute")]
 
 
 @pytest.mark.parametrize(
