@@ -18,7 +18,7 @@ from bench.outcomes import DROP, FOLDER, JOINS, OUTAGE, REAL, Outcomes, drifting
 from bench.rivals import ByLength, EpsilonGreedy, InOrder, Planning, Policy, Roulette, Task, Thompson
 from bench.table import Bar, Figure, show
 from events.trails import Trails
-from events.views.spending import FREE_TIERS
+from events.types.choice import FREE_TIERS
 from swarm.choice.planner import Option, Terms, choose
 
 TRIES = 3

@@ -27,6 +27,7 @@ from swarm.text.tokens import most_tokens
 from swarm.tries import LONGEST_PAUSE_S, Connected, Order, Tries, Turn, is_the_end
 
 FIRST_PAUSE_S = 0.5
+NOT_CONFIRMED = "it is paid, and nobody confirmed paid calls"
 PATIENCE_S = 60.0
 """Where all models cool down, a call waits as long for one of them."""
 MOST_RETURNS = 4
@@ -122,7 +123,12 @@ class Calls:
                 patience_s -= await self._wait_for_one(order, pick, tried, nth + 1, patience_s)
                 continue
             model = current.arm.model
-            outcome, nth = await self._tries_of(order, current, nth)
+            try:
+                outcome, nth = await self._tries_of(order, current, nth)
+            except ConfirmationNeeded as refusal:
+                tried[model] = NOT_CONFIRMED
+                current = _fresh(self._who(order, pick, tried, nth + 1), refusal)
+                continue
             current = None
             if isinstance(outcome, Answer):
                 return outcome
@@ -241,6 +247,14 @@ class Calls:
 def _is_out(error: ProviderError) -> bool:
     """Whether the model will answer no call of this session, whatever is asked and however long one waits."""
     return error.failure is Failure.STOP and error.status in REFUSES_ALL
+
+
+def _fresh(pick: Pick | None, refusal: ConfirmationNeeded) -> Pick:
+    """Who takes a call in place of a paid model that nobody confirmed. Raises the refusal where only rejected ones could."""
+    rejected = {each.arm for each in pick.choice.tried} if pick is not None and pick.choice is not None else set[str]()
+    if pick is None or pick.arm.name in rejected:
+        raise refusal
+    return pick
 
 
 def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: Order) -> Pick | None:

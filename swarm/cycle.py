@@ -21,7 +21,7 @@ from events.types.any import AnyEvent
 from events.types.task import StepPlanned, TaskAccepted, TaskCancelled, TaskFailed, TaskSkipped
 from events.views.tasks import StepState, TaskState, advance
 
-DECISIONS = 1
+DECISIONS = 2
 """Version of the rules below and of the choice. A log that was decided by other rules is folded, not decided again."""
 
 EXPLORATIONS = 2  # attempts to get a plan; then the task is done as one step

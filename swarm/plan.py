@@ -19,7 +19,7 @@ from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.money.split import shares_of
 from swarm.prompts.build import system_bytes
 from swarm.settings.complexity import ComplexityChanges
-from swarm.settings.load import Loaded, ScheduleConfig, Settings
+from swarm.settings.load import ChoiceSettings, Loaded, ScheduleConfig, Settings
 from swarm.settings.ruletable import table_of
 from swarm.task import AGENTS, CONTEXT, NAME_RULE, Budget, OnExceed, Portion, Role, RoleConfig, Task, TaskFile, is_id
 from swarm.text.tokens import BYTES_A_TOKEN
@@ -70,6 +70,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     judge: Literal["free", "paid"] = "free"
     tries: int = 4
     patience_s: float = 60.0
+    choice: ChoiceSettings = ChoiceSettings()
     on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     complexity: ComplexityChanges = ComplexityChanges()  # what settings change in the rules for type and complexity
@@ -159,6 +160,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         judge=settings.judge,
         tries=settings.calls.tries,
         patience_s=settings.calls.patience_s,
+        choice=settings.choice,
         complexity=settings.complexity,
         paid_confirmed=confirmed
         or any(origin.kind != "default" and _bounds(key, schedule) for key, origin in loaded.origins.items()),

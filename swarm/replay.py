@@ -18,7 +18,7 @@ from events.log import Entry, EventLog
 from events.types.any import AnyEvent, kind_of
 from events.types.base import TextRef
 from events.types.call import CallReserved, CallSettled
-from events.types.choice import ChoiceMade
+from events.types.choice import Choice, ChoiceMade, ChoiceStopped
 from events.types.session import SessionClaimed, SessionOpened
 from events.types.task import (
     AttemptAbandoned,
@@ -53,7 +53,15 @@ from swarm.plan import Plan, allowed_arms, read_plan
 from swarm.roles.job import Job, World
 from swarm.task import Role, Task
 
-OUTSIDE = ("no model", "input", "output", "time", "no draft", "budget")  # ends that the world made, and not the cycle
+OUTSIDE = (
+    "no model",
+    "input",
+    "output",
+    "time",
+    "no draft",
+    "budget",
+    "not worth it",
+)  # ends that the world made, and not the cycle
 
 
 class Divergence(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,7 +163,7 @@ class _Player:
                 self._plan = read_plan(await self._log.text(settings, at=entry.position), session=self._owner.name)
             case TaskSubmitted() as task:
                 await self._submitted(entry, task)
-            case ChoiceMade() as choice:
+            case ChoiceMade() | ChoiceStopped() as choice:
                 self._check_choice(entry, choice)
             case CallSettled(answer=answer):
                 await self._check_text(entry, answer.digest)
@@ -167,13 +175,13 @@ class _Player:
         if event.decisions != DECISIONS:
             self.result.skipped = f"the log was decided by version {event.decisions} of the rules, this is {DECISIONS}"
 
-    def _check_choice(self, entry: Entry, choice: ChoiceMade) -> None:
+    def _check_choice(self, entry: Entry, choice: Choice) -> None:
         if self.result.skipped:
             return
         self.result.choices += 1
         again = decided_again(choice)
         if again != choice:
-            self._diverge(entry, "the draw", f"{choice.agent}@{choice.model}", f"{again.agent}@{again.model}")
+            self._diverge(entry, "the choice", _chosen(choice), _chosen(again))
 
     async def _check_text(self, entry: Entry, digest: str) -> None:
         assert isinstance(entry.event, CallSettled)
@@ -336,6 +344,10 @@ class _Player:
 
 async def _not_recorded(*_: object, **__: object) -> Never:
     raise _RecordEnds
+
+
+def _chosen(choice: Choice) -> str:
+    return choice.arm if isinstance(choice, ChoiceMade) else "none"
 
 
 def _is_a_persons(entry: Entry) -> bool:

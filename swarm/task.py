@@ -81,6 +81,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_s: float | None = None  # from the task's start to its end
     attempts: int = 3  # tries of one step, 1 to 20
     turns: int | None = None  # calls of one attempt
+    escalations: int = 3  # times that it goes to a paid model because work of others was rejected
     answer_tokens: int | None = (
         None  # what a draft's answer may have; None = by the task's level, and more once it was cut
     )
@@ -185,6 +186,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     priority: int = NORMAL  # from 0, which goes first where calls wait, to 9
     judge: Literal["free", "paid"] = "free"
     explore: bool | None = None  # None = by the task's complexity
+    start: Literal["", "free", "planned"] = ""  # whether a free model has the first try of a step; "" = as settings say
     env: Mapping[str, str] = {}  # environment variables of its commands, as they are written
     values: Mapping[
         str, str

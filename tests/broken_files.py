@@ -219,8 +219,7 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
         (8, 24, f"'count' in 'explorer' of 'roles' of task 'a' {LATER}", "leave it out"),
         (9, 14, f"'warn' in 'budget' of task 'a' {LATER}", "leave it out"),
         (10, 14, f"'parallel' in 'limits' of task 'a' {LATER}", "`concurrency` of a provider in the settings"),
-        (11, 5, f"'start' in task 'a' {LATER}", "'tiers' says which models may take part"),
-        (12, 5, f"'tags' in task 'a' {LATER}", "leave it out"),
+        (11, 5, f"'tags' in task 'a' {LATER}", "leave it out"),
     ],
     "outputs": [
         (2, 34, "task 'a' has 'output' and 'outputs'", "write all under 'outputs'"),

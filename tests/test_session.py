@@ -227,7 +227,7 @@ async def test_without_a_judge_only_the_form_is_looked_at_and_the_work_is_marked
     async with serving(Cast(worker=["", "a limerick"]), model("tiny", judge=False)) as (_, plan):
         result = await run(log, SIMPLE, plan, root)
     assert (result.exit_code, result.tasks[0].unjudged, result.tasks[0].text) == (0, True, "a limerick")
-    trail = (await fold(log, TrailsView())).trail(EVERYWHERE, "generalist@tiny", system_now(await entries_of(log)))
+    trail = (await fold(log, TrailsView())).learned.trail(EVERYWHERE, "tiny", system_now(await entries_of(log)))
     assert (trail.accepted, round(trail.rejected, 3)) == (0, 1), (
         "the empty draft was rejected, the other one is unjudged"
     )
@@ -240,8 +240,10 @@ def system_now(entries: Sequence[Entry]) -> int:
 async def test_judged_work_moves_the_trail_of_its_worker(log: EventLog, root: Path) -> None:
     async with serving(Cast(validator=[verdict(False, "No."), verdict(True)])) as (_, plan):
         await run(log, SIMPLE, plan, root)
-    trail = (await fold(log, TrailsView())).trail("worker/writing", "generalist@m1", system_now(await entries_of(log)))
-    assert (round(trail.accepted, 2), round(trail.rejected, 2)) == (1, 1)
+    trail = (await fold(log, TrailsView())).learned.trail(
+        "worker/writing", "generalist@m1", system_now(await entries_of(log))
+    )
+    assert (round(trail.accepted, 2), round(trail.rejected, 2)) == (2, 1), "who mends it does what was expected of half"
 
 
 # --- outputs ----------------------------------------------------------------------------------------------------------

@@ -249,7 +249,7 @@ def test_every_cap_of_the_user_is_one_that_a_project_may_lower_and_not_raise(pla
 def test_each_key_of_a_server_a_model_the_log_and_the_day_is_the_users_alone() -> None:
     harmless = {"concurrency", "requests_per_minute", "tokens_per_minute"}
     for key, known in KEYS.items():
-        users = key[0] in ("models", "providers", "schedules", "log", "time_zone") and key[-1] not in harmless
+        users = key[0] in ("models", "providers", "schedules", "log", "time_zone", "choice") and key[-1] not in harmless
         assert bool(known.only_user) is users, dotted(key)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from events.sqlite.blocks import Block, Numbers, among
 from events.sqlite.costs import Column, Numbering, groups_of, joined, sum_by, sums
+from events.types.choice import FREE_TIERS
 from events.views.cost import Cost, CostView, Payer
-from events.views.spending import FREE_TIERS, Asked, Findings
+from events.views.spending import Asked, Findings
 
 _REJECTED, _ACCEPTED = ("step.rejected", "attempt.abandoned"), "step.accepted"
 _TASK_ACCEPTED = "task.accepted"

@@ -11,7 +11,7 @@ from events.log import NewEvent, session_name
 from events.types.any import AnyEvent
 from events.types.base import Said, TextRef, Unknown
 from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
-from events.types.choice import Candidate, ChoiceMade
+from events.types.choice import Candidate, ChoiceMade, ChoiceStopped, Rejected
 from events.types.session import SessionClaimed, SessionClosed, SessionOpened
 from events.types.task import StepAccepted, StepDrafted, StepPlanned, StepRejected, TaskAccepted, TaskSubmitted
 
@@ -82,6 +82,10 @@ def chosen(**changes: Any) -> ChoiceMade:
     return msgspec.structs.replace(_CHOSEN, **changes)
 
 
+def stopped(**changes: Any) -> ChoiceStopped:
+    return msgspec.structs.replace(_STOPPED, **changes)
+
+
 def drafted(**changes: Any) -> StepDrafted:
     return msgspec.structs.replace(_DRAFTED, **changes)
 
@@ -139,6 +143,16 @@ _CHOSEN = ChoiceMade(
     policy="trails",
     seed="1",
     candidates=(_CANDIDATE,),
+)
+_STOPPED = ChoiceStopped(
+    role="worker",
+    context="worker/code",
+    policy="trails",
+    seed="1",
+    candidates=(Candidate(agent="maker", model="large", tier="paid", mean=0.1, cost_nanos=9_000, draw=0.1),),
+    tried=(Rejected("maker@small", 0.5, 0.4),),
+    worth_nanos=9_000,
+    arms=1,
 )
 _DRAFTED = StepDrafted(draft=a_ref("draft"), agent="maker", model="small", tier="free")
 _ACCEPTED = StepAccepted(draft=a_ref("draft"))

@@ -19,7 +19,7 @@ from events.types.call import (
     CallSettled,
     CallUnknown,
 )
-from events.types.choice import ChoiceMade
+from events.types.choice import ChoiceMade, ChoiceStopped
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.model import ModelCooled, ModelRecovered
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
@@ -63,6 +63,7 @@ AnyEvent: TypeAlias = (
     | TaskReopened
     | TaskCancelled
     | ChoiceMade
+    | ChoiceStopped
     | CallReserved
     | CallSettled
     | CallFailed

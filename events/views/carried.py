@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from events.scopes import SHARED, session_of
-from events.trails import Trail
+from events.trails import EVERYWHERE, Offset, Overlap, Surprise, Trail, Trails, model_of
 from events.views.cost import Cost, CostView, Payer
 from events.views.estimates import EstimatesView, Held, Run
 from events.views.history import Doer, Done, HistoryView
@@ -39,6 +39,13 @@ class _Trail(msgspec.Struct, frozen=True):
     context: str
     arm: str
     trail: Trail
+
+
+class _Trails(msgspec.Struct):
+    trails: list[_Trail]
+    offsets: dict[str, Offset] = {}
+    surprises: dict[str, Surprise] = {}
+    overlap: Overlap = msgspec.field(default_factory=Overlap)
 
 
 class _Work(msgspec.Struct, frozen=True):
@@ -106,11 +113,25 @@ class _CostForm:
 
 class _TrailsForm:
     def write(self, view: TrailsView) -> str:
-        return _text([_Trail(context, arm, trail) for (context, arm), trail in view.trails.items()])
+        learned = view.learned
+        rows = [_Trail(context, arm, trail) for (context, arm), trail in learned.rows.items()]
+        return _text(_Trails(rows, learned.offsets, learned.surprises, learned.overlap))
 
     def read(self, text: str) -> TrailsView:
-        kept = msgspec.json.decode(text, type=list[_Trail])
-        return TrailsView(trails={(each.context, each.arm): each.trail for each in kept})
+        if text.startswith("["):  # once there were trails alone, those of all contexts by arm
+            alone = msgspec.json.decode(text, type=list[_Trail])
+            kept = _Trails([_Trail(each.context, _everywhere(each), each.trail) for each in alone])
+        else:
+            kept = msgspec.json.decode(text, type=_Trails)
+        rows: dict[tuple[str, str], Trail] = {}
+        for each in kept.trails:
+            place = each.context, each.arm
+            rows[place] = each.trail.beside(rows[place]) if place in rows else each.trail
+        return TrailsView(learned=Trails(rows, kept.offsets, kept.surprises, kept.overlap))
+
+
+def _everywhere(trail: _Trail) -> str:
+    return model_of(trail.arm) if trail.context == EVERYWHERE else trail.arm
 
 
 class _HistoryForm:

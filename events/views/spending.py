@@ -8,6 +8,7 @@ import msgspec
 
 from events.log import Entry
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.choice import FREE_TIERS
 from events.types.task import (
     AttemptAbandoned,
     StepAccepted,
@@ -20,8 +21,6 @@ from events.types.task import (
     TaskSkipped,
 )
 from events.views.cost import CostView, day_of
-
-FREE_TIERS = ("local", "free")
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 from events.log import Entry
 from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
-from events.types.choice import ChoiceMade
+from events.types.choice import FREE_TIERS, ChoiceMade
 from events.types.task import (
     AttemptAbandoned,
     OutputFile,
@@ -59,6 +59,7 @@ class StepState(msgspec.Struct, kw_only=True):
     tier: str = ""
     feedback: Place | None = None  # of the last rejection
     fails: dict[str, int] = {}  # agent@model -> drafts of it that were rejected
+    draws: dict[str, float] = {}  # agent@model -> its share of accepted work, as it was drawn for the step
     unjudged: bool = False
     judged_at: int = 0  # when its last draft was accepted or rejected; 0 = nobody judged it
 
@@ -102,6 +103,8 @@ class TaskState(msgspec.Struct, kw_only=True):
     unjudged: bool = False
     reason: str = ""
     cause: str = ""
+    escalations: int = 0  # choices of a paid model because work of others was rejected
+    pressure: float = 1.0  # what prices were multiplied by in its last choice
     handover: Place | None = None  # of the task of an earlier session, from which it goes on
     summary: Place | None = None  # the hand-over of its last halt
     summary_by: str = ""  # agent@model that wrote it; empty: it is folded from the log
@@ -146,8 +149,8 @@ class TasksView(msgspec.Struct):
         match entry.event:
             case CallReserved() | CallSettled() | CallFailed() | CallReleased() | CallUnknown():
                 self._count(task, entry)
-            case ChoiceMade(role=role, model=model, tier=tier):
-                task.role, task.model, task.tier = role, model, tier
+            case ChoiceMade() as choice:
+                _chosen(task, entry, choice)
             case _:
                 advance(task, entry)
 
@@ -194,6 +197,16 @@ class TasksView(msgspec.Struct):
         task.tokens -= doubtful.tokens
         task.cost_nanos -= doubtful.cost_nanos
         return True
+
+
+def _chosen(task: TaskState, entry: Entry, choice: ChoiceMade) -> None:
+    task.role, task.model, task.tier = choice.role, choice.model, choice.tier
+    task.pressure = choice.pressure or 1.0
+    others_failed = any(each.arm != choice.arm for each in choice.tried)
+    task.escalations += others_failed and choice.tier not in FREE_TIERS
+    if choice.role == "worker" and 0 < entry.step <= len(task.steps):
+        drawn = {each.arm: each.draw for each in choice.candidates if each.draw}
+        task.steps[entry.step - 1].draws.update(drawn)
 
 
 def advance(task: TaskState, entry: Entry) -> None:

@@ -1,7 +1,8 @@
-"""Trails: how work of each agent@model was judged, fading with use and with time.
+"""Trails: what the log's verdicts teach of each agent@model, fading with use and with time.
 
-Deposits come from verdicts alone: 1 for accepted work, 0 for rejected work. Provider errors never touch a trail. A person who
-overrules a verdict takes back what time has left of its deposit, and makes the opposite one.
+Deposits come from verdicts alone: 1 for accepted work, 0 for rejected work, weighed where others had failed at it before.
+Provider errors never touch a trail. A person who overrules a verdict takes back what time has left of its deposit, and makes
+the opposite one.
 """
 
 from __future__ import annotations
@@ -9,33 +10,26 @@ from __future__ import annotations
 import msgspec
 
 from events.log import Entry
-from events.trails import EVERYWHERE, Trail
+from events.trails import OVERLAP, Expected, Trails, expect
 from events.types.choice import ChoiceMade
 from events.types.session import SessionClosed
 from events.types.task import Overruled, StepAccepted, StepRejected, TaskAccepted, TaskFailed
 
 
-class Chosen(msgspec.Struct, frozen=True, gc=False):
-    """What a verdict will be about: a choice that is not judged yet."""
-
-    context: str
-    arm: str  # agent@model
-
-
 class TrailsView(msgspec.Struct):
-    """Trails by context and agent@model."""
+    """What was learned, and the choices on whose work nobody has given a verdict yet."""
 
-    trails: dict[tuple[str, str], Trail] = {}
-    _chosen: dict[int, dict[str, dict[tuple[int, int], Chosen]]] = {}  # by session, task, step and attempt
-    _explorers: dict[int, dict[str, Chosen]] = {}
+    learned: Trails = msgspec.field(default_factory=Trails)
+    _chosen: dict[int, dict[str, dict[tuple[int, int], Expected]]] = {}  # by session, task, step and attempt
+    _explorers: dict[int, dict[str, Expected]] = {}
 
     def apply(self, entry: Entry) -> None:
         match entry.event:
             case ChoiceMade(role="explorer") as choice:
-                self._explorers.setdefault(entry.session, {})[entry.task] = _kept(choice)
+                self._explorers.setdefault(entry.session, {})[entry.task] = expected_of(choice)
             case ChoiceMade(role="worker") as choice:
                 tasks = self._chosen.setdefault(entry.session, {})
-                tasks.setdefault(entry.task, {})[entry.step, entry.attempt] = _kept(choice)
+                tasks.setdefault(entry.task, {})[entry.step, entry.attempt] = expected_of(choice)
             case StepAccepted(overrules=Overruled() as overruled):
                 self._overrule(overruled, True, entry.at)
             case StepRejected(overrules=Overruled() as overruled):
@@ -55,30 +49,30 @@ class TrailsView(msgspec.Struct):
             case _:
                 pass
 
-    def trail(self, context: str, arm: str, now: int) -> Trail:
-        """The trail of agent@model in a context as it is at `now`; an empty one where nothing was judged yet."""
-        return self.trails.get((context, arm), Trail()).faded(now)
-
-    def _taken(self, entry: Entry) -> Chosen | None:
+    def _taken(self, entry: Entry) -> Expected | None:
         return self._chosen.get(entry.session, {}).get(entry.task, {}).pop((entry.step, entry.attempt), None)
 
-    def _explorer(self, entry: Entry) -> Chosen | None:
+    def _explorer(self, entry: Entry) -> Expected | None:
         return self._explorers.get(entry.session, {}).pop(entry.task, None)
 
     def _overrule(self, overruled: Overruled, accepted: bool, now: int) -> None:
         arm = f"{overruled.agent}@{overruled.model}"
-        for context in (overruled.context, EVERYWHERE):
-            trail = self.trails.get((context, arm), Trail())
-            if overruled.judged_at:
-                trail = trail.withdraw(not accepted, overruled.judged_at, now)
-            self.trails[context, arm] = trail.deposit(accepted, now)
+        self.learned.overrule(overruled.context, arm, accepted, overruled.judged_at, now)
 
-    def _deposit(self, chosen: Chosen | None, judged: bool, accepted: bool, now: int) -> None:
-        if chosen is None or not judged:
-            return
-        for context in (chosen.context, EVERYWHERE):
-            self.trails[context, chosen.arm] = self.trails.get((context, chosen.arm), Trail()).deposit(accepted, now)
+    def _deposit(self, expected: Expected | None, judged: bool, accepted: bool, now: int) -> None:
+        if expected is not None and judged:
+            self.learned.learn(expected, accepted, now)
 
 
-def _kept(choice: ChoiceMade) -> Chosen:
-    return Chosen(choice.context, f"{choice.agent}@{choice.model}")
+def expected_of(choice: ChoiceMade) -> Expected:
+    """What the choice expected of the arm that it took. Of one that does not say what its model does everywhere: its mean."""
+    mean = next((each.mean for each in choice.candidates if each.arm == choice.arm), 0.5)
+    failed = [each.mean for each in choice.tried]
+    return expect(
+        choice.context,
+        choice.arm,
+        general=choice.general or mean,
+        mean=mean,
+        failed=failed,
+        rho=choice.overlap or OVERLAP,
+    )

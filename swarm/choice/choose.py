@@ -1,208 +1,268 @@
-"""The first chooser: the cheapest tier that is allowed goes first, and inside it a draw weighted by the trails.
+"""Choose the agent@model that takes an attempt: by a plan over several tries, or by the plain roulette.
 
-A pure function of arms, trails, context and seed. What it was made from stands in the event; a replay reads it there.
+A pure function of arms, trails, context and seed. All that a choice is decided from stands in its event, and it is decided from
+that alone: a replay reads the event and comes to the same, and how likely a choice was is a function of its event.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from random import Random
+from typing import Any
 
 import msgspec
 
-from events.trails import CONTEXT_WEIGHT, EVERYWHERE, HIGHEST, LOWEST, share_of
+from events.trails import CONTEXT_WEIGHT, OVERLAP, Trails
 from events.types.base import NOUGHT
-from events.types.choice import Candidate, ChoiceMade, Excluded
-from events.views.trails import TrailsView
-from swarm.messages import MILLION, TIERS, Arm
+from events.types.choice import FREE_TIERS, Candidate, Choice, ChoiceMade, ChoiceStopped, Excluded, Rejected
+from swarm.choice.planner import TEMPER, USABLE, Cascade, Judge, Option, Terms, drawn_once, free_first, plan
+from swarm.choice.question import LEAN_FROM, Question, acceptance_of, candidate_of, cost_of, leaning
+from swarm.choice.roulette import spun, weighed
+from swarm.messages import Arm
 
-POLICY = "roulette"
-ALPHA, BETA = 2.0, 0.25  # weight = mean ^ ALPHA / (1 + cost) ^ BETA within a tier: quality first, price between equals
-PRIOR = {
-    "local": 0.55,
-    "free": 0.55,
-    "cheap": 0.7,
-    "paid": 0.85,
-}  # expected acceptance by tier (notes/routing.md, section 4)
-USABLE = 0.2  # a free arm with a lower mean is passed over for the next tier (free first)
 STAYED = "another try with feedback"  # why no draw was made
-LEAN_FROM = 80
-"""From this share of a money cap on, in percent, the cheapest paid arm that is worth a try goes first."""
+PLANNED = "planned"
+USUAL = Judge()
 
+SAMPLES = 400
+"""Draws from which the probability of a planned choice is counted."""
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be chosen for."""
-
-    role: str
-    context: str  # role and task type
-    seed: str
-    now: int  # microseconds since 1970
-    input_tokens: int
-    output_tokens: int
-    stay_on: str = ""  # agent@model that gets another try
-    without: tuple[str, ...] = ()  # agent@model that were rejected
-    spent_scope: str = ""  # the scope above the call that is nearest to its money cap
-    spent_percent: int = 0  # of that cap
-
-    @property
-    def leans(self) -> bool:
-        """Whether the dearer of the paid arms give way."""
-        return self.spent_percent >= LEAN_FROM
+ESCALATED = "the task has gone to paid models as often as it may"
+REJECTED = "its drafts were rejected"
 
 
 def choose(
-    question: Question, arms: Sequence[Arm], trails: TrailsView, excluded: Mapping[str, str]
-) -> ChoiceMade | None:
-    """Choose an arm, or None where none is allowed.
+    question: Question, arms: Sequence[Arm], trails: Trails, excluded: Mapping[str, str]
+) -> ChoiceMade | ChoiceStopped | None:
+    """Choose an arm, or none where one more try is not worth its cost; None where no arm is allowed.
 
     `excluded` says of models by name why they cannot take part. Arms in `question.without` are left out while there is
     another. Near a money cap the arm that would get another try gives way to a cheaper one whose work was not rejected yet.
     Same arguments, same choice.
     """
-    ruled_out = [Excluded(arm.model, excluded[arm.model]) for arm in arms if arm.model in excluded]
     allowed = [arm for arm in arms if arm.model not in excluded]
-    fresh = [arm for arm in allowed if arm.name not in question.without]
-    stayed = [arm for arm in allowed if arm.name == question.stay_on]
-    if question.leans and stayed and _has_cheaper(stayed[0], fresh, question, trails):
-        stayed = []
-    if not stayed and fresh:
-        ruled_out += [Excluded(arm.model, "its drafts were rejected") for arm in allowed if arm not in fresh]
-        allowed = fresh
+    ruled_out = [Excluded(arm.model, excluded[arm.model]) for arm in arms if arm.model in excluded]
+    stayed = _stayed(question, allowed, trails)
+    if not stayed:
+        allowed, more = _left(question, allowed)
+        ruled_out += more
     if not allowed:
         return None
-    candidates = [_candidate(arm, question, trails) for arm in sorted(allowed, key=lambda arm: arm.name)]
-    taken = {stayed[0].model} if stayed else _taken(candidates, leans=question.leans)
-    weighed = [_weighed(candidate, candidate.model in taken) for candidate in candidates]
-    chosen = _draw(weighed, question.seed)
-    return ChoiceMade(
+    worth = max(cost_of(arm, question) for arm in arms if arm.model not in excluded) * question.worth
+    undecided = _undecided(question, sorted({*allowed, *stayed}, key=lambda arm: arm.name), arms, trails)
+    undecided = msgspec.structs.replace(
+        undecided, excluded=tuple(ruled_out), worth_nanos=round(worth) if undecided.arms else 0
+    )
+    if stayed:
+        return _general(_taken(undecided, stayed[0].name, why=STAYED), arms, trails, question.now)
+    decided = _decided(undecided)
+    return _general(decided, arms, trails, question.now) if isinstance(decided, ChoiceMade) else decided
+
+
+def decided_again(choice: Choice) -> ChoiceMade | ChoiceStopped:
+    """What follows from what the event says that it was made from: a replay compares the two."""
+    bare = [msgspec.structs.replace(each, weight=NOUGHT, value_nanos=0) for each in choice.candidates]
+    undecided = msgspec.structs.replace(ChoiceStopped(**_shared(choice)), candidates=tuple(bare), skipped=())
+    if not isinstance(choice, ChoiceMade):
+        return _decided(undecided)
+    again = _taken(undecided, choice.arm, why=STAYED) if choice.why == STAYED else _decided(undecided)
+    return msgspec.structs.replace(again, general=choice.general) if isinstance(again, ChoiceMade) else again
+
+
+def probability(choice: ChoiceMade) -> float:
+    """With what probability the chosen arm was chosen: a pure function of the event."""
+    return probabilities(choice).get(choice.arm, 0.0)
+
+
+def probabilities(choice: ChoiceMade, samples: int = SAMPLES) -> dict[str, float]:
+    """With what probability each arm was chosen that could be, by agent@model.
+
+    Exact for a roulette. For a plan it is counted from so many draws, the same at each asking; draws that were kept from an
+    earlier try of the step are drawn anew for it.
+    """
+    if choice.why:
+        return {choice.arm: 1.0}
+    whole = sum(each.weight for each in choice.candidates)
+    if whole:
+        return {each.arm: each.weight / whole for each in choice.candidates if each.weight}
+    return dict(_counted(_basis(choice), samples))
+
+
+def _stayed(question: Question, allowed: Sequence[Arm], trails: Trails) -> list[Arm]:
+    """The arm that gets another try, where it may."""
+    for arm in allowed:
+        if arm.name == question.stay_on:
+            others = [each for each in allowed if each.name not in question.without and each != arm]
+            cost = cost_of(arm, question)
+            cheaper = (each for each in others if cost_of(each, question) < cost)
+            worth = (acceptance_of(each, question.context, trails, question.now).mean >= USABLE for each in cheaper)
+            return [] if question.leans and any(worth) else [arm]
+    return []
+
+
+def _left(question: Question, allowed: Sequence[Arm]) -> tuple[list[Arm], list[Excluded]]:
+    """Whom the draw may take, and why the others are left out."""
+    free = [arm for arm in allowed if arm.tier in FREE_TIERS]
+    ruled_out: list[Excluded] = []
+    if not question.may_escalate and free:
+        ruled_out += [Excluded(arm.model, ESCALATED) for arm in allowed if arm not in free]
+        allowed = free
+    fresh = [arm for arm in allowed if arm.name not in question.without]
+    if fresh:
+        ruled_out += [Excluded(arm.model, REJECTED) for arm in allowed if arm not in fresh]
+    return fresh or list(allowed), ruled_out
+
+
+def _undecided(question: Question, allowed: Sequence[Arm], arms: Sequence[Arm], trails: Trails) -> ChoiceStopped:
+    """The event as far as it says what the choice is made from."""
+    now, alone = question.now, len(allowed) == 1 and not question.tried
+    plans = question.policy == "trails" and not alone  # of one arm there is nothing to be drawn, and nothing to say
+    by_name = {arm.name: arm for arm in arms}
+    known = {
+        name: acceptance_of(by_name[name], question.context, trails, now)
+        for name in sorted({*(arm.name for arm in allowed), *question.tried} & by_name.keys())
+    }
+    draws = drawn_once(known, question.step, question.draws) if plans else dict.fromkeys(known, NOUGHT)
+    tried = [
+        Rejected(name, round(known[name].mean, 6), round(draws[name], 6) or NOUGHT)
+        for name in question.tried
+        if name in known
+    ]
+    return ChoiceStopped(
         role=question.role,
         context=question.context,
-        agent=chosen.agent,
-        model=chosen.model,
-        tier=chosen.tier,
-        policy=POLICY,
-        seed=question.seed,
-        candidates=tuple(weighed),
-        excluded=tuple(ruled_out),
-        why=STAYED if stayed else "",
+        policy=question.policy,
+        seed=question.step if question.policy == "trails" else question.seed,
+        candidates=tuple(candidate_of(arm, question, trails, draws[arm.name]) for arm in allowed),
+        tried=tuple(tried),
+        arms=question.arms if plans else 0,
+        pressure=_unless(1.0, question.pressure) if plans else NOUGHT,
+        overlap=NOUGHT if alone else _unless(OVERLAP, max(1e-6, trails.overlap.rho)),
+        accepts_wrong=_unless(USUAL.accepts_wrong, question.judge.accepts_wrong) if plans else NOUGHT,
+        rejects_right=_unless(USUAL.rejects_right, question.judge.rejects_right) if plans else NOUGHT,
+        start="" if question.free_first else PLANNED,
         spent_scope=question.spent_scope if question.leans else "",
         spent_percent=question.spent_percent if question.leans else 0,
     )
 
 
-def decided_again(choice: ChoiceMade) -> ChoiceMade:
-    """The choice as it follows from what the event says that it was made from: a replay compares the two."""
-    bare = [msgspec.structs.replace(candidate, weight=0.0) for candidate in choice.candidates]
-    taken = {choice.model} if choice.why == STAYED else _taken(bare, leans=choice.spent_percent >= LEAN_FROM)
-    weighed = [_weighed(candidate, candidate.model in taken) for candidate in bare]
-    drawn = _draw(weighed, choice.seed)
+def _unless(usual: float, number: float) -> float:
+    """The number as an event has it: none where it is the usual one."""
+    return NOUGHT if number == usual else round(number, 6)
+
+
+def _decided(undecided: ChoiceStopped) -> ChoiceMade | ChoiceStopped:
+    """The event with what follows from it."""
+    if undecided.policy != "trails":
+        leans = undecided.spent_percent >= LEAN_FROM
+        wheel = weighed(undecided.candidates, leans=leans)
+        whole = msgspec.structs.replace(undecided, candidates=tuple(wheel))
+        return _taken(whole, spun(wheel, undecided.seed).arm)
+    best = _cascade(undecided, {each.arm: each.draw for each in undecided.candidates})
+    models = {each.arm: each.model for each in undecided.candidates}
+    candidates = [_valued(each, best) for each in undecided.candidates]
+    skipped = [Excluded(models[arm], why) for arm, why in best.skipped.items()]
+    whole = msgspec.structs.replace(undecided, candidates=tuple(candidates), skipped=tuple(skipped))
+    return whole if best.arm is None else _taken(whole, best.arm)
+
+
+def _cascade(choice: Choice, draws: Mapping[str, float]) -> Cascade:
+    """The plan from an event, with these draws of its candidates."""
+    options = _options(choice)
+    means = {each.arm: each.mean for each in choice.tried} | {each.arm: each.mean for each in choice.candidates}
+    drawn = {**{each.arm: each.draw for each in choice.tried}, **draws}
+    return plan(
+        options, means, drawn, choice.overlap or OVERLAP, _terms(choice), tried=[each.arm for each in choice.tried]
+    )
+
+
+def _options(choice: Choice) -> list[Option]:
+    there: Sequence[Candidate] = choice.candidates
+    if choice.spent_percent >= LEAN_FROM:
+        there = leaning(there, USABLE)
+    return [Option(name=each.arm, tier=each.tier, cost=float(each.cost_nanos), prior=each.mean) for each in there]
+
+
+def _terms(choice: Choice) -> Terms:
+    judge = Judge(choice.accepts_wrong or USUAL.accepts_wrong, choice.rejects_right or USUAL.rejects_right)
+    return Terms(
+        worth=float(choice.worth_nanos) or 1.0,
+        attempts=max(1, choice.arms),
+        judge=judge,
+        pressure=choice.pressure or 1.0,
+        free_first=choice.start != PLANNED,
+    )
+
+
+def _valued(candidate: Candidate, best: Cascade) -> Candidate:
+    return msgspec.structs.replace(candidate, value_nanos=round(best.values.get(candidate.arm, 0.0)))
+
+
+def _taken(undecided: ChoiceStopped, arm: str, why: str = "") -> ChoiceMade:
+    """The choice of an arm of the candidates; where a rule chose it, the wheel is all its own."""
+    chosen = next(each for each in undecided.candidates if each.arm == arm)
+    shared = _shared(undecided)
+    if why and undecided.policy != "trails":
+        wheel = (
+            msgspec.structs.replace(each, weight=1.0 if each is chosen else NOUGHT) for each in undecided.candidates
+        )
+        shared["candidates"] = tuple(wheel)
+    return ChoiceMade(**shared, agent=chosen.agent, model=chosen.model, tier=chosen.tier, why=why)
+
+
+def _shared(choice: Choice) -> dict[str, Any]:
+    """What every choice has."""
+    return {name: getattr(choice, name) for name in ChoiceStopped.__struct_fields__}
+
+
+def _general(choice: ChoiceMade, arms: Sequence[Arm], trails: Trails, now: int) -> ChoiceMade:
+    """The choice with what was expected of its model in all contexts: a verdict says by how much this context is harder."""
+    arm = next(arm for arm in arms if arm.name == choice.arm)
+    return msgspec.structs.replace(choice, general=round(acceptance_of(arm, choice.context, trails, now).general, 6))
+
+
+def _basis(choice: ChoiceMade) -> ChoiceMade:
+    """The choice without what says nothing of its probability, so that equal ones are counted once."""
+    candidates = [msgspec.structs.replace(each, draw=NOUGHT, value_nanos=0) for each in choice.candidates]
     return msgspec.structs.replace(
-        choice, agent=drawn.agent, model=drawn.model, tier=drawn.tier, candidates=tuple(weighed)
+        choice,
+        candidates=tuple(candidates),
+        excluded=(),
+        skipped=(),
+        seed="",
+        role="",
+        context="",
+        general=NOUGHT,
+        agent="",
+        model="",
+        tier="",
     )
 
 
-def probability(choice: ChoiceMade) -> float:
-    """With what probability the chosen arm was drawn: a pure function of the event."""
-    total = sum(candidate.weight for candidate in choice.candidates)
-    taken = sum(
-        candidate.weight
-        for candidate in choice.candidates
-        if (candidate.agent, candidate.model) == (choice.agent, choice.model)
+@lru_cache(maxsize=4096)
+def _counted(choice: ChoiceMade, samples: int) -> Mapping[str, float]:
+    options = _options(choice)
+    means = {each.arm: each.mean for each in choice.candidates}
+    first = (
+        free_first(options, means)[0] if _terms(choice).free_first and not choice.tried else [o.name for o in options]
     )
-    return taken / total if total else 0.0
+    if len(first) == 1:
+        return {first[0]: 1.0}
+    alike = not choice.tried and len({each.cost for each in options if each.name in first}) == 1
+    shapes = {each.arm: _shape(each) for each in choice.candidates}
+    counts, random = dict.fromkeys(first, 0.5), Random("samples")
+    for _ in range(samples):
+        draws = {arm: random.betavariate(*shape) for arm, shape in shapes.items()}
+        # among arms of one price the best draw leads, whatever may follow
+        arm = max(first, key=draws.__getitem__) if alike else _cascade(choice, draws).arm
+        if arm is not None:
+            counts[arm] += 1
+    whole = samples + 0.5 * len(first)
+    return {arm: count / whole for arm, count in counts.items()}
 
 
-def weighed(
-    candidates: Sequence[Candidate], *, beta: float = BETA, usable: float = USABLE, leans: bool = False
-) -> list[Candidate]:
-    """The candidates with the weights of the roulette's draw, whatever weights they had.
-
-    `usable` is what lets a tier go first; with `leans` the draw is that near a money cap.
-    """
-    taken = _taken(candidates, usable, leans=leans)
-    bare = [msgspec.structs.replace(candidate, weight=0.0) for candidate in candidates]
-    return [_weighed(candidate, candidate.model in taken, beta) for candidate in bare]
-
-
-def expected_acceptance(arm: Arm, context: str, trails: TrailsView, now: int) -> tuple[float, float, float]:
-    """Mean, and the trail's accepted and rejected work."""
-    here, (good, bad) = trails.trail(context, arm.name, now), evidence(arm, context, trails, now)
-    return min(HIGHEST, max(LOWEST, good / (good + bad))), here.accepted, here.rejected
-
-
-def evidence(arm: Arm, context: str, trails: TrailsView, now: int) -> tuple[float, float]:
-    """What speaks for an arm and what against it, in pieces of work: prior by tier -> the model everywhere -> this context."""
-    everywhere, here = trails.trail(EVERYWHERE, arm.name, now), trails.trail(context, arm.name, now)
-    general = share_of(everywhere, PRIOR[arm.tier])
-    return here.accepted + CONTEXT_WEIGHT * general, here.rejected + CONTEXT_WEIGHT * (1 - general)
-
-
-def _candidate(arm: Arm, question: Question, trails: TrailsView) -> Candidate:
-    mean, accepted, rejected = expected_acceptance(arm, question.context, trails, question.now)
-    cost = 0
-    if arm.price is not None:
-        rates = arm.price.rates_at(question.input_tokens)
-        tokens = question.input_tokens * rates.input_nanos + question.output_tokens * rates.output_nanos
-        cost = arm.price.request_nanos + tokens // MILLION
-    return Candidate(
-        agent=arm.agent,
-        model=arm.model,
-        tier=arm.tier,
-        accepted=round(accepted, 6) or NOUGHT,
-        rejected=round(rejected, 6) or NOUGHT,
-        mean=round(mean, 6),
-        cost_nanos=cost,
-        weight=0.0,
-    )
-
-
-def _has_cheaper(stayed: Arm, fresh: Sequence[Arm], question: Question, trails: TrailsView) -> bool:
-    """Whether another arm that is worth a try is expected to cost less; what is free gives way to none."""
-    most = _candidate(stayed, question, trails).cost_nanos
-    others = [_candidate(arm, question, trails) for arm in fresh if arm != stayed]
-    return any(each.cost_nanos < most and each.mean >= USABLE for each in others)
-
-
-def _taken(candidates: Sequence[Candidate], usable: float = USABLE, *, leans: bool = False) -> set[str]:
-    """The models that are drawn from: those of the first tier, or near a money cap the cheapest of all where these are paid."""
-    first = _first_tier(candidates, usable)
-    if not leans or any(each.cost_nanos == 0 for each in candidates if each.model in first):
-        return first
-    worth = [each for each in candidates if each.mean >= usable] or list(candidates)
-    least = min(each.cost_nanos for each in worth)
-    return {each.model for each in worth if each.cost_nanos == least}
-
-
-def _first_tier(candidates: Sequence[Candidate], usable: float = USABLE) -> set[str]:
-    """The models of the first tier that is worth a try; of the last one where none is."""
-    taken: set[str] = set()
-    for tier in TIERS:
-        here = {candidate.model for candidate in candidates if candidate.tier == tier}
-        if here:
-            taken = here
-        if any(candidate.mean >= usable for candidate in candidates if candidate.tier == tier):
-            break
-    return taken
-
-
-def _weighed(candidate: Candidate, taken: bool, beta: float = BETA) -> Candidate:
-    if not taken:
-        return candidate
-    weight = candidate.mean**ALPHA / (1.0 + candidate.cost_nanos / 1_000_000) ** beta
-    return msgspec.structs.replace(candidate, weight=round(weight, 9))
-
-
-def _draw(candidates: Sequence[Candidate], seed: str) -> Candidate:
-    """Whose sector the seed points at: the wheel has one of its weight for each candidate."""
-    point = point_of(seed) * sum(candidate.weight for candidate in candidates)
-    drawable = [candidate for candidate in candidates if candidate.weight]
-    for candidate in drawable:
-        point -= candidate.weight
-        if point < 0:
-            return candidate
-    return drawable[-1]
-
-
-def point_of(seed: str) -> float:
-    """Where on a wheel of the size 1 a seed points."""
-    return int.from_bytes(hashlib.sha256(seed.encode()).digest()[:7], "big") / 2**56
+def _shape(candidate: Candidate) -> tuple[float, float]:
+    """The beta distribution from which the candidate's share was drawn: its mean, of as many verdicts as it is known by."""
+    known = TEMPER * (candidate.accepted + candidate.rejected + CONTEXT_WEIGHT)
+    return known * candidate.mean, known * (1 - candidate.mean)

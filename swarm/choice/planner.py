@@ -13,10 +13,10 @@ from random import Random
 
 import msgspec
 
-from events.trails import Acceptance, Expected, Trails
-from events.views.spending import FREE_TIERS
-from swarm.choice.choose import USABLE
+from events.trails import Acceptance, Expected, Trails, expect
+from events.types.choice import FREE_TIERS
 
+USABLE = 0.2  # a free arm of whose work less is expected to be accepted goes before no paid one
 LONGEST = 3  # tries of a cascade: a fourth one changes no choice
 TEMPER = 4.0  # how much narrower a draw is than what is known: retries explore by themselves
 PACE, DEAREST = 0.05, 4.0  # by how much a task moves the pressure, and how many allowances it counts at the most
@@ -48,6 +48,17 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     judge: Judge = Judge()
     pressure: float = 1.0  # what prices are multiplied by, so that a budget lasts
     free_first: bool = True
+
+
+class Cascade(msgspec.Struct, frozen=True, kw_only=True):
+    """The best of all cascades, by the arm that it begins with."""
+
+    arm: str | None  # None where one more try is not worth its cost
+    value: float  # of the best cascade; of stopping where `arm` is None
+    values: Mapping[
+        str, float
+    ]  # of the best that begins with each arm; none for one that another is better than throughout
+    skipped: Mapping[str, str]  # free arms that could not have the first try, and why
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,25 +104,48 @@ def choose(
     """
     known = {each.name: trails.acceptance(context, each.name, each.prior, now) for each in options}
     drawn = drawn_once(known, seed, draws or {})
-    judge = terms.judge
-    span = 1 - judge.accepts_wrong - judge.rejects_right
-    chances = {name: min(1 - SURE, max(SURE, (drawn[name] - judge.accepts_wrong) / span)) for name in drawn}
-    rho = trails.overlap.rho
     left = [each for each in options if each.name not in tried]
     if not left or terms.attempts < 1:
         return None
+    means, rho = {name: each.mean for name, each in known.items()}, trails.overlap.rho
+    there = [name for name in tried if name in known]  # who takes part no more says nothing of the others
+    best = plan(left, means, drawn, rho, terms, tried=there)
+    expected = None
+    if best.arm is not None:
+        failed, chosen = [means[name] for name in there], known[best.arm]
+        expected = expect(context, best.arm, general=chosen.general, mean=chosen.mean, failed=failed, rho=rho)
+    return Planned(
+        arm=best.arm, value=best.value, expected=expected, acceptance=known, draws=drawn, skipped=best.skipped
+    )
+
+
+def plan(
+    options: Sequence[Option],
+    means: Mapping[str, float],
+    drawn: Mapping[str, float],
+    rho: float,
+    terms: Terms,
+    *,
+    tried: Sequence[str] = (),
+) -> Cascade:
+    """The best cascade over one option or more, where the drafts of `tried` were rejected; an arm stands there once for each.
+
+    `means` are the expected and `drawn` the drawn shares of accepted work, by arm, those of `tried` among them.
+    """
+    judge = terms.judge
+    span = 1 - judge.accepts_wrong - judge.rejects_right
+    chances = {name: min(1 - SURE, max(SURE, (drawn[name] - judge.accepts_wrong) / span)) for name in drawn}
     state, skipped = _after(tried, chances, rho, judge), dict[str, str]()
-    first = [each.name for each in left]
+    first = [each.name for each in options]
     if terms.free_first and not tried:
-        first, skipped = _free_first(left, known)
-    search = _Search(left, chances, rho, terms)
-    value, arm = search.best(state, first)
+        first, skipped = free_first(options, means)
+    values = _Search(options, chances, rho, terms).values(state, first)
+    arm = max(values, key=values.__getitem__)
     stop = terms.worth * terms.rejected * state.last
     may_stop = bool(tried) and any(each.tier not in FREE_TIERS for each in options)
-    if may_stop and value <= stop:
-        return Planned(arm=None, value=stop, expected=None, acceptance=known, draws=drawn, skipped=skipped)
-    expected = _expected(context, arm, known, tried, rho)
-    return Planned(arm=arm, value=value, expected=expected, acceptance=known, draws=drawn, skipped=skipped)
+    if may_stop and values[arm] <= stop:
+        return Cascade(arm=None, value=stop, values=values, skipped=skipped)
+    return Cascade(arm=arm, value=values[arm], values=values, skipped=skipped)
 
 
 def first_choices(
@@ -144,24 +178,23 @@ def _draw(acceptance: Acceptance, seed: str) -> float:
     return Random(seed).betavariate(TEMPER * acceptance.accepted, TEMPER * acceptance.rejected)
 
 
-def _free_first(left: Sequence[Option], known: Mapping[str, Acceptance]) -> tuple[list[str], dict[str, str]]:
+def free_first(options: Sequence[Option], means: Mapping[str, float]) -> tuple[list[str], dict[str, str]]:
     """Who may have the first try: the free arms that are worth it, everybody where none is."""
-    free = [each.name for each in left if each.tier in FREE_TIERS]
-    usable = [name for name in free if known[name].mean >= USABLE]
+    free = [each.name for each in options if each.tier in FREE_TIERS]
+    usable = [name for name in free if means[name] >= USABLE]
     skipped = {
-        name: f"its work is expected to be accepted with {known[name].mean:.0%}, and {USABLE:.0%} is the least"
+        name: f"its work is expected to be accepted with {means[name]:.0%}, and {USABLE:.0%} is the least"
         for name in free
         if name not in usable
     }
-    return usable or [each.name for each in left], skipped
+    return usable or [each.name for each in options], skipped
 
 
 def _after(tried: Sequence[str], chances: Mapping[str, float], rho: float, judge: Judge) -> _State:
     """Where the cascade stands, given that it has come so far."""
     state = _State()
     for name in tried:
-        if name in chances:  # else it takes part no more, and says nothing of the others
-            state = _next(state, chances[name], rho, judge)[0]
+        state = _next(state, chances[name], rho, judge)[0]
     reached = state.wrong + state.right
     return msgspec.structs.replace(
         state, wrong=state.wrong / reached, right=state.right / reached, last=state.last / reached
@@ -194,17 +227,15 @@ class _Search:
         self._before = [self._better(place) for place in range(len(left))]
         self._rho, self._terms, self._kept = rho, terms, terms.worth * terms.rejected
 
-    def best(self, state: _State, first: Sequence[str]) -> tuple[float, str]:
-        """The value of the best cascade that begins with one of these, and with which."""
+    def values(self, state: _State, first: Sequence[str]) -> dict[str, float]:
+        """What the best cascade is worth that begins with each of these, but for those that another of them is better than."""
         among = [place for place, name in enumerate(self._names) if name in first]
-        mask = sum(1 << place for place in among)
-        found = [
-            (self._value(place, state, min(self._terms.attempts, LONGEST), 1 << place), -place)
+        mask, tries = sum(1 << place for place in among), min(self._terms.attempts, LONGEST)
+        return {
+            self._names[place]: self._value(place, state, tries, 1 << place)
             for place in among
             if not self._before[place] & mask
-        ]
-        value, place = max(found)
-        return value, self._names[-place]
+        }
 
     def _value(self, place: int, state: _State, tries: int, used: int) -> float:
         """What it is worth to try this arm now, and then to go on as is best. `used` has a bit for each arm of the cascade."""
@@ -224,27 +255,3 @@ class _Search:
             if as_good and (cost, -chance, other) < (self._costs[place], -self._chances[place], place):
                 bits |= 1 << other
         return bits
-
-
-def _expected(context: str, arm: str, known: Mapping[str, Acceptance], tried: Sequence[str], rho: float) -> Expected:
-    """What the chosen arm is expected to do by what is known, not by what was drawn."""
-    mean = known[arm].mean
-    fails = [1 - known[name].mean for name in tried if name in known]
-    if not fails:
-        return Expected(context=context, arm=arm, general=known[arm].general, mean=mean, given=mean, first=not tried)
-    product, least = 1.0, min(fails)
-    for each in fails:
-        product *= each
-    before = (1 - rho) * product + rho * least
-    nested = min(least, 1 - mean)
-    after = (1 - rho) * product * (1 - mean) + rho * nested
-    return Expected(
-        context=context,
-        arm=arm,
-        general=known[arm].general,
-        mean=mean,
-        given=1 - after / before,
-        independent=1 - mean,
-        nested=nested / least,
-        first=False,
-    )

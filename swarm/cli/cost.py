@@ -12,8 +12,9 @@ import msgspec
 
 from events.log import session_name, system_clock
 from events.spending import Field, Spending, spending
+from events.types.choice import FREE_TIERS
 from events.views.cost import Cost, Payer
-from events.views.spending import FREE_TIERS, Asked
+from events.views.spending import Asked
 from swarm.cli.cost_report import Report, Row, document, tell, write_csv
 from swarm.cli.recorded import local_time, log_errors, require_log, settings_of, zone_of
 from swarm.errors import UsageError

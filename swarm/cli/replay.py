@@ -82,6 +82,6 @@ def _document(result: Replayed) -> dict[str, Any]:
         "scopes": {name: msgspec.to_builtins(scope) for name, scope in result.money.scopes.items()},
         "trails": [
             {"context": context, "arm": arm, **msgspec.to_builtins(trail)}
-            for (context, arm), trail in result.trails.trails.items()
+            for (context, arm), trail in result.trails.learned.rows.items()
         ],
     }

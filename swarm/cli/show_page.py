@@ -10,6 +10,7 @@ from events.types.session import Estimated
 from events.types.task import StepAccepted, StepRejected
 from events.views.attempts import Attempt, Call, Verdict
 from events.views.tasks import StepState, TaskState
+from swarm.choice.choose import probabilities
 from swarm.cli.estimated import beside
 from swarm.cli.hints import to_type
 from swarm.cli.output import Cell, Output, counted
@@ -136,14 +137,17 @@ def _choice_lines(position: int, choice: ChoiceMade) -> Iterator[str]:
     yield f"chosen {visible(choice.agent)}@{visible(choice.model)} by {choice.policy} (event {position}){why}"
     if choice.spent_scope:
         yield f"  {choice.spent_percent} % of the money cap of {choice.spent_scope} is spent: cheaper arms first"
-    total = sum(candidate.weight for candidate in choice.candidates)
-    width = max((len(f"{one.agent}@{one.model}") for one in choice.candidates), default=0)
+    chances = probabilities(choice)
+    width = max((len(one.arm) for one in choice.candidates), default=0)
     for one in choice.candidates:
-        share = f"{100 * one.weight / total:.0f} %" if total else "-"
-        name = visible(f"{one.agent}@{one.model}").ljust(width)
+        share = f"{100 * chances[one.arm]:.0f} %" if one.arm in chances else "-"
+        name = visible(one.arm).ljust(width)
+        how = f"weight {one.weight:.3g}" if one.weight else f"drawn as {one.draw:.2f}" if one.draw else "not drawn"
         trail = f"{one.accepted:.1f} accepted, {one.rejected:.1f} rejected"
         cost = f" · {dollars(one.cost_nanos)}"
-        yield f"  {name} {one.tier:<5} weight {one.weight:.3g} ({share}) · mean {one.mean:.2f} · {trail}{cost}"
+        yield f"  {name} {one.tier:<5} {how} ({share}) · mean {one.mean:.2f} · {trail}{cost}"
+    for skipped in choice.skipped:
+        yield f"  free, and not first: {visible(skipped.model)}: {visible(skipped.rule)}"
     for excluded in choice.excluded:
         yield f"  not {visible(excluded.model)}: {visible(excluded.rule)}"
 

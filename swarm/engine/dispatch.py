@@ -25,8 +25,9 @@ from swarm.engine.consent import Consent
 from swarm.engine.endings import Caps, ending
 from swarm.engine.faces import Faces
 from swarm.engine.gate import expanded, facts_of, gathered, seen_through
+from swarm.engine.pace import Pace
 from swarm.engine.past import Past
-from swarm.engine.picks import judge_picker, staying_picker, worker_picker
+from swarm.engine.picks import NotWorthIt, Picks
 from swarm.engine.portions import Portions
 from swarm.engine.prepare import Prepared, prepare_task
 from swarm.engine.requests import answer_to, concerned
@@ -97,6 +98,7 @@ class Dispatcher:
             plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
         )
         self._caps = self._caps_above(ledger)
+        self._pace = Pace(self.tasks)
         self._specs: dict[str, Task] = {}
         self._running: set[Open] = set()
         self._scopes: dict[Open, anyio.CancelScope] = {}
@@ -186,12 +188,17 @@ class Dispatcher:
             self._requests.apply(entry)
             if isinstance(entry.event, TaskSubmitted | TaskExpanded):
                 self._waiting = None
+            elif isinstance(entry.event, TaskAccepted | TaskFailed) and entry.task in self._specs:
+                self._paced(self.tasks[entry.task], self._specs[entry.task])
             if entry.task in self.tasks:
                 touched[entry.task] = None
         for name in list(touched):
             if self.tasks[name].status != "open":
                 touched.update(dict.fromkeys(self._waiting_for(name)))
         return list(touched)
+
+    def _paced(self, state: TaskState, task: Task) -> None:
+        self._pace.ended(state, self.tasks, self._caps.in_force(task, "worker"), self._ledger.money)
 
     def _waiting_for(self, name: str) -> Sequence[str]:
         """The tasks that need it, and the one of which it does an item."""
@@ -327,6 +334,9 @@ class Dispatcher:
             return outcome
         except (Stopped, OwnerLost):
             raise
+        except NotWorthIt as error:
+            stopped = Placed(error.stopped, open_.step, open_.attempt)
+            return [stopped, Placed(TaskFailed(reason=str(error), cause="not worth it"))]
         except BudgetExceeded as error:
             return [Placed(await self._caps.end(error, open_, task, self.tasks[open_.task], attempt))]
         except SwarmError as error:
@@ -354,27 +364,18 @@ class Dispatcher:
         return await self._owner.log.text(state.result.ref, at=state.result.at)
 
     def _job(self, open_: Open, state: TaskState, task: Task, role: Role) -> Job:
-        arms, excluded = allowed_arms(self._plan, task, role)
         caps = self._caps.in_force(task, role)
-        money = partial(greatest_share, caps, self._ledger.money, "nanos")
-        if role == "validator":
-            step = state.steps[open_.step - 1]
-            paid = task.judge == "paid" or self._plan.judge == "paid"
-            pick = judge_picker(arms, step.model, paid=paid, excluded=excluded, money=money)
-        else:
-            key = f"{self._owner.name}/{open_.task}/{open_.step}/{open_.attempt}/{role}"
-            pick = worker_picker(
-                arms,
-                self._trails,
-                open_,
-                role=role,
-                type_=state.type,
-                key=key,
-                clock=self._clock,
-                excluded=excluded,
-                money=money,
-            )
-        judges, barred = allowed_arms(self._plan, task, "validator")
+        picks = Picks(
+            plan=self._plan,
+            task=task,
+            state=state,
+            session=self._owner.name,
+            trails=self._trails,
+            pressure=self._pace.pressure,
+            clock=self._clock,
+            money=partial(greatest_share, caps, self._ledger.money, "nanos"),
+        )
+        pick = picks.of(open_, role)
         room = context_room(self._plan, task, role, session=self._owner.session, caps=caps)
         return Job(
             open=open_,
@@ -382,8 +383,8 @@ class Dispatcher:
             state=state,
             world=self._surroundings.world(room),
             pick=pick,
-            stay=lambda name: staying_picker(arms, name, pick),
-            judges=any(arm.model not in barred for arm in judges),
+            stay=lambda name: picks.staying(role, name, pick),
+            judges=picks.anybody_judges,
             redact=self._redact,
             strain=strain_of(caps, self._ledger.money),
         )

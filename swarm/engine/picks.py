@@ -4,17 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from events.log import Clock
+from events.types.choice import FREE_TIERS, ChoiceStopped
+from events.views.tasks import StepState, TaskState
 from events.views.trails import TrailsView
-from swarm.choice.choose import LEAN_FROM, Question, choose
+from swarm.choice.choose import choose
 from swarm.choice.judges import judges
-from swarm.cycle import Open
-from swarm.messages import Arm
+from swarm.choice.question import LEAN_FROM, Question
+from swarm.cycle import RETRIES_ON_ARM, Open
+from swarm.errors import SwarmError, dollars
+from swarm.messages import MILLION, Arm
 from swarm.money.shares import Share
 from swarm.orders import Pick, Picker
+from swarm.plan import Plan, allowed_arms
+from swarm.task import Role, Task
+from swarm.text.tokens import BYTES_A_TOKEN
 
 EXPECTED_OUTPUT_TOKENS = 500  # until a task's own history says more
+EXPECTED_VERDICT_TOKENS = 100
+MOST_BYTES = 6  # in a token of ordinary text, on average over a prompt
 CUT = "its answer was cut, and it is asked again with room for more"
+
+
+class NotWorthIt(SwarmError):
+    """One more try is not worth its cost. `stopped` is the event that says so."""
+
+    def __init__(self, stopped: ChoiceStopped) -> None:
+        self.stopped = stopped
+        drafts = len(stopped.tried)
+        least = min(each.cost_nanos for each in stopped.candidates)
+        super().__init__(
+            f"{drafts} draft{'s were' if drafts != 1 else ' was'} rejected, and one more try is not worth its cost: the "
+            f"cheapest would cost {dollars(least)}, and right work is worth {dollars(stopped.worth_nanos)} (`choice.value` in "
+            "your settings)"
+        )
 
 
 def context_of(role: str, type_: str) -> str:
@@ -22,45 +47,124 @@ def context_of(role: str, type_: str) -> str:
     return f"{role}/{type_}"
 
 
-def worker_picker(
-    arms: Sequence[Arm],
-    trails: TrailsView,
-    open_: Open,
-    *,
-    role: str,
-    type_: str,
-    key: str,
-    clock: Clock,
-    excluded: Mapping[str, str],
-    money: Callable[[], Share | None] = lambda: None,
-) -> Picker:
-    """Draws by the trails. `key` names the attempt: with the number of the try it is the seed.
+class Picks(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may take the calls of a task's work, and how it is decided among them.
 
     `money` is asked at each draw how near it is to a cap on money. One on tokens makes no arm better than another: nothing
     says of a model that it takes fewer for the same work, and a draft that is rejected takes more than any could save.
     """
 
-    def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
-        share = money()
-        question = Question(
-            role=role,
-            context=context_of(role, type_),
-            seed=f"{key}/{nth}",
-            now=clock(),
-            input_tokens=input_tokens,
-            output_tokens=EXPECTED_OUTPUT_TOKENS,
-            stay_on=open_.stay_on,
-            without=open_.without,
-            spent_scope=share.scope if share else "",
-            spent_percent=share.percent if share else 0,
-        )
-        choice = choose(question, arms, trails, {**excluded, **failed})
-        if choice is None:
-            return None
-        arm = next(arm for arm in arms if (arm.agent, arm.model) == (choice.agent, choice.model))
-        return Pick(arm, choice)
+    plan: Plan
+    task: Task
+    state: TaskState
+    session: str
+    trails: TrailsView
+    pressure: float
+    clock: Clock
+    money: Callable[[], Share | None]
 
-    return pick
+    @property
+    def anybody_judges(self) -> bool:
+        arms, barred = allowed_arms(self.plan, self.task, "validator")
+        return any(arm.model not in barred for arm in arms)
+
+    def of(self, open_: Open, role: Role) -> Picker:
+        """The picker for a piece of open work: a rule for a judge, for any other role a choice by the trails."""
+        if role == "validator":
+            return self._judge(self.state.steps[open_.step - 1].model)
+        return self._drawn(self.question(open_, role), role)
+
+    def staying(self, role: Role, name: str, otherwise: Picker) -> Picker:
+        """Takes the arm of that name where nothing excludes it, no draw; else as the other picker does."""
+        return staying_picker(allowed_arms(self.plan, self.task, role)[0], name, otherwise)
+
+    def question(self, open_: Open, role: Role) -> Question:
+        """What is to be chosen for; a draw adds its moment, its number and the size of the prompt."""
+        plan, task, state = self.plan, self.task, self.state
+        step = state.steps[open_.step - 1] if open_.step else None
+        key = f"{self.session}/{open_.task}/{open_.step}"
+        return Question(
+            role=role,
+            context=context_of(role, state.type),
+            seed=f"{key}/{open_.attempt}/{role}",
+            step=f"{key}/{role}",
+            now=0,
+            input_tokens=0,
+            output_tokens=EXPECTED_OUTPUT_TOKENS,
+            policy=plan.choice.policy,
+            worth=plan.choice.worth,
+            arms=arms_left(state, step),
+            pressure=self.pressure,
+            free_first=(task.start or plan.choice.start) == "free",
+            stay_on=open_.stay_on,
+            tried=tuple(arm for arm, drafts in step.fails.items() for _ in range(drafts)) if step else (),
+            without=open_.without,
+            draws=step.draws if step else {},
+            may_escalate=state.escalations < task.limits.escalations,
+        )
+
+    def _drawn(self, question: Question, role: Role) -> Picker:
+        arms, excluded = allowed_arms(self.plan, self.task, role)
+
+        def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
+            share, tokens = self.money(), -(-input_tokens // BYTES_A_TOKEN)
+            asked = msgspec.structs.replace(
+                question,
+                seed=f"{question.seed}/{nth}",
+                now=self.clock(),
+                input_tokens=tokens,
+                judging=self._judging([arm.model for arm in arms], tokens),
+                spent_scope=share.scope if share else "",
+                spent_percent=share.percent if share else 0,
+            )
+            out = {**_too_small(arms, input_tokens // MOST_BYTES), **excluded, **failed}
+            choice = choose(asked, arms, self.trails.learned, out)
+            if isinstance(choice, ChoiceStopped):
+                raise NotWorthIt(choice)
+            return Pick(next(arm for arm in arms if arm.name == choice.arm), choice) if choice else None
+
+        return pick
+
+    def _judge(self, worker_model: str) -> Picker:
+        arms, excluded = allowed_arms(self.plan, self.task, "validator")
+        return judge_picker(arms, worker_model, paid=self._paid_judge, excluded=excluded, money=self.money)
+
+    @property
+    def _paid_judge(self) -> bool:
+        return self.task.judge == "paid" or self.plan.judge == "paid"
+
+    def _judging(self, models: Sequence[str], tokens: int) -> dict[str, int]:
+        """By model what it will probably cost to have a draft of it judged whose prompt had so many tokens, where it costs."""
+        arms, excluded = allowed_arms(self.plan, self.task, "validator")
+        if all(arm.tier in FREE_TIERS for arm in arms if arm.model not in excluded):
+            return {}
+        first = {model: judges(arms, model, paid=self._paid_judge, excluded=excluded)[:1] for model in models}
+        return {model: verdict_cost(found[0].arm, tokens) for model, found in first.items() if found}
+
+
+def verdict_cost(judge: Arm, tokens: int) -> int:
+    """What a verdict will probably cost on a draft whose prompt had so many tokens, in nano-dollars."""
+    if judge.price is None:
+        return 0
+    given = tokens + EXPECTED_OUTPUT_TOKENS
+    rates = judge.price.rates_at(given)
+    tokens_nanos = given * rates.input_nanos + EXPECTED_VERDICT_TOKENS * rates.output_nanos
+    return judge.price.request_nanos + tokens_nanos // MILLION
+
+
+def arms_left(state: TaskState, step: StepState | None) -> int:
+    """On how many arms a step can still be tried, each with another try after feedback."""
+    left = state.attempts - (step.attempt - 1 if step else 0)
+    return max(1, -(-left // (1 + RETRIES_ON_ARM)))
+
+
+def _too_small(arms: Sequence[Arm], tokens: int) -> dict[str, str]:
+    """The models whose window certainly does not hold a prompt of at least so many tokens."""
+    return {
+        arm.model: f"its window of {arm.context_tokens:,} tokens does not hold the prompt of more than {tokens:,}"
+        for arm in arms
+        if arm.context_tokens is not None and arm.context_tokens < tokens
+    }
 
 
 def staying_picker(arms: Sequence[Arm], name: str, otherwise: Picker) -> Picker:

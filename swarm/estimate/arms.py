@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
-from events.types.choice import Candidate
+from events.types.choice import Candidate, ChoiceMade
 from events.views.trails import TrailsView
-from swarm.choice.choose import Question, choose, expected_acceptance
+from swarm.choice.choose import choose, probabilities
 from swarm.choice.judges import judges
+from swarm.choice.question import Question, acceptance_of
+from swarm.cycle import RETRIES_ON_ARM
 from swarm.engine.picks import EXPECTED_OUTPUT_TOKENS, context_of
 from swarm.messages import Arm
 from swarm.plan import Plan, allowed_arms
 from swarm.task import Role, Task
+from swarm.text.tokens import BYTES_A_TOKEN
+
+SAMPLES = 200
+"""Draws from which it is counted how likely an arm is chosen."""
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,24 +42,45 @@ class Arms:
             context=context_of(role, type_),
             seed="",
             now=now,
-            input_tokens=tokens,
+            input_tokens=-(-tokens // BYTES_A_TOKEN),
             output_tokens=EXPECTED_OUTPUT_TOKENS,
+            policy=plan.choice.policy,
+            worth=plan.choice.worth,
+            free_first=(task.start or plan.choice.start) == "free",
         )
+        self._attempts = task.limits.attempts
         self._paid_judge = task.judge == "paid" or plan.judge == "paid"
         self._known: dict[frozenset[str], tuple[Candidate, ...]] = {}
         self._judges: dict[str, Arm | None] = {}
 
     def candidates(self, without: frozenset[str]) -> tuple[Candidate, ...]:
-        """Those among which would be drawn, with their weights, once the drafts of some were rejected; none = nobody may."""
+        """Those that may be chosen once the drafts of some were rejected, with their probability as weight.
+
+        None where nobody may, or one more try is not worth its cost.
+        """
         if without not in self._known:
-            question = msgspec.structs.replace(self._question, without=tuple(sorted(without)))
-            made = choose(question, self.arms, self._trails, self.excluded)
-            drawn = [each for each in made.candidates if each.weight] if made else []
-            self._known[without] = tuple(sorted(drawn, key=lambda each: (-each.weight, each.model)))
+            self._known[without] = tuple(self._asked(without))
         return self._known[without]
 
+    def _asked(self, without: frozenset[str]) -> list[Candidate]:
+        drafts = 1 + RETRIES_ON_ARM  # of each arm, before it is left out
+        question = msgspec.structs.replace(
+            self._question,
+            without=tuple(sorted(without)),
+            tried=tuple(sorted(without)) * drafts,
+            arms=max(1, -(-(self._attempts - drafts * len(without)) // drafts)),
+        )
+        made = choose(question, self.arms, self._trails.learned, self.excluded)
+        if not isinstance(made, ChoiceMade):
+            return []
+        shares = probabilities(made, SAMPLES)
+        drawn = [
+            msgspec.structs.replace(each, weight=shares[each.arm]) for each in made.candidates if each.arm in shares
+        ]
+        return sorted(drawn, key=lambda each: (-each.weight, each.model))
+
     def arm(self, candidate: Candidate) -> Arm:
-        return self._by_name[f"{candidate.agent}@{candidate.model}"]
+        return self._by_name[candidate.arm]
 
     def ladder(self) -> tuple[Rung, ...]:
         """All arms in the order in which they would be tried."""
@@ -85,4 +112,4 @@ class Arms:
 
     def mean(self, arm: Arm) -> float:
         """What share of its work the choice expects to be accepted."""
-        return expected_acceptance(arm, self._question.context, self._trails, self._question.now)[0]
+        return acceptance_of(arm, self._question.context, self._trails.learned, self._question.now).mean

@@ -11,7 +11,7 @@ from events.trails import EVERYWHERE
 from events.types.choice import ChoiceMade
 from events.views.trails import TrailsView
 from swarm.choice.bounds import bounds
-from swarm.choice.choose import evidence, expected_acceptance
+from swarm.choice.question import acceptance_of
 from swarm.messages import TIERS, Arm, Tier
 
 
@@ -71,7 +71,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 def known_arms(view: ArmsView, now: int) -> list[Known]:
     """Every arm that was judged or chosen, by context, the best first."""
-    places = {*view.trails.trails, *view.uses}
+    places = {*view.trails.learned.rows, *view.uses}
     firsts: dict[str, int] = {}
     for (context, _), uses in view.uses.items():
         firsts[context] = firsts.get(context, 0) + uses.first
@@ -82,19 +82,20 @@ def known_arms(view: ArmsView, now: int) -> list[Known]:
 def _known(view: ArmsView, context: str, name: str, firsts: dict[str, int], now: int) -> Known:
     agent, _, model = name.partition("@")
     arm = Arm(agent=agent, model=model, tier=_tier(view.tiers.get(name, "")), price=None)
-    mean, accepted, rejected = expected_acceptance(arm, context, view.trails, now)
-    low, high = bounds(*evidence(arm, context, view.trails, now))
-    uses, trail = view.uses.get((context, name), Uses()), view.trails.trails.get((context, name))
+    learned, uses = view.trails.learned, view.uses.get((context, name), Uses())
+    acceptance, here = acceptance_of(arm, context, learned, now), learned.trail(context, name, now)
+    low, high = bounds(acceptance.accepted, acceptance.rejected)
+    trail = learned.rows.get((context, name))
     return Known(
         context=context,
         agent=agent,
         model=model,
         tier=arm.tier,
-        mean=mean,
+        mean=acceptance.mean,
         low=low,
         high=high,
-        accepted=accepted,
-        rejected=rejected,
+        accepted=here.accepted,
+        rejected=here.rejected,
         chosen=uses.chosen,
         first=uses.first,
         firsts=firsts.get(context, 0),

@@ -17,7 +17,7 @@ from events.types.call import (
     CallSettled,
     CallUnknown,
 )
-from events.types.choice import ChoiceMade
+from events.types.choice import ChoiceMade, ChoiceStopped
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.model import ModelCooled, ModelRecovered, pause_of
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
@@ -64,6 +64,8 @@ def _of_work(entry: Entry) -> str:
             return f"step {entry.step} of {event.total} was laid out: {event.title}"
         case ChoiceMade() as event:
             return f"{event.agent}@{event.model} was chosen as {event.role}"
+        case ChoiceStopped() as event:
+            return f"nobody was chosen as {event.role}: one more try is not worth its cost"
         case StepDrafted() as event:
             cut = ", cut at its limit" if event.finish == "length" else ""
             return f"{event.agent}@{event.model} handed in a draft{cut}"
@@ -197,6 +199,7 @@ _LEADS: dict[type, tuple[Reach, tuple[type, ...]]] = {
         "task",
         (StepRejected, AttemptAbandoned, CallFailed, CallUnknown, StepPlanned, TaskReopened, TaskSubmitted),
     ),
+    ChoiceStopped: ("task", (StepRejected, TaskSubmitted)),
     CallReserved: ("attempt", (ChoiceMade, StepDrafted, CallFailed, CallUnknown, CallSettled, StepPlanned)),
     ModelCooled: ("attempt", (CallFailed, CallUnknown, ChoiceMade)),
     ModelRecovered: ("attempt", (CallSettled, CallFailed)),
@@ -206,7 +209,10 @@ _LEADS: dict[type, tuple[Reach, tuple[type, ...]]] = {
     StepRejected: ("attempt", (CallSettled, StepDrafted)),
     AttemptAbandoned: ("attempt", (CallSettled, CallFailed, CallUnknown, ChoiceMade)),
     TaskAccepted: ("task", (StepAccepted, TaskSubmitted)),
-    TaskFailed: ("task", (*_VERDICTS, AttemptAbandoned, CallFailed, CallUnknown, StepPlanned, TaskSubmitted)),
+    TaskFailed: (
+        "task",
+        (ChoiceStopped, *_VERDICTS, AttemptAbandoned, CallFailed, CallUnknown, StepPlanned, TaskSubmitted),
+    ),
     TaskHalted: ("task", (*_VERDICTS, StepDrafted, CallSettled, CallFailed, CallUnknown, StepPlanned, TaskSubmitted)),
     TaskReopened: ("session", (SessionClaimed, VerdictRequested)),
     TaskSubmitted: ("session", (TaskExpanded, SessionOpened)),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from events.log import Entry, EventLog, session_name
 from events.types.call import BudgetMarked, CallOverran, CallReserved
-from events.types.choice import ChoiceMade
+from events.types.choice import ChoiceMade, ChoiceStopped
 from events.types.task import StepAccepted, StepRejected, TaskFailed, TaskHalted
 from events.views.attempts import Verdict
 from events.views.base import fold
 from events.views.scope import ScopeView
 from swarm.errors import UsageError
-from swarm.insight.choices import why_choice
+from swarm.insight.choices import why_choice, why_stopped
 from swarm.insight.costs import why_call, why_cost
 from swarm.insight.reason import Reason
 from swarm.insight.refusals import failed_calls, other_model, refusal_of, users, why_halted
@@ -78,6 +78,8 @@ async def _of_event(log: EventLog, entry: Entry, story: Story) -> Reason:
     match entry.event:
         case ChoiceMade() as choice:
             return why_choice(entry.position, choice)
+        case ChoiceStopped() as stopped:
+            return why_stopped(entry.position, stopped)
         case CallReserved():
             return await _call(log, entry, story)
         case StepAccepted() | StepRejected():

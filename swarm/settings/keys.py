@@ -158,6 +158,26 @@ def _seconds(value: object, source: Source) -> float:
     return parse_seconds(_written(value, "a time such as 90s"))
 
 
+WORTHS = {"economy": 3.0, "balanced": 20.0, "quality": 60.0}
+"""What right work is worth, in calls of the dearest model that is allowed."""
+
+
+def _worth(value: object, source: Source) -> float:
+    if isinstance(value, str) and value in WORTHS:
+        return WORTHS[value]
+    try:
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+    except ValueError:
+        number = 0.0
+    if not 0.1 <= number <= 10_000:
+        shown = shortened(value) if isinstance(value, str) else kind_of(value)
+        raise ValueError(
+            f"one of {', '.join(WORTHS)} is expected, or a number from 0.1 to 10,000: what right work is worth, in calls of "
+            f"the dearest model that is allowed; not {shown}"
+        )
+    return number
+
+
 def _written(value: object, what: str) -> str:
     """Return a number as the text that it was written as: a float stands for its shortest digits, none is computed with."""
     match value:
@@ -182,6 +202,9 @@ KEYS: Mapping[KeyPath, Key] = {
     ),
     ("on_unknown",): Key(_one_of("repeat", "ask", "fail"), "repeat"),
     ("judge",): Key(_one_of("free", "paid"), "free"),
+    ("choice", "policy"): Key(_one_of("trails", "roulette"), "trails", _MODELS),
+    ("choice", "value"): Key(_worth, "balanced", _MODELS),
+    ("choice", "start"): Key(_one_of("free", "planned"), "free", _MODELS),
     ("transport",): Key(_one_of("aiohttp", "httpx"), "aiohttp"),
     ("confirm_above_usd",): Key(_usd, "0.10"),
     ("budget", "day_usd"): Key(_usd, "0.50"),

@@ -69,6 +69,14 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     patience_s: float  # where all models cool down
 
 
+class ChoiceSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How an agent on a model is chosen."""
+
+    policy: Literal["trails", "roulette"] = "trails"
+    worth: float = 20.0  # of right work, in calls of the dearest model that is allowed
+    start: Literal["free", "planned"] = "free"  # whether a free model has the first try of a step, or the plan decides
+
+
 class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A server with models."""
 
@@ -108,6 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budget: BudgetSettings
     schedules: Mapping[str, ScheduleConfig]
     calls: CallSettings
+    choice: ChoiceSettings
     complexity: ComplexityChanges
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
@@ -225,6 +234,9 @@ def _build(layers: Layers) -> Settings:
             timeout_s=value["calls", "timeout_s"],
             tries=value["calls", "tries"],
             patience_s=value["calls", "patience_s"],
+        ),
+        choice=ChoiceSettings(
+            policy=value["choice", "policy"], worth=value["choice", "value"], start=value["choice", "start"]
         ),
         complexity=changes_in(layers),
         models=_models(layers, providers),

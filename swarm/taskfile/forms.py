@@ -226,6 +226,7 @@ _LIMITS: Keys = {
     "time": Key(_SECONDS, "from the task's start to its end: 90s, 10m or 2h", "time_s"),
     "attempts": Key(whole(1, MOST_ATTEMPTS), "drafts of one step"),
     "turns": Key(whole(1, 1000), "calls of one attempt"),
+    "escalations": Key(whole(0, 1000), "times that rejected work may lead to a paid model; 3 without it"),
     "answer": Key(_TOKENS, "the most tokens that a draft may have; without it by the task's level", "answer_tokens"),
 }
 
@@ -315,6 +316,7 @@ TASK: Keys = {
     "limits": Key(Kind(_limits, ref("limits")), "what bounds it besides"),
     "priority": Key(_PRIORITY, "how urgent it is where calls wait: critical, high, normal, low, or 0 to 9, 0 first"),
     "judge": Key(one_of("free", "paid"), "whether a paid model may judge"),
+    "start": Key(one_of("free", "planned"), "who has the first try of a step: a free model, or whom the plan takes"),
     "explore": Key(TRUTH, "whether an explorer plans it; without it only if it is complex"),
     "env": Key(_ENV, "environment variables of its commands"),
 }

@@ -58,7 +58,6 @@ _LATER = {
     "cache": "leave it out",
     "session": "use 'tokens'",
     "count": "leave it out",
-    "start": "leave it out; 'tiers' says which models may take part",
     "tags": "leave it out",
     "parallel": "leave it out; `concurrency` of a provider in the settings bounds its calls",
     "skills": "leave it out",

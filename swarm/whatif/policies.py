@@ -8,7 +8,10 @@ from difflib import get_close_matches
 import msgspec
 
 from events.types.choice import Candidate, ChoiceMade
-from swarm.choice.choose import BETA, LEAN_FROM, POLICY, PRIOR, STAYED, USABLE, weighed
+from swarm.choice.choose import STAYED, probabilities
+from swarm.choice.planner import USABLE
+from swarm.choice.question import LEAN_FROM, PRIOR
+from swarm.choice.roulette import BETA, weighed
 from swarm.errors import UsageError
 from swarm.plan import tier_ruled_out
 from swarm.units import shortened
@@ -30,44 +33,72 @@ class Policy(msgspec.Struct, frozen=True):
         return f"{self.name}={self.value}" if self.value else self.name
 
 
-def _weights(candidates: Sequence[Candidate]) -> Weights:
-    return {arm_of(each): each.weight for each in candidates if each.weight}
-
-
 def _first(candidates: Sequence[Candidate], key: Callable[[Candidate], float]) -> Weights:
     """All the weight on the candidates with the least key, in equal parts."""
     least = min(map(key, candidates), default=0.0)
-    return {arm_of(each): 1.0 for each in candidates if key(each) == least}
+    return {each.arm: 1.0 for each in candidates if key(each) == least}
 
 
-def _roulette(candidates: Sequence[Candidate], value: str) -> Weights:
-    return _weights(weighed(candidates, beta=float(value) if value else BETA))
+def _wheel(candidates: Sequence[Candidate]) -> Weights:
+    return {each.arm: each.weight for each in candidates if each.weight}
 
 
-def _free_first(candidates: Sequence[Candidate], value: str) -> Weights:
-    return _weights(weighed(candidates, usable=float(value) if value else USABLE))
+def _trails(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+    worth = float(value) * max((each.cost_nanos for each in candidates), default=0) if value else choice.worth_nanos
+    arms = choice.arms or _CASCADE
+    planned = {"policy": "trails", "candidates": tuple(candidates), "worth_nanos": round(worth), "arms": arms}
+    return probabilities(msgspec.structs.replace(choice, **planned)) if candidates else {}
 
 
-def _uniform(candidates: Sequence[Candidate], value: str) -> Weights:
-    return {arm_of(each): 1.0 for each in candidates}
+def _roulette(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+    leans = choice.spent_percent >= LEAN_FROM and not value
+    return _wheel(weighed(candidates, beta=float(value) if value else BETA, leans=leans))
 
 
-def _cheapest(candidates: Sequence[Candidate], value: str) -> Weights:
+def _free_first(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+    return _wheel(weighed(candidates, usable=float(value) if value else USABLE))
+
+
+def _uniform(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+    return {each.arm: 1.0 for each in candidates}
+
+
+def _cheapest(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
     return _first(candidates, lambda each: each.cost_nanos)
 
 
-def _best(candidates: Sequence[Candidate], value: str) -> Weights:
+def _best(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
     return _first(candidates, lambda each: -each.mean)
 
 
-def _prefer(candidates: Sequence[Candidate], value: str) -> Weights:
-    wanted = {arm_of(each): 1.0 for each in candidates if each.model == value}
-    return wanted or _weights(candidates) or _roulette(candidates, "")
+def _prefer(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+    wanted = {each.arm: 1.0 for each in candidates if each.model == value}
+    return wanted or _as_recorded(choice, candidates)
 
 
-_KNOWN: Mapping[str, tuple[str, str, Callable[[Sequence[Candidate], str], Weights]]] = {
-    "roulette": ("NUMBER", "the program's own draw, with this exponent of the price inside a tier", _roulette),
-    "free-first": ("SHARE", "the program's own draw, a tier passed over below this expected acceptance", _free_first),
+def _as_recorded(choice: ChoiceMade, candidates: Sequence[Candidate]) -> Weights:
+    """What the choice's own policy draws with among these."""
+    recorded = probabilities(choice)
+    if recorded.keys() <= {each.arm for each in candidates} and len(candidates) <= len(choice.candidates):
+        return recorded  # what was left out had no weight: the draw is the same
+    own = _OWN.get(choice.policy)
+    if own is not None:
+        return own(choice, candidates, "")
+    left = {arm: share for arm, share in recorded.items() if any(each.arm == arm for each in candidates)}
+    return left or _roulette(choice, candidates, "")
+
+
+_CASCADE = 2  # arms that a choice had at least that does not say how many
+
+_OWN: Mapping[str, Callable[[ChoiceMade, Sequence[Candidate], str], Weights]] = {
+    "trails": _trails,
+    "roulette": _roulette,
+}
+
+_KNOWN: Mapping[str, tuple[str, str, Callable[[ChoiceMade, Sequence[Candidate], str], Weights]]] = {
+    "trails": ("NUMBER", "the plan, right work being worth so many calls of the dearest arm", _trails),
+    "roulette": ("NUMBER", "the roulette, with this exponent of the price inside a tier", _roulette),
+    "free-first": ("SHARE", "the roulette, a tier passed over below this expected acceptance", _free_first),
     "uniform": ("", "every allowed arm alike, whatever its tier", _uniform),
     "cheapest": ("", "the arm with the least expected cost", _cheapest),
     "best": ("", "the arm with the highest expected acceptance", _best),
@@ -120,22 +151,11 @@ def target(policy: Policy, choice: ChoiceMade, tiers: Collection[str]) -> Weight
     allowed = [each for each in choice.candidates if not tiers or each.tier in tiers]
     freed = [_unseen(choice, model, tier) for model, tier in freed_arms(choice, tiers)]
     if choice.why == STAYED:  # a rule of the cycle, which no policy changes
-        weights: Weights = {arm_of(each): 1.0 for each in allowed if each.model == choice.model}
-    elif policy.name != RECORDED:
-        weights = _KNOWN[policy.name][2]([*allowed, *freed], policy.value)
-    elif not freed and not any(each.weight for each in choice.candidates if each not in allowed):
-        weights = _weights(choice.candidates)  # what was left out had no weight: the draw is the same
-    elif choice.policy == POLICY or not any(each.weight for each in allowed):
-        weights = _weights(weighed([*allowed, *freed], leans=choice.spent_percent >= LEAN_FROM))
+        weights: Weights = {each.arm: 1.0 for each in allowed if each.model == choice.model}
+    elif policy.name == RECORDED:
+        weights = _as_recorded(choice, [*allowed, *freed])
     else:
-        weights = _weights(allowed)
-    total = sum(weights.values())
-    return {arm: weight / total for arm, weight in weights.items()} if total else {}
-
-
-def drawn_with(choice: ChoiceMade) -> Weights:
-    """The probabilities with which it was drawn: the weights over their sum."""
-    weights = _weights(choice.candidates)
+        weights = _KNOWN[policy.name][2](choice, [*allowed, *freed], policy.value)
     total = sum(weights.values())
     return {arm: weight / total for arm, weight in weights.items()} if total else {}
 
@@ -146,12 +166,8 @@ def freed_arms(choice: ChoiceMade, tiers: Collection[str]) -> list[tuple[str, st
     return [(model, tier) for model, tier in found if tier and tier in tiers]
 
 
-def arm_of(each: Candidate | ChoiceMade) -> str:
-    return f"{each.agent}@{each.model}"
-
-
 def _unseen(choice: ChoiceMade, model: str, tier: str) -> Candidate:
-    return Candidate(agent=choice.agent, model=model, tier=tier, mean=PRIOR[tier], weight=0.0)
+    return Candidate(agent=choice.agent, model=model, tier=tier, mean=PRIOR[tier])
 
 
 def _form_of(name: str) -> str:

@@ -7,8 +7,9 @@ from math import prod
 
 import msgspec
 
+from swarm.choice.choose import probabilities
 from swarm.messages import TIERS
-from swarm.whatif.policies import Policy, Weights, arm_of, drawn_with, freed_arms, target
+from swarm.whatif.policies import Policy, Weights, freed_arms, target
 from swarm.whatif.record import CallRecord, Drawn, SessionRecord
 
 LEAST_DRAWS = (
@@ -86,8 +87,8 @@ def _way(choices: Sequence[Drawn], policy: Policy, tiers: frozenset[str]) -> lis
         before = way[-1].after if way else 1.0
         if not before:
             break
-        wanted, recorded = target(policy, drawn.choice, tiers), drawn_with(drawn.choice)
-        way.append(_Step(arm=arm_of(drawn.choice), recorded=recorded, wanted=wanted, before=before))
+        wanted, recorded = target(policy, drawn.choice, tiers), probabilities(drawn.choice)
+        way.append(_Step(arm=drawn.choice.arm, recorded=recorded, wanted=wanted, before=before))
     return way
 
 

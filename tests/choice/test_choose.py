@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from events.testing.builders import MORNING
-from events.trails import EVERYWHERE, Trail
-from events.types.choice import ChoiceMade
-from events.views.trails import TrailsView
-from swarm.choice.choose import PRIOR, Question, choose, decided_again, expected_acceptance, probability
+from events.trails import EVERYWHERE, Trail, Trails
+from events.types.choice import FREE_TIERS, ChoiceMade, ChoiceStopped
+from swarm.choice.choose import choose, decided_again, probabilities, probability
+from swarm.choice.question import POLICIES, PRIOR, Policy, Question, acceptance_of
+from swarm.choice.roulette import FLOOR
 from swarm.messages import FREE, TIERS, Arm, Price, Step, Tier
 
 CONTEXT = "worker/writing"
@@ -24,11 +26,23 @@ def arm(model: str, tier: Tier = "free") -> Arm:
     return Arm(agent="maker", model=model, tier=tier, price=price)
 
 
-def question(seed: str = "1", *, stay_on: str = "", without: tuple[str, ...] = ()) -> Question:
+def priced(model: str, dollars: int) -> Arm:
+    """A paid arm at so many dollars a million tokens."""
+    price = Price(row=model, input_nanos=dollars * 10**9, output_nanos=dollars * 10**9)
+    return Arm(agent="maker", model=model, tier="paid", price=price)
+
+
+def question(
+    seed: str = "1", policy: Policy = "roulette", *, stay_on: str = "", without: tuple[str, ...] = (), arms: int = 2
+) -> Question:
     return Question(
         role="worker",
         context=CONTEXT,
+        policy=policy,
+        arms=arms,
         seed=seed,
+        step=seed,
+        tried=without * 2 or ((stay_on,) if stay_on else ()),
         now=MORNING,
         input_tokens=1_000,
         output_tokens=500,
@@ -37,17 +51,17 @@ def question(seed: str = "1", *, stay_on: str = "", without: tuple[str, ...] = (
     )
 
 
-def trails(**judged: tuple[int, int]) -> TrailsView:
+def trails(**judged: tuple[int, int]) -> Trails:
     """A model's name = its accepted and rejected work, in the context and everywhere."""
-    view = TrailsView()
+    learned = Trails()
     for model, (accepted, rejected) in judged.items():
-        for context in (CONTEXT, EVERYWHERE):
-            view.trails[context, f"maker@{model}"] = Trail(accepted, rejected, MORNING)
-    return view
+        for place in ((CONTEXT, f"maker@{model}"), (EVERYWHERE, model)):
+            learned.rows[place] = Trail(accepted, rejected, MORNING)
+    return learned
 
 
-def made(choice: ChoiceMade | None) -> ChoiceMade:
-    assert choice is not None
+def made(choice: ChoiceMade | ChoiceStopped | None) -> ChoiceMade:
+    assert isinstance(choice, ChoiceMade)
     return choice
 
 
@@ -57,11 +71,26 @@ arms = st.lists(
 histories = st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.integers(0, 40), st.integers(0, 40)))
 
 
-@given(arms, histories, st.text(max_size=8), st.sets(st.sampled_from("abcdef")), st.sets(st.sampled_from("abcdef")))
+policies = st.sampled_from(POLICIES)
+
+
+@given(
+    policies,
+    arms,
+    histories,
+    st.text(max_size=8),
+    st.sets(st.sampled_from("abcdef")),
+    st.sets(st.sampled_from("abcdef")),
+)
 def test_a_choice_is_a_function_of_its_arguments_and_names_every_arm_once(
-    arms: list[Arm], judged: dict[str, tuple[int, int]], seed: str, barred: set[str], rejected: set[str]
+    policy: Policy,
+    arms: list[Arm],
+    judged: dict[str, tuple[int, int]],
+    seed: str,
+    barred: set[str],
+    rejected: set[str],
 ) -> None:
-    asked = question(seed, without=tuple(sorted(f"maker@{model}" for model in rejected)))
+    asked = question(seed, policy, without=tuple(sorted(f"maker@{model}" for model in rejected)))
     excluded = dict.fromkeys(barred, "its key was refused")
     choice = choose(asked, arms, trails(**judged), excluded)
     assert choose(asked, arms, trails(**judged), excluded) == choice
@@ -69,15 +98,19 @@ def test_a_choice_is_a_function_of_its_arguments_and_names_every_arm_once(
     if choice is None:
         assert not allowed
         return
-    turned = made(choose(asked, arms[::-1], trails(**judged), excluded))
-    assert turned.model == choice.model, "the order of the arms says nothing"
+    assert decided_again(choice) == choice, "a replay comes to the same"
+    turned = choose(asked, arms[::-1], trails(**judged), excluded)
     named = [each.model for each in choice.candidates] + [each.model for each in choice.excluded]
     assert sorted(named) == sorted(each.model for each in arms)
     assert all(each.rule for each in choice.excluded)
+    if isinstance(choice, ChoiceStopped):
+        assert isinstance(turned, ChoiceStopped)
+        assert choice.tried, "the first try is always made"
+        return
+    assert made(turned).model == choice.model, "the order of the arms says nothing"
     assert choice.model not in barred
     assert choice.model not in rejected or allowed <= rejected
     assert 0 < probability(choice) <= 1
-    assert decided_again(choice) == choice, "a replay comes to the same"
 
 
 @given(arms, histories, st.text(max_size=8))
@@ -86,9 +119,7 @@ def test_no_tier_is_drawn_from_while_a_cheaper_one_is_worth_a_try(
 ) -> None:
     choice = made(choose(question(seed), arms, trails(**judged), {}))
     worth = [
-        TIERS.index(each.tier)
-        for each in arms
-        if expected_acceptance(each, CONTEXT, trails(**judged), MORNING)[0] >= 0.2
+        TIERS.index(each.tier) for each in arms if acceptance_of(each, CONTEXT, trails(**judged), MORNING).mean >= 0.2
     ]
     last = max(TIERS.index(each.tier) for each in arms)
     assert TIERS.index(choice.tier) == (min(worth) if worth else last)
@@ -124,42 +155,139 @@ def test_the_last_tier_is_tried_where_none_is_worth_it() -> None:
 
 def test_rejected_arms_are_left_out_while_there_is_another_and_taken_again_where_there_is_none() -> None:
     some, without = [arm("a"), arm("dear", "paid")], ("maker@a",)
-    choice = made(choose(question(without=without), some, TrailsView(), {}))
+    choice = made(choose(question(without=without), some, Trails(), {}))
     assert choice.model == "dear"
     assert [(each.model, each.rule) for each in choice.excluded] == [("a", "its drafts were rejected")]
-    alone = made(choose(question(without=without), some, TrailsView(), {"dear": "its key was refused"}))
+    alone = made(choose(question(without=without), some, Trails(), {"dear": "its key was refused"}))
     assert alone.model == "a"
     assert [(each.model, each.rule) for each in alone.excluded] == [("dear", "its key was refused")]
 
 
 def test_another_try_with_feedback_stays_on_its_arm_and_says_so() -> None:
     some = [arm(model) for model in "abc"]
-    choice = made(choose(question(stay_on="maker@c"), some, TrailsView(), {}))
+    choice = made(choose(question(stay_on="maker@c"), some, Trails(), {}))
     assert (choice.model, choice.why, probability(choice)) == ("c", "another try with feedback", 1.0)
     assert decided_again(choice) == choice
-    gone = made(choose(question(stay_on="maker@c"), some, TrailsView(), {"c": "refused the key"}))
+    gone = made(choose(question(stay_on="maker@c"), some, Trails(), {"c": "refused the key"}))
     assert gone.model in "ab"
     assert gone.why == ""
 
 
 def test_no_arm_is_no_choice() -> None:
-    assert choose(question(), [], TrailsView(), {}) is None
-    assert choose(question(), [arm("a")], TrailsView(), {"a": "its tier is not among cheap"}) is None
+    assert choose(question(), [], Trails(), {}) is None
+    assert choose(question(), [arm("a")], Trails(), {"a": "its tier is not among cheap"}) is None
 
 
-def test_a_newcomer_is_expected_to_do_as_its_tier_and_every_verdict_moves_it_within_bounds() -> None:
+def test_a_newcomer_is_expected_to_do_as_its_tier_and_what_its_model_did_elsewhere_counts_for_it_here() -> None:
     for tier in TIERS:
-        mean, accepted, rejected = expected_acceptance(arm("new", tier), CONTEXT, TrailsView(), MORNING)
-        assert mean == pytest.approx(PRIOR[tier])
-        assert (accepted, rejected) == (0, 0)
-    low = expected_acceptance(arm("a"), CONTEXT, trails(a=(0, 5_000)), MORNING)[0]
-    high = expected_acceptance(arm("a"), CONTEXT, trails(a=(5_000, 0)), MORNING)[0]
-    assert (low, high) == (0.02, 0.98)
+        known = acceptance_of(arm("new", tier), CONTEXT, Trails(), MORNING)
+        assert known.mean == pytest.approx(PRIOR[tier])
+        assert known.accepted + known.rejected == pytest.approx(8), "as much as eight verdicts"
+    elsewhere = Trails(rows={(EVERYWHERE, "new"): Trail(0, 40, MORNING)})
+    assert acceptance_of(arm("new"), CONTEXT, elsewhere, MORNING).mean == pytest.approx(0.55 * 4 / 44)
+
+
+@given(arms, histories, st.text(max_size=8))
+def test_no_arm_that_a_roulette_may_draw_is_below_its_floor_and_the_wheel_is_one(
+    arms: list[Arm], judged: dict[str, tuple[int, int]], seed: str
+) -> None:
+    choice = made(choose(question(seed), arms, trails(**judged), {}))
+    shares = probabilities(choice)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert min(shares.values()) >= min(FLOOR, 1 / len(shares)) - 1e-9
+    assert shares.keys() == {each.arm for each in choice.candidates if each.tier == choice.tier}
+
+
+@given(arms, histories, st.text(max_size=8))
+def test_a_free_arm_that_is_skipped_for_a_first_try_has_its_reason_in_the_event(
+    arms: list[Arm], judged: dict[str, tuple[int, int]], seed: str
+) -> None:
+    choice = made(choose(question(seed, "trails"), arms, trails(**judged), {}))
+    free = {each.model for each in choice.candidates if each.tier in FREE_TIERS}
+    if choice.tier not in FREE_TIERS:
+        assert {each.model for each in choice.skipped} == free
+    poor = {each.model for each in choice.candidates if each.mean < 0.2 and each.tier in FREE_TIERS}
+    assert {each.model for each in choice.skipped} == poor
+    assert all("20%" in each.rule for each in choice.skipped)
+    excluded = made(
+        choose(question(seed, "trails"), [*arms, arm("gone")], trails(**judged), {"gone": "its key is gone"})
+    )
+    assert [(each.model, each.rule) for each in excluded.excluded] == [("gone", "its key is gone")]
+
+
+def test_a_step_that_is_planned_from_the_start_may_begin_with_a_paid_arm() -> None:
+    some = [arm("free"), arm("dear", "paid")]
+    poor = trails(free=(5, 13), dear=(60, 1))
+    assert made(choose(question("s", "trails"), some, poor, {})).model == "free"
+    asked = msgspec.structs.replace(question("s", "trails"), free_first=False, arms=1)
+    choice = made(choose(asked, some, poor, {}))
+    assert (choice.model, choice.start) == ("dear", "planned")
+
+
+def test_rejected_work_leads_to_a_paid_arm_where_the_plan_says_so_and_the_task_may_still_escalate() -> None:
+    some = [arm("a"), arm("b"), arm("dear", "paid")]
+    weak = trails(a=(4, 8), b=(3, 9), dear=(40, 2))
+    asked = question("s", "trails", without=("maker@a",), arms=1)
+    choice = made(choose(asked, some, weak, {}))
+    assert (choice.model, len(choice.tried)) == ("dear", 2)
+    kept = made(choose(msgspec.structs.replace(asked, may_escalate=False), some, weak, {}))
+    assert kept.model == "b"
+    assert ("dear", "the task has gone to paid models as often as it may") in [
+        (each.model, each.rule) for each in kept.excluded
+    ]
+
+
+def test_a_try_that_is_not_worth_its_cost_is_not_made_and_the_event_says_what_it_would_be_worth() -> None:
+    some = [arm("a"), arm("dear", "paid")]
+    hopeless = trails(a=(0, 60), dear=(0, 200))
+    asked = msgspec.structs.replace(question("s", "trails", without=("maker@a",), arms=1), worth=3.0)
+    stopped = choose(asked, some, hopeless, {})
+    assert isinstance(stopped, ChoiceStopped)
+    assert decided_again(stopped) == stopped
+    (dear,) = stopped.candidates
+    assert dear.value_nanos <= 0 < dear.cost_nanos
+    free = choose(asked, [arm("a"), arm("b")], hopeless, {})
+    assert isinstance(free, ChoiceMade), "a free try is always made"
+
+
+def test_the_draws_of_a_step_are_kept_for_its_other_tries() -> None:
+    some = [arm(model, "paid") for model in "abc"]
+    first = made(choose(question("step", "trails"), some, Trails(), {}))
+    draws = {each.arm: each.draw for each in first.candidates}
+    learned = trails(a=(9, 9), b=(9, 0))
+    again = choose(
+        msgspec.structs.replace(question("step", "trails", without=(first.arm,)), draws=draws), some, learned, {}
+    )
+    assert again is not None
+    assert {each.arm: each.draw for each in again.candidates} == {arm: draws[arm] for arm in draws if arm != first.arm}
+    assert [each.draw for each in again.tried] == [draws[first.arm]] * 2
+
+
+def test_planned_choices_come_as_often_as_their_events_say() -> None:
+    """Chi-square over 600 seeds against the probability that is counted from 20,000 draws, for arms that differ in all."""
+    some = [priced("low", 1), priced("fair", 3), priced("dear", 10), arm("poor")]
+    known = trails(poor=(0, 40), low=(6, 3), fair=(12, 3), dear=(20, 2))
+    choices = [made(choose(question(f"s{seed}/t/1/worker", "trails"), some, known, {})) for seed in range(600)]
+    drawn, said = Counter(choice.arm for choice in choices), probabilities(choices[0], 20_000)
+    expected = {arm: share * len(choices) for arm, share in said.items()}
+    likely = {arm: count for arm, count in expected.items() if count >= 5}
+    assert len(likely) > 1
+    square = sum((drawn[arm] - count) ** 2 / count for arm, count in likely.items())
+    assert square < 16.3, "the 99.9 % quantile of three degrees of freedom"
+
+
+def test_the_probability_of_a_plan_is_counted_alike_for_arms_of_one_price_and_in_full() -> None:
+    """Among arms of one price the best draw leads; the search over all cascades finds the same."""
+    some = [arm("a"), arm("b"), arm("c")]
+    choice = made(choose(question("s", "trails"), some, trails(a=(9, 3), b=(3, 3), c=(1, 6)), {}))
+    dearer = made(choose(question("s", "trails"), [*some, priced("dear", 5)], trails(a=(9, 3), b=(3, 3), c=(1, 6)), {}))
+    quick, full = probabilities(choice, 4_000), probabilities(dearer, 4_000)
+    assert quick == pytest.approx(full, abs=0.03)
 
 
 def test_between_equals_the_cheaper_one_is_drawn_more_often() -> None:
     cheap = Arm(agent="maker", model="x", tier="paid", price=Price(row="x", input_nanos=10**8, output_nanos=10**8))
-    choice = made(choose(question(), [cheap, arm("y", "paid")], TrailsView(), {}))
+    choice = made(choose(question(), [cheap, arm("y", "paid")], Trails(), {}))
     weights = {each.model: each.weight for each in choice.candidates}
     assert weights["x"] > weights["y"] > 0
     costs = {each.model: each.cost_nanos for each in choice.candidates}

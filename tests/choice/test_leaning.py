@@ -6,14 +6,22 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.trails import Trails
+from events.types.base import TextRef
+from events.views.tasks import Place, StepState, TaskState
 from events.views.trails import TrailsView
-from swarm.choice.choose import Question, choose, decided_again, probability
-from swarm.cycle import Open, Work
-from swarm.engine.picks import worker_picker
+from swarm.choice.choose import choose, decided_again, probability
+from swarm.choice.question import Question
+from swarm.connect import Roster
+from swarm.cycle import DECISIONS, Open, Work
+from swarm.engine.picks import Picks
 from swarm.insight.choices import why_choice
-from swarm.messages import TIERS, Arm, Price
+from swarm.messages import TIERS, Arm
 from swarm.money.shares import Share
-from tests.choice.test_choose import arm, histories, made, question, trails
+from swarm.plan import Plan
+from swarm.settings.load import ModelConfig
+from swarm.task import Task
+from tests.choice.test_choose import arm, histories, made, priced, question, trails
 
 DAY = "day:2026-11-21@UTC"
 
@@ -22,29 +30,23 @@ def near(asked: Question, percent: int = 82) -> Question:
     return msgspec.structs.replace(asked, spent_scope=DAY, spent_percent=percent)
 
 
-def priced(model: str, dollars: int) -> Arm:
-    """A paid arm at so many dollars a million tokens."""
-    price = Price(row=model, input_nanos=dollars * 10**9, output_nanos=dollars * 10**9)
-    return Arm(agent="maker", model=model, tier="paid", price=price)
-
-
 SOME = [priced("dear", 10), priced("fair", 3), priced("low", 1)]
 
 
 def test_from_80_percent_of_a_money_cap_on_the_cheapest_paid_arm_goes_first() -> None:
     for seed in "abcdefgh":
-        choice = made(choose(near(question(seed), 80), SOME, TrailsView(), {}))
+        choice = made(choose(near(question(seed), 80), SOME, Trails(), {}))
         assert (choice.model, probability(choice)) == ("low", 1.0)
         assert (choice.spent_scope, choice.spent_percent) == (DAY, 80)
         assert decided_again(choice) == choice
-    far = [made(choose(near(question(str(seed)), 79), SOME, TrailsView(), {})) for seed in range(40)]
+    far = [made(choose(near(question(str(seed)), 79), SOME, Trails(), {})) for seed in range(40)]
     assert {choice.model for choice in far} > {"low"}, "below it the draw is as ever"
     assert {(choice.spent_scope, choice.spent_percent) for choice in far} == {("", 0)}
 
 
 def test_free_arms_are_drawn_from_as_ever_near_a_cap() -> None:
     some = [arm("a"), arm("b"), *SOME]
-    choices = [choose(near(question(str(seed))), some, TrailsView(), {}) for seed in range(40)]
+    choices = [choose(near(question(str(seed))), some, Trails(), {}) for seed in range(40)]
     assert {made(choice).model for choice in choices} == {"a", "b"}
 
 
@@ -54,21 +56,19 @@ def test_a_cheaper_arm_that_is_not_worth_a_try_does_not_go_first() -> None:
 
 
 def test_a_dearer_arm_is_taken_where_the_cheaper_ones_work_was_rejected_in_this_step() -> None:
-    choice = made(choose(near(question(without=("maker@low",))), SOME, TrailsView(), {}))
+    choice = made(choose(near(question(without=("maker@low",))), SOME, Trails(), {}))
     assert choice.model == "fair"
 
 
 def test_an_arm_that_would_try_again_gives_way_to_a_cheaper_one_that_was_not_rejected() -> None:
     asked = near(question(stay_on="maker@dear"))
-    choice = made(choose(asked, SOME, TrailsView(), {}))
+    choice = made(choose(asked, SOME, Trails(), {}))
     assert (choice.model, choice.why) == ("low", "")
-    stays = made(
-        choose(near(question(stay_on="maker@dear", without=("maker@low", "maker@fair"))), SOME, TrailsView(), {})
-    )
+    stays = made(choose(near(question(stay_on="maker@dear", without=("maker@low", "maker@fair"))), SOME, Trails(), {}))
     assert (stays.model, stays.why) == ("dear", "another try with feedback")
-    far = made(choose(near(question(stay_on="maker@dear"), 79), SOME, TrailsView(), {}))
+    far = made(choose(near(question(stay_on="maker@dear"), 79), SOME, Trails(), {}))
     assert (far.model, far.why) == ("dear", "another try with feedback"), "below 80 % it does not"
-    cheapest = made(choose(near(question(stay_on="maker@low")), SOME, TrailsView(), {}))
+    cheapest = made(choose(near(question(stay_on="maker@low")), SOME, Trails(), {}))
     assert (cheapest.model, cheapest.why) == ("low", "another try with feedback")
 
 
@@ -94,24 +94,44 @@ def test_a_replay_comes_to_the_same_choice_however_near_the_cap_was(
 
 
 def test_why_tells_that_a_cap_made_it_choose_a_cheaper_one() -> None:
-    choice = made(choose(near(question()), SOME, TrailsView(), {}))
+    choice = made(choose(near(question()), SOME, Trails(), {}))
     said = [reason.said for reason in why_choice(7, choice).because]
     assert f"82 % of the money cap of {DAY} is spent: cheaper arms first" in said
 
 
+def model_of(arm: Arm) -> ModelConfig:
+    return ModelConfig(name=arm.model, provider="p", model=arm.model, tier=arm.tier, price=arm.price)
+
+
 async def test_the_picker_asks_at_each_draw_how_near_the_cap_is() -> None:
     used = [10]
-    pick = worker_picker(
-        SOME,
-        TrailsView(),
-        Open(work=Work.DRAFT, task="t", step=1, attempt=1),
-        role="worker",
-        type_="writing",
-        key="s1/t/1/1/worker",
+    roster = Roster(models=tuple(model_of(each) for each in SOME), providers=())
+    state = TaskState(
+        session=1,
+        name="t",
+        title="t",
+        spec=Place(TextRef(""), 0),
+        type="writing",
+        complexity="simple",
+        explore=False,
+        needs=(),
+        attempts=3,
+        outputs=(),
+        decisions=DECISIONS,
+        submitted_at=0,
+        steps=[StepState(number=1, title="t")],
+    )
+    picks = Picks(
+        plan=Plan(roster=roster, day_nanos=10**9),
+        task=Task(id="t", prompt="Write."),
+        state=state,
+        session="s1",
+        trails=TrailsView(),
+        pressure=1.0,
         clock=lambda: 0,
-        excluded={},
         money=lambda: Share(scope=DAY, unit="nanos", used=used[0], cap=100),
     )
+    pick = picks.of(Open(work=Work.DRAFT, task="t", step=1, attempt=1), "worker")
     first = pick({}, 1, 100)
     used[0] = 95
     second = pick({}, 2, 100)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.trails import EVERYWHERE, Expected, Trail, Trails, feedback
-from events.views.spending import FREE_TIERS
+from events.types.choice import FREE_TIERS
 from swarm.choice.planner import LONGEST, SURE, Judge, Option, Terms, choose, first_choices, paced
 
 TYPES = st.sampled_from(["worker/code", "worker/writing"])

@@ -131,7 +131,7 @@ def test_a_second_time_it_is_another_session_of_the_same_log_and_replays_like_th
         assert "the same again" in capsys.readouterr().out
 
 
-def test_however_often_it_is_played_the_free_model_goes_first_and_the_paid_one_mends_it(
+def test_the_free_model_goes_first_and_the_paid_one_mends_it_until_it_is_known_that_the_free_one_never_does(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(12):
@@ -141,8 +141,15 @@ def test_however_often_it_is_played_the_free_model_goes_first_and_the_paid_one_m
         for entry in entries_of(data(home) / "demo.db")
         if entry.task == "fix" and isinstance(entry.event, CallReserved) and entry.event.role == "worker"
     ]
-    for session in range(1, 13):
+    for session in range(1, 5):
         assert [model for number, model in tries if number == session] == ["sparrow", "sparrow", "falcon"]
+    assert [model for number, model in tries if number == 12] == ["falcon"], "by then it is known that sparrow fails"
+    last = [
+        entry.event
+        for entry in entries_of(data(home) / "demo.db")
+        if isinstance(entry.event, ChoiceMade) and (entry.session, entry.task) == (12, "fix")
+    ]
+    assert [(each.model, "20%" in each.rule) for each in last[0].skipped] == [("sparrow", True)]
 
 
 _NO_NETWORK = """

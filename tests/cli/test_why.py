@@ -36,7 +36,7 @@ def test_a_choice_is_explained_by_its_event(log: str, capsys: pytest.CaptureFixt
         "coder@qwen   free   weight 0.6, 75 % · mean 0.75 from 3.0 accepted and 1.0 rejected · $0 expected  <- chosen",
         "coder@other  cheap  weight 0.2, 25 % · mean 0.70 from 0.0 accepted and 0.0 rejected · $0.00012 expected",
         "gold could not take part: a cheaper tier goes first",
-        "the seed of the draw was 7",
+        "the seed of the draws was 7",
         "what led to it, from the latest to the first",
     ):
         assert part in said

@@ -61,9 +61,9 @@ VIEWS: dict[str, type[View]] = {
 class Scribe:
     """Appends with ids and times that are the same each time."""
 
-    def __init__(self, log: EventLog, clock: SetClock, *, session: int = 1) -> None:
+    def __init__(self, log: EventLog, clock: SetClock, *, session: int = 1, first: int = 1) -> None:
         self._log, self._clock, self.session = log, clock, session
-        self._ids: Iterator[int] = itertools.count(1 + (session - 1) * 1000)
+        self._ids: Iterator[int] = itertools.count(first + (session - 1) * 1000)
         self._known = Known()
         self._pack = Pack(self._known)
         self.task, self.step, self.attempt = "", 0, 0
@@ -109,8 +109,9 @@ class Scribe:
         return self.new(make.settled(reservation, answer=self.put(answer), cached_tokens=100, reasoning_tokens=7))
 
 
-async def write(log: EventLog, clock: SetClock, *, unknown: bool = True) -> None:
-    scribe = Scribe(log, clock)
+async def write(log: EventLog, clock: SetClock, *, unknown: bool = True, first: int = 1) -> None:
+    """`first` is the id of the first event; the others count on from there."""
+    scribe = Scribe(log, clock, first=first)
     settings, source = scribe.put('{"start":"free"}'), scribe.put("tasks: [build, check]\n")
     await scribe.append(
         scribe.new(make.opened(settings=settings, source=source), "sessions"),
@@ -131,7 +132,7 @@ async def write(log: EventLog, clock: SetClock, *, unknown: bool = True) -> None
 
 
 async def write_third(log: EventLog, clock: SetClock) -> None:
-    """A call of which nobody knew and that a person settled, caps that persons recorded."""
+    """A call of which nobody knew and that a person settled, caps that persons recorded, a try that was not worth its cost."""
     scribe = Scribe(log, clock)
     opened = make.opened(title="caps", settings=scribe.put("{}"))
     await scribe.append(scribe.new(opened, "sessions"), scribe.new(make.claimed(), f"claim/{session_name(1)}"))
@@ -141,7 +142,7 @@ async def write_third(log: EventLog, clock: SetClock) -> None:
     await scribe.append(scribe.new(make.unknown(position)))
     note = scribe.put("settled by hand")
     paid = make.settled(position, answer=note, finish="other", basis="person", by="ada@host", cost_nanos=1_200)
-    await scribe.append(scribe.new(paid, "ledger"))
+    await scribe.append(scribe.new(paid, "ledger"), scribe.new(make.stopped()))
     scribe.at("")
     await scribe.append(
         scribe.new(BudgetSet(scope="s1", tokens=20_000, nanos=10**9, by="ada@host", reason="it is worth it"), "ledger"),

@@ -65,7 +65,7 @@ def shared(money: MoneyView) -> Any:
 
 async def sums(log: EventLog) -> Sums:
     money, cost = await fold(log, MoneyView()), await fold(log, CostView())
-    trails = (await fold(log, TrailsView())).trails
+    trails = (await fold(log, TrailsView())).learned
     by: Summed = {}
     for payer, each in cost.costs.items():
         by.setdefault((payer.day, payer.role, payer.agent, payer.model, payer.tier), Cost()).add(each)

@@ -75,7 +75,9 @@ async def test_a_golden_log_verifies_against_the_head_that_was_kept(path: Path, 
 @pytest.mark.parametrize(("path", "expected"), GOLDEN, ids=lambda path: path.name)
 async def test_a_golden_log_is_written_on(path: Path, expected: Path, tmp_path: Path) -> None:
     async with open_log(shutil.copy(path, tmp_path / "golden.db"), clock=SetClock()) as log:
-        await write(log, SetClock(), unknown=False)
+        before = (await log.head()).position
+        await write(log, SetClock(), unknown=False, first=100_000)
+        assert (await log.head()).position > before
     report = await verify_log(
         tmp_path / "golden.db", kept=parse_head(msgspec.json.decode(expected.read_bytes())["head"])
     )

@@ -23,7 +23,7 @@ from events.testing import builders as make
 from events.testing.builders import MORNING, SetClock
 from events.testing.contract import everything
 from events.testing.histories import Append, history, scenes
-from events.trails import EVERYWHERE, HALF_LIFE_S, USE, Trail
+from events.trails import EVERYWHERE, HALF_LIFE_S, USE, Trail, places
 from events.types.any import AnyEvent
 from events.types.call import BudgetSet, CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.session import SessionRenewed
@@ -263,19 +263,19 @@ def test_reading_a_trail_changes_nothing_and_depends_on_its_time_alone(seed: int
         read.apply(entry)
         unread.apply(entry)
         for moment in moments:
-            read.trail("worker/code", "maker@small", entry.at + moment)
+            read.learned.trail("worker/code", "maker@small", entry.at + moment)
     assert read == unread
     end = entries[-1].at
-    for (context, arm), trail in read.trails.items():
+    for (context, arm), trail in read.learned.rows.items():
         assert 0 <= trail.accepted <= 1 / (1 - USE) and 0 <= trail.rejected <= 1 / (1 - USE)
-        values = [read.trail(context, arm, end + moment).accepted for moment in sorted(moments)]
+        values = [read.learned.trail(context, arm, end + moment).accepted for moment in sorted(moments)]
         assert values == sorted(values, reverse=True)
-        half = read.trail(context, arm, trail.at + round(HALF_LIFE_S * 1e6))
+        half = read.learned.trail(context, arm, trail.at + round(HALF_LIFE_S * 1e6))
         assert abs(half.accepted - trail.accepted / 2) < 1e-9 and abs(half.rejected - trail.rejected / 2) < 1e-9
     verdicts = [entry for entry in entries if isinstance(entry.event, StepAccepted | StepRejected)]
-    everywhere = [trail for (context, _), trail in read.trails.items() if context == EVERYWHERE]
+    everywhere = [trail for (context, _), trail in read.learned.rows.items() if context == EVERYWHERE]
     assert sum(trail.accepted + trail.rejected for trail in everywhere) <= 2 * len(verdicts)
-    assert read.trail("nowhere", "nobody@nothing", end) == Trail(0.0, 0.0, end)
+    assert read.learned.trail("nowhere", "nobody@nothing", end) == Trail(0.0, 0.0, end)
 
 
 def test_only_verdicts_move_a_trail() -> None:
@@ -288,13 +288,13 @@ def test_only_verdicts_move_a_trail() -> None:
         make.accepted(unjudged=True),
     ]
     folded(view, placed(*quiet))
-    assert view.trails == {}
+    assert view.learned.rows == {}
     folded(view, placed(make.chosen(), make.accepted()))
-    assert view.trail("worker/code", "maker@small", MORNING).accepted == 1.0
+    assert view.learned.trail("worker/code", "maker@small", MORNING).accepted == 1.0
     folded(view, placed(make.chosen(), make.rejected()))
-    trail = view.trail("worker/code", "maker@small", MORNING)
+    trail = view.learned.trail("worker/code", "maker@small", MORNING)
     assert (trail.accepted, trail.rejected) == (USE, 1.0)
-    assert view.trail(EVERYWHERE, "maker@small", MORNING) == trail
+    assert view.learned.trail(EVERYWHERE, "small", MORNING) == trail
 
 
 @pytest.mark.parametrize("accepted", [True, False])
@@ -308,12 +308,12 @@ def test_a_person_who_overrules_a_verdict_takes_back_what_is_left_of_its_deposit
     overruled = Overruled(context="worker/code", agent="maker", model="small", judged_at=MORNING)
     (entry,) = placed(verdict(not accepted, by="ann", overrules=overruled))
     view.apply(msgspec.structs.replace(entry, at=later))
-    for context in ("worker/code", EVERYWHERE):
-        trail = view.trail(context, "maker@small", later)
+    for context, name in places("worker/code", "maker@small"):
+        trail = view.learned.trail(context, name, later)
         assert (trail.accepted, trail.rejected) == pytest.approx((0, 1) if accepted else (1, 0))
     unjudged = msgspec.structs.replace(overruled, judged_at=0)
     view.apply(msgspec.structs.replace(placed(verdict(accepted, by="ann", overrules=unjudged))[0], at=later))
-    trail = view.trail("worker/code", "maker@small", later)
+    trail = view.learned.trail("worker/code", "maker@small", later)
     assert (trail.accepted, trail.rejected) == pytest.approx((1, USE) if accepted else (USE, 1))
 
 

@@ -460,9 +460,8 @@ async def test_a_crowd_of_urgent_calls_does_not_keep_another_for_ever(level: int
         async with limits.slot(level=level):
             passed.append(number)
 
-    async with anyio.create_task_group() as tasks:
-        async with limits.slot():
-            for number in range(120):
-                tasks.start_soon(call, number, 0 if number else level)
-            await anyio.wait_all_tasks_blocked()
+    async with anyio.create_task_group() as tasks, limits.slot():
+        for number in range(120):
+            tasks.start_soon(call, number, 0 if number else level)
+        await anyio.wait_all_tasks_blocked()
     assert passed.index(0) == max(0, STRIDE * level - 1)

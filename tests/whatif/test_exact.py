@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from events.log import EventLog, open_log
 from events.testing.builders import MORNING, SetClock
 from events.types.task import TaskHalted
 from swarm.messages import FREE, Price, Usage
+from swarm.settings.load import ChoiceSettings
 from swarm.whatif.answer import Answer, Question, answer
 from swarm.whatif.policies import Policy, parse_policy
 from swarm.whatif.prices import at_price
@@ -168,12 +170,17 @@ async def test_tiers_that_the_tasks_ruled_out_count_only_where_they_had_gone_fir
     assert (second.kind, second.needed) == ("exact", ())
 
 
+@pytest.mark.parametrize(
+    ("policy", "named"),
+    [("trails", ("trails", "trails=3")), ("roulette", ("roulette", "free-first", "roulette=0.25", "free-first=0.2"))],
+)
 async def test_the_recorded_policy_by_its_own_name_is_exact_and_a_small_record_says_nothing_of_another(
-    log: EventLog, tmp_path: Path
+    log: EventLog, tmp_path: Path, policy: str, named: Sequence[str]
 ) -> None:
     async with serving(Cast(), model("m1"), model("m2")) as (_, plan):
-        await run(log, THREE, plan, tmp_path)
-    for name in ("recorded", "roulette", "free-first", "roulette=0.25", "free-first=0.2"):
+        wheel = msgspec.structs.replace(plan, choice=ChoiceSettings(policy="roulette"))
+        await run(log, THREE, plan if policy == "trails" else wheel, tmp_path)
+    for name in ("recorded", *named):
         assert (await ask(log, Question(policy=parse_policy(name)))).kind == "exact", name
     other = await ask(log, Question(policy=Policy("prefer", "m1")))
     assert other.kind == "unidentifiable" and other.sample < 30

@@ -1,0 +1,162 @@
+"""Who works in a run: free models first, paid ones where rejected work makes it worth its price, nobody where it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from events.log import EventLog, system_clock
+from events.memory import MemoryLog
+from events.types.choice import ChoiceMade, ChoiceStopped
+from events.types.task import TaskFailed
+from swarm.messages import Price
+from swarm.replay import replay
+from swarm.settings.load import ChoiceSettings
+from tests.ledger_agents import entries_of
+from tests.running import DEAR, Cast, asked_models, faces, model, resume, run, serving, verdict
+
+ONE = "prompt: Write a limerick.\naccept: It rhymes.\n"
+FAIL, PASS = verdict(False, "It does not rhyme."), verdict(True)
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    return MemoryLog(clock=system_clock)
+
+
+async def choices_of(log: EventLog) -> list[ChoiceMade | ChoiceStopped]:
+    return [each.event for each in await entries_of(log) if isinstance(each.event, ChoiceMade | ChoiceStopped)]
+
+
+async def replays(log: EventLog) -> None:
+    again = await replay(log, 1)
+    assert (again.divergence, again.skipped) == (None, "")
+    assert again.choices == len(await choices_of(log))
+
+
+def free_and_paid(**more: Any) -> tuple[Any, ...]:
+    return model("a"), model("b"), model("dear", "paid", price=DEAR, judge=False, **more)
+
+
+async def test_after_two_rejected_drafts_of_a_free_model_a_paid_one_takes_the_last_attempt(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    cast = Cast(validator=[FAIL, FAIL, PASS])
+    async with serving(cast, *free_and_paid()) as (_, plan):
+        result = await run(log, ONE, plan, tmp_path)
+    assert result.exit_code == 0
+    first, again, last = await choices_of(log)
+    assert isinstance(first, ChoiceMade) and isinstance(again, ChoiceMade) and isinstance(last, ChoiceMade)
+    assert first.tier == "free" and (again.arm, again.why) == (first.arm, "another try with feedback")
+    assert last.model == "dear"
+    assert [each.arm for each in last.tried] == [first.arm] * 2
+    assert last.worth_nanos == 20 * max(each.cost_nanos for each in last.candidates)
+    drawn = {each.arm: each.draw for each in first.candidates}
+    assert {each.arm: each.draw for each in last.candidates} == {
+        arm: draw for arm, draw in drawn.items() if arm != first.arm
+    }, "drawn once for a step"
+    await replays(log)
+
+
+async def test_a_task_that_may_not_escalate_stays_with_free_models(log: MemoryLog, tmp_path: Path) -> None:
+    cast = Cast(validator=[FAIL, FAIL, PASS])
+    async with serving(cast, *free_and_paid()) as (provider, plan):
+        result = await run(log, ONE + "limits: {escalations: 0}\n", plan, tmp_path)
+    assert result.exit_code == 0
+    assert "dear" not in asked_models(provider.requests)
+    last = (await choices_of(log))[-1]
+    assert ("dear", "the task has gone to paid models as often as it may") in [
+        (each.model, each.rule) for each in last.excluded
+    ]
+    await replays(log)
+
+
+async def test_a_paid_model_that_nobody_confirms_gives_way_to_a_free_one_that_was_not_tried(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    async def no(_: str) -> bool:
+        return False
+
+    cast = Cast(validator=[FAIL, FAIL, PASS])
+    async with serving(cast, *free_and_paid(), paid_confirmed=False) as (provider, plan):
+        result = await run(log, ONE, plan, tmp_path, looks=faces(confirm=no))
+    assert result.exit_code == 0
+    first, _, last = await choices_of(log)
+    assert isinstance(first, ChoiceMade) and isinstance(last, ChoiceMade)
+    assert {first.model, last.model} == {"a", "b"} and "dear" not in asked_models(provider.requests)
+    assert ("dear", "it is paid, and nobody confirmed paid calls") in [
+        (each.model, each.rule) for each in last.excluded
+    ]
+    await replays(log)
+
+
+async def test_where_only_rejected_models_are_left_a_paid_one_waits_for_a_person(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    async def no(_: str) -> bool:
+        return False
+
+    cast = Cast(validator=[FAIL, FAIL, PASS])
+    models = model("a"), model("dear", "paid", price=DEAR, judge=False)
+    async with serving(cast, *models, paid_confirmed=False) as (_, plan):
+        halted = await run(log, ONE, plan, tmp_path, looks=faces(confirm=no))
+        assert (halted.exit_code, halted.tasks[0].cause) == (5, "confirmation")
+        assert (await resume(log, plan)).exit_code == 0
+    last = (await choices_of(log))[-1]
+    assert isinstance(last, ChoiceMade) and last.model == "dear"
+
+
+async def test_a_try_that_is_not_worth_its_cost_ends_the_task_and_says_so(log: MemoryLog, tmp_path: Path) -> None:
+    """A model whose work is hardly ever accepted, at a value of right work that is less than a call of it."""
+    models = model("a"), model("dear", "paid", price=DEAR, judge=False)
+    frugal = ChoiceSettings(worth=1.0)
+    async with serving(Cast(validator=[FAIL]), *models, choice=frugal) as (provider, plan):
+        result = await run(log, ONE + "limits: {attempts: 4}\n", plan, tmp_path)
+    assert (result.exit_code, result.tasks[0].cause) == (1, "not worth it")
+    assert asked_models(provider.requests).count("dear") == 0
+    stopped = (await choices_of(log))[-1]
+    assert isinstance(stopped, ChoiceStopped)
+    assert [each.model for each in stopped.candidates] == ["dear"]
+    assert stopped.candidates[0].value_nanos <= 0
+    failed = next(each.event for each in await entries_of(log) if isinstance(each.event, TaskFailed))
+    assert "one more try is not worth its cost" in failed.reason and "`choice.value`" in failed.reason
+    await replays(log)
+
+
+async def test_start_planned_lets_the_plan_begin_with_a_paid_model(log: MemoryLog, tmp_path: Path) -> None:
+    async with serving(Cast(), *free_and_paid()) as (_, plan):
+        await run(log, ONE + "start: planned\nlimits: {attempts: 1}\n", plan, tmp_path)
+    (choice,) = await choices_of(log)
+    assert isinstance(choice, ChoiceMade)
+    assert (choice.model, choice.start) == ("dear", "planned"), "one try is left, and the best one is worth its price"
+    await replays(log)
+
+
+async def test_prices_weigh_more_after_tasks_that_took_more_than_their_part_of_the_budget(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    tasks = "".join(f"  t{n}: {{prompt: Write a limerick., needs: [{f't{n - 1}' if n else ''}]}}\n" for n in range(3))
+    wordy = Price(row="wordy", input_nanos=1_000_000, output_nanos=4_000_000_000)
+    models = *(model(name, "paid", price=wordy, judge=False) for name in ("one", "two")), model("judge")
+    common = "defaults: {roles: {worker: {models: [one, two]}}, limits: {answer: 3000}}\n"
+    text = "budget: {usd: 0.02}\n" + common + "tasks:\n" + tasks
+    async with serving(Cast(worker=["A fine result. " * 800]), *models) as (_, plan):
+        await run(log, text, plan, tmp_path)
+    made = [each for each in await choices_of(log) if isinstance(each, ChoiceMade)]
+    assert made[0].pressure == 0, "nothing was spent yet"
+    assert 1 < made[1].pressure < 1.17
+    await replays(log)
+
+
+async def test_the_roulette_is_kept_beside_the_plan(log: MemoryLog, tmp_path: Path) -> None:
+    cast = Cast(validator=[FAIL, FAIL, PASS])
+    wheel = ChoiceSettings(policy="roulette")
+    async with serving(cast, *free_and_paid(), choice=wheel) as (_, plan):
+        assert (await run(log, ONE, plan, tmp_path)).exit_code == 0
+    first, _, last = await choices_of(log)
+    assert isinstance(first, ChoiceMade) and isinstance(last, ChoiceMade)
+    assert {first.model, last.model} == {"a", "b"}, "it does not plan: the next free one"
+    assert sum(each.weight for each in first.candidates) == pytest.approx(1)
+    await replays(log)
