@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import msgspec
 
 from events.types.call import CallReserved, Foreseen
-from events.types.choice import ChoiceMade
+from events.types.choice import ChoiceMade, ChoiceStopped
+from swarm.errors import SwarmError, dollars
 from swarm.messages import Arm, Finish, Message
 from swarm.money.caps import Cap, Shares
 
@@ -22,9 +23,26 @@ class Pick(msgspec.Struct, frozen=True):
     foreseen: Foreseen | None = None  # what its answer will have at the most; None = what is allowed
 
 
+class NotWorthIt(SwarmError):
+    """One more try is not worth its cost. `stopped` is the event that says so."""
+
+    def __init__(self, stopped: ChoiceStopped) -> None:
+        self.stopped = stopped
+        drafts = len(stopped.tried)
+        least = min(each.cost_nanos for each in stopped.candidates)
+        super().__init__(
+            f"{drafts} draft{'s were' if drafts != 1 else ' was'} rejected, and one more try is not worth its cost: the "
+            f"cheapest would cost {dollars(least)}, and right work is worth {dollars(stopped.worth_nanos)} (`choice.value` in "
+            "your settings)"
+        )
+
+
 class Picker(Protocol):
     def __call__(self, excluded: Mapping[str, str], nth: int, input_tokens: int, /) -> Pick | None:
-        """Pick an arm whose model is not in `excluded` (model -> why); None where there is none."""
+        """Pick an arm whose model is not in `excluded` (model -> why); None where there is none.
+
+        Raises NotWorthIt where none of those that are left is worth its cost.
+        """
         ...
 
 

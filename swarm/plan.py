@@ -71,6 +71,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     on_unknown: Literal["repeat", "ask", "fail"] = "repeat"
     judge: Literal["free", "paid"] = "free"
     tries: int = 4
+    patience_s: float = 60.0
     choice: ChoiceSettings = ChoiceSettings()
     on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
@@ -171,6 +172,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         on_unknown=settings.on_unknown,
         judge=settings.judge,
         tries=settings.calls.tries,
+        patience_s=settings.calls.patience_s,
         choice=settings.choice,
         complexity=settings.complexity,
         paid_confirmed=confirmed

@@ -32,6 +32,11 @@ AGENTS: Mapping[Role, str] = {role: PLAIN[role].name for role in ROLES}
 CONTEXT, SUMMARY, BUFFER = "context", "summary", "buffer"
 """What else may have a share of a split budget: what is given to read, the hand-over, and whoever needs more than its own."""
 
+PRIORITIES: Mapping[str, int] = {"critical": 0, "high": 2, "normal": 5, "low": 8}
+"""How urgent work is, by name: of 0 to 9, 0 goes first."""
+
+NORMAL = PRIORITIES["normal"]
+
 MOST_ATTEMPTS = 20
 MOST_ITEMS = 1_000
 """How often one task may be done, once for each item."""
@@ -186,6 +191,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = {}  # who fills a role, where that is not its plain agent; set when it is prepared
     budget: Budget | None = None
     limits: Limits = Limits()
+    priority: int = NORMAL  # from 0, which goes first where calls wait, to 9
     judge: Literal["free", "paid"] = "free"
     explore: bool | None = None  # None = by the task's complexity
     start: Literal["", "free", "planned"] = ""  # whether a free model has the first try of a step; "" = as settings say

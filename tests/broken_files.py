@@ -232,8 +232,7 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
         (8, 24, f"'count' in 'explorer' of 'roles' of task 'a' {LATER}", "leave it out"),
         (9, 14, f"'warn' in 'budget' of task 'a' {LATER}", "leave it out"),
         (10, 14, f"'parallel' in 'limits' of task 'a' {LATER}", "`concurrency` of a provider in the settings"),
-        (11, 5, f"'priority' in task 'a' {LATER}", "'needs' says what comes first"),
-        (12, 5, f"'compress' in task 'a' {LATER}", "leave it out"),
+        (11, 5, f"'compress' in task 'a' {LATER}", "leave it out"),
     ],
     "outputs": [
         (2, 34, "task 'a' has 'output' and 'outputs'", "write all under 'outputs'"),
@@ -269,6 +268,16 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
         (2, 50, "'input' of this file is '~/notes.md', a path outside of the project", "relative"),
         (3, 9, "'output' of this file is inside of .git", "another folder"),
         (4, 17, f"'schema' of 'check' of this file is '../s.json', {OUTSIDE}", "without '..'"),
+    ],
+    "priority": [
+        (
+            2,
+            31,
+            "'priority' of task 'a' is 'hihg', which is not known \u2013 did you mean 'high'?",
+            "known here: critical, high, normal, low, or a number from 0 to 9",
+        ),
+        (3, 31, "'priority' of task 'b' is '12', which is not from 0 to 9", "from 0 to 9"),
+        (4, 33, "'priority' of task 'c' is a list, but must be text", "quote it"),
     ],
     "prompt-file": [
         (2, 20, "'prompt_file' of task 'a' cannot be read: no such file or directory", "check the path"),

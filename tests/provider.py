@@ -172,6 +172,8 @@ class Provider:
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
+                if isinstance(sending.exception(), ConnectionError):
+                    self.hung_up.set()
                 return sending.result() and leaving.cancel()
             self.hung_up.set()
             return False

@@ -21,6 +21,7 @@ from events.types.call import (
 )
 from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.types.model import ModelCooled, ModelRecovered
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.task import (
     AttemptAbandoned,
@@ -72,6 +73,8 @@ AnyEvent: TypeAlias = (
     | CallOverran
     | BudgetMarked
     | BudgetSet
+    | ModelCooled
+    | ModelRecovered
     | CancelRequested
     | VerdictRequested
     | RequestAnswered

@@ -16,7 +16,6 @@ import msgspec
 from events.types.session import Estimated
 from events.views.history import HistoryView
 from events.views.trails import TrailsView
-from swarm.calls import LEAST_USEFUL
 from swarm.engine.prepare import Prepared, prepare_task
 from swarm.errors import UsageError
 from swarm.estimate.arms import Arms, Rung
@@ -29,6 +28,7 @@ from swarm.money.allowances import allowance
 from swarm.money.prices import cost_nanos, counted_tokens, most_nanos
 from swarm.plan import EXPECTED_ITEMS, Plan, answer_tokens, context_room, explores
 from swarm.task import ROLES, Role, Task
+from swarm.tries import LEAST_USEFUL
 
 MOST_RUNS, LEAST_RUNS = 400, 50  # on paper; fewer for a file of many tasks
 _RUNS_OF_ALL = 20_000

@@ -19,6 +19,7 @@ from events.types.call import (
 )
 from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.types.model import ModelCooled, ModelRecovered, pause_of
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.task import (
     AttemptAbandoned,
@@ -110,6 +111,12 @@ def _of_calls(entry: Entry) -> str:
             return f"nobody knows whether the call was billed: {event.reason}"
         case CallOverran() as event:
             return f"the provider counted {event.tokens:,} tokens and {usd(event.cost_nanos)} more than was reserved"
+        case ModelCooled(tried=True) as event:
+            return f"the call finds out whether {event.model} answers again"
+        case ModelCooled() as event:
+            return f"{event.model} cools down for {pause_of(event, entry.at)}: {event.reason}"
+        case ModelRecovered(model=model):
+            return f"{model} answers again"
         case BudgetMarked() as event:
             used, cap = in_unit(event.used, event.unit), in_unit(event.cap, event.unit)
             return f"{event.scope} passed {event.percent} % of its cap: {used} of {cap} are spent"
@@ -202,6 +209,8 @@ _LEADS: dict[type, tuple[Reach, tuple[type, ...]]] = {
     ),
     ChoiceStopped: ("task", (StepRejected, TaskSubmitted)),
     CallReserved: ("attempt", (ChoiceMade, StepDrafted, CallFailed, CallUnknown, CallSettled, StepPlanned)),
+    ModelCooled: ("attempt", (CallFailed, CallUnknown, ChoiceMade)),
+    ModelRecovered: ("attempt", (CallSettled, CallFailed)),
     StepPlanned: ("task", (CallSettled, AttemptAbandoned, TaskCleared, TaskReopened, TaskSubmitted)),
     StepDrafted: ("attempt", (CallSettled,)),
     StepAccepted: ("attempt", (CallSettled, StepDrafted)),

@@ -310,6 +310,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("agents", "*", "tiers"): Key(_tiers, only_user=_AGENTS),
     ("agents", "*", "tokens"): Key(_tokens, only_user=_AGENTS),
     ("agents", "*", "usd"): Key(_usd, only_user=_AGENTS),
+    ("calls", "patience_s"): Key(_seconds, 60),
     ("complexity", "moderate_from"): Key(_count(1, 1000)),
     ("complexity", "complex_from"): Key(_count(1, 1000)),
     ("complexity", "rules", "*", "words"): Key(parse_phrases),

@@ -67,6 +67,7 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     timeout_s: float  # from the moment the request is sent, never in a queue
     tries: int  # HTTP requests for one call, the first included
+    patience_s: float  # where all models cool down
 
 
 class ChoiceSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -275,7 +276,11 @@ def _build(layers: Layers) -> Settings:
         confirm_above_nanos=value["confirm_above_usd",],
         budget=BudgetSettings(**_budget(value)),
         schedules={name: ScheduleConfig(**table) for name, table in layers.tables("schedules").items()},
-        calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
+        calls=CallSettings(
+            timeout_s=value["calls", "timeout_s"],
+            tries=value["calls", "tries"],
+            patience_s=value["calls", "patience_s"],
+        ),
         choice=ChoiceSettings(
             policy=value["choice", "policy"],
             worth=value["choice", "value"],

@@ -11,6 +11,7 @@ from typing import Any, get_args
 from swarm.messages import TIER_WORDS, TIERS
 from swarm.task import (
     MOST_ATTEMPTS,
+    PRIORITIES,
     ROLES,
     Budget,
     Check,
@@ -47,6 +48,7 @@ from swarm.taskfile.values import (
     fields,
     items_in,
     kind,
+    level_of,
     mapping_schema,
     named,
     one_of,
@@ -209,6 +211,7 @@ _SECONDS = amount(
 )
 _USD = amount(parse_usd, {"type": "number", "minimum": 0}, _USD_FORM)
 _ONE_AMOUNT = amount(parse_budget, {"type": "string", "pattern": rf"^(\${_AMOUNT}|{_AMOUNT}[kKM])$"})
+_PRIORITY = level_of(PRIORITIES, 0, 9)
 _TIERS = items_in(one_of(*TIERS, meant=TIER_WORDS), unique=True)
 _JSON_SCHEMA = Kind(_schema, {"type": ["object", "string"]})
 _COMMAND = Kind(_command, {"type": "string", "minLength": 1})
@@ -316,6 +319,7 @@ TASK: Keys = {
     "tiers": Key(_TIERS, "the tiers that may take part; without it all"),
     "budget": Key(BUDGET, "the cap of this task: $0.05, 20k, or {tokens, usd}"),
     "limits": Key(Kind(_limits, ref("limits")), "what bounds it besides"),
+    "priority": Key(_PRIORITY, "how urgent it is where calls wait: critical, high, normal, low, or 0 to 9, 0 first"),
     "judge": Key(one_of("free", "paid"), "whether a paid model may judge"),
     "start": Key(one_of("free", "planned"), "who has the first try of a step: a free model, or whom the plan takes"),
     "explore": Key(TRUTH, "whether an explorer plans it; without it only if it is complex"),

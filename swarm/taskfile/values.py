@@ -58,7 +58,6 @@ _LATER = {
     "cache": "leave it out",
     "session": "use 'tokens'",
     "count": "leave it out",
-    "priority": "leave it out; 'needs' says what comes first",
     "parallel": "leave it out; `concurrency` of a provider in the settings bounds its calls",
     "skills": "leave it out",
     "tools": "leave it out",
@@ -217,6 +216,27 @@ def whole(least: int, most: int) -> Kind:
 
     number = {"type": "integer", "minimum": least, "maximum": most}
     return Kind(read, {"anyOf": [number, {"type": "string", "pattern": "^[0-9]{1,9}$"}]})
+
+
+def level_of(names: Mapping[str, int], least: int, most: int) -> Kind:
+    """Make a kind of one of `names`, or of a number from `least` to `most`; it is read as the number."""
+    number = whole(least, most)
+
+    def read(node: Node, at: At) -> int:
+        written = text(node, at)
+        if written in names:
+            return names[written]
+        if re.fullmatch(r"[0-9]{1,9}", written):
+            level: int = number.read(node, at)
+            return level
+        known = f"{', '.join(names)}, or a number from {least} to {most}"
+        raise Wrong(
+            node.place,
+            f"{at.where} is {shortened(written)}, which is not known{nearest(written, names)}",
+            f"known here: {known}",
+        )
+
+    return Kind(read, {"anyOf": [{"enum": list(names)}, number.schema]})
 
 
 def share(node: Node, at: At) -> float:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from swarm.calls import LEAST_USEFUL
 from swarm.messages import Price
 from swarm.money.prices import affordable_output, cost_nanos, most_nanos
+from swarm.tries import LEAST_USEFUL
 from swarm.whatif.record import CallRecord, SessionRecord
 
 PriceOf = Callable[[CallRecord], Price | None]

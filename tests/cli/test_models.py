@@ -212,6 +212,15 @@ def test_each_free_model_is_asked_once_in_a_call_like_any_other_and_no_trail_lea
     assert state.finished, "a plain `swarm resume` goes on with something else"
 
 
+def test_a_model_whose_server_is_gone_cools_down_and_the_list_says_until_when(desk: Desk) -> None:
+    desk.file.write_text(
+        '[providers.gone]\nbase_url = "http://127.0.0.1:9/v1"\n[models.gone]\nprovider = "gone"\nmodel = "m"\n'
+    )
+    assert desk.type("test", "gone")[0] == 4
+    (gone,) = desk.rows("list", "gone").values()
+    assert not gone["takes_part"] and gone["reason"].startswith("cools down until ")
+
+
 def test_where_none_answers_the_exit_code_is_4(desk: Desk) -> None:
     code, out, _ = desk.type("test", "ollama/broken:1b", "far", "groq/gpt-oss-20b")
     assert code == 4
