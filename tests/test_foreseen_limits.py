@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from events.log import EventLog, open_log
+from events.testing.builders import SetClock
 from events.types.call import CallReserved, Foreseen
 from events.types.task import StepDrafted, StepRejected
 from swarm.insight.why import explain_event
@@ -150,14 +151,15 @@ async def test_a_resume_takes_what_was_foreseen_from_the_record(log: EventLog, t
 
 
 async def test_a_call_that_failed_is_made_again_by_a_resume_as_it_was_recorded(log: EventLog, tmp_path: Path) -> None:
-    cast = Cast()
-    async with serving(cast, tries=1) as (provider, plan):
+    cast, clock = Cast(), SetClock()
+    async with serving(cast, tries=1, patience_s=0.0) as (provider, plan):
         cast.play("worker", needing(NEEDED))
-        assert (await run(log, EARLIER, plan, tmp_path)).exit_code == 0
+        assert (await run(log, EARLIER, plan, tmp_path, clock=clock)).exit_code == 0
         cast.seen.clear()
         cast.play("worker", Answer("busy", status=503), needing(NEEDED))
-        assert (await run(log, NEXT, plan, tmp_path)).exit_code == 4
-        assert (await resume(log, a_plan({"one": provider.url}), session=2)).exit_code == 0
+        assert (await run(log, NEXT, plan, tmp_path, clock=clock)).exit_code == 4
+        clock.move(61)  # by then the model has cooled down
+        assert (await resume(log, a_plan({"one": provider.url}), session=2, clock=clock)).exit_code == 0
     assert rooms(cast) == [ROOM, ROOM]
     assert [call.foreseen for call in await reserved(log) if call.role == "worker"] == [Foreseen(ROOM, 39, "model")] * 2
 
