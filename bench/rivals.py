@@ -83,7 +83,7 @@ class Planning(Policy):
         self.trails.learn(self._expected[arm], accepted, 0)
 
     def silent(self, task: Task, arm: str) -> None:
-        self._breakers[arm] = failed(self._breakers.get(arm, Breaker()), task.number)
+        self._breakers[arm] = failed(self._breakers.get(arm, Breaker()), task.number + 1)
 
 
 class InOrder(Policy):

@@ -36,7 +36,7 @@ from swarm.engine.faces import Faces
 from swarm.messages import Price
 from swarm.plan import Plan, plan_of
 from swarm.redact import Secrets
-from swarm.roster import found_here
+from swarm.roster import roster_with
 from swarm.session import Result, run_file
 from swarm.settings.load import Loaded, ModelConfig, load_settings
 from swarm.taskfile.read import parse_task_file
@@ -74,23 +74,32 @@ class Player:
         job = next(job for job in self._jobs if f"[{job.name}]" in said)
         role = next((role for role in ("explorer", "validator") if said.startswith(f"You are the {role}")), "worker")
         text = self._plan(job) if role == "explorer" else self._verdict(job, said) if role == "validator" else ""
-        text = text or self._draft(job, str(request["model"]))
+        most = CHARACTERS_A_TOKEN * int(request.get("max_completion_tokens") or request["max_tokens"])
+        text = text or self._draft(job, str(request["model"]), most)
+        finish = "length" if len(text) > most else "stop"
+        text = text[:most]
         counted = {
             "prompt_tokens": len(said) // CHARACTERS_A_TOKEN,
             "completion_tokens": -(-len(text) // CHARACTERS_A_TOKEN),
         }
         return answer(
-            text, stream=bool(request.get("stream")), usage={**counted, "total_tokens": sum(counted.values())}
+            text,
+            stream=bool(request.get("stream")),
+            usage={**counted, "total_tokens": sum(counted.values())},
+            finish=finish,
         )
 
     def _nth(self, job: Job, whose: str) -> int:
         self._times[job.name, whose] = nth = self._times.get((job.name, whose), 0) + 1
         return nth
 
-    def _draft(self, job: Job, model: str) -> str:
+    def _draft(self, job: Job, model: str, most: int) -> str:
+        """A draft, right or wrong; one that has more characters than it may is no try: it is cut, and asked for again."""
+        body = FILLER * (job.answer_tokens * CHARACTERS_A_TOKEN // len(FILLER))
+        if len(body) + len(RIGHT) + len(job.name) + 2 > most:
+            return body + RIGHT * (most // len(RIGHT))
         self.drafts += 1
         is_right = self._luck.draft_is_right(job, self._strengths[model], model, self._nth(job, model))
-        body = FILLER * (job.answer_tokens * CHARACTERS_A_TOKEN // len(FILLER))
         return f"{job.name}: {body}{RIGHT if is_right else WRONG}"
 
     def _verdict(self, job: Job, said: str) -> str:
@@ -173,7 +182,7 @@ WAYS: Mapping[str, Way] = {
 async def a_day(seed: int, jobs: Sequence[Job], folder: Path, way: Way) -> Day:
     """Do the jobs one after the other."""
     loaded = settings_in(folder)
-    found = found_here(loaded.settings, environ(folder))
+    found = roster_with((), loaded.settings, environ(folder))
     player, clock = Player(jobs, Luck(seed), strengths(found.models)), SetClock()
     found = msgspec.structs.replace(found, models=way.models(found.models))
     results: list[Result] = []

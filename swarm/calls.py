@@ -1,70 +1,43 @@
-"""The one place where a model is called: journal, ledger, limits, model, record.
+"""The one place where a model is called: given back from the journal, or made, try for try.
 
-A call is given back where its answer is recorded. Else it is made: slot, then money, then the request; its answer and the
-settlement are one append, made before anything acts on the answer. Each try has a reservation of its own.
+A call is given back where its answer is recorded. Else it is made (`swarm/tries.py`): slot, then money, then the request; its
+answer and the settlement are one append, made before anything acts on the answer. Each try has a reservation of its own.
 """
 
 from __future__ import annotations
 
 import random
-import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import anyio
 import msgspec
 
-from events.blobs import Pack
-from events.log import Conflict, NewEvent
-from events.scopes import path_of
-from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.log import Clock, system_clock
+from events.types.call import CallFailed, CallSettled, CallUnknown
+from swarm.cooldowns import Cooldowns
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
 from swarm.journal import Attempt, Try
-from swarm.messages import Arm, Message, Price, Reply, Request, Tier
-from swarm.models.base import Model
-from swarm.models.limits import Limits, Slot
+from swarm.messages import Arm, Message, Tier
 from swarm.money import ledger as money
-from swarm.money.bill import bill, overrun
-from swarm.money.caps import Grant, Need, Wait
-from swarm.orders import Answer, Ask, Call, Pick, Picker, Terms
-from swarm.reservation import reservation
+from swarm.orders import Answer, Ask, Call, NotWorthIt, Pick, Picker, Terms, answer_to
+from swarm.task import NORMAL
 from swarm.text.tokens import most_tokens
+from swarm.tries import LONGEST_PAUSE_S, Connected, Order, Tries, Turn, is_the_end
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-REFUSES_ALL = (401, 402, 403, 404, 429)  # key, credit, no such model, quota: where waiting does not help
+FIRST_PAUSE_S = 0.5
 NOT_CONFIRMED = "it is paid, and nobody confirmed paid calls"
-LEAST_USEFUL = 2  # an answer clamped to less than 1/2 of what was asked for is of no use
+PATIENCE_S = 60.0
+"""Where all models cool down, a call waits as long for one of them."""
+MOST_RETURNS = 4
+"""So often a call comes back to a model that cooled down in between."""
 
-
-class Stopped(SwarmError):
-    """The session is coming to its end: no new call is started."""
-
-    def __init__(self) -> None:
-        super().__init__("the run was interrupted; no new call is started")
-
-
-class Connected(msgspec.Struct, frozen=True):
-    """A model that can be asked, with the limits of its provider."""
-
-    model: Model
-    limits: Limits
-    max_output_tokens: int | None = None  # the most that the model can give; None = unknown
-    price: Price | None = None
+REFUSES_ALL = (401, 403, 404)  # key, no such model: where nothing but a person helps
 
 
 async def _no_more(_: BudgetExceeded) -> bool:
     return False
-
-
-class _Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One call as it is made, try for try."""
-
-    attempt: Attempt
-    ask: Ask
-    ordinal: int
-    terms: Callable[[], Terms]
-    more: Callable[[BudgetExceeded], Awaitable[bool]]
 
 
 class Calls:
@@ -80,14 +53,31 @@ class Calls:
         on_unknown: Literal["repeat", "ask", "fail"],
         confirm: Callable[[Arm], Awaitable[None]],
         ask: Callable[[str], Awaitable[bool]],
+        time_zone: str = "",
+        patience_s: float = PATIENCE_S,
+        clock: Clock = system_clock,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
-        self._ledger, self._models, self._redact = ledger, models, redact
-        self._tries, self._on_unknown, self._sleep = tries, on_unknown, sleep
-        self._confirm, self._ask = confirm, ask
+        self._models, self._tries, self._on_unknown, self._ask = models, tries, on_unknown, ask
+        self._patience_s, self._clock, self._sleep = patience_s, clock, sleep
+        servers = {name: each.server for name, each in models.items()}
+        self.cooldowns = Cooldowns(servers, clock=clock, time_zone=time_zone)
+        self._try = Tries(ledger=ledger, models=models, cooldowns=self.cooldowns, redact=redact, confirm=confirm)
         self._out: dict[str, str] = {}  # models that will not answer in this session, and why
-        self.in_flight: dict[int, Tier] = {}  # reservation -> tier of the model that is to answer
-        self.stopping = False
+
+    @property
+    def in_flight(self) -> Mapping[int, Tier]:
+        """By reservation the tiers of the models that are to answer."""
+        return self._try.in_flight
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no new call is started."""
+        return self._try.stopping
+
+    @stopping.setter
+    def stopping(self, stopping: bool) -> None:
+        self._try.stopping = stopping
 
     def for_attempt(
         self,
@@ -95,9 +85,11 @@ class Calls:
         terms: Callable[[], Terms],
         *,
         turns: int | None = None,
+        level: int = NORMAL,
         more: Callable[[BudgetExceeded], Awaitable[bool]] = _no_more,
     ) -> Call:
-        """The call as a role gets it. `more` says at a refusal whether there is more room by now: then it is made after all."""
+        """The call as a role gets it. `level` is how urgent it is, from 0 to 9: 0 goes first. `more` says at a refusal whether
+        there is more room by now: then it is made after all."""
 
         async def call(ask: Ask, *, pick: Picker) -> Answer:
             await attempt.flush()
@@ -107,7 +99,7 @@ class Calls:
                 return given
             if turns is not None and ordinal > turns:
                 raise SwarmError(f"the attempt has used its {turns} turns")
-            order = _Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms, more=more)
+            order = Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms, more=more, level=level)
             return await self._live(order, pick, recorded)
 
         return call
@@ -116,51 +108,98 @@ class Calls:
         for each in recorded:
             if isinstance(each.outcome, CallSettled):
                 text = await attempt.log.text(each.outcome.answer, at=each.outcome_at)
-                return _answer(text, each.outcome.finish, each.reserved)
+                return answer_to(each.reserved, text, each.outcome.finish)
         return None
 
-    async def _live(self, order: _Order, pick: Picker, recorded: Sequence[Try]) -> Answer:
+    async def _live(self, order: Order, pick: Picker, recorded: Sequence[Try]) -> Answer:
         await self._repeatable(order, recorded)
-        excluded = dict(self._out)
-        nth = len(recorded)
-        picked = await self._pick_of_record(order, recorded)
-        order, current = picked or (order, _pick(pick, excluded, nth + 1, order))
-        while current is not None:
-            tried = current.arm.model
-            others = partial(_pick, pick, {**excluded, tried: ""}, nth + 1, order)
-            try:
-                outcome, nth = await self._tries_of(order, current, nth, others)
-            except ConfirmationNeeded as refusal:
-                excluded[tried] = NOT_CONFIRMED
-                current = _fresh(_pick(pick, excluded, nth + 1, order), refusal)
+        tried: dict[str, str] = {}  # models that do not take this request
+        lost: Counter[str] = Counter()  # how often a model was given up, which then may have answered others
+        nth, patience_s = len(recorded), self._patience_s
+        order, current = await self._pick_of_record(order, recorded) or (order, None)
+        while True:
+            current = current or self._who(order, pick, tried, nth + 1)
+            if current is None:
+                patience_s -= await self._wait_for_one(order, pick, tried, nth + 1, patience_s)
                 continue
+            model = current.arm.model
+            try:
+                told = msgspec.structs.replace(order, ask=order.ask.told(current.arm.agent))
+                outcome, nth = await self._tries_of(told, current, nth)
+            except ConfirmationNeeded as refusal:
+                tried[model] = NOT_CONFIRMED
+                current = _fresh(self._who(order, pick, tried, nth + 1), refusal)
+                continue
+            current = None
             if isinstance(outcome, Answer):
                 return outcome
-            excluded[tried] = reason = self._redact(str(outcome)).removeprefix(f"{tried}: ")
-            if _is_out(outcome):
-                self._out[tried] = reason
-            current = _pick(pick, excluded, nth + 1, order)
-        raise NoModelAvailable(role=order.attempt.role, reasons=excluded)
+            if outcome is None:
+                continue
+            lost[model] += 1
+            if self.cooldowns.is_well(model) or lost[model] > MOST_RETURNS:
+                out = self._out if _is_out(outcome) else tried
+                out[model] = self._try.reason(model, outcome)
 
-    async def _tries_of(
-        self, order: _Order, pick: Pick, nth: int, others: Callable[[], Pick | None]
-    ) -> tuple[Answer | ProviderError, int]:
+    def _who(self, order: Order, pick: Picker, tried: Mapping[str, str], nth: int) -> Pick | None:
+        """The arm that takes the call. Where all others are barred, that may be one which cools down and costs nothing to ask."""
+        barred = {**self._out, **tried}
+        found = _pick(pick, {**self.cooldowns.bars(), **barred}, nth, order)
+        for model in self.cooldowns.worth_asking() if found is None else ():
+            found = found or _pick(pick, {**self.cooldowns.bars(but=model), **barred}, nth, order)
+        return found
+
+    async def _wait_for_one(
+        self, order: Order, pick: Picker, tried: Mapping[str, str], nth: int, patience_s: float
+    ) -> float:
+        """Wait until a model that cools down may be asked again, or until more is known; return the patience that this took.
+
+        What another call is about to find out is waited for in any case. Raises NoModelAvailable where the wait is longer than
+        patience or the task's time allow.
+        """
+        barred = {**self._out, **tried}
+
+        def is_allowed(model: str) -> bool:
+            try:
+                return _pick(pick, {**self.cooldowns.bars(but=model), **barred}, nth, order) is not None
+            except NotWorthIt:
+                return False
+
+        trial_s, wait_s = self.cooldowns.trial_s(is_allowed), self.cooldowns.wait_s(is_allowed)
+        if trial_s is not None:
+            await self.cooldowns.changed(self._sleep, trial_s)
+            return 0.0
+        left_s = anyio.current_effective_deadline() - anyio.current_time()
+        if wait_s is None or wait_s > min(patience_s, left_s):
+            reasons = {**self.cooldowns.bars(), **barred}
+            back = self.cooldowns.first_back(is_allowed)
+            raise NoModelAvailable(role=order.attempt.role, reasons=reasons, back=back)
+        began = self._clock()
+        await self.cooldowns.changed(self._sleep, wait_s)
+        return (self._clock() - began) / 1_000_000
+
+    async def _tries_of(self, order: Order, pick: Pick, nth: int) -> tuple[Answer | ProviderError | None, int]:
         """Try one arm as often as its failures are worth waiting for; return what came of it and the number of the last try.
 
-        One that asks for a long silence is waited for only where there are no others.
+        None where nothing can be said of it: its model cools down by what another call found. One that cools down is tried once.
         """
-        last = nth + self._tries
-        while True:
-            nth += 1
-            outcome = await self._try(order, pick, nth)
-            if isinstance(outcome, Answer) or outcome.failure is not Failure.WAIT or nth == last:
-                return outcome, nth
-            if (outcome.retry_after_s or 0) > LONGEST_PAUSE_S and others() is not None:
-                return outcome, nth
-            pick = msgspec.structs.replace(pick, choice=None)  # it was made once, and stands before the first try
-            await self._pause(pick.arm, outcome, nth)
+        model = pick.arm.model
+        trial = self.cooldowns.trial(model)
+        last = nth + (self._tries if trial is None else 1)
+        try:
+            while True:
+                outcome = await self._try.make(order, Turn(pick, nth + 1, nth + 1 == last, trial))
+                if outcome is None:
+                    return None, nth
+                nth += 1
+                if isinstance(outcome, Answer) or is_the_end(outcome, nth == last):
+                    return outcome, nth
+                pick = msgspec.structs.replace(pick, choice=None)  # it was made once, and stands before the first try
+                await self._pause(pick.arm, outcome, nth)
+        finally:
+            if trial is not None:
+                self.cooldowns.end_trial(model)
 
-    async def _repeatable(self, order: _Order, recorded: Sequence[Try]) -> None:
+    async def _repeatable(self, order: Order, recorded: Sequence[Try]) -> None:
         """Return where a call whose last try may have been paid can be made again, by whichever model."""
         if not recorded or not isinstance(recorded[-1].outcome, CallUnknown) or self._on_unknown == "repeat":
             return
@@ -175,13 +214,15 @@ class Calls:
         if not allowed:
             raise ConfirmationNeeded(question, remedy="to make it again, resume with `--yes`")
 
-    async def _pick_of_record(self, order: _Order, recorded: Sequence[Try]) -> tuple[_Order, Pick] | None:
+    async def _pick_of_record(self, order: Order, recorded: Sequence[Try]) -> tuple[Order, Pick] | None:
         """The request and the arm of the last recorded try: a resume takes a recorded request, it never builds it again."""
         if not recorded:
             return None
         last = recorded[-1]
         model = last.reserved.model
         if model not in self._models or model in self._out or self._models[model].price is None:
+            return None
+        if model in self.cooldowns.bars():
             return None
         if isinstance(last.outcome, CallFailed) and last.outcome.failure != Failure.WAIT:
             return None
@@ -190,165 +231,13 @@ class Calls:
             Message(said.speaker, text)  # type: ignore[arg-type]  # the log holds what a Message held
             for said, text in zip(last.reserved.messages, texts, strict=True)
         )
-        asked = msgspec.structs.replace(order.ask, messages=messages)
         call = last.reserved
+        asked = msgspec.structs.replace(
+            order.ask, messages=messages, by_agent={**order.ask.by_agent, call.agent: messages}
+        )
         arm = Arm(agent=call.agent, model=model, tier=call.tier, price=self._models[model].price)  # type: ignore[arg-type]
-        return msgspec.structs.replace(order, ask=asked), Pick(
-            arm, None, call.why or "asked again after an interruption"
-        )
-
-    async def _try(self, order: _Order, pick: Pick, nth: int) -> Answer | ProviderError:
-        connected = self._models[pick.arm.model]
-        if self.stopping:
-            raise Stopped
-        if pick.arm.price is None or not pick.arm.price.is_free:
-            await self._confirm(pick.arm)
-        need = self._need(order, pick.arm, connected)
-        ticket = self._ledger.ticket()
-        slot = connected.limits.slot(tokens=need.input_tokens + need.output_tokens)
-        try:
-            while True:
-                async with slot:
-                    if self.stopping:
-                        raise Stopped
-                    reserved = await self._reserve(order, pick, need, nth, ticket)
-                    if isinstance(reserved, money.Reserved):
-                        return await self._send(order, pick, connected, reserved, slot)
-                    slot.unused()  # who waits for money counts against no minute of the provider
-                if isinstance(reserved, Wait):
-                    await self._ledger.room(ticket=ticket)
-                elif not await order.more(reserved):
-                    raise reserved
-                need = msgspec.structs.replace(need, **_terms(order, pick.arm))
-        finally:
-            self._ledger.give_up(ticket)
-
-    def _need(self, order: _Order, arm: Arm, connected: Connected) -> Need:
-        assert arm.price is not None, "an arm without a price is never allowed"
-        asked = min(order.ask.output_tokens, connected.max_output_tokens or order.ask.output_tokens)
-        return Need(
-            **_terms(order, arm),
-            price=arm.price,
-            input_tokens=most_tokens(order.ask.messages, order.ask.answer_schema),
-            output_tokens=asked,
-            least_output_tokens=max(1, asked // LEAST_USEFUL),
-            model=arm.model,
-        )
-
-    async def _reserve(
-        self, order: _Order, pick: Pick, need: Need, nth: int, ticket: int
-    ) -> money.Reserved | Wait | BudgetExceeded:
-        attempt = order.attempt
-
-        def intent(decided: Need, grant: Grant) -> money.Intent:
-            pack = Pack(attempt.owner.known)
-            call = reservation(attempt, order.ask, pick, decided, grant, ordinal=order.ordinal, nth=nth, pack=pack)
-            events: list[NewEvent] = [attempt.new(pick.choice)] if pick.choice is not None else []
-            events.append(attempt.new(call, topic=money.TOPIC))
-            return money.Intent(
-                events=events, reserved=len(events) - 1, texts=pack.texts, durable=not need.price.is_free
-            )
-
-        try:
-            reserved = await self._ledger.reserve(need, intent, ticket=ticket, claim=attempt.owner.claim)
-        except Conflict as conflict:
-            raise await attempt.owner.lost() from conflict
-        except BudgetExceeded as refusal:
-            return refusal
-        if isinstance(reserved, money.Reserved):
-            attempt.owner.known.learn(reserved.intent.texts, reserved.ack.place)
-            attempt.captures_are_stored()
-        return reserved
-
-    async def _send(
-        self, order: _Order, pick: Pick, connected: Connected, reserved: money.Reserved, slot: Slot
-    ) -> Answer | ProviderError:
-        request = Request(
-            messages=order.ask.messages,
-            max_output_tokens=reserved.grant.output_tokens,
-            temperature=order.ask.temperature,
-            answer_schema=order.ask.answer_schema,
-        )
-        began = time.monotonic()
-        sent = False
-        self.in_flight[reserved.position] = pick.arm.tier
-        try:
-            await anyio.lowlevel.checkpoint()  # the last moment at which nothing was sent
-            sent = True
-            reply = await connected.model.ask(request)
-        except ProviderError as error:
-            if not error.sent:
-                slot.unused()
-            return await self._failed(order, reserved, error)
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self._interrupted(order, reserved, sent)
-            raise
-        finally:
-            del self.in_flight[reserved.position]
-        if reply.usage is not None:
-            slot.used(reply.usage.input_tokens + reply.usage.output_tokens)
-        milliseconds = int((time.monotonic() - began) * 1000)
-        return self._settled(order, pick, reserved, reply, milliseconds)
-
-    def _settled(self, order: _Order, pick: Pick, reserved: money.Reserved, reply: Reply, milliseconds: int) -> Answer:
-        attempt, need, text = order.attempt, reserved.need, self._redact(reply.text)
-        billed = bill(need, reserved.grant, reply, order.ask.messages)
-        usage = billed.usage
-
-        def events(pack: Pack) -> Sequence[NewEvent]:
-            settled = CallSettled(
-                reservation=reserved.position,
-                answer=pack.put(text),
-                finish=reply.finish,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                cached_tokens=usage.cached_tokens,
-                cache_write_tokens=usage.cache_write_tokens,
-                reasoning_tokens=usage.reasoning_tokens,
-                tokens=billed.tokens,
-                cost_nanos=billed.nanos,
-                price=need.price.row,
-                basis=billed.basis,
-                doubts=billed.doubts,
-                answered_by="" if reply.model == pick.arm.model else self._redact(reply.model),
-                duration_ms=milliseconds,
-            )
-            overran = overrun(reserved.position, need, reserved.grant, billed)
-            return [attempt.new(settled), *([attempt.new(overran, topic=money.TOPIC)] if overran else [])]
-
-        attempt.settle(events, durable=not need.price.is_free)
-        return Answer(
-            text=text,
-            finish=reply.finish,
-            agent=pick.arm.agent,
-            model=pick.arm.model,
-            tier=pick.arm.tier,
-            limit=reserved.grant.output_tokens,
-            why=pick.why,
-        )
-
-    async def _failed(self, order: _Order, reserved: money.Reserved, error: ProviderError) -> ProviderError:
-        attempt, reason = order.attempt, self._redact(str(error))
-        event: CallFailed | CallUnknown
-        if error.charged:
-            event = CallUnknown(reservation=reserved.position, reason=reason)
-        else:
-            event = CallFailed(
-                reservation=reserved.position, failure=error.failure, reason=reason, status=error.status or 0
-            )
-        await attempt.owner.append([attempt.new(event)], cause=reserved.position)
-        return error
-
-    async def _interrupted(self, order: _Order, reserved: money.Reserved, sent: bool) -> None:
-        """A call was cut off by our own end: it stays charged where it was sent."""
-        attempt, position = order.attempt, reserved.position
-        event = (
-            CallUnknown(reservation=position, reason="interrupted while the answer was awaited")
-            if sent
-            else CallReleased(reservation=position, reason="interrupted before anything was sent")
-        )
-        await attempt.owner.append([attempt.new(event)], cause=position)
+        why = call.why or "asked again after an interruption"
+        return msgspec.structs.replace(order, ask=asked), Pick(arm, why=why, foreseen=call.foreseen)
 
     async def _pause(self, arm: Arm, error: ProviderError, nth: int) -> None:
         """Wait as the provider asks, else with doubling, jittered pauses."""
@@ -361,8 +250,8 @@ class Calls:
 
 
 def _is_out(error: ProviderError) -> bool:
-    """Whether the model will answer no call of this session, whatever is asked."""
-    return error.failure is Failure.SWITCH or (error.failure is Failure.STOP and error.status in REFUSES_ALL)
+    """Whether the model will answer no call of this session, whatever is asked and however long one waits."""
+    return error.failure is Failure.STOP and error.status in REFUSES_ALL
 
 
 def _fresh(pick: Pick | None, refusal: ConfirmationNeeded) -> Pick:
@@ -373,23 +262,5 @@ def _fresh(pick: Pick | None, refusal: ConfirmationNeeded) -> Pick:
     return pick
 
 
-def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: _Order) -> Pick | None:
+def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: Order) -> Pick | None:
     return pick(excluded, nth, most_tokens(order.ask.messages))
-
-
-def _terms(order: _Order, arm: Arm) -> dict[str, Any]:
-    attempt, terms = order.attempt, order.terms()
-    scopes = path_of(terms.named, project=attempt.owner.project, role=attempt.role, agent=arm.agent)
-    return {"scopes": scopes, "named": terms.named, "caps": terms.caps, "shares": terms.shares}
-
-
-def _answer(text: str, finish: str, call: CallReserved) -> Answer:
-    return Answer(
-        text=text,
-        finish=finish,  # type: ignore[arg-type]  # the log holds what a Reply held
-        agent=call.agent,
-        model=call.model,
-        tier=call.tier,
-        limit=call.max_output_tokens,
-        why=call.why,
-    )

@@ -1,28 +1,50 @@
-"""Which commands of task files a person has confirmed."""
+"""What a person has confirmed: the commands of task files, and the profiles of a project's agents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from events.log import EventLog, NewEvent
+from events.log import EventLog, NewEvent, open_log
 from events.types.session import FileTrusted
+from swarm.agents.found import Profile
 from swarm.errors import ConfirmationNeeded
 from swarm.task import TaskFile
 
 TOPIC = "trust"
 
 
-async def is_trusted(log: EventLog, file: TaskFile) -> bool:
-    """Whether these commands, wherever the file lies, were confirmed before."""
+async def trusted_digests(log: EventLog) -> frozenset[str]:
+    """The digests of all that was confirmed before, wherever it lies."""
+    found: set[str] = set()
     position = 0
     while entries := await log.read(after=position, topic=TOPIC):
         position = entries[-1].position
-        if any(
-            isinstance(entry.event, FileTrusted) and entry.event.digest == file.commands_digest for entry in entries
-        ):
-            return True
-    return False
+        found |= {entry.event.digest for entry in entries if isinstance(entry.event, FileTrusted)}
+    return frozenset(found)
+
+
+async def trusted_at(url: str) -> frozenset[str]:
+    """The same of a log that may not be there: none. Raises LogError."""
+    if not _is_there(url):
+        return frozenset()
+    async with open_log(url, read_only=True) as log:
+        return await trusted_digests(log)
+
+
+def _is_there(url: str) -> bool:
+    return url != "memory:" and Path(url).expanduser().exists()
+
+
+async def is_trusted(log: EventLog, file: TaskFile) -> bool:
+    """Whether these commands were confirmed before."""
+    return file.commands_digest in await trusted_digests(log)
+
+
+async def record_profile_trust(log: EventLog, profile: Profile) -> None:
+    """Record that a person confirmed the profile of an agent, as it stands in its file now."""
+    event = FileTrusted(digest=profile.digest, path=profile.path, commands=())
+    await log.append([NewEvent(event=event, topic=TOPIC)])
 
 
 async def record_trust(log: EventLog, file: TaskFile, redact: Callable[[str], str]) -> None:

@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import anyio
 import msgspec
 
-from swarm.calls import Connected
 from swarm.errors import Failure, ProviderError, SwarmError, UsageError
 from swarm.messages import FREE, Arm, Reply, Request, Tier
 from swarm.models.base import Model
@@ -20,9 +20,11 @@ from swarm.settings.load import ModelConfig, ProviderConfig
 from swarm.settings.pricetable import known_price
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import PRESETS, is_local
+from swarm.tries import Connected
 
 if TYPE_CHECKING:
     from swarm.models.served import Served
+    from swarm.settings.freemodels import FreeModel
 
 EMBEDDED = "embedded"
 """The provider of the model that runs as a child of this process."""
@@ -92,7 +94,6 @@ async def open_models(roster: Roster, environ: Mapping[str, str]) -> AsyncGenera
     async with AsyncExitStack() as stack:
         connected: dict[str, Connected] = {}
         for provider in roster.providers:
-            connect = await _connector(provider, roster, environ, stack)
             limits = Limits(
                 Allowance(
                     at_once=provider.concurrency,
@@ -100,18 +101,21 @@ async def open_models(roster: Roster, environ: Mapping[str, str]) -> AsyncGenera
                     tokens_a_minute=provider.tokens_per_minute,
                 )
             )
+            connect = await _connector(provider, roster, environ, stack, limits)
             for config in roster.models:
                 if config.provider != provider.name:
                     continue
                 model = await stack.enter_async_context(connect(config))
-                connected[config.name] = Connected(model, limits, config.max_output_tokens, config.price)
+                server = urlsplit(provider.base_url).netloc
+                connected[config.name] = Connected(model, limits, config.max_output_tokens, config.price, server)
         yield connected
 
 
 async def _connector(
-    provider: ProviderConfig, roster: Roster, environ: Mapping[str, str], stack: AsyncExitStack
+    provider: ProviderConfig, roster: Roster, environ: Mapping[str, str], stack: AsyncExitStack, limits: Limits
 ) -> Callable[[ModelConfig], Model]:
-    """Return what connects to a model of the provider; the connections live as long as the stack."""
+    """Return what connects to a model of the provider; the connections live as long as the stack, and tell its limits what
+    it says of them."""
     if provider.name == SCRIPTED and roster.script is not None:
         from swarm.models.script import by_script, read_script
         from swarm.models.scripted import ScriptedModel
@@ -127,7 +131,10 @@ async def _connector(
     if provider.name == EMBEDDED:
         path = Path(roster.embedded)
         return lambda config: Embedded(config, path, transport=transport, timeout_s=roster.timeout_s)
-    return lambda config: _served(config, provider, transport, environ, roster.timeout_s)
+    from swarm.models.hearing import Hearing
+
+    hearing = Hearing(transport, limits.hear)
+    return lambda config: _served(config, provider, hearing, environ, roster.timeout_s)
 
 
 def _served(
@@ -182,6 +189,19 @@ async def models_at(
         return await _served(whoever, provider, pool, environ, _LISTING_S).list_models()
 
 
+async def free_models_at(
+    provider: ProviderConfig, environ: Mapping[str, str], *, transport: Literal["aiohttp", "httpx"]
+) -> list[FreeModel]:
+    """Ask OpenRouter for its list and return the free models of it. No key is sent. Raises ProviderError, UsageError."""
+    from swarm.models.transport import open_transport
+    from swarm.settings.freemodels import free_models
+
+    whoever = ModelConfig(name=provider.name, provider=provider.name, model="", tier="free")
+    anybody = msgspec.structs.replace(provider, key_env="")
+    async with open_transport(transport, environ=environ) as pool:
+        return await _served(whoever, anybody, pool, environ, _LISTING_S).listed("/models", free_models)
+
+
 class Embedded:
     """The embedded model: its server is started by the first call and ended with the run."""
 
@@ -213,6 +233,7 @@ class Embedded:
         return await self._chat.ask(request)
 
     async def _start(self) -> Model:
+        from swarm.models.catalogue import sampling_of
         from swarm.models.exchange import Deadlines
         from swarm.models.local import open_local
         from swarm.models.openai_chat import Dialect, OpenAIChat
@@ -229,7 +250,7 @@ class Embedded:
             key=server.key,
             # its engine ends the connection behind each stream, having promised to keep it: the next call would be lost
             headers={"Connection": "close"},
-            dialect=Dialect(takes_schema=True),
+            dialect=Dialect(takes_schema=True, extra=dict(sampling_of(server.model))),
             deadlines=Deadlines(first_byte_s=self._timeout_s),
         )
 

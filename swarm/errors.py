@@ -129,15 +129,18 @@ class RaiseNeeded(BudgetExceeded):
 
 
 class NoModelAvailable(SwarmError):
-    """No allowed model can take the call. `reasons` says of each model why."""
+    """No allowed model can take the call. `reasons` says of each model why, `back` when the first is asked again that cools down."""
 
     exit_code = 4
 
-    def __init__(self, *, role: str, reasons: dict[str, str]) -> None:
-        self.role, self.reasons = role, reasons
+    def __init__(self, *, role: str, reasons: dict[str, str], back: str = "") -> None:
+        self.role, self.reasons, self.back = role, reasons, back
         said = "; ".join(f"{model}: {why}" for model, why in reasons.items()) or "no model is configured"
+        later = (
+            f"go on with `swarm resume` at {back} or later, when the first of them is asked again; or " if back else ""
+        )
         super().__init__(
-            f"no model can take the {role}'s call ({said}); set a key such as OPENROUTER_API_KEY, name a server with "
+            f"no model can take the {role}'s call ({said}); {later}set a key such as OPENROUTER_API_KEY, name a server with "
             "`--endpoint URL`, or run on the embedded model with `--local`"
         )
 
@@ -188,7 +191,8 @@ class ProviderError(SwarmError):
 
     `sent` is False only where nothing can have reached the provider (the name did not resolve, the connection was refused),
     `charged` is False where the provider surely bills nothing (nothing sent, or refused before an answer began).
-    `retry_after_s` is the provider's own wish in seconds, None where it had none.
+    `retry_after_s` is the provider's own wish in seconds, None where it had none. `used_up` says that the account has no quota
+    or credit left.
     """
 
     def __init__(
@@ -200,9 +204,10 @@ class ProviderError(SwarmError):
         charged: bool,
         status: int | None = None,
         retry_after_s: float | None = None,
+        used_up: bool = False,
     ) -> None:
         self.failure, self.sent, self.charged = failure, sent, charged
-        self.status, self.retry_after_s = status, retry_after_s
+        self.status, self.retry_after_s, self.used_up = status, retry_after_s, used_up
         super().__init__(message)
 
 

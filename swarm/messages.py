@@ -14,6 +14,16 @@ Tier = Literal["local", "free", "cheap", "paid"]
 TIERS: tuple[Tier, ...] = ("local", "free", "cheap", "paid")
 """From the tier that is tried first to the one that is tried last."""
 
+TIER_SAYS: Mapping[Tier, str] = {"local": "free local", "free": "free hosted", "cheap": "cheap", "paid": "paid"}
+"""What each tier is, for people."""
+
+TIER_WORDS: Mapping[str, Tier] = {
+    **{tier: tier for tier in TIERS},
+    **{said: tier for tier, said in TIER_SAYS.items()},
+    **{"hosted": "free", "embedded": "local", "expensive": "paid", "inexpensive": "cheap"},
+}
+"""The tier that a word means; those that are no tier's name help where somebody wrote one of them."""
+
 MILLION = 1_000_000
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
-from events.types.choice import ChoiceMade
+from events.types.call import CallReserved, Foreseen
+from events.types.choice import ChoiceMade, ChoiceStopped
+from swarm.errors import SwarmError, dollars
 from swarm.messages import Arm, Finish, Message
 from swarm.money.caps import Cap, Shares
 
@@ -18,11 +20,29 @@ class Pick(msgspec.Struct, frozen=True):
     arm: Arm
     choice: ChoiceMade | None = None
     why: str = ""
+    foreseen: Foreseen | None = None  # what its answer will have at the most; None = what is allowed
+
+
+class NotWorthIt(SwarmError):
+    """One more try is not worth its cost. `stopped` is the event that says so."""
+
+    def __init__(self, stopped: ChoiceStopped) -> None:
+        self.stopped = stopped
+        drafts = len(stopped.tried)
+        least = min(each.cost_nanos for each in stopped.candidates)
+        super().__init__(
+            f"{drafts} draft{'s were' if drafts != 1 else ' was'} rejected, and one more try is not worth its cost: the "
+            f"cheapest would cost {dollars(least)}, and right work is worth {dollars(stopped.worth_nanos)} (`choice.value` in "
+            "your settings)"
+        )
 
 
 class Picker(Protocol):
     def __call__(self, excluded: Mapping[str, str], nth: int, input_tokens: int, /) -> Pick | None:
-        """Pick an arm whose model is not in `excluded` (model -> why); None where there is none."""
+        """Pick an arm whose model is not in `excluded` (model -> why); None where there is none.
+
+        Raises NotWorthIt where none of those that are left is worth its cost.
+        """
         ...
 
 
@@ -33,6 +53,16 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int
     answer_schema: Mapping[str, Any] | None = None
     temperature: float = 0.0
+    by_agent: Mapping[str, tuple[Message, ...]] = {}  # where several agents may take it, what each of them is told
+
+    def told(self, agent: str) -> Ask:
+        """The same, as it is said to an agent."""
+        return msgspec.structs.replace(self, messages=self.by_agent.get(agent, self.messages))
+
+    def changed(self, change: Callable[[tuple[Message, ...]], tuple[Message, ...]]) -> Ask:
+        """The same with other messages, whoever takes it."""
+        by_agent = {agent: change(messages) for agent, messages in self.by_agent.items()}
+        return msgspec.structs.replace(self, messages=change(self.messages), by_agent=by_agent)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,10 +75,25 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     tier: str
     limit: int  # the most tokens that it could have
     why: str = ""
+    short: bool = False  # it was cut at a limit that was foreseen, and may have more
 
     @property
     def arm(self) -> str:
         return f"{self.agent}@{self.model}"
+
+
+def answer_to(call: CallReserved, text: str, finish: str) -> Answer:
+    """The answer to a call, with the text and the finish that are recorded of it."""
+    return Answer(
+        text=text,
+        finish=finish,  # type: ignore[arg-type]  # the log holds what a Reply held
+        agent=call.agent,
+        model=call.model,
+        tier=call.tier,
+        limit=call.max_output_tokens,
+        why=call.why,
+        short=finish == "length" and call.foreseen is not None,
+    )
 
 
 class Call(Protocol):

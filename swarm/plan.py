@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import asdict
 
-from events.scopes import LOG, SHARED, month_of, project_scope, role_scope, schedule_scope
+from events.scopes import LOG, SHARED, agent_scope, month_of, project_scope, role_scope, schedule_scope
 from events.views.verdicts import Drafts
+from swarm.agents.profile import Agent
 from swarm.choice.complexity import Complexity, classify, usual_attempts
 from swarm.connect import ENDPOINT, Roster
 from swarm.errors import SwarmError, UsageError
-from swarm.messages import Arm
+from swarm.messages import TIERS, Arm
 from swarm.money.allowances import MORE, allowance
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
 from swarm.money.split import shares_of
 from swarm.prompts.build import system_bytes
+from swarm.prompts.length import TOKENS_A_WORD
 from swarm.settings.complexity import ComplexityChanges
 from swarm.settings.load import ChoiceSettings, Loaded, ScheduleConfig, Settings
 from swarm.settings.ruletable import table_of
-from swarm.task import AGENTS, CONTEXT, NAME_RULE, Budget, OnExceed, Portion, Role, RoleConfig, Task, TaskFile, is_id
+from swarm.task import CONTEXT, NAME_RULE, Budget, OnExceed, Portion, Role, RoleConfig, Task, TaskFile, agents_of, is_id
 from swarm.text.tokens import BYTES_A_TOKEN
 from swarm.units import shortened
 
@@ -75,6 +77,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     on_unknown: Literal["repeat", "ask", "fail"] = "repeat"
     judge: Literal["free", "paid"] = "free"
     tries: int = 4
+    patience_s: float = 60.0
     choice: ChoiceSettings = ChoiceSettings()
     on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
@@ -103,8 +106,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             Cap(scope=own, tokens=self.session_tokens, nanos=self.session_nanos),
             Cap(scope=mine, tokens=budget.tokens, nanos=budget.usd_nanos, holds_back=_holds_back(budget, role)),
             Cap(scope=role_scope(mine, role), tokens=share.tokens, nanos=share.usd_nanos),
+            *_agent_caps(task, role, mine),
         )
         return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
+
+
+def _agent_caps(task: Task, role: Role | Beside, mine: str) -> list[Cap]:
+    """The caps of the agents that may fill the role, each over the agent's own calls for the task."""
+    if role in (SUMMARISER, AUDITOR):
+        return []
+    return [
+        Cap(scope=agent_scope(mine, role, agent.name), tokens=agent.tokens, nanos=agent.usd_nanos)
+        for agent in agents_of(task, role)
+    ]
 
 
 SessionType = Literal["file", "direct", "cron", "sub-agent"]
@@ -165,6 +179,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         on_unknown=settings.on_unknown,
         judge=settings.judge,
         tries=settings.calls.tries,
+        patience_s=settings.calls.patience_s,
         choice=settings.choice,
         complexity=settings.complexity,
         paid_confirmed=confirmed
@@ -221,7 +236,8 @@ def explores(task: Task, complexity: Complexity) -> bool:
 
 def answer_tokens(task: Task, complexity: Complexity) -> int:
     """What the answer of a task's draft may have at first."""
-    return task.limits.answer_tokens or allowance(complexity.type, complexity.level).output_tokens
+    allowed = allowance(complexity.type, complexity.level).output_tokens
+    return task.limits.answer_tokens or max(allowed, (task.limits.words or 0) * TOKENS_A_WORD)
 
 
 def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
@@ -276,12 +292,21 @@ def tier_ruled_out(rule: str) -> str:
 
 
 def allowed_arms(plan: Plan, task: Task, role: Role) -> tuple[list[Arm], dict[str, str]]:
-    """The arms of a role's agent, and of models that may not take part why: tier, name, price."""
+    """The arms of the agents that may fill a role, and of models that may not take part why: tier, name, price.
+
+    A model that only some of the agents may work on is an arm of these alone.
+    """
     config = task.roles.get(role, RoleConfig())
     tiers = config.tiers or task.tiers
-    arms = plan.roster.arms(AGENTS[role])
-    excluded: dict[str, str] = {}
+    agents = agents_of(task, role)
+    arms = [
+        arm for agent in agents for arm in plan.roster.arms(agent.name) if not agent.tiers or arm.tier in agent.tiers
+    ]
+    excluded = _agents_tiers(plan, agents, {arm.model for arm in arms})
+    arms += [arm for arm in plan.roster.arms(agents[0].name) if arm.model in excluded]
     for arm in arms:
+        if arm.model in excluded:
+            continue
         if tiers and arm.tier not in tiers:
             excluded[arm.model] = f"{_TIER_RULE}{arm.tier} is not among {', '.join(tiers)}"
         elif config.models and arm.model not in config.models:
@@ -291,6 +316,17 @@ def allowed_arms(plan: Plan, task: Task, role: Role) -> tuple[list[Arm], dict[st
         elif role == "validator" and not arm.may_judge:
             excluded[arm.model] = "it is too small to judge"
     return arms, excluded
+
+
+def _agents_tiers(plan: Plan, agents: Sequence[Agent], allowed: Collection[str]) -> dict[str, str]:
+    """Of the models that none of the agents may work on why."""
+    tiers = [tier for tier in TIERS if any(tier in agent.tiers for agent in agents)]
+    whose = f"{', '.join(tiers)}, the tiers of {' and '.join(agent.name for agent in agents)}"
+    return {
+        model.name: f"{_TIER_RULE}{model.tier} is not among {whose}"
+        for model in plan.roster.models
+        if model.name not in allowed
+    }
 
 
 def _price_line(plan: Plan, name: str) -> str:

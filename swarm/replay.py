@@ -18,7 +18,7 @@ from events.lineage import inherited
 from events.log import Entry, EventLog
 from events.types.any import AnyEvent, kind_of
 from events.types.base import TextRef
-from events.types.call import CallReserved, CallSettled
+from events.types.call import CallSettled
 from events.types.choice import Choice, ChoiceMade, ChoiceStopped
 from events.types.session import SessionClaimed, SessionOpened
 from events.types.task import (
@@ -51,7 +51,7 @@ from swarm.engine.past import Past
 from swarm.items import item_tasks
 from swarm.journal import Attempt, Journal, Try
 from swarm.messages import Message
-from swarm.orders import Answer, Ask, Call, Picker
+from swarm.orders import Answer, Ask, Call, Picker, answer_to
 from swarm.owner import Owner
 from swarm.plan import AUDITOR, Plan, allowed_arms, read_plan
 from swarm.roles.auditor import audit
@@ -328,7 +328,7 @@ class _Player:
             if not tries:
                 raise _RecordEnds
             for each in tries:
-                self._check_request(entry, each, ask.messages)
+                self._check_request(entry, each, ask.told(each.reserved.agent).messages)
             for each in tries:
                 if isinstance(each.outcome, CallSettled):
                     return await self._answer(each, each.outcome)
@@ -345,16 +345,8 @@ class _Player:
             self._diverge_at(recorded.position, f"message {index + 1} of the request", str(said), str(built))
 
     async def _answer(self, recorded: Try, settled: CallSettled) -> Answer:
-        call: CallReserved = recorded.reserved
-        return Answer(
-            text=await self._log.text(settled.answer, at=recorded.outcome_at),
-            finish=settled.finish,  # type: ignore[arg-type]  # the log holds what a Reply held
-            agent=call.agent,
-            model=call.model,
-            tier=call.tier,
-            limit=call.max_output_tokens,
-            why=call.why,
-        )
+        text = await self._log.text(settled.answer, at=recorded.outcome_at)
+        return answer_to(recorded.reserved, text, settled.finish)
 
     def _compare(self, entry: Entry, what: str, recorded: object, replayed: AnyEvent) -> None:
         left, right = _plain(recorded), _plain(replayed)

@@ -36,4 +36,5 @@ def reservation(
         temperature=ask.temperature or NOUGHT,
         why=pick.why,
         captured=attempt.captures(pack),
+        foreseen=pick.foreseen,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from swarm.settings.load import (
     load_settings,
 )
 
+MOST_NAMED = 5
+
 Served = tuple[ModelConfig, ProviderConfig]
 """A model with the server that has it."""
 
@@ -38,16 +41,58 @@ class NoModelHere(SwarmError):
         )
 
 
-def found_here(settings: Settings, environ: Mapping[str, str]) -> Roster:
-    """All models that can work: those of the settings whose keys are set, and the embedded one. Raises NoModelHere."""
-    pairs, embedded = list(available_models(settings, environ)), ""
-    found = _pulled(environ)
-    if found is not None:
-        embedded, pair = found
+class AllLeftOut(NoModelHere):
+    """There are models, and the settings let none of them take part."""
+
+    def __init__(self, left_out: Mapping[str, str]) -> None:
+        shown = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:MOST_NAMED])
+        more = f"; and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
+        SwarmError.__init__(
+            self,
+            f"no model may take part ({shown}{more}); change `tiers` or `models_off` in your settings "
+            "(`swarm config show --origin` says where they stand)",
+        )
+
+
+async def found_here(settings: Settings, environ: Mapping[str, str]) -> Roster:
+    """All models that can work: those of the settings whose keys are set, the embedded one, and, unless settings say not to
+    look for them, those of servers that run on this machine. Raises NoModelHere.
+    """
+    return roster_with(await on_this_machine(settings, environ), settings, environ)
+
+
+def roster_with(found: Sequence[Served], settings: Settings, environ: Mapping[str, str]) -> Roster:
+    """The roster of those of the settings, the embedded one, and what was found. Raises NoModelHere."""
+    pairs, embedded = [*available_models(settings, environ)], ""
+    pulled = _pulled(environ)
+    if pulled is not None:
+        embedded, pair = pulled
         pairs.append(pair)
+    pairs += [pair for pair in found if pair[0].name not in settings.models]
     if not pairs:
         raise NoModelHere
-    return roster_from(pairs, settings, embedded=embedded)
+    reasons = {model.name: left_out(model, settings) for model, _ in pairs}
+    if all(reasons.values()):
+        raise AllLeftOut(reasons)
+    return roster_from([pair for pair in pairs if not reasons[pair[0].name]], settings, embedded=embedded)
+
+
+async def on_this_machine(settings: Settings, environ: Mapping[str, str]) -> list[Served]:
+    """The models of servers that run on this machine, where settings let them be looked for."""
+    if not settings.discover:
+        return []
+    from swarm.models.discover import discover, places_of, taking_part
+
+    return taking_part(await discover(places_of(environ), transport=settings.transport), settings.providers)
+
+
+def left_out(model: ModelConfig, settings: Settings) -> str:
+    """Why the settings let a model not take part; "" where they do."""
+    if off := next((each for each in settings.models_off if fnmatchcase(model.name, each)), ""):
+        return f"models_off has {off}"
+    if model.tier not in settings.tiers:
+        return f"its tier {model.tier} is not among {', '.join(settings.tiers)}"
+    return ""
 
 
 async def models_for(
@@ -58,7 +103,7 @@ async def models_for(
     Raises ProviderError where the server does not say which it has, NoModelHere, UsageError.
     """
     if server is None:
-        return found_here(settings, environ)
+        return await found_here(settings, environ)
     found = await endpoint(server, model=model, price=price, environ=environ, transport=settings.transport)
     return roster_from([found], settings)
 

@@ -15,19 +15,20 @@ import msgspec
 from events.blobs import Known, Pack
 from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
 from events.types.session import Estimated
-from events.views.kept import Start, gone_on
+from events.views.experience import Before, standing_and_experience
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
-from events.views.standing import Standing, standing
 from events.views.tasks import TaskState, TasksView
 from swarm.alive import lives
-from swarm.confirmed import require_trust
+from swarm.confirmed import require_trust, trusted_digests
 from swarm.connect import open_models
+from swarm.crew import crew_of, profiles_here
 from swarm.cycle import TAKEN_UP
 from swarm.engine.dispatch import Dispatcher
 from swarm.engine.earlier import Earlier, as_recorded, taken_over, told_of
 from swarm.engine.faces import Faces
+from swarm.engine.foresight import Foresight
 from swarm.engine.fork import (
     Submissions,
     begun_anew,
@@ -133,6 +134,10 @@ async def run(
     faces = Faces(observe=observe, confirm=confirm or _nobody, stop=anyio.Event(), abort=anyio.Event())
     async with open_log(loaded.settings.log) as opened:
         await require_trust(opened, file, trust, secrets.redact)
+        crew = crew_of(file, profiles_here(loaded, root, environ, file), await trusted_digests(opened))
+        if crew.told:
+            say(crew.told)
+        file = crew.file
         weighed = await _weighed(opened, file, plan, root, loaded.settings, secrets, confirm=confirm, say=say)
         return await run_file(
             opened,
@@ -206,8 +211,8 @@ async def run_file(
 
     Raises UsageError before anything is opened, OwnerLost, LogError.
     """
-    start = await standing(log)
-    prepared, plan = prepare(file, root, secrets.redact, with_past(plan, start.view.trails.verdicts.types))
+    before = await standing_and_experience(log)
+    prepared, plan = prepare(file, root, secrets.redact, with_past(plan, before[0].view.trails.verdicts.types))
     if file.budget is None and plan.session_tokens is not None:
         say(f"budget of this run: {plan.session_tokens:,} tokens, {whose_default(type_)}")
     pack = Pack(Known())
@@ -229,7 +234,7 @@ async def run_file(
     )
     owner = await open_session(log, opening, project=root.name, clock=clock, texts=pack.texts)
     return await _run_owned(
-        owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock, start=start
+        owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock, before=before
     )
 
 
@@ -318,13 +323,13 @@ async def _run_owned(
     secrets: Secrets,
     clock: Clock,
     working: bool = True,
-    start: Start[Standing] | None = None,
+    before: Before | None = None,
 ) -> Result:
     """Carry the session on and let it go; without `working` only what needs no model is done."""
     journal = Journal()
     try:
         async with _open(
-            owner, plan, journal, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock, start=start
+            owner, plan, journal, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock, before=before
         ) as opened:
             if working:
                 await take_up(owner, opened.tasks, journal)
@@ -364,22 +369,16 @@ async def _open(
     faces: Faces,
     secrets: Secrets,
     clock: Clock,
-    start: Start[Standing] | None,
+    before: Before | None,
 ) -> AsyncGenerator[Dispatcher]:
-    """Everything with a lifetime: models, work copies; and what the log says of money, trails and the session itself.
-
-    `start` is how things stood when the session was prepared; where nothing was, the log is asked.
-    """
+    """Everything with a lifetime: models, work copies; and what the log says of money, trails and the session itself."""
     log = owner.log
     past = Past(tasks=TasksView(), requests=RequestsView(), journal=journal)
-    start = await (standing(log) if start is None else gone_on(log, start))
     own = MoneyView().only(owner.session)
+    start, experience = await standing_and_experience(log, before)
 
     def lives_now(claim: Claim) -> bool:
         return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
-
-    def tasks_now() -> Mapping[str, TaskState]:
-        return past.tasks.of(owner.session)
 
     if start.wrong:
         remedy = "it was made anew" if start.kept else "`swarm doctor --fix` makes it anew"
@@ -395,13 +394,14 @@ async def _open(
     ledger.begin(start, own, owner.session)
     async with (
         open_models(plan.roster, environ) as models,
-        open_surroundings(root, log, tasks_now, secrets.redact) as surroundings,
+        open_surroundings(root, log, lambda: past.tasks.of(owner.session), secrets.redact) as surroundings,
     ):
         yield Dispatcher(
             owner,
             plan,
             ledger=ledger,
             trails=start.view.trails,
+            foresight=Foresight(experience.view.sizes),
             models=models,
             surroundings=surroundings,
             past=past,

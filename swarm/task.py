@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from swarm.agents.profile import PLAIN, Agent
 from swarm.messages import Tier
 from swarm.units import parse_tokens, parse_usd, shortened
 
@@ -25,11 +26,16 @@ Operator = Literal["", "not", "==", "!=", "<", "<=", ">", ">="]
 ROLES: tuple[Role, ...] = ("explorer", "worker", "validator")
 """In the order in which they take part."""
 
-AGENTS: Mapping[Role, str] = {"explorer": "scout", "worker": "generalist", "validator": "critic"}
-"""The shipped agent profile that fills each role."""
+AGENTS: Mapping[Role, str] = {role: PLAIN[role].name for role in ROLES}
+"""The agent that fills each role where no other is named or matched."""
 
 CONTEXT, SUMMARY, BUFFER = "context", "summary", "buffer"
 """What else may have a share of a split budget: what is given to read, the hand-over, and whoever needs more than its own."""
+
+PRIORITIES: Mapping[str, int] = {"critical": 0, "high": 2, "normal": 5, "low": 8}
+"""How urgent work is, by name: of 0 to 9, 0 goes first."""
+
+NORMAL = PRIORITIES["normal"]
 
 MOST_ATTEMPTS = 20
 MOST_ITEMS = 1_000
@@ -80,6 +86,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answer_tokens: int | None = (
         None  # what a draft's answer may have; None = by the task's level, and more once it was cut
     )
+    words: int | None = None  # the most that its result may have
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -128,6 +135,7 @@ class RoleConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     tiers: tuple[Tier, ...] = ()
     models: tuple[str, ...] = ()  # names in settings
+    agent: tuple[str, ...] = ()  # names of the agents of which one fills it at a time
     prompt: str | None = None  # added to the role's own
     budget: Budget | None = None  # of its calls for the task, within the task's
 
@@ -176,8 +184,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     accept: tuple[str, ...] = ()  # in prose, for the judge
     roles: Mapping[Role, RoleConfig] = {}
     tiers: tuple[Tier, ...] = ()  # the tiers that may take part; empty = all
+    tags: tuple[str, ...] = ()  # by which agents are matched to it
+    agent: tuple[str, ...] = ()  # as of its worker; what `roles` says of that comes before it
+    team: Mapping[
+        Role, tuple[Agent, ...]
+    ] = {}  # who fills a role, where that is not its plain agent; set when it is prepared
     budget: Budget | None = None
     limits: Limits = Limits()
+    priority: int = NORMAL  # from 0, which goes first where calls wait, to 9
     judge: Literal["free", "paid"] = "free"
     audit: Literal["", "free", "paid", "off"] = ""  # by whom its result may be looked at again; "" = as settings say
     explore: bool | None = None  # None = by the task's complexity
@@ -215,6 +229,7 @@ class TaskFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     tasks: tuple[Task, ...]  # in file order, at least one
     budget: Budget | None = None  # of the whole run
+    agents: tuple[Agent, ...] = ()  # its own, and those that were found beside it; of two with one name the first holds
     vars: Mapping[str, str] = {}  # as the file has them; what a command line says instead is in the tasks only
 
     @property
@@ -243,6 +258,11 @@ class TaskFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def is_id(text: str) -> bool:
     """Say whether `text` can be the id of a task, or the name of a schedule: `[a-z0-9][a-z0-9_-]*`, up to 64 characters."""
     return _ID.fullmatch(text) is not None
+
+
+def agents_of(task: Task, role: Role) -> tuple[Agent, ...]:
+    """Those of which one at a time fills the role of a task: at least one."""
+    return task.team.get(role) or (PLAIN[role],)
 
 
 def words_of(task: Task) -> str:

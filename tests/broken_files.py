@@ -7,6 +7,19 @@ OUTSIDE = "which leads out of the project"
 
 # file: (line, column, piece of the message, piece of the hint) of each problem, in the order in which they are told
 SAID: dict[str, list[tuple[int, int, str, str]]] = {
+    "agents": [
+        (2, 3, "'Big One' in 'agents' of this file cannot be the name of an agent", "a-z, 0-9, '_' and '-'"),
+        (3, 34, "unknown key 'type' in agent 'sql' \u2013 did you mean 'types'?", "keys here: prompt, description"),
+        (3, 55, "'words' of agent 'sql' is '0', which is not from 1 to 10000", "write a whole number"),
+        (3, 66, "'tiers' of agent 'sql' is 'dear', which is not known", "known here: local, free"),
+        (3, 81, "'budget' of agent 'sql': 'lots' is neither dollars nor tokens", "write it as $0.05 or 20k"),
+        (4, 10, "agent 'empty' is empty", "write the text"),
+        (5, 3, "agent 'mute' has no 'prompt'", "say what it is told of itself"),
+        (6, 30, "'two words' in 'tags' of agent 'odd' is no tag", "a tag is one word"),
+        (8, 28, "'No Name' in 'agent' of task 'a' cannot be the name of an agent", "a-z, 0-9"),
+        (9, 27, "'tags' of task 'b' is a mapping of keys, but must be text", ""),
+        (9, 59, "'7 of 9' in 'agent' of 'worker' of 'roles' of task 'b' cannot be the name of an agent", "a-z"),
+    ],
     "alias-inside-itself": [(4, 21, "'*whole' stands inside of what it stands for", "write out")],
     "billion-laughs": [(6, 8, "more than 200,000 values up to here, aliases filled in", "split it")],
     "budget-ambiguous": [(2, 9, "'5' says neither dollars nor tokens", "write $5 or 5k")],
@@ -219,8 +232,7 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
         (8, 24, f"'count' in 'explorer' of 'roles' of task 'a' {LATER}", "leave it out"),
         (9, 14, f"'warn' in 'budget' of task 'a' {LATER}", "leave it out"),
         (10, 14, f"'parallel' in 'limits' of task 'a' {LATER}", "`concurrency` of a provider in the settings"),
-        (11, 5, f"'priority' in task 'a' {LATER}", "'needs' says what comes first"),
-        (12, 5, f"'tags' in task 'a' {LATER}", "leave it out"),
+        (11, 5, f"'compress' in task 'a' {LATER}", "leave it out"),
     ],
     "outputs": [
         (2, 34, "task 'a' has 'output' and 'outputs'", "write all under 'outputs'"),
@@ -256,6 +268,16 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
         (2, 50, "'input' of this file is '~/notes.md', a path outside of the project", "relative"),
         (3, 9, "'output' of this file is inside of .git", "another folder"),
         (4, 17, f"'schema' of 'check' of this file is '../s.json', {OUTSIDE}", "without '..'"),
+    ],
+    "priority": [
+        (
+            2,
+            31,
+            "'priority' of task 'a' is 'hihg', which is not known \u2013 did you mean 'high'?",
+            "known here: critical, high, normal, low, or a number from 0 to 9",
+        ),
+        (3, 31, "'priority' of task 'b' is '12', which is not from 0 to 9", "from 0 to 9"),
+        (4, 33, "'priority' of task 'c' is a list, but must be text", "quote it"),
     ],
     "prompt-file": [
         (2, 20, "'prompt_file' of task 'a' cannot be read: no such file or directory", "check the path"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from events.views.money import MoneyView
 from events.views.sessions import Claim
 from events.views.tasks import TasksView
 from swarm.alive import lives
-from swarm.calls import Calls, Connected
+from swarm.calls import Calls
 from swarm.errors import ConfirmationNeeded
 from swarm.journal import Attempt, Recorded
 from swarm.messages import FREE, Arm, Message, Price
@@ -29,6 +29,7 @@ from swarm.orders import Answer as Said
 from swarm.orders import Ask, Pick, Terms
 from swarm.owner import Owner
 from swarm.text.tokens import most_tokens
+from swarm.tries import Connected
 from tests.ledger_agents import a_session, entries_of
 from tests.running import DEAR
 
@@ -44,13 +45,18 @@ class Clock:
     def __init__(self) -> None:
         self.now = 1_000.0
         self.slept: list[float] = []
+        self.then: Callable[[float], None] = lambda _: None  # what happens while somebody sleeps for so long
 
     def __call__(self) -> float:
         return self.now
 
+    def micros(self) -> int:
+        return round(self.now * 1_000_000)
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+        self.then(seconds)
         await anyio.lowlevel.checkpoint()
 
 
@@ -90,7 +96,8 @@ class Desk:
             return self.yes
 
         given: dict[str, Any] = {"tries": 3, "on_unknown": "repeat", "confirm": confirm, "ask": ask, "redact": str}
-        self.calls = Calls(ledger=ledger, models=models, sleep=clock.sleep, **(given | more))
+        given |= {"clock": clock.micros, "sleep": clock.sleep}
+        self.calls = Calls(ledger=ledger, models=models, **(given | more))
 
     async def call(self, *arms: Arm, ask: Ask = ASK, pick: Any = None, turns: int | None = None, **more: Any) -> Said:
         """One call, its settlement appended."""
@@ -130,15 +137,18 @@ async def desk(
     price: Price = DEAR,
     at_once: int = 8,
     tokens_a_minute: int | None = None,
+    beside: Desk | None = None,
     **more: Any,
 ) -> AsyncGenerator[Desk]:
-    """A desk for models: the first is free, the others have a price."""
+    """A desk for models: the first is free, the others have a price. `beside` another it has a session of its own on that one's
+    log, with its clock."""
 
     def lives_now(claim: Claim) -> bool:
         return lives(claim, system_clock())
 
-    clock = Clock()
-    async with open_log("memory:") as log, AsyncExitStack() as stack:
+    clock = beside.clock if beside else Clock()
+    async with AsyncExitStack() as stack:
+        log = beside.log if beside else await stack.enter_async_context(open_log("memory:"))
         connected: dict[str, Connected] = {}
         for number, model in enumerate(models):
             await stack.enter_async_context(model)
@@ -149,4 +159,6 @@ async def desk(
         await owner.append([owner.new(submitted(), task="t")])
         ledger = Ledger(log, lives=lives_now)
         ledger.fold(await entries_of(log))
-        yield Desk(log, owner, ledger, connected, clock, **more)
+        found = Desk(log, owner, ledger, connected, clock, **more)
+        await found.calls.cooldowns.recall(log)
+        yield found

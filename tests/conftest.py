@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 LONG_CASE_S = 600
@@ -21,6 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def is_long(config: pytest.Config) -> bool:
     """Whether the suites run in full: `pytest -m soak`."""
     return "soak" in str(config.getoption("-m"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whatever listens on the machine of the tests, none but the tests that start a server find one."""
+    os.environ["SWARM_DISCOVER"] = "false"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -96,8 +96,10 @@ class Provider:
         listing: Answer | None = None,  # how the question for the models is answered, instead of with `models`
         tls: ssl.SSLContext | None = None,
         wire: Wire | None = None,  # the OpenAI-compatible one where none is named
+        pages: Mapping[str, Answer] | None = None,  # how other paths are answered
     ) -> None:
         self.behaviour, self.models, self.listing, self._tls = behaviour, models, listing, tls
+        self.pages = pages or {}
         self.wire = wire or OPENAI
         self.requests: list[Seen] = []
         self.connections = 0
@@ -154,6 +156,8 @@ class Provider:
         if seen.method == "CONNECT":
             return Answer(status=407, body=b"")
         path = urlsplit(seen.target).path
+        if path in self.pages:
+            return self.pages[path]
         if self.wire.asks(path):
             return self.behaviour(seen.body)
         if path.endswith("/models") and path in (f"{self.wire.base}/models", "/v1/models"):
@@ -168,6 +172,8 @@ class Provider:
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
+                if isinstance(sending.exception(), ConnectionError):
+                    self.hung_up.set()
                 return sending.result() and leaving.cancel()
             self.hung_up.set()
             return False
@@ -298,14 +304,18 @@ OPENAI = Wire(
 
 @contextmanager
 def provider_thread(
-    behaviour: Behaviour = say_ok, *, models: Sequence[str] = ("served-model",), wire: Wire | None = None
+    behaviour: Behaviour = say_ok,
+    *,
+    models: Sequence[str] = ("served-model",),
+    wire: Wire | None = None,
+    pages: Mapping[str, Answer] | None = None,
 ) -> Generator[Provider]:
     """Run a provider in a thread with a loop of its own. `requests` and `connections` may be read from any thread."""
     ready: list[Provider] = []
     is_up, stop = threading.Event(), threading.Event()
 
     async def serve() -> None:
-        async with Provider(behaviour, models=models, wire=wire) as provider:
+        async with Provider(behaviour, models=models, wire=wire, pages=pages) as provider:
             ready.append(provider)
             is_up.set()
             await asyncio.to_thread(stop.wait)

@@ -160,7 +160,13 @@ async def run(
 
 
 async def resume(
-    log: EventLog, plan: Plan, *, looks: Faces | None = None, session: int = 1, take_over: bool = False
+    log: EventLog,
+    plan: Plan,
+    *,
+    looks: Faces | None = None,
+    session: int = 1,
+    take_over: bool = False,
+    clock: Clock = system_clock,
 ) -> Result:
     return await resume_session(
         log,
@@ -170,6 +176,7 @@ async def resume(
         faces=looks or faces(),
         secrets=Secrets([]),
         take_over=take_over,
+        clock=clock,
     )
 
 

@@ -48,11 +48,17 @@ def asked_more_than_once(requests: Sequence[Seen]) -> dict[str, int]:
 def swarm(
     *words: str, home: Path, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 50
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process of its own, with nothing in its environment but HOME and PATH."""
+    """Run the command as a process of its own, with nothing in its environment but HOME, PATH and no discovery."""
     return subprocess.run(
         [sys.executable, "-P", "-m", "swarm.cli.main", *words],
         cwd=cwd,
-        env={"HOME": str(home), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[1]), **(env or {})},
+        env={
+            "HOME": str(home),
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+            "SWARM_DISCOVER": "false",
+            **(env or {}),
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

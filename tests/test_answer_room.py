@@ -101,7 +101,7 @@ async def test_who_bounds_the_answer_or_the_calls_is_obeyed(
 async def test_what_the_budget_clamped_is_not_asked_for_again(log: EventLog, tmp_path: Path) -> None:
     cast = Cast(worker=[needing(900)])
     async with serving(cast) as (_, plan):
-        result = await run(log, "prompt: Write a limerick\nbudget: 0.5k\nlimits: {attempts: 1}\n", plan, tmp_path)
+        result = await run(log, "prompt: Write a limerick\nbudget: 0.65k\nlimits: {attempts: 1}\n", plan, tmp_path)
     (room,) = rooms(cast)
     assert room < 300
     assert result.exit_code == 1 and f"cut at its limit of {room} tokens" in (await rejections(log))[0].reason

@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 
 from events.types.call import CallFailed, CallOverran, CallReserved, CallSettled
-from swarm.errors import BudgetExceeded, NoModelAvailable
+from swarm.errors import BudgetExceeded, Failure, NoModelAvailable, ProviderError
+from swarm.messages import Request
 from swarm.models.exchange import Deadlines
 from swarm.models.openai_chat import OpenAIChat
+from swarm.models.scripted import ScriptedModel
 from swarm.models.transport import open_transport
 from swarm.money.caps import Cap
 from swarm.orders import Answer as Said
@@ -43,7 +46,12 @@ def transport(request: pytest.FixtureRequest) -> Transport:
 
 @asynccontextmanager
 async def two_tiers(
-    transport: Transport, free: Sequence[Answer], paid: Answer | None = None, *, patience_s: float = 20.0
+    transport: Transport,
+    free: Sequence[Answer],
+    paid: Answer | None = None,
+    *,
+    first_byte_s: float = 20.0,
+    patience_s: float = 60.0,
 ) -> AsyncGenerator[Two]:
     """A free server that gives these answers, the last one again and again, and a paid one."""
     lines = list(free)
@@ -52,12 +60,12 @@ async def two_tiers(
         Provider(lambda _: paid or Answer("bought")) as other,
         open_transport(transport, environ={}) as pool,
     ):
-        deadlines = Deadlines(first_byte_s=patience_s)
+        deadlines = Deadlines(first_byte_s=first_byte_s)
         models = [
             OpenAIChat(name, base_url=server.url, wire_model=name, transport=pool, key=None, deadlines=deadlines)
             for name, server in (("free", one), ("paid", other))
         ]
-        async with desk(models) as found:
+        async with desk(models, patience_s=patience_s) as found:
             yield Two(found, one, other)
 
 
@@ -119,7 +127,7 @@ async def test_a_provider_that_wants_to_be_left_alone_for_long_is_not_waited_for
         assert (await two.call()).arm == "maker@paid"
         assert await two.desk.tries() == [("free", 1, "failed"), ("paid", 2, "settled")]
         assert two.desk.clock.slept == []
-    async with two_tiers(transport, [busy, OK]) as two:
+    async with two_tiers(transport, [busy, OK], patience_s=600) as two:
         assert (await two.desk.call(arm("free"))).arm == "maker@free"
         assert sum(two.desk.clock.slept) == pytest.approx(600)
 
@@ -147,8 +155,8 @@ async def test_a_server_that_fails_is_asked_again_and_nothing_is_charged(transpo
 async def test_a_try_that_broke_off_after_it_was_sent_stays_charged_and_the_next_one_reserves_anew(
     transport: Transport, broken: Answer
 ) -> None:
-    patience_s = 0.5 if broken.before_head else 20.0
-    async with two_tiers(transport, [broken, OK], patience_s=patience_s) as two:
+    first_byte_s = 0.5 if broken.before_head else 20.0
+    async with two_tiers(transport, [broken, OK], first_byte_s=first_byte_s) as two:
         assert (await two.call()).arm == "maker@free"
         assert await two.desk.tries() == [("free", 1, "unknown"), ("free", 2, "settled")]
         money = await two.desk.money()
@@ -234,10 +242,10 @@ async def test_where_nobody_answers_the_error_says_of_each_model_why(transport: 
         with pytest.raises(NoModelAvailable) as caught:
             await two.call()
         assert set(caught.value.reasons) == {"free", "paid"}
-        assert "(free: 127.0.0.1:" in str(caught.value), "each is named once"
+        assert "free: 127.0.0.1:" in str(caught.value), "each is named once"
         assert "refused the key (401)" in str(caught.value)
         assert "failed (500)" in str(caught.value)
-        assert len(two.desk.clock.slept) == 2, "nobody waits after the last try"
+        assert len(two.desk.clock.slept) == 3, "nobody waits after the last try, but for the model to have cooled down"
         money = await two.desk.money()
         assert (money.scope("day").spent.nanos, money.scope("day").reserved.nanos) == (0, 0)
 
@@ -256,3 +264,34 @@ async def test_a_call_goes_on_where_it_was_once_there_is_more_room(transport: Tr
         answer = await two.desk.call(arm("free"), arm("paid", DEAR), more=more)
         assert (answer.model, [each.cap for each in refused]) == ("paid", [1])
         assert await two.desk.tries() == [("free", 1, "failed"), ("paid", 2, "settled")]
+
+
+class Narrow:
+    """A model's server that takes two calls at a time and refuses the others."""
+
+    def __init__(self) -> None:
+        self.inside = self.refused = 0
+        self.model = ScriptedModel("free", self._say, latency_s=1, sleep=self._think)
+
+    def _say(self, _: Request) -> str | ProviderError:
+        self.inside += 1
+        if self.inside <= 2:
+            return "hello"
+        self.refused += 1
+        return ProviderError("free: busy", failure=Failure.WAIT, sent=True, charged=False, status=429)
+
+    async def _think(self, _: float) -> None:
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+        self.inside -= 1
+
+
+async def test_where_a_provider_refuses_fewer_calls_are_made_at_a_time_until_it_takes_them() -> None:
+    narrow = Narrow()
+    async with desk([narrow.model], at_once=8, tries=20) as it:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(60):
+                tasks.start_soon(it.call, arm("free"))
+        assert len(await it.only(CallSettled)) == 60
+        assert len(await it.only(CallFailed)) == narrow.refused
+        assert narrow.refused <= 30, "8 at a time all the way would be refused three times for each that is taken"

@@ -11,13 +11,13 @@ import msgspec
 import pytest
 
 from events.types.call import CallReserved, CallSettled, CallUnknown
-from swarm.calls import Stopped
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
 from swarm.journal import Journal
 from swarm.messages import Message, Price, Reply, Usage
 from swarm.models.scripted import ScriptedModel
 from swarm.money.caps import Cap
 from swarm.orders import Pick
+from swarm.tries import Stopped
 from tests.calling import ASK, INPUT, MOST, Desk, arm, desk
 from tests.ledger_agents import Agent, a_need, entries_of
 from tests.running import DEAR

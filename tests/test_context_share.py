@@ -18,7 +18,7 @@ from swarm.engine.prepare import prepare
 from swarm.errors import UsageError
 from swarm.estimate.requests import Unknown, first_requests
 from swarm.money.recording import record_caps
-from swarm.plan import context_room
+from swarm.plan import answer_tokens, context_room
 from swarm.replay import replay
 from swarm.session import recorded_plan
 from swarm.taskfile.read import parse_task_file
@@ -103,9 +103,18 @@ async def test_an_estimate_builds_the_request_that_is_sent(log: EventLog, tmp_pa
     cast, text = Cast(), a_file(tmp_path, "context: 3k, worker: 50%")
     async with serving(cast) as (_, plan):
         prepared, capped = prepare(parse_task_file(text, tmp_path / "tasks.yaml"), tmp_path, str, plan)
-        task = prepared[0].task
+        task, of = prepared[0].task, prepared[0].complexity
         room = partial(context_room, capped, task)
-        foreseen = first_requests(task, 300, ("worker",), Unknown(results={}), room=room, root=tmp_path, redact=str)
+        foreseen = first_requests(
+            task,
+            of.type,
+            answer_tokens(task, of),
+            ("worker",),
+            Unknown(results={}),
+            room=room,
+            root=tmp_path,
+            redact=str,
+        )
         await run(log, text, plan, tmp_path)
     sent = next(body for role, body in cast.seen if role == "worker")
     assert [message.text for message in foreseen["worker"].ask.messages] == [

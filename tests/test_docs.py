@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 import tomllib
@@ -205,7 +206,9 @@ def test_the_reference_has_a_row_for_every_setting_with_its_default() -> None:
     for key, known in KEYS.items():
         if known.default is not None and "*" not in key:
             shown = rows[".".join(key)].strip("`")
-            assert shown == (str(known.default) or '""')
+            default = known.default
+            written = json.dumps(default) if isinstance(default, bool | list) else str(default) or '""'
+            assert shown == written
 
 
 def test_the_reference_names_every_key_of_a_task() -> None:

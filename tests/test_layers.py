@@ -24,7 +24,7 @@ FILE_LINES, FUNCTION_LINES, MOST_FUNCTIONS_LINES = 450, 50, 20
 # from the ground up; a module may import what stands on its own line or below it
 LINES = (
     (
-        "swarm.conditions swarm.errors swarm.garbage swarm.globs swarm.items swarm.messages swarm.paths swarm.redact"
+        "swarm.agents swarm.conditions swarm.errors swarm.garbage swarm.globs swarm.items swarm.messages swarm.paths swarm.redact"
         " swarm.settings swarm.task swarm.taskfile swarm.text swarm.units swarm.version"
     ),
     (
@@ -32,11 +32,11 @@ LINES = (
         " swarm.cycle"  # no leaf, but as low: the journal speaks of its steps
     ),
     "swarm.journal swarm.owner swarm.alive",
-    "swarm.calls swarm.orders swarm.reservation",
+    "swarm.calls swarm.cooldowns swarm.orders swarm.reservation swarm.tries",
     "swarm.roles",
     (
-        "swarm.session swarm.connect swarm.confirmed swarm.demo swarm.engine swarm.estimate swarm.insight swarm.plan"
-        " swarm.replay swarm.roster swarm.schedule swarm.whatif"
+        "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.freelist"
+        " swarm.insight swarm.plan swarm.replay swarm.roster swarm.schedule swarm.whatif"
     ),
     "swarm.cli",
 )

@@ -51,7 +51,7 @@ class Seen:
 async def second_of(log: EventLog, root: Path, budget: str) -> Seen:
     """Run both tasks; the first costs $0.00425."""
     used = {"prompt_tokens": 250, "completion_tokens": 1_000, "total_tokens": 1_250}
-    cast = Cast(worker=[Answer("A line.\n\n" + "It goes on.\n\n" * 800, usage=used), Answer("A line, too.")])
+    cast = Cast(worker=[Answer("A line.\n\n" + "It-goes-on.\n\n" * 800, usage=used), Answer("A line, too.")])
     dear, low = model("dear", "paid", price=DEAR), model("low", "paid", price=LOW)
     async with serving(cast, dear, low) as (_, plan):
         result = await run(log, FILE.format(budget=budget), plan, root)
@@ -74,16 +74,17 @@ async def test_from_80_percent_on_the_cheaper_of_two_paid_models_is_bought_and_t
 ) -> None:
     seen = await second_of(log, root, "$0.0052")
     assert (seen.choice.model, seen.choice.spent_scope, seen.choice.spent_percent) == ("low", "s1", 81)
-    last = seen.told.splitlines()[-1]
-    assert last == "The budget of this work has $0.00095 of $0.0052 left (s1): be brief."
+    *_, line, _, length = seen.told.splitlines()
+    assert length.startswith("Be brief: at most ")
+    assert line == "The budget of this work has $0.00095 of $0.0052 left (s1): be brief."
     assert seen.told.count("About lines.") == 1_200, "it is given all of its input"
-    assert seen.told.count("It goes on.") == 800
+    assert seen.told.count("It-goes-on.") == 800
 
 
 async def test_from_90_percent_on_less_is_sent_and_asked_for(log: EventLog, root: Path) -> None:
     seen = await second_of(log, root, "{usd: 0.0047}")
     assert (seen.choice.model, seen.choice.spent_percent) == ("low", 90)
     assert 0 < seen.told.count("About lines.") < 400
-    assert seen.told.count("It goes on.") < 400
-    assert "Answer in at most 384 words." in seen.told
+    assert seen.told.count("It-goes-on.") < 400
+    assert "Answer in at most 256 words." in seen.told
     assert seen.asked == 512

@@ -241,7 +241,7 @@ async def test_judged_work_moves_the_trail_of_its_worker(log: EventLog, root: Pa
     async with serving(Cast(validator=[verdict(False, "No."), verdict(True)])) as (_, plan):
         await run(log, SIMPLE, plan, root)
     trail = (await fold(log, TrailsView())).learned.trail(
-        "worker/writing", "generalist@m1", system_now(await entries_of(log))
+        "worker/writing", "writer@m1", system_now(await entries_of(log))
     )
     assert (round(trail.accepted, 2), round(trail.rejected, 2)) == (2, 1), "who mends it does what was expected of half"
 

@@ -125,6 +125,22 @@ async def test_a_try_that_is_not_worth_its_cost_ends_the_task_and_says_so(log: M
     await replays(log)
 
 
+async def test_simple_work_goes_up_to_the_cheap_tier_and_a_task_that_names_tiers_as_far_as_they_say(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    models = model("a"), model("low", "cheap", price=DEAR, judge=False), model("dear", "paid", price=DEAR, judge=False)
+    async with serving(Cast(validator=[FAIL, FAIL, PASS]), *models) as (_, plan):
+        await run(log, ONE, plan, tmp_path)
+        last = (await choices_of(log))[-1]
+        assert isinstance(last, ChoiceMade) and last.model == "low"
+        assert ("dear", "simple work goes up to the tier cheap") in [(each.model, each.rule) for each in last.excluded]
+        await run(log, ONE + "tiers: [free, paid]\n", plan, tmp_path)
+    last = (await choices_of(log))[-1]
+    assert isinstance(last, ChoiceMade) and [each.rule for each in last.excluded] == [
+        "its tier cheap is not among free, paid"
+    ]
+
+
 async def test_start_planned_lets_the_plan_begin_with_a_paid_model(log: MemoryLog, tmp_path: Path) -> None:
     async with serving(Cast(), *free_and_paid()) as (_, plan):
         await run(log, ONE + "start: planned\nlimits: {attempts: 1}\n", plan, tmp_path)

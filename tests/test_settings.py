@@ -54,6 +54,19 @@ def test_without_any_file_the_defaults_of_the_design_hold(tmp_path: Path) -> Non
     assert settings.log == str(tmp_path / ".local/share/swarm/log.db")
 
 
+def test_how_models_are_chosen_is_set_by_words_or_numbers(place: Place) -> None:
+    chosen = place.load(user='[choice]\nvalue = "economy"\nstart = "planned"\nsimple = "free to free"').settings.choice
+    assert (chosen.policy, chosen.worth, chosen.start, chosen.span("simple")) == (
+        "trails",
+        3.0,
+        "planned",
+        ("free", "free"),
+    )
+    assert place.load(user="[choice]\nvalue = 7.5").settings.choice.worth == 7.5
+    assert place.load(environ={"SWARM_CHOICE_VALUE": "12"}).settings.choice.worth == 12
+    assert place.load().settings.choice.span("of no level") == ("local", "paid")
+
+
 def test_each_layer_covers_the_one_before_it(place: Place) -> None:
     layers: dict[str, Any] = {"user": "calls.tries = 2"}
     assert place.load(**layers).settings.calls.tries == 2
@@ -74,7 +87,7 @@ def test_a_worth_and_a_share_are_read_as_they_are_written(place: Place) -> None:
     assert (choice.worth, choice.audit_share) == (60.0, 1.0)
     for key, line in (("value", "value = 0"), ("value", "value = 'dear'"), ("audit_share", "audit_share = 1.01")):
         (problem,) = place.problems(f"[choice]\n{line}\n")
-        assert f"config.toml:2: choice.{key}: " in problem and "is expected, not " in problem
+        assert f"config.toml:2: choice.{key}: " in problem and " is expected" in problem
 
 
 def test_every_value_knows_its_file_and_line_its_variable_or_its_flag(place: Place) -> None:
@@ -187,6 +200,15 @@ def test_all_problems_are_told_at_once_each_with_its_line(place: Place) -> None:
         ("[budgett]\nday_usd = 1", 1, "did you mean 'budget'?"),
         ("[budget]\nday_uds = 1", 2, "did you mean 'day_usd'?"),
         ("[calls]\ntriess = 1", 2, "did you mean 'tries'?"),
+        (
+            '[choice]\nvalue = "lots"',
+            2,
+            "one of economy, balanced, quality is expected, or a number from 0.1 to 10,000",
+        ),
+        ("[choice]\nvalue = 0", 2, "one of economy, balanced, quality is expected"),
+        ('[choice]\nsimple = "paid to free"', 2, 'two tiers are expected, such as "local to cheap"'),
+        ('[choice]\ncomplex = "cheap"', 2, "two tiers are expected"),
+        ('[choice]\npolicy = "trail"', 2, "trails, roulette is expected"),
         ("budget = 3", 1, "write [budget] and its keys below it"),
         ("[log]\npath = 'x'", 1, "a text is expected, not a table"),
         ("[judge]", 1, "one of free, paid is expected, not a table"),
@@ -256,10 +278,11 @@ def test_every_cap_of_the_user_is_one_that_a_project_may_lower_and_not_raise(pla
         assert getattr(place.load(project=lower).settings.budget, field) in (10_000, 100_000_000), "none is higher"
 
 
-def test_each_key_of_a_server_a_model_the_log_and_the_day_is_the_users_alone() -> None:
+def test_each_key_of_an_agent_a_server_a_model_the_log_and_the_day_is_the_users_alone() -> None:
     harmless = {"concurrency", "requests_per_minute", "tokens_per_minute"}
     for key, known in KEYS.items():
-        users = key[0] in ("models", "providers", "schedules", "log", "time_zone", "choice") and key[-1] not in harmless
+        whole = ("agents", "models", "models_off", "discover", "providers", "schedules", "log", "time_zone", "choice")
+        users = key[0] in whole and key[-1] not in harmless
         assert bool(known.only_user) is users, dotted(key)
 
 
@@ -489,3 +512,54 @@ def test_the_line_of_a_key_is_found_however_it_is_written(tmp_path: Path) -> Non
     assert file.line_of(("t t", "c", "d")) == 4
     assert file.line_of(("list", "e", "f")) == 6
     assert file.line_of(("nowhere",)) == 1
+
+
+def test_tiers_are_kept_in_the_order_in_which_they_are_tried_and_a_variable_has_them_with_commas(place: Place) -> None:
+    assert place.load().settings.tiers == TIERS == ("local", "free", "cheap", "paid")
+    assert place.load(user='tiers = ["cheap", "local", "cheap"]').settings.tiers == ("local", "cheap")
+    assert place.load(user='tiers = "free"').settings.tiers == ("free",)
+    assert place.load(environ={"SWARM_TIERS": "paid, free"}).settings.tiers == ("free", "paid")
+
+
+def test_a_project_can_leave_tiers_out_and_never_add_one(place: Place) -> None:
+    mine = 'tiers = ["local", "free"]'
+    assert place.load(user=mine, project='tiers = ["local"]').settings.tiers == ("local",)
+    (problem,) = place.problems(user=mine, project='tiers = ["free", "paid"]')
+    assert "can leave out tiers of local, free but not add paid" in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('"locl"', "one of local, free, cheap, paid is expected, not 'locl'; did you mean 'local'?"),
+        ('["free hosted"]', "not 'free hosted'; did you mean 'free'?"),
+        ('["free_local"]', "not 'free_local'; did you mean 'local'?"),
+        ('"Paid"', "did you mean 'paid'?"),
+        ('"zzz"', "one of local, free, cheap, paid is expected, not 'zzz'"),
+        ("[]", "at least one of local, free, cheap, paid is expected, not an empty list"),
+        ("[3]", "one of local, free, cheap, paid is expected, not a number"),
+        ("true", "a list of tiers is expected, not true or false"),
+    ],
+)
+def test_a_wrong_tier_is_told_with_the_nearest_right_word(place: Place, written: str, said: str) -> None:
+    (problem,) = place.problems(user=f"tiers = {written}")
+    assert problem.endswith(said) or f"{said}" in problem
+    if not written.startswith(("[", "t")):
+        more = f'[models.m]\nprovider = "groq"\nmodel = "m"\ntier = {written}'
+        assert any(said in problem for problem in place.problems(user=more))
+
+
+@pytest.mark.parametrize(("written", "holds"), [("true", True), ("False", False), ("false", False)])
+def test_a_switch_can_be_a_variable(place: Place, written: str, holds: bool) -> None:
+    assert place.load(environ={"SWARM_DISCOVER": written}).settings.discover is holds
+    (problem,) = place.problems(environ={"SWARM_DISCOVER": "maybe"})
+    assert problem == "SWARM_DISCOVER: discover: true or false is expected, not a text"
+
+
+def test_models_are_turned_off_by_names_and_globs(place: Place) -> None:
+    assert place.load(user='models_off = ["ollama/*", "openrouter/free"]').settings.models_off == (
+        "ollama/*",
+        "openrouter/free",
+    )
+    (problem,) = place.problems(user='models_off = ["", 3]')
+    assert problem.endswith("models_off: a text on one line is expected, not an empty one")

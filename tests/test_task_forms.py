@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarm.engine.world import environment_of
+from swarm.items import item_tasks
 from swarm.task import Budget, Check, Condition, Each, Input, Limits, Output, RoleConfig, Task, TaskFile, When
 from swarm.taskfile.read import TaskFileInvalid, load_task_file, parse_task_file
 
@@ -310,3 +311,17 @@ def test_any_mixture_of_the_new_words_is_a_task_file_or_refused_as_one(parts: li
             assert read(text, name, environ={}).tasks
         except TaskFileInvalid as error:
             assert all(problem.line >= 1 and problem.column >= 1 for problem in error.problems)
+
+
+@pytest.mark.parametrize(
+    ("written", "level"), [("critical", 0), ("high", 2), ("normal", 5), ("low", 8), ("0", 0), ("9", 9), ('"3"', 3)]
+)
+def test_a_priority_is_a_name_or_a_number(written: str, level: int) -> None:
+    assert only(f"prompt: Do it.\npriority: {written}").priority == level
+
+
+def test_a_priority_for_all_tasks_stands_under_defaults_and_is_that_of_the_items_of_a_task() -> None:
+    one, two = read("defaults: {priority: low}\ntasks: {a: {prompt: One.}, b: {prompt: Two., priority: high}}").tasks
+    assert (one.priority, two.priority) == (8, 2)
+    many = only("prompt: Do {{item}}.\neach: [x, y]\npriority: 1")
+    assert {each.priority for each in item_tasks(many, ["x", "y"])} == {1}

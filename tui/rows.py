@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 
 from events.log import Entry, session_name
 from events.types.call import CallFailed, CallOverran, CallUnknown
+from events.types.model import ModelCooled
 from events.types.session import SessionClosed
 from events.types.task import AttemptAbandoned, StepAccepted, StepRejected, TaskAccepted, TaskFailed, TaskHalted
 from events.views.money import ScopeState
@@ -30,6 +31,7 @@ _KINDS: dict[type, Tone] = {
     CallFailed: "warn",
     CallUnknown: "warn",
     CallOverran: "warn",
+    ModelCooled: "warn",
     AttemptAbandoned: "warn",
     SessionClosed: "busy",
 }

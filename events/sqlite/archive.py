@@ -24,11 +24,13 @@ from events.sqlite.spans import Span, parents, spans
 from events.sqlite.verify import Told, verify_file
 from events.types.any import KINDS, decode_body
 from events.types.base import TextRef
+from events.types.choice import TRAILS, TrailsExcluded
 from events.types.session import FileTrusted
 from events.types.upkeep import ARCHIVE, UPKEEP, Carried, LedgerCarried, LogArchived, TextsPruned
 from events.upcast import UPCASTS
 from events.upkeep import Archived, ArchiveInTheWay, Cut, NothingToArchive, Tell
 from events.views.carried import FORMS
+from events.views.trails import TrailsView
 
 _TRIES = 3  # as often the log may change in a way that matters while the file is written
 _PAGE = 5_000  # entries folded at once
@@ -295,6 +297,7 @@ def _carried(
         place, event = archived
         for carried in event.carried:
             views[carried.view] = FORMS[carried.view][1].read(_text(connection, carried.state, place))
+    _know_what_is_excluded(connection, views["trails"])
     position = cut.after
     while entries := read(connection, decoder, after=position, until=cut.position, limit=_PAGE):
         for view in views.values():
@@ -303,6 +306,17 @@ def _carried(
         position = entries[-1].position
     texts = {name: FORMS[name][1].write(view) for name, view in views.items()}
     return {name: Text(digest_of(text), text) for name, text in texts.items()}
+
+
+def _know_what_is_excluded(connection: sqlite3.Connection, trails: TrailsView) -> None:
+    """Tell the trails of all periods that are excluded by now, also by events behind the cut: they are never folded again."""
+    told = TrailsView()
+    query = "SELECT position, body FROM event WHERE topic = (SELECT id FROM name WHERE text = ?) ORDER BY previous"
+    for position, body in connection.execute(query, (TRAILS,)):
+        event = decode_body("trails.excluded", body)
+        if isinstance(event, TrailsExcluded):
+            told.exclude(event, position)
+    trails.learn_from(told)
 
 
 def _archived(connection: sqlite3.Connection, decoder: Decoder) -> tuple[int, LogArchived] | None:

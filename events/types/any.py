@@ -19,8 +19,9 @@ from events.types.call import (
     CallSettled,
     CallUnknown,
 )
-from events.types.choice import ChoiceMade, ChoiceStopped
+from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.types.model import ModelCooled, ModelRecovered
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.task import (
     AttemptAbandoned,
@@ -65,6 +66,7 @@ AnyEvent: TypeAlias = (
     | TaskCancelled
     | ChoiceMade
     | ChoiceStopped
+    | TrailsExcluded
     | CallReserved
     | CallSettled
     | CallFailed
@@ -73,6 +75,8 @@ AnyEvent: TypeAlias = (
     | CallOverran
     | BudgetMarked
     | BudgetSet
+    | ModelCooled
+    | ModelRecovered
     | CancelRequested
     | VerdictRequested
     | RequestAnswered

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from events.types.base import NOUGHT, Captured, Event, Said, TextRef
 
 RECONCILED = ("invoice", "person")
 """Bases of an amount that was found out after nobody knew whether the call was billed."""
+
+
+class Foreseen(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an answer will have at the most, as answers before it say."""
+
+    tokens: int
+    answers: int  # how many of them were looked at
+    like: str  # what they share with it beside role and level: "model" and type, "type" alone, or "role" and no more
 
 
 class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
@@ -27,6 +37,7 @@ class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     temperature: float = NOUGHT
     why: str = ""  # the rule by which a judge was taken
     captured: tuple[Captured, ...] = ()
+    foreseen: Foreseen | None = None  # what `max_output_tokens` was made from; None: what its role is allowed
 
 
 class CallSettled(Event, frozen=True, kw_only=True, tag="call.settled"):

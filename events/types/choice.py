@@ -8,6 +8,9 @@ from events.types.base import NOUGHT, Event
 
 FREE_TIERS = ("local", "free")
 
+TRAILS = "trails"
+"""The topic of what persons say of trails."""
+
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An arm that was allowed, with what the choice saw of it."""
@@ -99,3 +102,14 @@ class ChoiceStopped(Event, frozen=True, kw_only=True, tag="choice.stopped"):
 
 
 Choice = ChoiceMade | ChoiceStopped
+
+
+class TrailsExcluded(Event, frozen=True, kw_only=True, tag="trails.excluded"):
+    """A person found that the verdicts of a period say nothing of what models are worth: no trail is made of them."""
+
+    since: int  # microseconds since 1970
+    until: int  # the first moment that counts again
+    model: str = ""  # of this one alone
+    lifted: bool = False  # True: the same period counts again
+    by: str = ""
+    reason: str = ""

@@ -32,6 +32,7 @@ class TaskSubmitted(Event, frozen=True, kw_only=True, tag="task.submitted"):
     parent: str = ""  # the task of which it does one item
     answer_tokens: int = 0  # what a draft's answer may have at first; 0: a log from before that was said
     handover: TextRef | None = None  # of the task of an earlier session from which it goes on
+    team: tuple[str, ...] = ()  # who fills a role other than its plain agent, and why: `worker: tester (type tests)`
     keeps: bool = False  # what was inherited of the task stays: only what bounds it is another
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -16,6 +16,20 @@ class View(Protocol):
     """A fold over entries in their order."""
 
     def apply(self, entry: Entry) -> None: ...
+
+
+@runtime_checkable
+class Restarting(Protocol):
+    """A view whose fold has to start again once it has met something that it had to know from its beginning."""
+
+    @property
+    def outdated(self) -> bool:
+        """Whether what it holds was folded without knowing what it knows by now."""
+        ...
+
+    def learn_from(self, before: Any) -> None:
+        """Take over what another fold of the same log has come to know."""
+        ...
 
 
 V = TypeVar("V", bound=View)
@@ -52,10 +66,18 @@ async def fold(log: EventLog, view: V, *, after: int = 0, until: int | None = No
         return await _apply(log, view, after, until, session)
     while True:
         archived = await log.archived()
-        begun, after = await begin(log, deepcopy(view))
-        folded = await _apply(log, begun, after, until, None)
+        folded = await _whole(log, view, until)
+        while isinstance(folded, Restarting) and folded.outdated:
+            folded = await _whole(log, view, until, knowing=folded)
         if archived == await log.archived():
             return folded  # else what was still to be read was cut off meanwhile: again, from what is carried on
+
+
+async def _whole(log: EventLog, view: V, until: int | None, knowing: V | None = None) -> V:
+    begun, after = await begin(log, deepcopy(view))
+    if knowing is not None and isinstance(begun, Restarting):
+        begun.learn_from(knowing)
+    return await _apply(log, begun, after, until, None)
 
 
 async def _apply(log: EventLog, view: V, after: int, until: int | None, session: int | None) -> V:

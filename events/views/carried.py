@@ -19,7 +19,8 @@ from events.views.estimates import EstimatesView, Held, Run
 from events.views.history import Doer, Done, HistoryView
 from events.views.money import MoneyView, Reservation, ScopeState
 from events.views.overruns import OverrunsView
-from events.views.trails import TrailsView
+from events.views.sizes import Kind, Sizes, SizesView
+from events.views.trails import Excluded, TrailsView
 from events.views.verdicts import Drafts, Judged, VerdictsView
 
 
@@ -47,6 +48,8 @@ class _Trails(msgspec.Struct):
     offsets: dict[str, Offset] = {}
     surprises: dict[str, Surprise] = {}
     overlap: Overlap = msgspec.field(default_factory=Overlap)
+    excluded: list[Excluded] = []
+    known: int = 0
     judges: dict[str, Judged] = {}
     types: dict[str, Drafts] = {}
 
@@ -59,6 +62,11 @@ class _Work(msgspec.Struct, frozen=True):
 class _History(msgspec.Struct):
     work: list[_Work]
     plans: dict[str, dict[int, int]]
+
+
+class _OfKind(msgspec.Struct, frozen=True):
+    kind: Kind
+    sizes: Sizes
 
 
 class _Estimates(msgspec.Struct):
@@ -118,9 +126,18 @@ class _TrailsForm:
     def write(self, view: TrailsView) -> str:
         learned = view.learned
         rows = [_Trail(context, arm, trail) for (context, arm), trail in learned.rows.items()]
-        verdicts = view.verdicts
+        known = view._known  # pyright: ignore[reportPrivateUsage]  # carried on whole
         return _text(
-            _Trails(rows, learned.offsets, learned.surprises, learned.overlap, verdicts.judges, verdicts.types)
+            _Trails(
+                rows,
+                learned.offsets,
+                learned.surprises,
+                learned.overlap,
+                view.excluded,
+                known,
+                view.verdicts.judges,
+                view.verdicts.types,
+            )
         )
 
     def read(self, text: str) -> TrailsView:
@@ -133,10 +150,9 @@ class _TrailsForm:
         for each in kept.trails:
             place = each.context, each.arm
             rows[place] = each.trail.beside(rows[place]) if place in rows else each.trail
-        return TrailsView(
-            learned=Trails(rows, kept.offsets, kept.surprises, kept.overlap),
-            verdicts=VerdictsView(judges=kept.judges, types=kept.types),
-        )
+        learned = Trails(rows, kept.offsets, kept.surprises, kept.overlap)
+        verdicts = VerdictsView(judges=kept.judges, types=kept.types)
+        return TrailsView(learned=learned, verdicts=verdicts, excluded=kept.excluded, _known=kept.known)
 
 
 def _everywhere(trail: _Trail) -> str:
@@ -150,6 +166,14 @@ class _HistoryForm:
     def read(self, text: str) -> HistoryView:
         kept = msgspec.json.decode(text, type=_History)
         return HistoryView(done={each.doer: each.done for each in kept.work}, plans=kept.plans)
+
+
+class _SizesForm:
+    def write(self, view: SizesView) -> str:
+        return _text([_OfKind(kind, sizes) for kind, sizes in view.kinds.items()])
+
+    def read(self, text: str) -> SizesView:
+        return SizesView(kinds={each.kind: each.sizes for each in msgspec.json.decode(text, type=list[_OfKind])})
 
 
 class _EstimatesForm:
@@ -177,6 +201,7 @@ FORMS: Mapping[str, tuple[type, Form]] = {
     "history": (HistoryView, _HistoryForm()),
     "estimates": (EstimatesView, _EstimatesForm()),
     "overruns": (OverrunsView, _OverrunsForm()),
+    "sizes": (SizesView, _SizesForm()),
 }
 """By the name under which a view is carried on. What is not among them begins anew: sessions and tasks are in the archive."""
 

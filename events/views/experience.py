@@ -1,4 +1,4 @@
-"""What an estimate of a run is made from: how work went, and how estimates held. Kept as a snapshot of its own."""
+"""What is foreseen is made from this: how work went, how long answers were, how estimates held. A snapshot of its own."""
 
 from __future__ import annotations
 
@@ -7,21 +7,34 @@ import msgspec
 from events.log import Entry, EventLog
 from events.views.estimates import EstimatesView
 from events.views.history import HistoryView
-from events.views.kept import Kept, Start, fold_kept
+from events.views.kept import Kept, Start, both_gone_on, fold_both, fold_kept
+from events.views.sizes import SizesView
+from events.views.standing import STANDING, Standing
 
 
 class Experience(msgspec.Struct):
     history: HistoryView = msgspec.field(default_factory=HistoryView)
     estimates: EstimatesView = msgspec.field(default_factory=EstimatesView)
+    sizes: SizesView = msgspec.field(default_factory=SizesView)
 
     def apply(self, entry: Entry) -> None:
         self.history.apply(entry)
         self.estimates.apply(entry)
+        self.sizes.apply(entry)
 
 
-EXPERIENCE = Kept("experience", 3, Experience)
+EXPERIENCE = Kept("experience", 4, Experience)
 
 
 async def experience(log: EventLog) -> Start[Experience]:
-    """What an estimate starts from; see `fold_kept`."""
+    """What an estimate, and the limits of answers, start from; see `fold_kept`."""
     return await fold_kept(log, EXPERIENCE)
+
+
+Before = tuple[Start[Standing], Start[Experience]]
+"""What a session starts from, and what it foresees by."""
+
+
+async def standing_and_experience(log: EventLog, before: Before | None = None) -> Before:
+    """Both as they stand by now, of one reading of the log, from how they stood `before` on; see `fold_both`."""
+    return await fold_both(log, STANDING, EXPERIENCE) if before is None else await both_gone_on(log, *before)

@@ -12,7 +12,7 @@ from events.types.task import StepAccepted, StepDrafted, StepPlanned, StepReject
 _EXACT = 16  # sizes below it are kept as they are; above, eight groups for each power of two: at most 12.5 % too large
 
 
-_NO_SIZES = frozenset({"too-much-output", "too-little-output"})
+NO_SIZES = frozenset({"too-much-output", "too-little-output"})
 """Doubts about a count of output: one that was a lie would stand in every estimate."""
 
 
@@ -84,7 +84,7 @@ class HistoryView(msgspec.Struct):
 
     def _settle(self, settled: CallSettled) -> None:
         doer = self._calls.pop(settled.reservation, None)
-        if doer is None or settled.basis != "provider" or not _NO_SIZES.isdisjoint(settled.doubts):
+        if doer is None or settled.basis != "provider" or not NO_SIZES.isdisjoint(settled.doubts):
             return  # what was reserved, or cannot be, says nothing of the size of an answer
         answers = self._of(doer).answers
         size = rounded_size(settled.output_tokens)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from events.bus import read_all
 from events.log import EventLog, Snapshot
-from events.views.base import View, begin, decode_state, encode_state
+from events.views.base import Restarting, View, begin, decode_state, encode_state
 
 EVERY = 10_000
 """Events behind the last snapshot from which on a new one is worth its room."""
 
 V = TypeVar("V", bound=View)
+W = TypeVar("W", bound=View)
 
 
 @dataclass(frozen=True)
@@ -43,31 +44,69 @@ async def fold_kept(log: EventLog, of: Kept[V], *, until: int | None = None, ane
 
     Up to a position, or `anew` from the events alone, nothing is kept. Raises LogError where the log cannot be read.
     """
+    (start,) = await _folded(log, (of,), until=until, anew=anew)
+    return start if until is not None or anew else await _kept(log, start)
+
+
+async def fold_both(log: EventLog, one: Kept[V], other: Kept[W]) -> tuple[Start[V], Start[W]]:
+    """The same for two views, of which both are behind every entry that is read: most of the time of a fold goes into reading."""
+    first, second = await _folded(log, (one, other))
+    return await _kept(log, first), await _kept(log, second)
+
+
+async def _folded(
+    log: EventLog, kinds: Sequence[Kept[Any]], *, until: int | None = None, anew: bool = False
+) -> list[Start[Any]]:
     while True:
         archived = await log.archived()
-        snapshot = None if anew else await log.snapshot(of.name, of.form)
-        start = await _fold(log, of, snapshot, until)
+        begun = [await _begun(log, of, None if anew else await log.snapshot(of.name, of.form), until) for of in kinds]
+        starts = await _go_on(log, begun, until)
+        while any(map(_is_outdated, starts)):
+            begun = [await _anew(log, start) if _is_outdated(start) else start for start in starts]
+            starts = await _go_on(log, begun, until)
         if archived == await log.archived():
-            break  # else what was still to be read was cut off meanwhile
-    if start.position - start.kept < EVERY or until is not None or anew:
+            return starts  # else what was still to be read was cut off meanwhile
+
+
+async def _kept(log: EventLog, start: Start[V]) -> Start[V]:
+    """Keep a snapshot where it is due."""
+    if start.position - start.kept < EVERY:
         return start
     await log.keep(snapshot_of(start))
     return msgspec.structs.replace(start, kept=start.position)
 
 
-async def gone_on(log: EventLog, start: Start[V]) -> Start[V]:
-    """The view as it stands by now, from how it stood. Its own state moves; a log that was cut behind it is folded anew."""
+async def both_gone_on(log: EventLog, one: Start[V], other: Start[W]) -> tuple[Start[V], Start[W]]:
+    """Two views as they stand by now, from how they stood: their own state moves.
+
+    What was cut off or excluded behind them is folded anew.
+    """
     archived = await log.archived()
-    if archived is not None and archived.position > start.position:
-        return await fold_kept(log, start.of)
-    return await _go_on(log, start, None)
+    if archived is None or archived.position <= min(one.position, other.position):
+        first, second = await _go_on(log, (one, other), None)
+        if not _is_outdated(first) and not _is_outdated(second):
+            return first, second
+    return await fold_both(log, one.of, other.of)
 
 
 def snapshot_of(start: Start[V]) -> Snapshot:
     return Snapshot(start.of.name, start.of.form, start.position, encode_state(start.view))
 
 
-async def _fold(log: EventLog, of: Kept[V], snapshot: Snapshot | None, until: int | None) -> Start[V]:
+def _is_outdated(start: Start[Any]) -> bool:
+    return isinstance(start.view, Restarting) and start.view.outdated
+
+
+async def _anew(log: EventLog, start: Start[V]) -> Start[V]:
+    """The fold that starts again, knowing what this one has come to know."""
+    again = await _begun(log, start.of, None, None)
+    if isinstance(again.view, Restarting):
+        again.view.learn_from(start.view)
+    return msgspec.structs.replace(again, wrong=start.wrong)
+
+
+async def _begun(log: EventLog, of: Kept[V], snapshot: Snapshot | None, until: int | None) -> Start[V]:
+    """The view as it was kept, as the log carries it on, or as new."""
     wrong = snapshot.wrong if snapshot else ""
     kept: V | None = None
     if snapshot is not None and not wrong:
@@ -76,16 +115,20 @@ async def _fold(log: EventLog, of: Kept[V], snapshot: Snapshot | None, until: in
         except ValueError as error:
             wrong = str(error)
     if snapshot is not None and kept is not None and (until is None or snapshot.position <= until):
-        return await _go_on(log, Start(of, kept, snapshot.position, snapshot.position, ""), until)
+        return Start(of, kept, snapshot.position, snapshot.position, "")
     view, position = await begin(log, of.kind())
     of.begun(view)
-    return await _go_on(log, Start(of, view, position, 0, wrong), until)
+    return Start(of, view, position, 0, wrong)
 
 
-async def _go_on(log: EventLog, start: Start[V], until: int | None) -> Start[V]:
-    position = start.position
+async def _go_on(log: EventLog, starts: Sequence[Start[Any]], until: int | None) -> list[Start[Any]]:
+    """The views with all that the log holds behind them, which is read once."""
+    position = min(start.position for start in starts)
     async for entries in read_all(log, after=position, until=until):
-        for entry in entries:
-            start.view.apply(entry)
+        for start in starts:
+            apply, behind = start.view.apply, start.position
+            for entry in entries:
+                if entry.position > behind:
+                    apply(entry)
         position = entries[-1].position
-    return msgspec.structs.replace(start, position=position)
+    return [msgspec.structs.replace(start, position=max(position, start.position)) for start in starts]

@@ -25,6 +25,13 @@ class Standing(msgspec.Struct):
     overruns: OverrunsView = msgspec.field(default_factory=OverrunsView)
     ledger: int = 0  # the last position on the topic `ledger`
 
+    @property
+    def outdated(self) -> bool:
+        return self.trails.outdated
+
+    def learn_from(self, before: Standing) -> None:
+        self.trails.learn_from(before.trails)
+
     def apply(self, entry: Entry) -> None:
         self.money.apply(entry)
         self.claims.apply(entry)

@@ -3,7 +3,7 @@
 Deposits come from verdicts alone: 1 for accepted work, 0 for rejected work, weighed where others had failed at it before.
 Provider errors never touch a trail, and an audit does not: it is about the judge, and with so few of them wrong an auditor
 that errs as often as a judge would take more right work for wrong than it finds. A person who overrules a verdict takes back what time has left of its deposit, and makes
-the opposite one.
+the opposite one. Who excludes a period makes the fold start again, without the verdicts in it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,19 @@ from __future__ import annotations
 import msgspec
 
 from events.log import Entry
-from events.trails import OVERLAP, Expected, Trails, expect
-from events.types.choice import ChoiceMade
+from events.trails import OVERLAP, Expected, Trails, expect, model_of
+from events.types.choice import ChoiceMade, TrailsExcluded
 from events.types.session import SessionClosed
 from events.types.task import Overruled, StepAccepted, StepRejected, TaskAccepted, TaskFailed
 from events.views.verdicts import VerdictsView
+
+
+class Excluded(msgspec.Struct, frozen=True):
+    """A period whose verdicts count for nothing: microseconds since 1970, `until` outside of it."""
+
+    since: int
+    until: int
+    model: str = ""  # "" = of every model
 
 
 class TrailsView(msgspec.Struct):
@@ -23,6 +31,9 @@ class TrailsView(msgspec.Struct):
 
     learned: Trails = msgspec.field(default_factory=Trails)
     verdicts: VerdictsView = msgspec.field(default_factory=VerdictsView)
+    excluded: list[Excluded] = []
+    outdated: bool = False  # a period was excluded, or counts again, and verdicts were taken in before that was known
+    _known: int = 0  # the position up to which it is known what is excluded
     _chosen: dict[int, dict[str, dict[tuple[int, int], Expected]]] = {}  # by session, task, step and attempt
     _explorers: dict[int, dict[str, Expected]] = {}
 
@@ -34,6 +45,8 @@ class TrailsView(msgspec.Struct):
             case ChoiceMade(role="worker") as choice:
                 tasks = self._chosen.setdefault(entry.session, {})
                 tasks.setdefault(entry.task, {})[entry.step, entry.attempt] = expected_of(choice)
+            case TrailsExcluded() as told if entry.position > self._known:
+                self.exclude(told, entry.position)
             case StepAccepted(overrules=Overruled() as overruled):
                 self._overrule(overruled, True, entry.at)
             case StepRejected(overrules=Overruled() as overruled):
@@ -53,6 +66,30 @@ class TrailsView(msgspec.Struct):
             case _:
                 pass
 
+    def learn_from(self, before: TrailsView) -> None:
+        """Know from the beginning which periods another fold of the same log found excluded."""
+        self.excluded, self._known = list(before.excluded), before._known
+
+    def counts(self, model: str, at: int) -> bool:
+        """Whether a verdict of that moment says something of the model."""
+        return not any(each.since <= at < each.until and each.model in ("", model) for each in self.excluded)
+
+    def exclude(self, told: TrailsExcluded, position: int) -> None:
+        """Take in what a person says of a period. What was folded before has to be folded again."""
+        period = Excluded(told.since, told.until, told.model)
+        self.excluded = [each for each in self.excluded if each != period] + ([] if told.lifted else [period])
+        self.outdated, self._known = True, position
+
+    def awaited(self, entry: Entry) -> Expected | None:
+        """What the entry is a verdict on, as long as it is not folded; None where it is none, or it was not chosen by trails."""
+        match entry.event:
+            case StepAccepted() | StepRejected():
+                return self._chosen.get(entry.session, {}).get(entry.task, {}).get((entry.step, entry.attempt))
+            case TaskAccepted() | TaskFailed():
+                return self._explorers.get(entry.session, {}).get(entry.task)
+            case _:
+                return None
+
     def _taken(self, entry: Entry) -> Expected | None:
         return self._chosen.get(entry.session, {}).get(entry.task, {}).pop((entry.step, entry.attempt), None)
 
@@ -60,11 +97,14 @@ class TrailsView(msgspec.Struct):
         return self._explorers.get(entry.session, {}).pop(entry.task, None)
 
     def _overrule(self, overruled: Overruled, accepted: bool, now: int) -> None:
+        if not self.counts(overruled.model, now):
+            return
+        judged_at = overruled.judged_at if self.counts(overruled.model, overruled.judged_at) else 0
         arm = f"{overruled.agent}@{overruled.model}"
-        self.learned.overrule(overruled.context, arm, accepted, overruled.judged_at, now)
+        self.learned.overrule(overruled.context, arm, accepted, judged_at, now)
 
     def _deposit(self, expected: Expected | None, judged: bool, accepted: bool, now: int) -> None:
-        if expected is not None and judged:
+        if expected is not None and judged and self.counts(model_of(expected.arm), now):
             self.learned.learn(expected, accepted, now)
 
 

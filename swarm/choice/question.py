@@ -11,7 +11,7 @@ from events.trails import Acceptance, Trails
 from events.types.base import NOUGHT
 from events.types.choice import Candidate
 from swarm.choice.planner import Judge
-from swarm.messages import MILLION, Arm
+from swarm.messages import MILLION, TIERS, Arm, Tier
 
 Policy = Literal["trails", "roulette"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
@@ -86,6 +86,26 @@ def cost_of(arm: Arm, question: Question) -> int:
     rates = arm.price.rates_at(question.input_tokens)
     tokens = question.input_tokens * rates.input_nanos + question.output_tokens * rates.output_nanos
     return cost + arm.price.request_nanos + tokens // MILLION
+
+
+def outside(arms: Sequence[Arm], start: Tier, ceiling: Tier, level: str) -> dict[str, str]:
+    """By model why it is left out of work of a level that begins at one tier and goes up to another.
+
+    Where no arm is of such a tier, the next one above counts as it, else the one below: somebody is always left.
+    """
+    ranks = sorted({TIERS.index(arm.tier) for arm in arms})
+    if not ranks:
+        return {}
+    first = next((rank for rank in ranks if rank >= TIERS.index(start)), ranks[-1])
+    last = next((rank for rank in ranks if rank >= max(first, TIERS.index(ceiling))), ranks[-1])
+    found: dict[str, str] = {}
+    for arm in arms:
+        rank = TIERS.index(arm.tier)
+        if rank < first:
+            found[arm.model] = f"{level} work begins at the tier {TIERS[first]}"
+        elif rank > last:
+            found[arm.model] = f"{level} work goes up to the tier {TIERS[last]}"
+    return found
 
 
 def leaning(candidates: Sequence[Candidate], usable: float) -> list[Candidate]:

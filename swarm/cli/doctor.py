@@ -16,6 +16,7 @@ from swarm.cli.checkup.finding import Finding
 from swarm.cli.checkup.machine import look_at_machine
 from swarm.cli.checkup.record import look_at_log, path_of
 from swarm.cli.checkup.setup import look_at_setup, look_online, read_settings
+from swarm.roster import on_this_machine
 from swarm.settings.load import data_dir
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ async def _look(args: argparse.Namespace) -> AsyncIterator[Finding]:
         yield found
     yield finding
     if loaded is not None:
-        for found in look_at_setup(loaded.settings, os.environ):
+        served = [model.name for model, _ in await on_this_machine(loaded.settings, os.environ)]
+        for found in look_at_setup(loaded.settings, os.environ, served):
             yield found
     async for found in look_at_log(log, now=system_clock(), deep=args.deep):
         yield found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from swarm.globs import InputUnusable, files_named
 from swarm.task import Task, TaskFile
 from swarm.taskfile import yamltree
 from swarm.taskfile.documents import parts_of
-from swarm.taskfile.problems import START, Full, Place, Problem, Report, Wrong
+from swarm.taskfile.problems import START, Full, Place, Problem, Report, Wrong, nearest
 from swarm.taskfile.values import items_of
 from swarm.taskfile.yamltree import Mapping, Node, Scalar, Sequence
 
@@ -30,7 +31,7 @@ def doubts(file: TaskFile, text: str, root: Path) -> tuple[Problem, ...]:
     keys = tree if isinstance(tree, Mapping) else Mapping([], START)
     report = Report(report.text)
     try:
-        for look in (_files, _schemas, _writers, _budgets, _variables):
+        for look in (_files, _schemas, _writers, _budgets, _variables, _agents):
             for place, message, hint in look(file, keys, root):
                 report.add(place, message, hint)
     except Full:  # a report holds so many problems, and no more are read
@@ -115,6 +116,26 @@ def _variables(file: TaskFile, keys: Mapping, root: Path) -> Iterator[Doubt]:
         if not re.search(rf"\{{\{{\s*(vars\.)?{name}\s*\}}\}}|\bvars\.{name}\b", texts):
             place = _key_place(keys.get("vars"), name) or START
             yield place, f"the variable {name!r} is looked up nowhere", f"write {{{{{name}}}}} where it is meant"
+
+
+def _agents(file: TaskFile, keys: Mapping, root: Path) -> Iterator[Doubt]:
+    """Agents that are named and not there: a run would be refused."""
+    from swarm.crew import named_agents, profiles_here  # only a file that names one looks at settings and folders
+    from swarm.settings.load import load_settings
+
+    named = {name: task for task in file.tasks for name in named_agents(task)}
+    if not named:
+        return
+    try:
+        known = profiles_here(load_settings(root, environ=os.environ), root, os.environ, file).holding
+    except UsageError:  # of the settings, which a run says
+        return
+    for name, task in named.items():
+        if name not in known:
+            own = _own_keys(keys, task)
+            place = next((one.place for one in _scalars(own or keys) if one.text.strip() == name), START)
+            hint = f"`swarm agents list` shows those that there are{nearest(name, known)}"
+            yield place, f"the agent {name!r} of task {task.id!r} is not there, or its file cannot be used", hint
 
 
 def _own_keys(keys: Mapping, task: Task) -> Node | None:

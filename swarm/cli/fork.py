@@ -18,6 +18,8 @@ from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, require_log
 from swarm.cli.resume import plan_of_today
 from swarm.cli.running import add_model_arguments, carry_out, require_endpoint, secrets_of, tell
+from swarm.confirmed import trusted_digests
+from swarm.crew import crew_of, profiles_here
 from swarm.engine.fork import Submissions, submissions_of
 from swarm.engine.prepare import prepare
 from swarm.engine.submission import submitted
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from swarm.engine.faces import Faces
     from swarm.plan import Plan
     from swarm.redact import Secrets
+    from swarm.settings.load import Loaded
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +66,7 @@ async def _fork(args: argparse.Namespace) -> int:
             state = (await fold(log, SessionsView(), session=number)).sessions[number]
             plan = await plan_of_today(args, log, state, loaded, output)
             pack = Pack(Known())
-            changed = await _changed(args, log, state, plan, secrets, pack)
+            changed = await _changed(args, log, state, plan, loaded, secrets, pack)
 
             async def session(faces: Faces) -> Result:
                 return await fork_session(
@@ -85,7 +88,13 @@ async def _fork(args: argparse.Namespace) -> int:
 
 
 async def _changed(
-    args: argparse.Namespace, log: EventLog, state: SessionState, plan: Plan, secrets: Secrets, pack: Pack
+    args: argparse.Namespace,
+    log: EventLog,
+    state: SessionState,
+    plan: Plan,
+    loaded: Loaded,
+    secrets: Secrets,
+    pack: Pack,
 ) -> Submissions:
     """The tasks that the new values of variables change, from the task file as the session recorded it."""
     from swarm.cli.given import overrides_of
@@ -100,6 +109,8 @@ async def _changed(
         raise UsageError(f"{name} recorded no task file, so `--set` has nothing to change")
     file = _reread(source, state, overrides_of(args.set))
     await require_trust(log, file, trusted=args.trust, output=args.output, redact=secrets.redact)
+    found = profiles_here(loaded, Path(state.directory), os.environ, file)
+    file = crew_of(file, found, await trusted_digests(log)).file
     prepared, _ = await anyio.to_thread.run_sync(prepare, file, Path(state.directory), secrets.redact, plan)
     before = await submissions_of(log, state.number)
     made = {each.task.id: submitted(each, pack.put, secrets.redact) for each in prepared}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import select
 import sys
 import uuid
@@ -18,12 +17,12 @@ import msgspec
 from events.bus import POLL_S, read_all
 from events.log import Entry, EventLog, system_clock
 from events.types.any import KINDS, encode_body
+from swarm.cli.moments import position_after
 from swarm.cli.names import Name, find
 from swarm.cli.recorded import LogGone, local_time, presence_of, recorded, settings_of, utc_text, zone_of
 from swarm.cli.streams import write_result
 from swarm.errors import UsageError
 from swarm.insight.story import text_or_none
-from swarm.units import parse_seconds
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
@@ -123,7 +122,7 @@ async def _print(args: argparse.Namespace) -> None:
         wanted = Wanted(name=name, kinds=_kinds(args.kind, args.output))
         printer = _Printer(log, args.output, zone=zone_of(settings), texts=args.texts)
         head = (await log.head()).position
-        after = 0 if args.since is None else await _after(log, args.since, now=system_clock())
+        after = 0 if args.since is None else await position_after(log, args.since, now=system_clock())
         newest = FOLLOWED if args.follow and args.newest is None and args.since is None else args.newest
         if newest is None:
             async for entries in read_all(log, after=after, until=head, session=wanted.session):
@@ -234,24 +233,3 @@ def _kinds(given: Sequence[str], output: Output) -> tuple[str, ...]:
             near = get_close_matches(kind, [*KINDS, *sorted(subjects)], n=1)
             output.note(f"--kind {kind}: no such kind is known" + (f"; did you mean {near[0]}?" if near else ""))
     return tuple(kind for kind in kinds if kind)
-
-
-async def _after(log: EventLog, since: str, *, now: int) -> int:
-    """The position behind which `since` begins. Raises UsageError."""
-    if re.fullmatch(r"[0-9]{1,18}", since):
-        return max(0, int(since) - 1)
-    try:
-        moment = now - round(parse_seconds(since) * 1e6)
-    except ValueError as error:
-        raise UsageError(
-            f"--since {since!r}: write a time such as 2h, 30m or 1d, or a position such as 4711"
-        ) from error
-    low, high = 0, (await log.head()).position  # the first entry at or after the moment lies behind low, up to high + 1
-    while low < high:
-        middle = (low + high) // 2
-        entry = await log.read(after=middle, limit=1)
-        if entry and entry[0].at < moment:
-            low = entry[0].position
-        else:
-            high = middle
-    return low

@@ -45,9 +45,11 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "demo": ("swarm.cli.demo", "watch a scripted team at work: no key, no network, no cost"),
         "init": ("swarm.cli.init", "write a task file to begin with"),
         "schema": ("swarm.cli.schema", "print the JSON Schema of the task file, for editors"),
+        "agents": ("swarm.cli.agents", "list, show and check the profiles of agents"),
         "doctor": ("swarm.cli.doctor", "look at everything that a run needs, and say what mends it"),
         "config": ("swarm.cli.config", "show the settings and where each comes from"),
         "completion": ("swarm.cli.completion", "print what a shell completes commands, options and sessions with"),
+        "models": ("swarm.cli.models", "list the models and their prices, ask each once, fetch the list of free ones"),
         "local": ("swarm.cli.local", "list, fetch, remove and serve local models"),
     },
 }

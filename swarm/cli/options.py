@@ -48,11 +48,23 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         missing = re.fullmatch(r"the following arguments are required: (.*)", message)
-        said = f"{missing[1]} is missing" if missing else message
+        said = f"{missing[1]} is missing" if missing else message + _meant(message)
         raise UsageError(f"{self.prog}: {said}; see `{self.prog} --help`")
 
     def print_help(self, file: object = None) -> None:
         write_result(self.format_help())
+
+
+def _meant(message: str) -> str:
+    """What asks for the nearest choice where one was mistyped."""
+    found = re.fullmatch(r"argument .*: invalid choice: '(.*)' \(choose from (.*)\)", message, re.DOTALL)
+    if found is None:
+        return ""
+    from difflib import get_close_matches  # only an error needs it
+
+    choices = re.findall(r"[^\s,']+", found[2])
+    near = get_close_matches(found[1].lower(), choices, n=1) if len(found[1]) <= 64 else []
+    return f", did you mean {near[0]}?" if near else ""
 
 
 def run_command(name: str, module: str, help_: str, words: list[str]) -> int:

@@ -9,6 +9,7 @@ import msgspec
 
 from swarm.choice.complexity import Complexity
 from swarm.context.inputs import read_inputs
+from swarm.engine.teams import Team, with_team
 from swarm.errors import UsageError
 from swarm.estimate.estimate import is_judged
 from swarm.globs import InputUnusable
@@ -36,6 +37,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...]
     complexity: Complexity
     roles: tuple[Role, ...]
+    team: tuple[str, ...]  # who fills a role other than its plain agent, and why
     judged: bool  # a judge looks at the result, where there is one
     arms: Mapping[Role, tuple[Arm, ...]]  # by role those that may take part; empty where no model is set up
 
@@ -43,7 +45,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 def outline(file: TaskFile, root: Path, plan: Plan) -> tuple[Planned, ...]:
     """Return the tasks in the order of the file. Files are looked at, nothing is called and nothing is written."""
     levels = levels_of(file.tasks)
-    return tuple(_planned(task, levels[task.id], root, plan) for task in file.tasks)
+    return tuple(_planned(task, levels[task.id], file, root, plan) for task in file.tasks)
 
 
 def levels_of(tasks: Sequence[Task]) -> dict[str, int]:
@@ -60,7 +62,7 @@ def levels_of(tasks: Sequence[Task]) -> dict[str, int]:
     return levels
 
 
-def _planned(task: Task, level: int, root: Path, plan: Plan) -> Planned:
+def _planned(task: Task, level: int, file: TaskFile, root: Path, plan: Plan) -> Planned:
     sources = (*_results(task), *(_source(source, root, task) for source in task.inputs))
     complexity = classified(
         task,
@@ -68,7 +70,8 @@ def _planned(task: Task, level: int, root: Path, plan: Plan) -> Planned:
         input_size=sum(source.size or 0 for source in sources),
         inputs=sum(source.files or 1 for source in sources if source.size is not None),
     )
-    explored = explores(task, complexity)
+    team = _teamed(task, complexity.type, file)
+    task, explored = team.task, explores(task, complexity)
     roles = roles_of(explored)
     return Planned(
         task=task,
@@ -76,9 +79,18 @@ def _planned(task: Task, level: int, root: Path, plan: Plan) -> Planned:
         sources=sources,
         complexity=complexity,
         roles=roles,
+        team=team.why,
         judged=is_judged(task),
         arms={role: _allowed(plan, task, role) for role in roles} if plan.roster.models else {},
     )
+
+
+def _teamed(task: Task, type_: str, file: TaskFile) -> Team:
+    """The task with its agents; as it is where that cannot be, which the preparing of the run tells."""
+    try:
+        return with_team(task, type_, file)
+    except UsageError:
+        return Team(task)
 
 
 def roles_of(explored: bool) -> tuple[Role, ...]:

@@ -13,12 +13,15 @@ import msgspec
 
 from swarm.cli.foresight import Foreseen, foresee, known_at
 from swarm.cli.given import overrides_of
+from swarm.cli.recorded import log_errors
 from swarm.cli.validate import read_named
+from swarm.confirmed import trusted_at
 from swarm.connect import Roster
+from swarm.crew import crew_of, profiles_here
 from swarm.errors import UsageError
-from swarm.estimate.weigh import Run
+from swarm.estimate.weigh import Known, Run
 from swarm.plan import is_capped, plan_of
-from swarm.roster import NoModelHere, found_here, settings_secrets
+from swarm.roster import AllLeftOut, NoModelHere, found_here, settings_secrets
 from swarm.settings.load import Loaded, load_settings
 
 if TYPE_CHECKING:
@@ -43,13 +46,20 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--mermaid and --json exclude each other; name one of them")
     file, _ = read_named(args.file, overrides_of(args.set))
     loaded = load_settings(Path.cwd(), environ=os.environ, flags={"log": args.log} if args.log else {})
-    foreseen = foresee(_run(file, loaded, output), anyio.run(known_at, loaded.settings.log))
+    known, trusted = anyio.run(_known, loaded.settings.log)
+    file = crew_of(file, profiles_here(loaded, Path.cwd(), os.environ, file), trusted).file
+    foreseen = foresee(_run(file, loaded, output), known)
     if args.mermaid:
         for line in mermaid(foreseen.planned):
             output.line(line)
     else:
         show_foreseen(file, foreseen, output)
     return 0
+
+
+async def _known(url: str) -> tuple[Known, frozenset[str]]:
+    with log_errors():
+        return await known_at(url), await trusted_at(url)
 
 
 def show_foreseen(file: TaskFile, foreseen: Foreseen, output: Output, *, whole: bool = False) -> None:
@@ -80,10 +90,12 @@ def _run(file: TaskFile, loaded: Loaded, output: Output) -> Run:
 def _roster(loaded: Loaded, output: Output) -> Roster:
     """The models that would take part in a run from here; none where none is set up."""
     try:
-        return found_here(loaded.settings, os.environ)
+        return anyio.run(found_here, loaded.settings, os.environ)
+    except AllLeftOut as error:
+        output.note(str(error))
     except NoModelHere:
         output.note("no model is set up here, so none is named below; `swarm doctor` says how to get one")
-        return Roster(models=(), providers=())
+    return Roster(models=(), providers=())
 
 
 def _document(file: TaskFile, planned: Sequence[Planned]) -> dict[str, Any]:
@@ -111,6 +123,7 @@ def _task(one: Planned) -> dict[str, Any]:
         "complexity": one.complexity.level,
         "factors": list(one.complexity.factors),
         "roles": list(one.roles),
+        "agents": list(one.team),
         "judged": one.judged,
         "models": {role: [{"model": arm.model, "tier": arm.tier} for arm in arms] for role, arms in one.arms.items()},
         "checks": [msgspec.to_builtins(check) for check in task.checks],

@@ -56,6 +56,7 @@ def _facts(one: Planned, budget: Budget | None) -> Iterator[tuple[str, str]]:
     yield "does", f"{' -> '.join(one.roles)}{judge}; {one.complexity.level}, {one.complexity.type}"
     if one.complexity.factors:
         yield "why", "; ".join(one.complexity.factors)
+    yield from (("agent", said) for said in one.team)
     yield from (("by", said) for said in _models(one))
     for check in task.checks:
         yield "checks", _check(check)
@@ -96,9 +97,11 @@ def _models(one: Planned) -> Iterator[str]:
     for role, arms in one.arms.items():
         if role == "validator" and not one.judged:
             continue
-        shown = ", ".join(f"{arm.model} ({arm.tier})" for arm in arms[:MOST_MODELS])
-        more = f" and {len(arms) - MOST_MODELS} more" if len(arms) > MOST_MODELS else ""
-        yield f"{role}: {shown}{more}" if arms else f"{role}: no model that is set up here may"
+        models = list(dict.fromkeys(f"{arm.model} ({arm.tier})" for arm in arms))  # several agents may work on each
+        more = f" and {len(models) - MOST_MODELS} more" if len(models) > MOST_MODELS else ""
+        yield (
+            f"{role}: {', '.join(models[:MOST_MODELS])}{more}" if arms else f"{role}: no model that is set up here may"
+        )
 
 
 def _check(check: Check) -> str:
@@ -119,6 +122,8 @@ def _limits(task: Task) -> str:
         parts.append(f"{task.limits.time_s:g} s")
     if task.limits.turns is not None:
         parts.append(counted(task.limits.turns, "call"))
+    if task.limits.words is not None:
+        parts.append(counted(task.limits.words, "word"))
     if task.budget is not None:
         parts.append(_budget(task.budget))
     return ", ".join(parts)

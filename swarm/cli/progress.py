@@ -15,6 +15,7 @@ import anyio
 from events.log import Entry
 from events.types.any import kind_of
 from events.types.call import BudgetMarked, CallFailed, CallOverran, CallReserved, CallUnknown
+from events.types.model import ModelCooled, pause_of
 from events.types.task import (
     StepAccepted,
     StepAudited,
@@ -251,6 +252,8 @@ def change_of(entry: Entry) -> str:
             return f"↻ {name}  {reason}"
         case CallUnknown(reason=reason):
             return f"! {name}  maybe paid: {reason}"
+        case ModelCooled(model=model, tried=False):
+            return f"↻ {name}  {model} cools down for {pause_of(entry.event, entry.at)}"
         case StepDrafted(model=model):
             return f"● {name}  drafted by {model}, attempt {entry.attempt}"
         case StepRejected(reason=reason):

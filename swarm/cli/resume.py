@@ -163,6 +163,7 @@ async def plan_of_today(
         time_zone=settings.time_zone,
         on_unknown=settings.on_unknown,
         tries=settings.calls.tries,
+        patience_s=settings.calls.patience_s,
     )
     if args.endpoint:
         plan = msgspec.structs.replace(plan, roster=await roster_of(args, loaded, output))

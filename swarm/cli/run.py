@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ from swarm.cli.running import (
     tell_small,
     way_on,
 )
+from swarm.confirmed import trusted_at, trusted_digests
+from swarm.crew import crew_of, profiles_here
 from swarm.errors import UsageError
 from swarm.estimate.weighed import Weighed
 from swarm.plan import Plan, is_capped, plan_of, require_schedule
@@ -110,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _dry_run(args: argparse.Namespace, given: Given) -> int:
-    """Show what is foreseen of the run. Nothing is asked of a server, fetched, or written to the log."""
+    """Show what is foreseen of the run. No model is asked, nothing is fetched or written to the log."""
     from swarm.cli.foresight import foresee, known_at
     from swarm.cli.plan import show_foreseen
 
@@ -118,6 +120,8 @@ async def _dry_run(args: argparse.Namespace, given: Given) -> int:
         raise UsageError("--dry-run asks no server which models it has; name one with `--model NAME`")
     prepared = await _prepared(args, given)
     known = await known_at(prepared.loaded.settings.log)
+    with log_errors():
+        prepared = _with_crew(prepared, await trusted_at(prepared.loaded.settings.log), args)
     show_foreseen(prepared.given.file, foresee(_foreseeable(prepared, args), known), args.output, whole=True)
     return 0
 
@@ -154,32 +158,37 @@ async def _weighed(log: EventLog, prepared: Prepared, args: argparse.Namespace, 
 
 
 async def _run(args: argparse.Namespace, given: Given) -> int:
+    from swarm.freelist import kept_fresh  # neither a dry run nor a detached one needs it
+
     output: Output = args.output
     prepared = await _prepared(args, given)
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
             earlier = await _earlier(log, args)
-            await _require_trust(log, prepared, args)
+            prepared = await _trusted(log, prepared, args)
             weighed = await _weighed(log, prepared, args, earlier)
             plan = prepared.plan
             if weighed.confirmed:  # who says yes to the cost is not asked about paid calls again
                 plan = msgspec.structs.replace(plan, paid_confirmed=True)
 
+            settings = prepared.loaded.settings
+
             async def session(faces: Faces) -> Result:
-                return await run_file(
-                    log,
-                    prepared.given.file,
-                    plan,
-                    root=Path.cwd(),
-                    environ=os.environ,
-                    faces=faces,
-                    secrets=secrets_of(prepared.loaded.settings),
-                    source=given.source,
-                    type_=given.type,
-                    say=output.note,
-                    estimate=weighed.estimate,
-                    earlier=earlier,
-                )
+                async with kept_fresh(plan.roster, settings, os.environ, tell=output.detail):
+                    return await run_file(
+                        log,
+                        prepared.given.file,
+                        plan,
+                        root=Path.cwd(),
+                        environ=os.environ,
+                        faces=faces,
+                        secrets=secrets_of(settings),
+                        source=given.source,
+                        type_=given.type,
+                        say=output.note,
+                        estimate=weighed.estimate,
+                        earlier=earlier,
+                    )
 
             result, code = await carry_out(args, output, session)
             way = await way_on(log, result)
@@ -196,7 +205,7 @@ async def _detached(args: argparse.Namespace, given: Given) -> int:
     with log_errors():
         async with open_log(prepared.loaded.settings.log) as log:
             earlier = await _earlier(log, args)
-            await _require_trust(log, prepared, args)
+            prepared = await _trusted(log, prepared, args)
             weighed = await _weighed(log, prepared, args, earlier)
             paid = weighed.confirmed or confirm_paid(prepared.plan, output)
             launched = await launch(log, args, stdin=given.piped, paid=paid)
@@ -238,7 +247,17 @@ async def _earlier(log: EventLog, args: argparse.Namespace) -> Earlier | None:
     return await earlier_of(log, name.session, name.task, root=Path.cwd())
 
 
-async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> None:
+def _with_crew(prepared: Prepared, trusted: Collection[str], args: argparse.Namespace) -> Prepared:
+    """The same with the agents that may take part; a person is told of those that wait for a confirmation."""
+    file = prepared.given.file
+    crew = crew_of(file, profiles_here(prepared.loaded, Path.cwd(), os.environ, file), trusted)
+    if crew.told:
+        args.output.note(crew.told)
+    return msgspec.structs.replace(prepared, given=msgspec.structs.replace(prepared.given, file=crew.file))
+
+
+async def _trusted(log: EventLog, prepared: Prepared, args: argparse.Namespace) -> Prepared:
+    """See that the file's commands are confirmed; return what is run, with the agents that may take part."""
     from swarm.cli.trust import require_trust
 
     piped = prepared.whole.path == STDIN
@@ -246,6 +265,7 @@ async def _require_trust(log: EventLog, prepared: Prepared, args: argparse.Names
     await require_trust(
         log, prepared.whole, trusted=args.trust, output=args.output, redact=prepared.redact, remedy=remedy
     )
+    return _with_crew(prepared, await trusted_digests(log), args)
 
 
 def _with_budget(file: TaskFile, budget: str | None) -> TaskFile:

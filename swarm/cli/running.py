@@ -85,7 +85,7 @@ async def roster_of(args: argparse.Namespace, loaded: Loaded, output: Output, *,
         embedded, pair = await _embedded(args, output)
         pairs = [pair]
     else:
-        return found_here(settings, os.environ)
+        return await found_here(settings, os.environ)
     return roster_from(pairs, settings, embedded=embedded)
 
 

@@ -63,6 +63,7 @@ def task_schema() -> dict[str, Any]:
     forms = {name: mapping_schema(keys) for name, keys in FORMS.items()}
     for name, keys in EXACTLY_ONE.items():
         forms[name] |= {"oneOf": [{"required": [key]} for key in keys]}
+    forms["agent"] |= {"required": ["prompt"]}
     has_prompt = {"oneOf": [{"required": ["prompt"]}, {"required": ["prompt_file"]}]}
     forms["task"] |= has_prompt
     of_file = {name: key for name, key in FILE.items() if name not in ("tasks", "defaults")}

@@ -13,10 +13,14 @@ from msgspec.structs import asdict
 from events.log import system_clock
 from events.trails import HALF_LIFE_S
 from events.views.base import fold
+from swarm.cli.moments import last_before, moment_of
 from swarm.cli.recorded import local_time, recorded, settings_of, utc_text, zone_of
+from swarm.cli.trail_period import change, excluded_of
+from swarm.cli.why import document_of, tell_reason
 from swarm.errors import UsageError
-from swarm.insight.arms import ArmsView, Known, known_arms, of_these
+from swarm.insight.arms import ArmsView, Known, known_arms, of_these, why_arm
 from swarm.insight.judges import KnownJudge, known_judges
+from swarm.insight.reason import many
 from swarm.task import ROLES
 
 if TYPE_CHECKING:
@@ -26,19 +30,43 @@ _DRAWN = tuple(role for role in ROLES if role != "validator")
 """Roles whose models are drawn; a judge follows from a rule and leaves no trail."""
 
 
+_HELP = """\
+without an action: what is known of each agent on each model
+actions:
+  exclude   let the verdicts of a period count for nothing, such as those of a broken check: --from WHEN --to WHEN,
+            of one model with --model NAME; without a period: list what is excluded
+  include   let such a period count again; the same options
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _HELP
+    parser.add_argument("action", nargs="?", choices=("exclude", "include"), metavar="ACTION", help="see below")
+    parser.add_argument("--at", metavar="WHEN", help="as it was then: 2h ago, 2026-11-20, 2026-11-20T14:30")
+    parser.add_argument("--why", action="store_true", help="how each mean comes about, with the last verdicts")
+    parser.add_argument("--from", dest="since", metavar="WHEN", help="exclude, include: where the period begins")
+    parser.add_argument("--to", dest="until", metavar="WHEN", help="and where it ends; default: now")
+    parser.add_argument(
+        "--reason", default="", metavar="TEXT", help="exclude, include: why, for those who read the log"
+    )
     parser.add_argument("--role", choices=_DRAWN, help="of this role alone")
     parser.add_argument("--type", metavar="TYPE", help="of this type of work alone, such as code")
     parser.add_argument("--model", metavar="NAME", help="of models whose name holds this")
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.action is not None:
+        return change(args)
+    if args.since or args.until or args.reason:
+        raise UsageError("swarm trail: --from, --to and --reason belong to the actions exclude and include; name one")
     output: Output = args.output
     settings, now = settings_of(args), system_clock()
+    if args.at is not None:
+        now = moment_of(args.at, "--at", now=now, zone=zone_of(settings), ends=True)
 
     async def read() -> ArmsView:
         async with recorded(settings.log) as log:
-            return await fold(log, ArmsView())
+            return await fold(log, ArmsView(), until=None if args.at is None else await last_before(log, now + 1))
 
     view = anyio.run(read)
     known, judges = known_arms(view, now), known_judges(view.trails.verdicts.judges)
@@ -46,16 +74,25 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--type {args.type}: this log knows {', '.join(sorted({each.type for each in known}))}")
     found = list(of_these(known, role=args.role, type_=args.type, model=args.model))
     if output.json:
-        arms = [_document(each) for each in found]
-        output.document(
-            "swarm.trail/1", {"at": utc_text(now), "arms": arms, "judges": [asdict(each) for each in judges]}
-        )
+        arms = [_document(each) | _why(args, view, each, now) for each in found]
+        of_judges = [asdict(each) for each in judges]
+        document = {"at": utc_text(now), "excluded": excluded_of(view.trails), "arms": arms, "judges": of_judges}
+        output.document("swarm.trail/1", document)
     elif not found:
         output.line("no work was judged yet" if not known else "no trail fits what was asked for")
+    elif args.why:
+        for each in found:
+            tell_reason(why_arm(view, each, now), output)
     else:
         _tell(found, output, zone_of(settings), now)
         _tell_judges(judges, output)
+    if not output.json and view.trails.excluded:
+        output.note(f"{many(len(view.trails.excluded), 'period')} excluded: `swarm trail exclude` lists them")
     return 0
+
+
+def _why(args: argparse.Namespace, view: ArmsView, known: Known, now: int) -> dict[str, Any]:
+    return {"why": document_of(why_arm(view, known, now))} if args.why else {}
 
 
 def _tell(found: Sequence[Known], output: Output, zone: tzinfo | None, now: int) -> None:

@@ -47,7 +47,7 @@ async def _why(args: argparse.Namespace) -> int:
     if output.json:
         output.document("swarm.why/1", document_of(reason))
     else:
-        _tell(reason, output)
+        tell_reason(reason, output)
     return 0
 
 
@@ -67,7 +67,7 @@ async def _explained(log: EventLog, args: argparse.Namespace, output: Output) ->
     return await explain_cost(log, name.session, task=name.task)
 
 
-def _tell(reason: Reason, output: Output, depth: int = 0) -> None:
+def tell_reason(reason: Reason, output: Output, depth: int = 0) -> None:
     from tui.words import visible, visible_lines
 
     indent = "  " * depth
@@ -78,7 +78,7 @@ def _tell(reason: Reason, output: Output, depth: int = 0) -> None:
     for line in visible_lines((reason.text or "").rstrip("\n")).split("\n") if reason.text else ():
         output.line(f"{indent}  │ {line}")
     for each in reason.because:
-        _tell(each, output, depth + 1)
+        tell_reason(each, output, depth + 1)
 
 
 def document_of(reason: Reason) -> dict[str, object]:

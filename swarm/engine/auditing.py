@@ -13,7 +13,6 @@ from events.trails import model_of
 from events.types.call import CallUnknown
 from events.types.task import StepAccepted, StepAudited
 from events.views.tasks import TaskState
-from swarm.calls import Stopped
 from swarm.cycle import Open, Placed
 from swarm.engine.audits import audit_picker
 from swarm.engine.endings import Caps
@@ -27,6 +26,7 @@ from swarm.roles.answers import one_line
 from swarm.roles.auditor import audit, without_verdict
 from swarm.roles.job import Job
 from swarm.task import Task
+from swarm.tries import Stopped
 
 AUDIT_S = 60.0
 """What an audit may take: a session whose tasks have all ended waits for nothing else."""

@@ -6,7 +6,7 @@ from the folded state with the same function, never from old events.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 
@@ -19,28 +19,29 @@ from events.log import Ack, Clock, Entry
 from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkipped, TaskSubmitted
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
-from swarm.calls import Calls, Connected, Stopped
+from swarm.calls import Calls
 from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
 from swarm.engine.auditing import Audits
 from swarm.engine.audits import goodness
+from swarm.engine.consent import Consent
 from swarm.engine.endings import Caps, ending
 from swarm.engine.faces import Faces
+from swarm.engine.foresight import Foresight
 from swarm.engine.gate import expanded, facts_of, gathered, seen_through
 from swarm.engine.pace import Pace
 from swarm.engine.past import Past
-from swarm.engine.picks import NotWorthIt, Picks
+from swarm.engine.picks import Picks
 from swarm.engine.portions import Portions
 from swarm.engine.prepare import prepare_each
 from swarm.engine.requests import answer_to, concerned
 from swarm.engine.submission import submitted
 from swarm.engine.world import Surroundings
-from swarm.errors import BudgetExceeded, ConfirmationNeeded, NoModelAvailable, OwnerLost, SwarmError
+from swarm.errors import BudgetExceeded, NoModelAvailable, OwnerLost, SwarmError
 from swarm.items import item_tasks, items_of
 from swarm.journal import Attempt, Recorded
-from swarm.messages import Arm
 from swarm.money.ledger import Ledger
 from swarm.money.shares import greatest_share
-from swarm.orders import Terms
+from swarm.orders import NotWorthIt, Terms
 from swarm.owner import RENEW_S, Owner
 from swarm.plan import Beside, Plan, allowed_arms, context_room
 from swarm.roles.explorer import explore
@@ -49,6 +50,7 @@ from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
 from swarm.task import Role, Task
+from swarm.tries import Connected, Stopped
 
 GRACE_S = 10.0  # what calls in flight get after the first Ctrl-C; one of a local model gets nothing
 
@@ -69,6 +71,7 @@ class Dispatcher:
         *,
         ledger: Ledger,
         trails: TrailsView,
+        foresight: Foresight,
         models: Mapping[str, Connected],
         surroundings: Surroundings,
         past: Past,
@@ -78,22 +81,26 @@ class Dispatcher:
         position: int,
     ) -> None:
         self._owner, self._plan, self._ledger, self._trails = owner, plan, ledger, trails
+        self._surroundings, self._foresight = surroundings, foresight
         self._past, self._view, self._requests, self._journal = past, past.tasks, past.requests, past.journal
-        self._surroundings, self._redact, self._faces, self._clock = surroundings, redact, faces, clock
+        self._redact, self._faces, self._clock = redact, faces, clock
         self._position = position
+        self._consent = Consent(faces, paid=plan.paid_confirmed)
         self._calls = Calls(
             ledger=ledger,
             models=models,
             redact=redact,
             tries=plan.tries,
             on_unknown=plan.on_unknown,
-            confirm=self._confirm,
-            ask=self._ask,
+            confirm=self._consent.confirm,
+            ask=self._consent.ask,
+            time_zone=plan.time_zone,
+            patience_s=plan.patience_s,
+            clock=clock,
         )
         self._portions = Portions(
             plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
         )
-        self._asking = anyio.Lock()
         self._caps = self._caps_above(ledger)
         self._audits = Audits(caps=self._caps, good=partial(goodness, trails=trails, clock=clock), note=self._note)
         self._pace = Pace(self.tasks)
@@ -104,8 +111,6 @@ class Dispatcher:
         self._waiting: dict[str, list[str]] | None = None  # by a task those that wait for it; None: to be found anew
         self._answered = 0  # position of the last request that was dealt with
         self._deadlines: dict[str, float] = {}
-        self._paid = plan.paid_confirmed
-        self._refusal: ConfirmationNeeded | None = None  # of paid calls, for as long as the session runs
         self._appended: dict[str, int] = {}  # task -> the last position that was appended for it
         self._following = anyio.CancelScope()
         self.interrupted = False
@@ -120,7 +125,7 @@ class Dispatcher:
             terms=self._terms,
             redact=self._redact,
             raise_by=self._faces.raise_by,
-            asking=self._asking,
+            asking=self._consent.asking,
         )
 
     @property
@@ -130,12 +135,13 @@ class Dispatcher:
     async def run(self, *, working: bool = True) -> None:
         """Carry the session's tasks to their ends, or to where the caller stops them; without `working` no model is called."""
         self._calls.stopping = not working
+        await self._calls.cooldowns.recall(self._owner.log)
         async with anyio.create_task_group() as around:
             around.start_soon(self._renew)
             around.start_soon(self._obey)
             async with anyio.create_task_group() as self._roles:
                 await self._answer_requests()
-                for name in list(self.tasks):
+                for name in await self._urgent_first(self.tasks):
                     await self._advance(name)
                 with self._following:
                     if not self._done():
@@ -161,8 +167,13 @@ class Dispatcher:
         while not self._done():
             touched = self._take(await next_entries(self._owner.log, self._position))
             touched += await self._answer_requests()
-            for name in touched:
+            for name in await self._urgent_first(touched):
                 await self._advance(name)
+
+    async def _urgent_first(self, names: Iterable[str]) -> list[str]:
+        """The tasks by their priority, of the same priority as they stand: in this order their work starts."""
+        levels = {name: (await self._spec(self.tasks[name])).priority for name in names}
+        return sorted(levels, key=levels.__getitem__)
 
     def _take(self, entries: Sequence[Entry]) -> list[str]:
         self._position = entries[-1].position
@@ -175,6 +186,8 @@ class Dispatcher:
         touched: dict[str, None] = {}
         for entry in entries:
             self._trails.apply(entry)
+            self._foresight.apply(entry)
+            self._calls.cooldowns.apply(entry)
             if entry.session != self._owner.session:
                 continue
             self._view.apply(entry)
@@ -317,6 +330,7 @@ class Dispatcher:
                 attempt,
                 lambda: self._terms(task, role),
                 turns=task.limits.turns,
+                level=task.priority,
                 more=lambda refusal: self._caps.is_raised(refusal, task, role),
             )
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
@@ -325,7 +339,7 @@ class Dispatcher:
                 outcome: list[Placed] = await function(job, attempt=attempt, call=call)
             except NoModelAvailable as error:
                 barred = allowed_arms(self._plan, task, role)[1]
-                raise NoModelAvailable(role=role, reasons={**barred, **error.reasons}) from error
+                raise NoModelAvailable(role=role, reasons={**barred, **error.reasons}, back=error.back) from error
             return outcome
         except (Stopped, OwnerLost):
             raise
@@ -375,7 +389,7 @@ class Dispatcher:
             task=task,
             state=state,
             world=self._surroundings.world(room),
-            pick=pick,
+            pick=self._foresight.within(pick, open_, task, state, role),
             stay=lambda name: picks.staying(role, name, pick),
             judges=picks.anybody_judges,
             redact=self._redact,
@@ -407,29 +421,6 @@ class Dispatcher:
             text = await self._owner.log.text(state.spec.ref, at=state.spec.at)
             self._specs[state.name] = msgspec.json.decode(text, type=Task)
         return self._specs[state.name]
-
-    async def _confirm(self, arm: Arm) -> None:
-        """The first paid call of a session under no cap but the built-in one is asked about, once."""
-        async with self._asking:
-            if not self._paid and self._refusal is None:
-                await self._ask_about_paid(arm)
-            if self._refusal is not None:
-                raise self._refusal
-
-    async def _ask_about_paid(self, arm: Arm) -> None:
-        question = f"{arm.model} is paid, and nothing but the built-in cap of a day bounds this run. Use it?"
-        try:
-            self._paid = await self._faces.confirm(question)
-        except ConfirmationNeeded as refusal:
-            self._refusal = refusal
-            return
-        if not self._paid:
-            self._refusal = ConfirmationNeeded("Paid calls were not allowed.", remedy="set a budget in the task file")
-
-    async def _ask(self, question: str) -> bool:
-        """Ask whoever runs the session, one question at a time."""
-        async with self._asking:
-            return await self._faces.confirm(question)
 
     async def _renew(self) -> None:
         while True:

@@ -107,13 +107,13 @@ def carried(task: TaskState | None, *, same: bool) -> Carried:
 
 
 def is_same_work(one: Task, other: Task) -> bool:
-    """Whether two tasks ask for the same, whatever bounds them: budgets and limits may differ."""
+    """Whether two tasks ask for the same, whatever bounds them and whoever they match: budgets, limits and profiles may differ."""
     return _unbounded(one) == _unbounded(other)
 
 
 def _unbounded(task: Task) -> Task:
     roles = {role: msgspec.structs.replace(config, budget=None) for role, config in task.roles.items()}
-    return msgspec.structs.replace(task, budget=None, limits=Limits(), roles=roles)
+    return msgspec.structs.replace(task, budget=None, limits=Limits(), roles=roles, team={})
 
 
 def fates(earlier: Earlier, tasks: Sequence[Task]) -> dict[str, Carried]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import cast
 
 import anyio
@@ -42,7 +43,7 @@ from swarm.money.recording import record_caps
 from swarm.orders import Answer, Terms
 from swarm.owner import Owner
 from swarm.plan import SUMMARISER, Beside, Plan, allowed_arms
-from swarm.task import AGENTS, Role, Task
+from swarm.task import Role, Task, agents_of
 from swarm.tools.deliver import OutputConflict
 
 
@@ -115,8 +116,11 @@ class Caps(msgspec.Struct, kw_only=True):
     def in_force(self, task: Task, role: Role) -> Sequence[Cap]:
         """The caps above a call of the role by now, those that a person recorded meanwhile among them."""
         terms = self.terms(task, role)
-        path = path_of(terms.named, project=self.owner.project, role=role, agent=AGENTS[role])
-        return in_force(terms.caps, path, self.ledger.money)
+        paths = [
+            path_of(terms.named, project=self.owner.project, role=role, agent=agent.name)
+            for agent in agents_of(task, role)
+        ]
+        return in_force(terms.caps, tuple(dict.fromkeys(chain.from_iterable(paths))), self.ledger.money)
 
     async def is_raised(self, refusal: BudgetExceeded, task: Task, role: Role) -> bool:
         """Whether the cap that refused a call is higher by now: a person is asked where the budget says so, and it is recorded.

@@ -15,35 +15,20 @@ from swarm.choice.audits import errors_of, together
 from swarm.choice.choose import choose
 from swarm.choice.judges import judges
 from swarm.choice.planner import Judge as Errors
-from swarm.choice.question import LEAN_FROM, Question
+from swarm.choice.question import LEAN_FROM, Question, outside
 from swarm.cycle import RETRIES_ON_ARM, Open
 from swarm.engine.audits import is_due
-from swarm.errors import SwarmError, dollars
 from swarm.messages import MILLION, Arm
 from swarm.money.shares import Share
-from swarm.orders import Pick, Picker
+from swarm.orders import NotWorthIt, Pick, Picker
 from swarm.plan import Plan, allowed_arms
-from swarm.task import Role, Task
+from swarm.task import Role, RoleConfig, Task
 from swarm.text.tokens import BYTES_A_TOKEN
 
 EXPECTED_OUTPUT_TOKENS = 500  # until a task's own history says more
 EXPECTED_VERDICT_TOKENS = 100
 MOST_BYTES = 6  # in a token of ordinary text, on average over a prompt
 CUT = "its answer was cut, and it is asked again with room for more"
-
-
-class NotWorthIt(SwarmError):
-    """One more try is not worth its cost. `stopped` is the event that says so."""
-
-    def __init__(self, stopped: ChoiceStopped) -> None:
-        self.stopped = stopped
-        drafts = len(stopped.tried)
-        least = min(each.cost_nanos for each in stopped.candidates)
-        super().__init__(
-            f"{drafts} draft{'s were' if drafts != 1 else ' was'} rejected, and one more try is not worth its cost: the "
-            f"cheapest would cost {dollars(least)}, and right work is worth {dollars(stopped.worth_nanos)} (`choice.value` in "
-            "your settings)"
-        )
 
 
 def context_of(role: str, type_: str) -> str:
@@ -115,6 +100,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
 
     def _drawn(self, question: Question, role: Role) -> Picker:
         arms, excluded = allowed_arms(self.plan, self.task, role)
+        span = self.plan.choice.span(self.state.complexity)
 
         def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
             share, tokens = self.money(), -(-input_tokens // BYTES_A_TOKEN)
@@ -128,8 +114,12 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
                 spent_percent=share.percent if share else 0,
             )
             out = {**_too_small(arms, input_tokens // MOST_BYTES), **excluded, **failed}
+            if not (self.task.tiers or self.task.roles.get(role, RoleConfig()).tiers):
+                out |= outside([arm for arm in arms if arm.model not in out], *span, self.state.complexity)
             choice = choose(asked, arms, self.trails.learned, out)
             if isinstance(choice, ChoiceStopped):
+                if any(arm.model in failed and arm.tier in FREE_TIERS for arm in arms):
+                    return None  # one that costs nothing may be back soon, and then it tries
                 raise NotWorthIt(choice)
             return Pick(next(arm for arm in arms if arm.name == choice.arm), choice) if choice else None
 

@@ -10,6 +10,7 @@ import msgspec
 from events.types.task import OutputFile
 from swarm.choice.complexity import Complexity
 from swarm.context.inputs import read_inputs
+from swarm.engine.teams import with_team
 from swarm.errors import UsageError
 from swarm.items import items_of
 from swarm.plan import Plan, allowed_arms, classified, context_room, default_tokens
@@ -26,6 +27,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     complexity: Complexity
     input_bytes: int
     before: tuple[OutputFile, ...]
+    team: tuple[str, ...] = ()  # who fills a role other than its plain agent, and why
 
 
 def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan) -> tuple[list[Prepared], Plan]:
@@ -37,11 +39,16 @@ def prepare(file: TaskFile, root: Path, redact: Callable[[str], str], plan: Plan
     for task in file.tasks:
         if len(file.tasks) == 1 and task.budget == file.budget:
             task = msgspec.structs.replace(task, budget=None)  # the run's cap says it; a resume can raise that one
-        prepared.append(prepare_task(task, root, redact, plan))
+        prepared.append(_teamed(prepare_task(task, root, redact, plan), file))
     plan = _capped(plan, file, prepared)
     for each in prepared:
         _refuse_without_context(each.task, plan)
     return prepared, plan
+
+
+def _teamed(prepared: Prepared, file: TaskFile) -> Prepared:
+    team = with_team(prepared.task, prepared.complexity.type, file)
+    return msgspec.structs.replace(prepared, task=team.task, team=team.why)
 
 
 def _capped(plan: Plan, file: TaskFile, prepared: Sequence[Prepared]) -> Plan:

@@ -94,6 +94,7 @@ def submitted(each: Prepared, put: Callable[[str], TextRef], redact: Callable[[s
         outputs=each.before,
         gated=task.when is not None or task.each is not None,
         answer_tokens=answer_tokens(task, each.complexity),
+        team=each.team,
         ruled=tuple(sorted(ruled_by(task.when))) if task.when is not None else (),
     )
 

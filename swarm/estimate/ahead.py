@@ -12,6 +12,8 @@ import anyio
 import msgspec
 
 from events.log import open_log
+from swarm.confirmed import trusted_at
+from swarm.crew import crew_of, profiles_here
 from swarm.engine.prepare import prepare
 from swarm.errors import UsageError
 from swarm.estimate.estimate import Estimate
@@ -49,8 +51,9 @@ async def estimate(
 ) -> Ahead:
     """Foresee a run from the log's own history. The arguments are those of `swarm.session.run`.
 
-    Nothing is called, asked of a server, or written. Amounts are tokens and nano-dollars. Raises UsageError for what is wrong
-    with task, options or settings (a `server` needs its `model`), NoModelHere, LogError.
+    Nothing is called or written; no server is asked but those on this machine, for what they have. Amounts are tokens and
+    nano-dollars. Raises UsageError for what is wrong with task, options or settings (a `server` needs its `model`),
+    NoModelHere, LogError.
     """
     if server is not None and model is None:
         raise UsageError("an estimate asks no server which models it has; name one with `model`")
@@ -63,6 +66,7 @@ async def estimate(
     redact = settings_secrets(loaded.settings, environ).redact
     type_ = type_ or type_of(task, schedule)
     rules = plan_of(loaded, roster, confirmed=is_capped(file), type_=type_, schedule=schedule)
+    file = crew_of(file, profiles_here(loaded, root, environ, file), await trusted_at(loaded.settings.log)).file
     known = await _known_at(loaded.settings.log)
     prepared, plan = prepare(file, root, redact, known.told(rules))
     run = Run(

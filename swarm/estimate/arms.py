@@ -7,13 +7,14 @@ import msgspec
 from events.types.choice import Candidate, ChoiceMade
 from events.views.trails import TrailsView
 from swarm.choice.choose import choose, probabilities
+from swarm.choice.complexity import Complexity
 from swarm.choice.judges import judges
-from swarm.choice.question import Question, acceptance_of
+from swarm.choice.question import Question, acceptance_of, outside
 from swarm.cycle import RETRIES_ON_ARM
 from swarm.engine.picks import EXPECTED_OUTPUT_TOKENS, context_of, errors_on
 from swarm.messages import Arm
 from swarm.plan import Plan, allowed_arms
-from swarm.task import Role, Task
+from swarm.task import Role, RoleConfig, Task
 from swarm.text.tokens import BYTES_A_TOKEN
 
 SAMPLES = 200
@@ -32,14 +33,14 @@ class Arms:
     """The arms of one role of a task. What was asked once is kept: a simulation asks often."""
 
     def __init__(
-        self, plan: Plan, task: Task, role: Role, type_: str, trails: TrailsView, now: int, tokens: int
+        self, plan: Plan, task: Task, role: Role, complexity: Complexity, trails: TrailsView, now: int, tokens: int
     ) -> None:
         self.arms, self.excluded = allowed_arms(plan, task, role)
         self._by_name = {arm.name: arm for arm in self.arms}
         self._trails = trails
         self._question = Question(
             role=role,
-            context=context_of(role, type_),
+            context=context_of(role, complexity.type),
             seed="",
             now=now,
             input_tokens=-(-tokens // BYTES_A_TOKEN),
@@ -49,6 +50,9 @@ class Arms:
             judge=errors_on(plan, task, trails),
             free_first=(task.start or plan.choice.start) == "free",
         )
+        if role != "validator" and not (task.tiers or task.roles.get(role, RoleConfig()).tiers):
+            there = [arm for arm in self.arms if arm.model not in self.excluded]
+            self.excluded |= outside(there, *plan.choice.span(complexity.level), complexity.level)
         self._attempts = task.limits.attempts
         self._paid_judge = task.judge == "paid" or plan.judge == "paid"
         self._known: dict[frozenset[str], tuple[Candidate, ...]] = {}

@@ -16,7 +16,6 @@ import msgspec
 from events.types.session import Estimated
 from events.views.history import HistoryView
 from events.views.trails import TrailsView
-from swarm.calls import LEAST_USEFUL
 from swarm.engine.prepare import Prepared, prepare_task
 from swarm.errors import UsageError
 from swarm.estimate.arms import Arms, Rung
@@ -29,6 +28,7 @@ from swarm.money.allowances import allowance
 from swarm.money.prices import cost_nanos, counted_tokens, most_nanos
 from swarm.plan import EXPECTED_ITEMS, Plan, answer_tokens, context_room, explores
 from swarm.task import ROLES, Role, Task
+from swarm.tries import LEAST_USEFUL
 
 MOST_RUNS, LEAST_RUNS = 400, 50  # on paper; fewer for a file of many tasks
 _RUNS_OF_ALL = 20_000
@@ -139,7 +139,9 @@ def _requests(one: Prepared, answers: Mapping[str, int], basis: Basis, *, words:
     roles = ROLES if explores(task, one.complexity) else ROLES[1:]
     unknown = Unknown(results=results, words=words)
     room = partial(context_room, basis.plan, task)
-    return first_requests(task, tokens, roles, unknown, room=room, root=basis.root, redact=basis.redact)
+    return first_requests(
+        task, one.complexity.type, tokens, roles, unknown, room=room, root=basis.root, redact=basis.redact
+    )
 
 
 def _of_task(
@@ -153,7 +155,7 @@ def _of_task(
     least = allowed.input_tokens if task.each is not None else 0  # items have words, too
     inputs: dict[Role, int] = {role: max(least, each.likely_input_tokens) for role, each in first.items()}
     arms: dict[Role, Arms] = {
-        role: Arms(basis.plan, task, role, complexity.type, basis.trails, basis.now, each.most_input_tokens)
+        role: Arms(basis.plan, task, role, complexity, basis.trails, basis.now, each.most_input_tokens)
         for role, each in first.items()
     }
     work = Work(

@@ -17,7 +17,6 @@ from swarm.prompts.build import (
     explorer_brief,
     rubric_names,
     validator_brief,
-    validator_messages,
     worker_brief,
 )
 from swarm.roles.explorer import plan_ask
@@ -54,6 +53,7 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
 
 def first_requests(
     task: Task,
+    type_: str,
     answer_tokens: int,
     roles: Sequence[Role],
     unknown: Unknown,
@@ -80,9 +80,11 @@ def first_requests(
     rubrics = tuple(rubric_names(task))
     draft = unknown.text("the draft", 0) if unknown.words else ""
     asks: Mapping[Role, Callable[[], Ask]] = {
-        "explorer": lambda: plan_ask(task, explorer_brief(task, given("explorer"))),
-        "worker": lambda: draft_ask(task, worker_brief(task, step, given("worker")), answer_tokens, last=True),
-        "validator": lambda: verdict_ask(validator_messages(task, validator_brief(task, step, draft, ())), rubrics),
+        "explorer": lambda: plan_ask(task, explorer_brief(task, given("explorer")), type_=type_),
+        "worker": lambda: draft_ask(
+            task, worker_brief(task, step, given("worker")), answer_tokens, type_=type_, last=True
+        ),
+        "validator": lambda: verdict_ask(task, validator_brief(task, step, draft, ()), rubrics, type_=type_),
     }
     return {role: _first(asks[role]()) for role in roles}
 

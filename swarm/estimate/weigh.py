@@ -9,9 +9,9 @@ import msgspec
 
 from events.log import EventLog, system_clock
 from events.scopes import SHARED
-from events.views.experience import Experience, experience
+from events.views.experience import Experience, standing_and_experience
 from events.views.money import MoneyView
-from events.views.standing import Standing, standing
+from events.views.standing import Standing
 from events.views.trails import TrailsView
 from swarm.engine.prepare import Prepared, prepare
 from swarm.errors import ConfirmationNeeded, UsageError
@@ -55,8 +55,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 async def known_in(log: EventLog) -> Known:
     """Raises LogError."""
-    start = (await standing(log)).view
-    return Known(money=start.money, trails=start.trails, experience=(await experience(log)).view)
+    start, known = await standing_and_experience(log)
+    return Known(money=start.view.money, trails=start.view.trails, experience=known.view)
 
 
 def nothing_known() -> Known:

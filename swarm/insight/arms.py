@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 import msgspec
 
 from events.log import Entry
-from events.trails import EVERYWHERE
+from events.trails import (
+    CONTEXT_WEIGHT,
+    EVERYWHERE,
+    HIGHEST,
+    LOWEST,
+    MODEL_WEIGHT,
+    OFFSET_WEIGHT,
+    Offset,
+    Trail,
+    model_of,
+    share_of,
+)
 from events.types.choice import ChoiceMade
+from events.types.task import StepAccepted, StepRejected, TaskAccepted, TaskFailed
 from events.views.trails import TrailsView
 from swarm.choice.bounds import bounds
-from swarm.choice.question import acceptance_of
+from swarm.choice.question import PRIOR, acceptance_of
+from swarm.insight.reason import Reason
 from swarm.messages import TIERS, Arm, Tier
 
 
@@ -23,15 +37,53 @@ class Uses(msgspec.Struct):
     last: int = 0  # microseconds since 1970
 
 
+LAST = 8  # verdicts of an arm in a context that are told
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """One verdict on an arm's work."""
+
+    position: int
+    at: int
+    accepted: bool
+    after_others: bool  # the same work had been rejected before
+    counts: bool  # False: its period is excluded
+
+
+def _said(entry: Entry) -> bool | None:
+    """How work was judged by the entry; None where nobody judged it."""
+    match entry.event:
+        case StepAccepted(unjudged=False) | TaskAccepted(unjudged=False):
+            return True
+        case StepRejected() | TaskFailed(cause="rejected"):
+            return False
+        case _:
+            return None
+
+
 class ArmsView(msgspec.Struct):
     """The trails, and the choices beside them. What an archive took of the choices is not counted."""
 
     trails: TrailsView = msgspec.field(default_factory=TrailsView)
     uses: dict[tuple[str, str], Uses] = {}
+    verdicts: dict[tuple[str, str], deque[Verdict]] = {}  # the last of each, by context and arm
     tiers: dict[str, str] = {}  # by agent@model, as its last choice says
 
+    @property
+    def outdated(self) -> bool:
+        return self.trails.outdated
+
+    def learn_from(self, before: ArmsView) -> None:
+        self.trails.learn_from(before.trails)
+
     def apply(self, entry: Entry) -> None:
+        expected = self.trails.awaited(entry)
         self.trails.apply(entry)
+        if expected is not None and (said := _said(entry)) is not None:
+            counts = self.trails.counts(model_of(expected.arm), entry.at)
+            place = expected.context, expected.arm
+            verdict = Verdict(entry.position, entry.at, said, not expected.first, counts)
+            self.verdicts.setdefault(place, deque(maxlen=LAST)).append(verdict)
         if isinstance(entry.event, ChoiceMade):
             choice = entry.event
             for each in choice.candidates:
@@ -101,6 +153,45 @@ def _known(view: ArmsView, context: str, name: str, firsts: dict[str, int], now:
         firsts=firsts.get(context, 0),
         used_at=uses.last,
         judged_at=trail.at if trail is not None else 0,
+    )
+
+
+def why_arm(view: ArmsView, known: Known, now: int) -> Reason:
+    """How the mean of an arm comes about: from its tier to its model everywhere, to the context, to its own verdicts."""
+    learned, name = view.trails.learned, f"{known.agent}@{known.model}"
+    everywhere, here = learned.trail(EVERYWHERE, known.model, now), learned.trail(known.context, name, now)
+    offset = learned.offsets.get(known.context, Offset())
+    prior, general = PRIOR[known.tier], share_of(everywhere, PRIOR[known.tier])
+    harder = offset.more / (offset.verdicts + OFFSET_WEIGHT)
+    expected = min(HIGHEST, max(LOWEST, general + harder))
+    verdicts = view.verdicts.get((known.context, name), ())
+    steps = (
+        f"{prior:.2f} is expected of the tier {known.tier}, worth {MODEL_WEIGHT:g} verdicts",
+        f"{known.model} everywhere: {_amounts(everywhere)}, which makes {general:.2f}",
+        f"{known.context} is {'easier' if harder >= 0 else 'harder'} than other work by {abs(harder):.2f}, by "
+        f"{offset.verdicts:.1f} verdicts; so {expected:.2f} is expected here, worth {CONTEXT_WEIGHT:g} verdicts",
+        f"{name} here: {_amounts(here)}, which makes {known.mean:.2f}",
+    )
+    return Reason(
+        said=f"{name} in {known.context}: mean {known.mean:.2f}, 95 % from {known.low:.2f} to {known.high:.2f}",
+        facts={"context": known.context, "arm": name, "prior": prior, "general": general, "expected": expected},
+        because=(*(Reason(said=step) for step in steps), *map(_told, verdicts)),
+    )
+
+
+def _amounts(trail: Trail) -> str:
+    return f"{trail.accepted:.1f} accepted and {trail.rejected:.1f} rejected are left"
+
+
+def _told(verdict: Verdict) -> Reason:
+    said = "accepted" if verdict.accepted else "rejected"
+    after = " after another draft had been rejected" if verdict.after_others else ""
+    out = "" if verdict.counts else ", which counts for nothing: its period is excluded"
+    return Reason(
+        said=said + after + out,
+        event=verdict.position,
+        tone="faint" if not verdict.counts else "good" if verdict.accepted else "warn",
+        facts={"accepted": verdict.accepted, "counts": verdict.counts, "at": verdict.at},
     )
 
 

@@ -190,14 +190,24 @@ def _classes(usage: Usage, price: Price) -> Iterator[Reason]:
 def _reservation(call: CallReserved) -> Reason:
     return Reason(
         said=f"reserved before it was sent: {call.tokens:,} tokens and {usd(call.cost_nanos)}, the most that it could cost "
-        f"with {call.max_output_tokens:,} tokens of output",
+        f"with {call.max_output_tokens:,} tokens of output{_foreseen(call)}",
         facts={
             "tokens": call.tokens,
             "cost_nanos": call.cost_nanos,
             "max_output_tokens": call.max_output_tokens,
             "scopes": list(call.scopes),
+            **({"foreseen": {"answers": known.answers, "like": known.like}} if (known := call.foreseen) else {}),
         },
     )
+
+
+def _foreseen(call: CallReserved) -> str:
+    """What the output was limited by, where that is not what its role is allowed."""
+    if call.foreseen is None:
+        return ""
+    whose = {"model": f"{call.model} gave to such tasks", "type": "were given to such tasks"}
+    group = whose.get(call.foreseen.like, "were given to tasks of its level")
+    return f", which hardly any of the {call.foreseen.answers:,} answers passed that {group} as {call.role}"
 
 
 def _of_task(story: Story, name: str) -> Reason:

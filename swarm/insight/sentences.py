@@ -17,8 +17,9 @@ from events.types.call import (
     CallSettled,
     CallUnknown,
 )
-from events.types.choice import ChoiceMade, ChoiceStopped
+from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.types.model import ModelCooled, ModelRecovered, pause_of
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.task import (
     AttemptAbandoned,
@@ -60,7 +61,8 @@ def _of_work(entry: Entry) -> str:
     match entry.event:
         case TaskSubmitted() as event:
             why = f" ({'; '.join(event.factors)})" if event.factors else ""
-            return f"the task was submitted: {event.type} work, {event.complexity}{why}"
+            team = f"; {'; '.join(event.team)}" if event.team else ""
+            return f"the task was submitted: {event.type} work, {event.complexity}{why}{team}"
         case StepPlanned() as event:
             return f"step {entry.step} of {event.total} was laid out: {event.title}"
         case ChoiceMade() as event:
@@ -123,6 +125,12 @@ def _of_calls(entry: Entry) -> str:
             return f"nobody knows whether the call was billed: {event.reason}"
         case CallOverran() as event:
             return f"the provider counted {event.tokens:,} tokens and {usd(event.cost_nanos)} more than was reserved"
+        case ModelCooled(tried=True) as event:
+            return f"the call finds out whether {event.model} answers again"
+        case ModelCooled() as event:
+            return f"{event.model} cools down for {pause_of(event, entry.at)}: {event.reason}"
+        case ModelRecovered(model=model):
+            return f"{model} answers again"
         case BudgetMarked() as event:
             used, cap = in_unit(event.used, event.unit), in_unit(event.cap, event.unit)
             return f"{event.scope} passed {event.percent} % of its cap: {used} of {cap} are spent"
@@ -188,7 +196,14 @@ def _of_sessions(entry: Entry) -> str:
 def _of_the_log(entry: Entry) -> str:
     match entry.event:
         case FileTrusted() as event:
-            return f"a person confirmed {many(len(event.commands), 'command')} of {event.path}"
+            what = many(len(event.commands), "command") if event.commands else "what an agent is told"
+            return f"a person confirmed {what} of {event.path}"
+        case TrailsExcluded() as event:
+            whose = f"of {event.model} " if event.model else ""
+            again = "count again" if event.lifted else "count for nothing"
+            return f"verdicts {whose}of a period {again}, said {event.by}" + (
+                f": {event.reason}" if event.reason else ""
+            )
         case TextsPruned() as event:
             return f"{many(event.texts, 'text')} of sessions that had ended were dropped, {event.size:,} bytes"
         case LogArchived() as event:
@@ -211,6 +226,8 @@ _LEADS: dict[type, tuple[Reach, tuple[type, ...]]] = {
         "attempt",
         (ChoiceMade, StepDrafted, StepAccepted, CallFailed, CallUnknown, CallSettled, StepPlanned),
     ),
+    ModelCooled: ("attempt", (CallFailed, CallUnknown, ChoiceMade)),
+    ModelRecovered: ("attempt", (CallSettled, CallFailed)),
     StepPlanned: ("task", (CallSettled, AttemptAbandoned, TaskCleared, TaskReopened, TaskSubmitted)),
     StepDrafted: ("attempt", (CallSettled,)),
     StepAccepted: ("attempt", (CallSettled, StepDrafted)),

@@ -15,6 +15,7 @@ from events.types.task import (
     TaskFailed,
     TaskHalted,
     TaskSkipped,
+    TaskSubmitted,
 )
 from events.views.attempts import Attempt, Call, Verdict
 from events.views.tasks import TaskState
@@ -119,7 +120,7 @@ def _end(story: Story, task: str) -> int:
 
 
 def _before(story: Story, task: TaskState) -> Iterator[Reason]:
-    """What had to be before it could begin: its needs, its condition, its items."""
+    """What had to be before it could begin: its needs, its agents, its condition, its items."""
     for need in task.needs:
         other = story.tasks.get(need)
         status = other.status if other else "not there"
@@ -127,6 +128,9 @@ def _before(story: Story, task: TaskState) -> Iterator[Reason]:
         yield Reason(
             said=f"it needs {need}, which is {status}{ruled}", tone=_TONES.get(status, ""), facts={"need": need}
         )
+    if (entry := story.last((TaskSubmitted,), task=task.name)) and isinstance(entry.event, TaskSubmitted):
+        for said in entry.event.team:
+            yield Reason(said=f"who took part as {said}", event=entry.position)
     if cleared := story.last((TaskCleared,), task=task.name):
         condition = cleared.event.condition if isinstance(cleared.event, TaskCleared) else ""
         yield Reason(said=f"its condition held: {condition}", event=cleared.position)

@@ -10,6 +10,7 @@ import msgspec
 from swarm.messages import PART_TOO_LARGE, Finish, Reply, Usage
 from swarm.models.counts import count_of, decoded
 from swarm.models.failures import UNREADABLE, Source, broken_off, failed_inside
+from swarm.models.meter import Meter
 from swarm.models.stream import ServerEvent
 
 _FINISHES: dict[str, Finish] = {
@@ -88,10 +89,15 @@ class AnthropicAnswer:
         self.whole = False
         self.ended = False
         self._source, self._model = source, model
+        self._meter = Meter()
         self._texts: list[str] = []
         self._finish: str | None = None
         self._usages: list[object] = []  # what was said of it at the start and at the end
         self._began = False  # something came that may be billed
+
+    @property
+    def least_tokens(self) -> int:
+        return self._meter.least
 
     def take_event(self, event: ServerEvent) -> None:
         try:
@@ -149,6 +155,9 @@ class AnthropicAnswer:
         self._began = True
         if is_text and text:
             self._texts.append(text)
+            self._meter.add(text)
+        elif not is_text:
+            self._meter.think()
 
     def _close(self, reason: str | None, usage: msgspec.Raw) -> None:
         self._began = True

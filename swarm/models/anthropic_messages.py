@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from swarm.messages import Reply, Request
 from swarm.models.anthropic_answer import AnthropicAnswer
 from swarm.models.exchange import Deadlines
-from swarm.models.served import Served, model_ids, split_address, usable_key
+from swarm.models.served import CACHED_FROM_CHARACTERS, Served, model_ids, split_address, usable_key
 from swarm.models.turns import turns_of
 
 if TYPE_CHECKING:
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 VERSION = "2023-06-01"
 """The version of the format that is spoken; there is no later one."""
-
-CACHED_FROM_CHARACTERS = 1_280
-"""From here on the system prompt is marked for the cache: the least that any model keeps is 512 tokens, of 2.5 characters and
-more. What is too short for the model at hand is not kept and costs as without the mark.
-https://platform.claude.com/docs/en/build-with-claude/prompt-caching#cache-limitations"""
 
 _TAKES_TEMPERATURE = re.compile(r"claude-(2|3|instant)|claude-(opus|sonnet|haiku)-4(-[0-6])?(-\d{8}|-latest)?$")
 """Claude models up to 4.6; those after refuse the field, with status 400."""
@@ -75,7 +70,7 @@ class AnthropicMessages(Served):
         )
 
     async def list_models(self) -> list[str]:
-        return await self._listed("/v1/models?limit=1000", model_ids)
+        return await self.listed("/v1/models?limit=1000", model_ids)
 
 
 def request_body(request: Request, wire_model: str, *, takes_schema: bool, effort: str = "") -> dict[str, Any]:

@@ -41,6 +41,11 @@ class Collector(Protocol):
     whole: bool  # the provider said that its answer is complete: losing the connection now loses nothing
     ended: bool  # the last event was there: nothing worth waiting for follows
 
+    @property
+    def least_tokens(self) -> int:
+        """What the answer has taken so far at the least, by what came of it."""
+        ...
+
     def take_event(self, event: ServerEvent) -> None: ...
 
     def take_document(self, body: bytes) -> None:
@@ -56,13 +61,17 @@ async def exchange(
     source: Source,
     deadlines: Deadlines,
     max_bytes: int,
+    max_tokens: int | None = None,
     now: Callable[[], float] = time.time,
-) -> None:
+) -> bool:
     """Send `request` once and give its whole answer to `collector`; `request` carries connect and read time-outs itself.
 
-    Raises ProviderError. However it is left, the connection is free again or closed.
+    A stream that goes on beyond `max_tokens` is left, its connection closed; False says so. Raises ProviderError. However it
+    is left, the connection is free again or closed.
     """
     import httpx
+
+    reading = _Reading(collector, source, max_bytes, max_tokens)
 
     loop = asyncio.get_running_loop()
     try:
@@ -77,20 +86,23 @@ async def exchange(
                 if not 200 <= response.status_code < 300:
                     body = await _at_most(pieces, MAX_ERROR_BYTES)
                     raise classify(response.status_code, response.headers, body, source=source, now=now())
-                reading = _Reading(collector, source, max_bytes)
                 async for piece in pieces:
                     reading.feed(piece)
+                    if reading.is_too_long:
+                        break
                     due = min(loop.time() + (_LINGER_S if collector.ended else deadlines.between_s), end)
                     if not 0 <= due - (clock.when() or 0) <= grain:
                         clock.reschedule(due)
-                reading.end()
+                if not reading.is_too_long:
+                    reading.end()
             finally:
                 await stream.aclose()
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
         raise unreached(source, str(error)) from error
     except (httpx.HTTPError, TimeoutError) as error:
-        if not collector.whole:
+        if not collector.whole and not reading.is_too_long:
             raise broken_off(source, _reason(error)) from error
+    return not reading.is_too_long
 
 
 def _reason(error: Exception) -> str:
@@ -124,8 +136,9 @@ def body_kind(start: bytes | bytearray) -> Literal["events", "json", "page"] | N
 class _Reading:
     """One body on its way into a collector."""
 
-    def __init__(self, collector: Collector, source: Source, max_bytes: int) -> None:
-        self._collector, self._source, self._max = collector, source, max_bytes
+    def __init__(self, collector: Collector, source: Source, max_bytes: int, max_tokens: int | None) -> None:
+        self._collector, self._source, self._max, self._max_tokens = collector, source, max_bytes, max_tokens
+        self.is_too_long = False
         self._parser = EventParser(max_event_bytes=max_bytes)
         self._kind: Literal["events", "json", "page"] | None = None
         self._kept = bytearray()  # the start until the kind is known, and all of what is no stream of events
@@ -165,9 +178,11 @@ class _Reading:
 
     def _take(self, events: list[ServerEvent]) -> None:
         for event in events:
-            if self._collector.ended:
+            if self._collector.ended or self.is_too_long:
                 return
             self._collector.take_event(event)
+            if self._max_tokens is not None and self._collector.least_tokens > self._max_tokens:
+                self.is_too_long = not self._collector.whole
 
 
 def not_an_answer(source: Source, what: str) -> ProviderError:

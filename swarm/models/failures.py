@@ -44,6 +44,7 @@ _TOO_LONG = re.compile(
 )
 _REFUSED = re.compile(r"content[_ ](filter|policy)|moderation|flagged|safety (system|policy)", re.I)
 _RETRY_IN = re.compile(r"(?:retry|try again) (?:in|after) (\d+(?:\.\d+)?) ?(ms|milliseconds|s\b|sec|m\b|min)?", re.I)
+_USED_UP = "has no quota or credit left"
 _CANNOT_PASS = frozenset({501, 505, 511})  # the server says that it will never do this
 
 
@@ -90,6 +91,7 @@ def classify(
         charged=began,
         status=status,
         retry_after_s=wait if failure is not Failure.STOP else None,
+        used_up=happened.startswith(_USED_UP),
     )
 
 
@@ -124,7 +126,7 @@ def _meaning(
     if status == 402 or is_used_up or (status in (400, 403, 429) and _NO_CREDIT.search(words)):
         return (
             Failure.STOP,
-            f"has no quota or credit left for this account ({status})",
+            f"{_USED_UP} for this account ({status})",
             "top it up or use another provider",
         )
     if status == 429:

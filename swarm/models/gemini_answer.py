@@ -10,6 +10,7 @@ import msgspec
 from swarm.messages import Finish, Reply, Usage
 from swarm.models.counts import agreed, count_of, decoded
 from swarm.models.failures import UNREADABLE, Source, broken_off, failed_inside
+from swarm.models.meter import Meter
 from swarm.models.stream import ServerEvent
 
 _FINISHES: dict[str, Finish] = {
@@ -72,11 +73,16 @@ class GeminiAnswer:
         self.whole = False
         self.ended = False
         self._source, self._model = source, model
+        self._meter = Meter()
         self._texts: list[str] = []
         self._finish: Finish | None = None
         self._calls = False  # a tool is called in it
         self._usage: object = None
         self._began = False  # something came that may be billed
+
+    @property
+    def least_tokens(self) -> int:
+        return self._meter.least
 
     def take_event(self, event: ServerEvent) -> None:
         try:
@@ -124,6 +130,9 @@ class GeminiAnswer:
         for part in (candidate.content and candidate.content.parts) or ():
             if part.text and not part.thought:
                 self._texts.append(part.text)
+                self._meter.add(part.text)
+            elif part.text:
+                self._meter.think()
             self._calls = self._calls or part.function_call is not _ABSENT
         if candidate.finish_reason:
             self._finish = _FINISHES.get(candidate.finish_reason, "other")

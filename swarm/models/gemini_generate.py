@@ -75,7 +75,7 @@ class GeminiGenerate(Served):
         )
 
     async def list_models(self) -> list[str]:
-        return await self._listed("/models?pageSize=1000", model_ids)
+        return await self.listed("/models?pageSize=1000", model_ids)
 
 
 def request_body(request: Request, wire_model: str, *, takes_schema: bool, effort: str = "") -> dict[str, Any]:

@@ -10,6 +10,7 @@ import msgspec
 from swarm.messages import Finish, Reply, Usage
 from swarm.models.counts import agreed, count_of, decoded
 from swarm.models.failures import UNREADABLE, Source, broken_off, failed_inside
+from swarm.models.meter import Meter
 from swarm.models.stream import ServerEvent
 
 _FINISHES: dict[str, Finish] = {
@@ -25,25 +26,35 @@ _FINISHES: dict[str, Finish] = {
 }
 
 
+_ABSENT = msgspec.Raw(b"null")
+"""The default itself: nearly all pieces of a stream have neither usage nor error, which is seen without copying them."""
+
+_NOTHING = frozenset({b"null", b"{}", b'""', b"false"})
+
+
 class _Part(msgspec.Struct, gc=False):
     text: str | None = None
 
 
 class _Said(msgspec.Struct, gc=False):
-    """A delta of a stream or a message of a document; `reasoning_content` and its kin are passed over."""
+    """A delta of a stream or a message of a document. Of what the model thinks is only seen that it does."""
 
     content: str | list[_Part] | None = None
     refusal: str | None = None
+    reasoning_content: msgspec.Raw = _ABSENT
+    reasoning: msgspec.Raw = _ABSENT
+
+    @property
+    def thinks(self) -> bool:
+        return any(
+            said is not _ABSENT and bytes(said) not in _NOTHING for said in (self.reasoning_content, self.reasoning)
+        )
 
 
 class _Choice(msgspec.Struct, gc=False):
     delta: _Said | None = None
     message: _Said | None = None
     finish_reason: str | None = None
-
-
-_ABSENT = msgspec.Raw(b"null")
-"""The default itself: nearly all pieces of a stream have neither usage nor error, which is seen without copying them."""
 
 
 class _Chunk(msgspec.Struct, gc=False):
@@ -54,7 +65,6 @@ class _Chunk(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
-_NOTHING = frozenset({b"null", b"{}", b'""', b"false"})
 
 _CODES = {
     "insufficient_quota": 429,
@@ -74,12 +84,17 @@ class OpenAIAnswer:
         self.whole = False
         self.ended = False
         self._source, self._model = source, model
+        self._meter = Meter()
         self._texts: list[str] = []
         self._refusals: list[str] = []
         self._finish: str | None = None
         self._usage: bytes | None = None
         self._began = False  # something came that may be billed
         self._chosen = False  # an answer came, be it an empty one
+
+    @property
+    def least_tokens(self) -> int:
+        return self._meter.least
 
     def take_event(self, event: ServerEvent) -> None:
         if event.data.strip() == b"[DONE]":
@@ -130,10 +145,16 @@ class OpenAIAnswer:
             if isinstance(said.content, str):
                 if said.content:
                     self._texts.append(said.content)
+                    self._meter.add(said.content)
             elif said.content:
-                self._texts += [part.text for part in said.content if part.text]
+                texts = [part.text for part in said.content if part.text]
+                self._texts += texts
+                self._meter.add("".join(texts))
             if said.refusal:
                 self._refusals.append(said.refusal)
+                self._meter.add(said.refusal)
+            if said.thinks:
+                self._meter.think()
         if choice.finish_reason == "error":
             raise broken_off(self._source, "the provider broke its answer off with an error")
         self._finish = choice.finish_reason or self._finish

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from swarm.messages import Reply, Request
+from swarm.messages import Message, Reply, Request
 from swarm.models.exchange import Deadlines
 from swarm.models.openai_answer import OpenAIAnswer
-from swarm.models.served import Served, model_ids, split_address, usable_key
+from swarm.models.served import CACHED_FROM_CHARACTERS, Served, model_ids, split_address, usable_key
 
 if TYPE_CHECKING:
     import httpx
@@ -25,6 +25,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     takes_schema: bool = False  # enforces `response_format` of type json_schema
     takes_stream_options: bool = True  # counts the tokens of a stream when asked to
     takes_temperature: bool = True
+    marks: bool = False  # hands the marks of what is to be kept in a cache on to models of Anthropic
     extra: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])  # further fields of the body, as they are
 
 
@@ -32,7 +33,7 @@ def dialect_of(base_url: str) -> Dialect:
     """Return the dialect of a provider that is known by its address, else the one that most servers speak."""
     if urlsplit(base_url).hostname == "api.openai.com":
         return Dialect(limit_field="max_completion_tokens", takes_schema=True)
-    return Dialect()
+    return Dialect(marks=urlsplit(base_url).hostname == "openrouter.ai")
 
 
 class OpenAIChat(Served):
@@ -82,14 +83,14 @@ class OpenAIChat(Served):
         )
 
     async def list_models(self) -> list[str]:
-        return await self._listed("/models", model_ids)
+        return await self.listed("/models", model_ids)
 
 
 def request_body(request: Request, wire_model: str, dialect: Dialect) -> dict[str, Any]:
     """Return the JSON body of one chat completion. Without `takes_schema` the schema is left to the prompt."""
     body: dict[str, Any] = {
         "model": wire_model,
-        "messages": [{"role": message.speaker, "content": message.text} for message in request.messages],
+        "messages": _messages(request.messages, marked=dialect.marks and "claude" in wire_model),
         dialect.limit_field: request.max_output_tokens,
         "stream": True,
     }
@@ -101,6 +102,17 @@ def request_body(request: Request, wire_model: str, dialect: Dialect) -> dict[st
         schema = {"name": "answer", "strict": True, "schema": request.answer_schema}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body | dialect.extra if dialect.extra else body
+
+
+def _messages(messages: Sequence[Message], *, marked: bool) -> list[dict[str, Any]]:
+    """The messages; with `marked` a long system prompt at their beginning is to be kept for the requests that follow.
+
+    https://openrouter.ai/docs/guides/best-practices/prompt-caching
+    """
+    said: list[dict[str, Any]] = [{"role": each.speaker, "content": each.text} for each in messages]
+    if marked and messages and messages[0].speaker == "system" and len(messages[0].text) >= CACHED_FROM_CHARACTERS:
+        said[0]["content"] = [{"type": "text", "text": messages[0].text, "cache_control": {"type": "ephemeral"}}]
+    return said
 
 
 def server_address(base_url: str) -> SplitResult:

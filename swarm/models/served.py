@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import msgspec
@@ -16,14 +16,22 @@ from swarm.errors import UsageError
 from swarm.messages import Reply, Request
 from swarm.models.exchange import Collector, Deadlines, exchange, not_an_answer
 from swarm.models.failures import UNREADABLE, Source
+from swarm.models.meter import beyond
 from swarm.models.stream import ServerEvent
 
 if TYPE_CHECKING:
     import httpx
 
+T = TypeVar("T")
+
 _SPARE_BYTES = 256 * 1024
 _BYTES_A_TOKEN = 1024
 """A chunk of a stream carries a token or more in 150 to 600 bytes; an answer far beyond this ignores its limit."""
+
+CACHED_FROM_CHARACTERS = 1_280
+"""From here on the system prompt of a Claude model is marked for the cache: the least that any of them keeps is 512 tokens (others
+1,024, 2,048 or 4,096), of 2.5 characters and more. What is too short for the model at hand is not kept and costs as without the
+mark. https://platform.claude.com/docs/en/build-with-claude/prompt-caching#cache-limitations"""
 
 _MAX_LISTING_BYTES = 8 * 1024 * 1024
 _encode = msgspec.json.Encoder().encode
@@ -79,25 +87,37 @@ class Served(ABC):
         """Return the ids of the server's models, in its own order. Raises ProviderError, also for an answer that is none."""
 
     async def _answered(self, path: str, body: Mapping[str, Any], answer: Answer, *, most_tokens: int) -> Reply:
-        """Send one request for an answer of up to `most_tokens`."""
+        """Send one request for an answer of up to `most_tokens`; one that goes on far beyond is cut there.
+
+        Of one that was cut the provider's count stands only where it is above the limit already: else it goes on counting.
+        """
         request = self._requests.post(path, _encode(body))
-        await self._exchanged(request, answer, _SPARE_BYTES + _BYTES_A_TOKEN * most_tokens)
-        return answer.reply()
+        is_whole = await self._exchanged(
+            request, answer, _SPARE_BYTES + _BYTES_A_TOKEN * most_tokens, max_tokens=beyond(most_tokens)
+        )
+        reply = answer.reply()
+        if is_whole:
+            return reply
+        counts = reply.usage is not None and reply.usage.output_tokens > most_tokens
+        return msgspec.structs.replace(reply, finish="length", usage=reply.usage if counts else None)
 
-    async def _listed(self, path: str, ids_in: Callable[[bytes], list[str]]) -> list[str]:
-        """Fetch a list of models; `ids_in` reads it, and raises one of UNREADABLE."""
-        listing = _Listing(self._source, ids_in)
+    async def listed(self, path: str, read: Callable[[bytes], list[T]]) -> list[T]:
+        """Fetch a list of models; `read` reads it, and raises one of UNREADABLE. Raises ProviderError."""
+        listing = _Listing(self._source, read)
         await self._exchanged(self._requests.get(path), listing, _MAX_LISTING_BYTES)
-        return listing.ids
+        return listing.rows
 
-    async def _exchanged(self, request: httpx.Request, collector: Collector, max_bytes: int) -> None:
-        await exchange(
+    async def _exchanged(
+        self, request: httpx.Request, collector: Collector, max_bytes: int, *, max_tokens: int | None = None
+    ) -> bool:
+        return await exchange(
             self._transport,
             request,
             collector,
             source=self._source,
             deadlines=self._deadlines,
             max_bytes=max_bytes,
+            max_tokens=max_tokens,
             now=self._now,
         )
 
@@ -178,21 +198,22 @@ class _Requests:
         return url
 
 
-class _Listing:
+class _Listing(Generic[T]):
     """Collects the list of models; see `exchange.Collector`."""
 
-    def __init__(self, source: Source, ids_in: Callable[[bytes], list[str]]) -> None:
+    def __init__(self, source: Source, read: Callable[[bytes], list[T]]) -> None:
         self.whole = False
         self.ended = False
-        self.ids: list[str] = []
-        self._source, self._ids_in = source, ids_in
+        self.least_tokens = 0
+        self.rows: list[T] = []
+        self._source, self._read = source, read
 
     def take_event(self, event: ServerEvent) -> None:
         raise not_an_answer(self._source, "a stream")
 
     def take_document(self, body: bytes) -> None:
         try:
-            self.ids = self._ids_in(body)
+            self.rows = self._read(body)
         except UNREADABLE:
             raise not_an_answer(self._source, "no list of models") from None
         self.whole = self.ended = True

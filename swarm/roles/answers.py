@@ -28,6 +28,11 @@ class Plan(msgspec.Struct, frozen=True):
     approach: str = ""
 
 
+def is_whole(finish: str) -> bool:
+    """Whether an answer that ended so is one: not cut, and no refusal. What reads like a plan or a verdict may lack its end."""
+    return finish not in ("length", "refusal")
+
+
 def read_object(text: str, form: type[T]) -> T | None:
     """The JSON object of that form in an answer: alone, in a code fence, or after other words; None where there is none."""
     candidates = [unfenced(text)]

@@ -198,6 +198,19 @@ def files_check(task: Task, draft: str) -> CheckResult:
     return CheckResult(name="form", passed=True)
 
 
+def words_check(task: Task, draft: str) -> CheckResult:
+    """Say whether a draft, which has its task's form, keeps to the words that the task allows, over all of its files.
+
+    A word is what stands between blanks, as `wc -w` counts.
+    """
+    texts = file_texts(task, draft).values() or (draft,)
+    words, most = sum(len(text.split()) for text in texts), task.limits.words
+    over = most is not None and words > most
+    return CheckResult(
+        name="words", passed=not over, detail=f"it has {words:,} words, and {most:,} are the most" if over else ""
+    )
+
+
 def name_of(check: Check) -> str:
     """Return what a check is called on screen: its name, else what it looks for."""
     if check.name:

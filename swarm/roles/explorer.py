@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import msgspec
+
 from events.types.task import AttemptAbandoned, StepPlanned
 from swarm.cycle import Placed
 from swarm.journal import Attempt
 from swarm.orders import Ask, Call
 from swarm.prompts.build import PLAN_SCHEMA, explorer_brief, explorer_messages
-from swarm.roles.answers import Plan, PlanStep, one_line, read_object
-from swarm.roles.job import PLAN_TOKENS, Job, handover_text
+from swarm.roles.answers import Plan, PlanStep, is_whole, one_line, read_object
+from swarm.roles.job import PLAN_TOKENS, Job, handover_text, said_to, whole_answer
 from swarm.roles.strain import strained
 from swarm.task import Task
 
@@ -26,17 +30,19 @@ async def explore(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
             job.task, material, handover=await handover_text(job, attempt), budget=strain.line(PLAN_TOKENS)
         )
 
-    ask = plan_ask(job.task, await attempt.capture("brief", brief), strain.clamped(PLAN_TOKENS))
-    answer = await call(ask, pick=job.pick)
-    plan = read_object(answer.text, Plan)
+    ask = plan_ask(job.task, await attempt.capture("brief", brief), type_=job.state.type)
+    ask = msgspec.structs.replace(ask, output_tokens=strain.clamped(PLAN_TOKENS))
+    answer = await whole_answer(job, call, ask)
+    plan = read_object(answer.text, Plan) if is_whole(answer.finish) else None
     if plan is None or not any(step.instruction.strip() for step in plan.steps):
         return [Placed(AttemptAbandoned(role="explorer", reason="its answer was no plan"), 0, job.open.attempt)]
     return _planned(job, attempt, plan)
 
 
-def plan_ask(task: Task, brief: str, output_tokens: int = PLAN_TOKENS) -> Ask:
+def plan_ask(task: Task, brief: str, *, type_: str) -> Ask:
     """What is asked for a plan."""
-    return Ask(messages=explorer_messages(task, brief), output_tokens=output_tokens, answer_schema=PLAN_SCHEMA)
+    said = said_to(task, "explorer", type_, PLAN_TOKENS, partial(explorer_messages, task, brief))
+    return Ask(**said, output_tokens=PLAN_TOKENS, answer_schema=PLAN_SCHEMA)
 
 
 def _planned(job: Job, attempt: Attempt, plan: Plan) -> list[Placed]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,12 +11,14 @@ from events.views.tasks import Place, StepState, TaskState
 from swarm.context.parts import beginning
 from swarm.cycle import Open
 from swarm.journal import Attempt
+from swarm.messages import Message
 from swarm.money.allowances import MORE
-from swarm.orders import Picker
+from swarm.orders import Answer, Ask, Call, Picker
 from swarm.prompts.build import Material, StepBrief
+from swarm.prompts.length import form_of, length_line
 from swarm.roles.checks import Checked
 from swarm.roles.strain import Strain
-from swarm.task import Task
+from swarm.task import Role, Task, agents_of
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +71,33 @@ def may_have_more(job: Job) -> bool:
     """Whether an answer that was cut may be asked for once more with more room: nobody bounded it, nor the calls."""
     limits = job.task.limits
     return bool(job.state.answer_tokens) and limits.answer_tokens is None and limits.turns != 1
+
+
+async def whole_answer(job: Job, call: Call, ask: Ask) -> Answer:
+    """What is answered. What was cut at a limit that was foreseen is asked for again, of the same arm, with all that is allowed.
+
+    That the limit was too tight is nobody's failure but ours: it is no draft, no verdict, and no attempt.
+    """
+    answer = await call(ask, pick=job.pick)
+    if not answer.short:
+        return answer
+    again = await call(ask, pick=job.stay(answer.arm))
+    return msgspec.structs.replace(again, why=answer.why)
+
+
+def said_to(
+    task: Task, role: Role, type_: str, tokens: int, messages: Callable[[str, str], tuple[Message, ...]]
+) -> dict[str, Any]:
+    """The messages of an Ask, for each agent that may take it.
+
+    `messages` gives them from what the agent is told of itself, and of the length of an answer that may have so many tokens.
+    """
+    form = form_of(task, role, type_)
+    told = {
+        agent.name: messages(agent.prompt, length_line(agent, form, tokens, task.limits.words))
+        for agent in agents_of(task, role)
+    }
+    return {"messages": next(iter(told.values())), "by_agent": told if len(told) > 1 else {}}
 
 
 async def handover_text(job: Job, attempt: Attempt) -> str:

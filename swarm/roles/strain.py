@@ -14,9 +14,9 @@ from swarm.errors import amount
 from swarm.journal import Attempt
 from swarm.money.caps import Cap
 from swarm.money.shares import greatest_share
+from swarm.prompts.length import TOKENS_A_WORD
 
 TOLD_FROM, COMPACT_FROM = 80, 90  # percent of a cap, as the marks
-WORDS_A_TOKEN = 0.75  # of English prose (OpenAI's rule of thumb: 100 tokens are about 75 words)
 RECORDED = "strain"
 """The name under which an attempt keeps it."""
 
@@ -43,9 +43,8 @@ class Strain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if not self.percent:
             return ""
         left = f"{amount(self.left, self.unit)} of {amount(self.cap, self.unit)}"
-        short = (
-            f" Answer in at most {int(self.clamped(output_tokens) * WORDS_A_TOKEN)} words." if self.is_compact else ""
-        )
+        words = self.clamped(output_tokens) // TOKENS_A_WORD
+        short = f" Answer in at most {words} words." if self.is_compact else ""
         return f"The budget of this work has {left} left ({self.scope}): be brief.{short}"
 
 

@@ -12,13 +12,13 @@ from events.types.task import AttemptAbandoned, CheckResult, StepAccepted, StepR
 from swarm.cycle import Placed
 from swarm.errors import NoModelAvailable
 from swarm.journal import TREE, Attempt
-from swarm.messages import Message
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import repair_messages, rubric_names, validator_brief, validator_messages, verdict_schema
-from swarm.roles.answers import Verdict, one_line, read_object
-from swarm.roles.checks import Checked, feedback_of, files_check, form_check, name_of
-from swarm.roles.job import VERDICT_TOKENS, Job, brief_of, cut_at
+from swarm.roles.answers import Verdict, is_whole, one_line, read_object
+from swarm.roles.checks import Checked, feedback_of, files_check, form_check, name_of, words_check
+from swarm.roles.job import VERDICT_TOKENS, Job, brief_of, cut_at, said_to, whole_answer
 from swarm.roles.results import shown_draft
+from swarm.task import Task
 
 REPAIRS = 1
 
@@ -58,6 +58,8 @@ async def _checked(job: Job, attempt: Attempt, draft: str) -> Sequence[CheckResu
     if not form.passed or not _is_last(job):
         return (form,)
     form = files_check(job.task, draft)
+    if form.passed and job.task.limits.words is not None:
+        form = words_check(job.task, draft)
     if not form.passed or not job.task.gates:
         return (form,)
 
@@ -101,28 +103,30 @@ async def brief_for(job: Job, attempt: Attempt, draft: str, checks: Sequence[Che
 async def verdict_on(job: Job, brief: str, call: Call) -> Judged:
     """Ask for a verdict on what the brief tells of; once more where the answer is none."""
     rubrics = tuple(rubric_names(job.task)) if _is_last(job) else ()
-    messages = validator_messages(job.task, brief)
-    answer = await call(verdict_ask(messages, rubrics), pick=job.pick)
+    ask = verdict_ask(job.task, brief, rubrics, type_=job.state.type)
+    answer = await whole_answer(job, call, ask)
     verdict = _verdict(answer, rubrics)
     for _ in range(REPAIRS):
         if verdict is not None:
             break
         try:
-            answer = await call(verdict_ask(repair_messages(messages, answer.text, rubrics), rubrics), pick=job.pick)
+            again = ask.changed(partial(repair_messages, answer=answer.text, rubrics=rubrics))
+            answer = await whole_answer(job, call, again)
         except NoModelAvailable:
             break
         verdict = _verdict(answer, rubrics)
     return Judged(verdict, answer)
 
 
-def verdict_ask(messages: tuple[Message, ...], rubrics: Sequence[str]) -> Ask:
+def verdict_ask(task: Task, brief: str, rubrics: Sequence[str], *, type_: str) -> Ask:
     """What is asked for a verdict, with a score for each of the rubrics."""
-    return Ask(messages=messages, output_tokens=VERDICT_TOKENS, answer_schema=verdict_schema(rubrics))
+    said = said_to(task, "validator", type_, VERDICT_TOKENS, partial(validator_messages, task, brief))
+    return Ask(**said, output_tokens=VERDICT_TOKENS, answer_schema=verdict_schema(rubrics))
 
 
 def _verdict(answer: Answer, rubrics: Sequence[str]) -> Verdict | None:
-    """Read the verdict; one without a score for each rubric is none."""
-    verdict = read_object(answer.text, Verdict)
+    """Read the verdict; one that was cut, or has no score for a rubric, is none."""
+    verdict = read_object(answer.text, Verdict) if is_whole(answer.finish) else None
     complete = verdict is not None and all(0 <= verdict.scores.get(name, -1) <= 1 for name in rubrics)
     return verdict if complete else None
 

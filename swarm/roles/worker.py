@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import msgspec
 
@@ -12,7 +13,7 @@ from swarm.journal import Attempt
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import worker_brief, worker_messages
-from swarm.roles.job import Job, answer_tokens, brief_of, may_have_more
+from swarm.roles.job import Job, answer_tokens, brief_of, may_have_more, said_to, whole_answer
 from swarm.roles.results import answer_schema, normal_form
 from swarm.roles.strain import strained
 from swarm.task import Task
@@ -30,8 +31,9 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         return worker_brief(job.task, step, material, budget=strain.line(output_tokens))
 
     last = job.open.step == job.state.total
-    ask = draft_ask(job.task, await attempt.capture("brief", brief), strain.clamped(output_tokens), last=last)
-    answer = await call(ask, pick=job.pick)
+    said = await attempt.capture("brief", brief)
+    ask = draft_ask(job.task, said, strain.clamped(output_tokens), type_=job.state.type, last=last)
+    answer = await whole_answer(job, call, ask)
     if answer.finish == "length" and answer.limit == output_tokens and may_have_more(job):
         more = msgspec.structs.replace(ask, output_tokens=output_tokens * MORE)
         answer = await call(more, pick=job.stay(answer.arm))
@@ -52,10 +54,10 @@ def _limit(job: Job, answer: Answer) -> int:
     return answer.limit if answer.finish == "length" and job.state.answer_tokens else 0
 
 
-def draft_ask(task: Task, brief: str, output_tokens: int, *, last: bool) -> Ask:
+def draft_ask(task: Task, brief: str, output_tokens: int, *, type_: str, last: bool) -> Ask:
     """What is asked for a draft; only that of the last step has to have the form of the task's result."""
     return Ask(
-        messages=worker_messages(task, brief),
+        **said_to(task, "worker", type_, output_tokens, partial(worker_messages, task, brief)),
         output_tokens=output_tokens,
         answer_schema=answer_schema(task) if last else None,
     )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
 
-from swarm.messages import TIERS, Price
+from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS, TAG
+from swarm.messages import TIER_WORDS, TIERS, Price, Tier
 from swarm.settings.complexity import (
     parse_least,
     parse_measure,
@@ -76,6 +76,45 @@ def _text(value: object, source: Source) -> str:
 
 def _word(value: object, source: Source) -> str:
     return "" if value == "" else _text(value, source)
+
+
+def _truth(value: object, source: Source) -> bool:
+    """As a switch, also as a variable of the environment has it."""
+    words = {"true": True, "false": False}
+    return words[value.lower()] if isinstance(value, str) and value.lower() in words else _switch(value, source)
+
+
+def _tier(value: object, source: Source) -> Tier:
+    if not isinstance(value, str):
+        raise ValueError(f"one of {', '.join(TIERS)} is expected, not {kind_of(value)}")
+    if value in TIERS:
+        return TIER_WORDS[value]
+    from difflib import get_close_matches  # only an error needs it
+
+    near = get_close_matches(value.lower().replace("-", " "), TIER_WORDS, n=1) if len(value) <= 64 else []
+    meant = f"; did you mean '{TIER_WORDS[near[0]]}'?" if near else ""
+    raise ValueError(f"one of {', '.join(TIERS)} is expected, not {shortened(value)}{meant}")
+
+
+def _tiers(value: object, source: Source) -> tuple[Tier, ...]:
+    """Some of the tiers, in the order in which they are tried, whatever the order in which they are written."""
+    written = {_tier(each, source) for each in _texts(value, "tiers")}
+    if not written:
+        raise ValueError(f"at least one of {', '.join(TIERS)} is expected, not an empty list")
+    return tuple(tier for tier in TIERS if tier in written)
+
+
+def _names(value: object, source: Source) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_text(each, source) for each in _texts(value, "names")))
+
+
+def _texts(value: object, what: str) -> list[object]:
+    """The entries of a list; a variable of the environment has it with commas, and one may stand without a list around it."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"a list of {what} is expected, not {kind_of(value)}")
+    return list(cast("Sequence[object]", value))
 
 
 def _switch(value: object, source: Source) -> bool:
@@ -163,31 +202,45 @@ WORTHS = {"economy": 3.0, "balanced": 20.0, "quality": 60.0}
 """What right work is worth, in calls of the dearest model that is allowed."""
 
 
-def _between(least: float, most: float, what: str) -> Callable[[Any, Source], float]:
-    def parse(value: object, source: Source) -> float:
-        written = _written(value, what)
-        try:
-            number = float(written)
-        except ValueError:
-            number = nan
-        if not least <= number <= most:
-            raise ValueError(f"{what} is expected, not {shortened(written)}")
-        return number
-
-    return parse
-
-
-_share = _between(0, 1, "a share from 0 to 1 such as 0.02")
-_calls_worth = _between(
-    0.1,
-    10_000,
-    f"one of {', '.join(WORTHS)}, or a number from 0.1 to 10,000 (what right work is worth, in calls of the dearest model that "
-    "is allowed)",
-)
+def _share(value: object, source: Source) -> float:
+    what = "a share from 0 to 1 such as 0.02"
+    written = _written(value, what)
+    try:
+        number = float(written)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ValueError(f"{what} is expected, not {shortened(written)}")
+    return number
 
 
 def _worth(value: object, source: Source) -> float:
-    return WORTHS[value] if isinstance(value, str) and value in WORTHS else _calls_worth(value, source)
+    if isinstance(value, str) and value in WORTHS:
+        return WORTHS[value]
+    what = (
+        f"one of {', '.join(WORTHS)} is expected, or a number from 0.1 to 10,000: what right work is worth, in calls of the "
+        "dearest model that is allowed"
+    )
+    written = _written(value, what)
+    try:
+        number = float(written)
+    except ValueError:
+        number = 0.0
+    if not 0.1 <= number <= 10_000:
+        raise ValueError(f"{what}; not {shortened(written)}")
+    return number
+
+
+def _span(value: object, source: Source) -> tuple[str, str]:
+    """Two tiers, the dearer one behind: `local to cheap`."""
+    words = value.split() if isinstance(value, str) else []
+    ranks = [TIERS.index(tier) for tier in TIERS if tier in (words[:1] + words[2:])]
+    if len(words) == 3 and words[1] == "to" and {words[0], words[2]} <= set(TIERS) and words[0] == TIERS[ranks[0]]:
+        return words[0], words[2]
+    shown = shortened(value) if isinstance(value, str) else kind_of(value)
+    raise ValueError(
+        f'two tiers are expected, such as "local to cheap" (of {", ".join(TIERS)}, in this order), not {shown}'
+    )
 
 
 def _written(value: object, what: str) -> str:
@@ -202,6 +255,25 @@ def _written(value: object, what: str) -> str:
             raise ValueError(f"{what} is expected, not {kind_of(value)}")
 
 
+def _tags(value: object, source: Source) -> tuple[str, ...]:
+    listed = list(cast("Iterable[Any]", value if isinstance(value, list) else [value]))
+    for each in listed:
+        if not isinstance(each, str) or not re.fullmatch(TAG, each.lower()):
+            shown = shortened(each) if isinstance(each, str) else kind_of(each)
+            raise ValueError(f'tags are expected, such as ["sql", "ci"]: one word each, not {shown}')
+    return tuple(dict.fromkeys(each.lower() for each in listed))
+
+
+def _prompt(value: object, source: Source) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"a text is expected, not {kind_of(value) if not isinstance(value, str) else 'an empty one'}")
+    if (size := len(value.encode())) > MOST_PROMPT_BYTES:
+        raise ValueError(f"it has {size:,} bytes, and each call carries it; write at most {MOST_PROMPT_BYTES:,}")
+    return value.strip()
+
+
+_AGENTS = "since with it a repository could put words into your prompts unseen; its own agents lie in .swarm/agents, where you confirm them"
+_HERE = "since with it a repository could have your prompts sent to a server that you did not name"
 _PRICES = "since with it a repository could make paid calls look free"
 _SERVERS = "since with it a repository could have your prompts and keys sent to a server of its own"
 _MODELS = "since with it a repository could choose what your money is spent on"
@@ -219,7 +291,13 @@ KEYS: Mapping[KeyPath, Key] = {
     ("choice", "start"): Key(_one_of("free", "planned"), "free", _MODELS),
     ("choice", "audit"): Key(_one_of("free", "paid", "off"), "free", _MODELS),
     ("choice", "audit_share"): Key(_share, 0.02, _MODELS),
+    ("choice", "simple"): Key(_span, "local to cheap", _MODELS),
+    ("choice", "moderate"): Key(_span, "local to paid", _MODELS),
+    ("choice", "complex"): Key(_span, "free to paid", _MODELS),
     ("transport",): Key(_one_of("aiohttp", "httpx"), "aiohttp"),
+    ("tiers",): Key(_tiers, list(TIERS)),
+    ("discover",): Key(_truth, True, only_user=_HERE),
+    ("models_off",): Key(_names, [], only_user=_MODELS),
     ("confirm_above_usd",): Key(_usd, "0.10"),
     ("budget", "day_usd"): Key(_usd, "0.50"),
     ("budget", "day_tokens"): Key(_tokens),
@@ -238,6 +316,15 @@ KEYS: Mapping[KeyPath, Key] = {
     ("schedules", "*", "tokens"): Key(_tokens, only_user=_SCHEDULES),
     ("calls", "timeout_s"): Key(_seconds, 120),
     ("calls", "tries"): Key(_count(1, 20), 4),
+    ("agents", "*", "prompt"): Key(_prompt, only_user=_AGENTS),
+    ("agents", "*", "description"): Key(_text, only_user=_AGENTS),
+    ("agents", "*", "types"): Key(parse_names, only_user=_AGENTS),
+    ("agents", "*", "tags"): Key(_tags, only_user=_AGENTS),
+    ("agents", "*", "words"): Key(_count(1, MOST_WORDS), only_user=_AGENTS),
+    ("agents", "*", "tiers"): Key(_tiers, only_user=_AGENTS),
+    ("agents", "*", "tokens"): Key(_tokens, only_user=_AGENTS),
+    ("agents", "*", "usd"): Key(_usd, only_user=_AGENTS),
+    ("calls", "patience_s"): Key(_seconds, 60),
     ("complexity", "moderate_from"): Key(_count(1, 1000)),
     ("complexity", "complex_from"): Key(_count(1, 1000)),
     ("complexity", "rules", "*", "words"): Key(parse_phrases),
@@ -251,7 +338,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("complexity", "rules", "*", "most"): Key(whole(1, 20)),
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),
     ("models", "*", "model"): Key(_text, only_user=_MODELS),
-    ("models", "*", "tier"): Key(_one_of(*TIERS), only_user=_PRICES),
+    ("models", "*", "tier"): Key(_tier, only_user=_PRICES),
     ("models", "*", "price"): Key(_price, only_user=_PRICES),
     ("models", "*", "context_tokens"): Key(_tokens, only_user=_MODELS),
     ("models", "*", "max_output_tokens"): Key(_tokens, only_user=_MODELS),
@@ -268,8 +355,8 @@ KEYS: Mapping[KeyPath, Key] = {
 
 
 def pattern_of(key: KeyPath) -> KeyPath:
-    """Return a key with the name of a model, provider, schedule or rule as "*", as KEYS has it."""
-    if len(key) > 1 and key[0] in ("models", "providers", "schedules"):
+    """Return a key with the name of an agent, model, provider, schedule or rule as "*", as KEYS has it."""
+    if len(key) > 1 and key[0] in ("agents", "models", "providers", "schedules"):
         return (key[0], "*", *key[2:])
     if len(key) > 2 and key[:2] == ("complexity", "rules"):
         return (*key[:2], "*", *key[3:])

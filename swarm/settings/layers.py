@@ -18,10 +18,11 @@ from swarm.task import NAME_RULE, is_id
 from swarm.units import kind_of, shortened
 
 OriginKind = Literal[
-    "default", "preset", "price table", "user file", "project file", "task file", "environment", "flag"
+    "default", "preset", "kept list", "price table", "user file", "project file", "task file", "environment", "flag"
 ]
 MOST_OF_A_NAME = 100
 _FROM_A_REPOSITORY = ("project file", "task file")
+_TIERS = ("tiers",)
 _CONFIRM_ABOVE = ("confirm_above_usd",)
 
 
@@ -98,6 +99,10 @@ class Layers:
                 f"a {kind} can have you asked above less than {amount(allowed, 'nanos')} but not above {amount(parsed, 'nanos')}; "
                 f"raise it in {self.user_file}"
             )
+        if key == _TIERS and allowed is not None and (more := [tier for tier in parsed if tier not in allowed]):
+            raise ValueError(
+                f"a {kind} can leave out tiers of {', '.join(allowed)} but not add {', '.join(more)}; add it in {self.user_file}"
+            )
         if key[0] == "budget" and allowed is not None and parsed > allowed:
             scope, _, unit = key[1].partition("_")
             before, after = (amount(each, "nanos" if unit == "usd" else unit) for each in (allowed, parsed))
@@ -108,7 +113,7 @@ class Layers:
 
 def project_file(start: Path, *, home: Path) -> tuple[TomlFile, KeyPath] | None:
     """Return the nearest project file from `start` upwards, and the table of it that is ours."""
-    for folder in _up_to_root(start.resolve(), home.resolve()):
+    for folder in up_to_root(start.resolve(), home.resolve()):
         if (own := folder / "swarm.toml").is_file():
             return read_toml(own), ()
         if (shared := folder / "pyproject.toml").is_file():
@@ -150,7 +155,7 @@ def _pyproject(path: Path) -> TomlFile | None:
     return file if isinstance(tool, Mapping) and "swarm" in tool else None
 
 
-def _up_to_root(start: Path, home: Path) -> list[Path]:
+def up_to_root(start: Path, home: Path) -> list[Path]:
     """Return the folders from `start` to the repository's root, else to the home folder, else `start` alone."""
     folders = [start, *start.parents]
     for depth, folder in enumerate(folders, start=1):
@@ -194,8 +199,9 @@ def _shown(key: KeyPath) -> str:
 
 
 def _check_name(key: KeyPath) -> None:
-    if len(key) == 3 and key[0] == "schedules" and not is_id(key[1]):
-        raise ValueError(f"{shortened(key[1])} cannot be the name of a schedule: {NAME_RULE}")
+    if len(key) == 3 and key[0] in ("agents", "schedules") and not is_id(key[1]):
+        kind = "a schedule" if key[0] == "schedules" else "an agent"
+        raise ValueError(f"{shortened(key[1])} cannot be the name of {kind}: {NAME_RULE}")
     if key[:2] == ("complexity", "rules") and len(key) == 4 and not is_name(key[2]):
         raise ValueError(f"{shortened(key[2])} cannot be the name of a rule: 1 to 40 of a-z, 0-9, - and _")
     if len(key) == 3 and key[0] in ("models", "providers"):

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from swarm.agents.profile import Agent
 from swarm.errors import UsageError
 from swarm.messages import FREE, TIERS, Price, Tier
 from swarm.settings.complexity import ComplexityChanges, changes_in
@@ -23,7 +24,7 @@ from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
 from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
-from swarm.settings.providers import Wire, is_local, preset_values
+from swarm.settings.providers import Wire, is_local, preset_values, shipped_free
 from swarm.settings.tomlfile import KeyPath, read_toml
 
 BUILT_IN = "built in"
@@ -66,6 +67,7 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     timeout_s: float  # from the moment the request is sent, never in a queue
     tries: int  # HTTP requests for one call, the first included
+    patience_s: float  # where all models cool down
 
 
 class ChoiceSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -76,6 +78,18 @@ class ChoiceSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     start: Literal["free", "planned"] = "free"  # whether a free model has the first try of a step, or the plan decides
     audit: Literal["free", "paid", "off"] = "free"  # by whom accepted results are looked at again
     audit_share: float = 0.02  # of the accepted results
+    simple: tuple[Tier, Tier] = ("local", "cheap")  # the tiers at which simple work begins, and up to which it goes
+    moderate: tuple[Tier, Tier] = ("local", "paid")
+    complex: tuple[Tier, Tier] = ("free", "paid")
+
+    def span(self, level: str) -> tuple[Tier, Tier]:
+        """The tiers of a level of complexity; all of them for one that is not known."""
+        spans: dict[str, tuple[Tier, Tier]] = {
+            "simple": self.simple,
+            "moderate": self.moderate,
+            "complex": self.complex,
+        }
+        return spans.get(level, (TIERS[0], TIERS[-1]))
 
 
 class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,12 +127,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     on_unknown: Literal["repeat", "ask", "fail"]
     judge: Literal["free", "paid"]
     transport: Literal["aiohttp", "httpx"]
+    tiers: tuple[Tier, ...]  # whose models take part, in the order in which they are tried
+    discover: bool  # look for servers with models on this machine
+    models_off: tuple[str, ...]  # names and globs of models that take no part
     confirm_above_nanos: int  # a run whose estimate is above it is asked about
     budget: BudgetSettings
     schedules: Mapping[str, ScheduleConfig]
     calls: CallSettings
     choice: ChoiceSettings
     complexity: ComplexityChanges
+    agents: tuple[Agent, ...]  # your own profiles
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
 
@@ -150,7 +168,7 @@ def load_settings(
 
     Raises SettingsInvalid with all problems at once, UsageError where a file cannot be read.
     """
-    home, user_file = _home(environ), config_dir(environ) / "config.toml"
+    home, user_file = home_dir(environ), config_dir(environ) / "config.toml"
     layers = Layers(start=start, home=home, user_file=user_file)
     _add_built_in(layers, environ)
     if ("log",) not in layers.values:
@@ -195,13 +213,18 @@ def data_dir(environ: Mapping[str, str]) -> Path:
     return _xdg(environ, "XDG_DATA_HOME", ".local/share") / "swarm"
 
 
+def free_list_path(environ: Mapping[str, str]) -> Path:
+    """Return where OpenRouter's list of free models is kept."""
+    return data_dir(environ) / "openrouter-free.json"
+
+
 def _xdg(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
     named = environ.get(variable, "")
     # the XDG base directory specification: a relative path is to be ignored
-    return Path(named) if named.startswith("/") else _home(environ) / below_home
+    return Path(named) if named.startswith("/") else home_dir(environ) / below_home
 
 
-def _home(environ: Mapping[str, str]) -> Path:
+def home_dir(environ: Mapping[str, str]) -> Path:
     if home := environ.get("HOME"):
         return Path(home)
     try:
@@ -215,8 +238,29 @@ def _add_built_in(layers: Layers, environ: Mapping[str, str]) -> None:
     for key, known in KEYS.items():
         if known.default is not None:
             layers.add("default", key, known.default, place=BUILT_IN)
-    for key, value in preset_values():
+    _add_presets(layers, free_list_path(environ))
+
+
+def _add_presets(layers: Layers, path: Path) -> None:
+    """Add the presets; where OpenRouter's list of free models is kept, those by the list instead of those that ship."""
+    shipped = shipped_free()
+    listed = _listed(path, shipped)
+    for key, value in preset_values(without=shipped.values() if listed else ()):
         layers.add("preset", key, value, place=BUILT_IN)
+    for key, value in listed:
+        layers.add("kept list", key, value, place=str(path))
+
+
+def _listed(path: Path, shipped: Mapping[str, str]) -> list[tuple[KeyPath, object]]:
+    """What a kept list has as settings would have it; nothing where none is kept, or it may not be looked at."""
+    try:
+        path.stat()
+    except OSError:
+        return []
+    from swarm.settings.freemodels import read_kept, settings_of  # only where a list is kept
+
+    kept = read_kept(path)
+    return list(settings_of(kept.models, shipped)) if kept else []
 
 
 def _build(layers: Layers) -> Settings:
@@ -228,18 +272,29 @@ def _build(layers: Layers) -> Settings:
         on_unknown=value["on_unknown",],
         judge=value["judge",],
         transport=value["transport",],
+        tiers=value["tiers",],
+        discover=value["discover",],
+        models_off=value["models_off",],
         confirm_above_nanos=value["confirm_above_usd",],
         budget=BudgetSettings(**_budget(value)),
         schedules={name: ScheduleConfig(**table) for name, table in layers.tables("schedules").items()},
-        calls=CallSettings(timeout_s=value["calls", "timeout_s"], tries=value["calls", "tries"]),
+        calls=CallSettings(
+            timeout_s=value["calls", "timeout_s"],
+            tries=value["calls", "tries"],
+            patience_s=value["calls", "patience_s"],
+        ),
         choice=ChoiceSettings(
             policy=value["choice", "policy"],
             worth=value["choice", "value"],
             start=value["choice", "start"],
             audit=value["choice", "audit"],
             audit_share=value["choice", "audit_share"],
+            simple=value["choice", "simple"],
+            moderate=value["choice", "moderate"],
+            complex=value["choice", "complex"],
         ),
         complexity=changes_in(layers),
+        agents=_agents(layers),
         models=_models(layers, providers),
         providers=providers,
     )
@@ -247,6 +302,20 @@ def _build(layers: Layers) -> Settings:
 
 def _budget(value: Mapping[KeyPath, Any]) -> dict[str, Any]:
     return {key[1].replace("_usd", "_nanos"): each for key, each in value.items() if key[0] == "budget"}
+
+
+def _agents(layers: Layers) -> tuple[Agent, ...]:
+    found: list[Agent] = []
+    for name, table in layers.tables("agents").items():
+        if "prompt" in table:
+            fields = {"usd_nanos" if key == "usd" else key: value for key, value in table.items()}
+            found.append(Agent(name=name, **fields))
+        elif not any(key[:2] == ("agents", name) for key in layers.refused):
+            layers.problems.append(
+                f"{layers.place_of('agents', name)}: agent '{name}' has no prompt; say what it is told of itself, such as "
+                'prompt = "You review SQL: locks, indexes, plans."'
+            )
+    return tuple(found)
 
 
 def _providers(layers: Layers) -> dict[str, ProviderConfig]:
@@ -264,14 +333,22 @@ def _providers(layers: Layers) -> dict[str, ProviderConfig]:
 
 def _models(layers: Layers, providers: Mapping[str, ProviderConfig]) -> dict[str, ModelConfig]:
     found: dict[str, ModelConfig] = {}
+    has_list = any(origin.kind == "kept list" for origin in layers.origins.values())
     for name, table in layers.tables("models").items():
         if any(key[:2] in (("models", name), ("providers", table.get("provider"))) for key in layers.refused):
+            continue
+        if has_list and _is_gone(name, table):
             continue
         try:
             found[name] = _model(name, _priced(name, table, providers, layers), providers)
         except ValueError as error:
             layers.problems.append(f"{layers.place_of('models', name)}: model '{name}' {error}")
     return found
+
+
+def _is_gone(name: str, table: Mapping[str, Any]) -> bool:
+    """Whether settings say something of a free model that OpenRouter's list had and has no more: that is no mistake."""
+    return name.startswith("openrouter/") and not table.keys() & {"provider", "model"}
 
 
 def _priced(

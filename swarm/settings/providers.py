@@ -8,7 +8,7 @@ only, models that another one is announced to replace, and free ones whose terms
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -132,15 +132,26 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def preset_values() -> Iterator[tuple[tuple[str, ...], object]]:
-    """Yield every value of the presets as (key, value), in the form in which a settings file would set it."""
+def preset_values(without: Collection[str] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Yield every value of the presets as (key, value), in the form in which a settings file would set it.
+
+    Models are left out that `without` names.
+    """
     for provider, preset in PRESETS.items():
         for key, value in preset.items():
             if key not in ("models", "base_url_env"):
                 yield ("providers", provider, key), value
         for name, model in preset["models"].items():
+            if f"{provider}/{name}" in without:
+                continue
             for key, value in {"provider": provider, "model": name, **model}.items():
                 yield ("models", f"{provider}/{name}", key), value
+
+
+def shipped_free() -> dict[str, str]:
+    """The names of OpenRouter's free models that are known without its list, by their ids; the router is none of them."""
+    models = PRESETS["openrouter"]["models"]
+    return {model["model"]: f"openrouter/{name}" for name, model in models.items() if model["model"].endswith(":free")}
 
 
 def is_local(base_url: str) -> bool:

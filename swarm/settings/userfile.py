@@ -31,7 +31,7 @@ def set_key(path: Path, key: KeyPath, value: str | int) -> None:
             f"{path} cannot be changed without rewriting it; write `{dotted(key)} = {_written(value)}` into it yourself"
         )
     try:
-        _replace(path.resolve(), changed)  # what a link leads to, not the link
+        replace_file(path.resolve(), changed)  # what a link leads to, not the link
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror}); correct its permissions") from error
 
@@ -77,7 +77,7 @@ def _with(data: dict[str, Any] | None, key: KeyPath, value: str | int) -> dict[s
     return changed
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Put the text where the file stands, whole or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o600

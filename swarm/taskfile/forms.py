@@ -8,9 +8,10 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from swarm.messages import TIERS
+from swarm.messages import TIER_WORDS, TIERS
 from swarm.task import (
     MOST_ATTEMPTS,
+    PRIORITIES,
     ROLES,
     Budget,
     Check,
@@ -23,6 +24,7 @@ from swarm.task import (
     parse_budget,
 )
 from swarm.taskfile import yamltree
+from swarm.taskfile.agents import AGENT, AGENT_NAMES, TAGS
 from swarm.taskfile.conditions import WHEN
 from swarm.taskfile.items import EACH
 from swarm.taskfile.problems import Wrong
@@ -46,6 +48,7 @@ from swarm.taskfile.values import (
     fields,
     items_in,
     kind,
+    level_of,
     mapping_schema,
     named,
     one_of,
@@ -208,7 +211,8 @@ _SECONDS = amount(
 )
 _USD = amount(parse_usd, {"type": "number", "minimum": 0}, _USD_FORM)
 _ONE_AMOUNT = amount(parse_budget, {"type": "string", "pattern": rf"^(\${_AMOUNT}|{_AMOUNT}[kKM])$"})
-_TIERS = items_in(one_of(*TIERS), unique=True)
+_PRIORITY = level_of(PRIORITIES, 0, 9)
+_TIERS = items_in(one_of(*TIERS, meant=TIER_WORDS), unique=True)
 _JSON_SCHEMA = Kind(_schema, {"type": ["object", "string"]})
 _COMMAND = Kind(_command, {"type": "string", "minLength": 1})
 
@@ -225,6 +229,7 @@ _LIMITS: Keys = {
     "turns": Key(whole(1, 1000), "calls of one attempt"),
     "escalations": Key(whole(0, 1000), "times that rejected work may lead to a paid model; 3 without it"),
     "answer": Key(_TOKENS, "the most tokens that a draft may have; without it by the task's level", "answer_tokens"),
+    "words": Key(whole(1, 1_000_000), "the most words that its result may have: with more it is rejected"),
 }
 
 _SOURCES: Keys = {
@@ -287,6 +292,7 @@ BUDGET = Kind(_budget, {"anyOf": [_ONE_AMOUNT.schema, ref("budget")]})
 _ROLE: Keys = {
     "tiers": Key(_TIERS, "the tiers of its models"),
     "models": Key(items_in(TEXT, unique=True), "its models, by their names in the settings"),
+    "agent": Key(AGENT_NAMES, "who fills it: the name of an agent, or of several of which one is taken at a time"),
     "prompt": Key(PROSE, "added to what the role is told"),
     "budget": Key(BUDGET, "the cap of its calls for the task, within the task's own"),
 }
@@ -308,9 +314,12 @@ TASK: Keys = {
     "check": Key(items_in(_one(_check, _COMMAND, "check")), "what must hold before it is accepted", "checks"),
     "accept": Key(items_in(PROSE), "what must hold, in words, for the judge"),
     "roles": Key(Kind(_roles, mapping_schema(_ROLES)), "what is asked of each role"),
+    "agent": Key(AGENT_NAMES, "who works on it: the name of an agent, or of several; without it by type and tags"),
+    "tags": Key(TAGS, "words by which agents are matched to it"),
     "tiers": Key(_TIERS, "the tiers that may take part; without it all"),
     "budget": Key(BUDGET, "the cap of this task: $0.05, 20k, or {tokens, usd}"),
     "limits": Key(Kind(_limits, ref("limits")), "what bounds it besides"),
+    "priority": Key(_PRIORITY, "how urgent it is where calls wait: critical, high, normal, low, or 0 to 9, 0 first"),
     "judge": Key(one_of("free", "paid"), "whether a paid model may judge"),
     "audit": Key(one_of("free", "paid", "off"), "by whom its result may be looked at again once it is accepted"),
     "start": Key(one_of("free", "planned"), "who has the first try of a step: a free model, or whom the plan takes"),
@@ -333,6 +342,7 @@ FORMS: Mapping[str, Keys] = {
     "role": _ROLE,
     "budget": _BUDGET,
     "limits": _LIMITS,
+    "agent": AGENT,
 }
 """The mappings to which the schemas of the kinds refer as `#/$defs/NAME`."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -119,12 +119,16 @@ class Report:
         return Place(line, index - self._starts[line - 1] + 1, width)
 
 
-def nearest(word: str, options: Iterable[str]) -> str:
-    """Return what asks for the nearest of `options` at the end of a sentence, or nothing where none is near."""
+def nearest(word: str, options: Iterable[str], meant: Mapping[str, str] | None = None) -> str:
+    """Return what asks for the nearest of `options` at the end of a sentence, or nothing where none is near.
+
+    `meant` has other words for some of them.
+    """
     from difflib import get_close_matches  # only an error needs it
 
-    found = get_close_matches(word.lower(), list(options), n=1) if len(word) <= 64 else []
-    return f" \u2013 did you mean {found[0]!r}?" if found else ""
+    others = meant or {}
+    found = get_close_matches(word.lower(), [*options, *others], n=1) if len(word) <= 64 else []
+    return f" \u2013 did you mean {others.get(found[0], found[0])!r}?" if found else ""
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from swarm.errors import UsageError
 from swarm.task import Task, TaskFile, is_id, made_id
 from swarm.taskfile import yamltree
+from swarm.taskfile.agents import AGENTS_KIND
 from swarm.taskfile.defaults import DEFAULTS_KIND, with_prompt, with_tasks
 from swarm.taskfile.documents import MOST_BYTES, parts_of, with_body
 from swarm.taskfile.forms import BUDGET, NOT_IN_DEFAULTS, TASK, ref
@@ -142,7 +143,14 @@ def _file(report: Report, path: Path, overrides: Mapping[str, str], environ: Map
         return _single(root, at, path, given)
     found = fields(with_tasks(_without_task_keys(root, report), at, path.parent), at, FILE)
     name = found.get("name", made_id(path.stem))
-    return TaskFile(path=str(path), name=name, tasks=found["tasks"], budget=found.get("budget"), vars=given)
+    return TaskFile(
+        path=str(path),
+        name=name,
+        tasks=found["tasks"],
+        budget=found.get("budget"),
+        agents=found.get("agents", ()),
+        vars=given,
+    )
 
 
 def _single(root: yamltree.Mapping, at: At, path: Path, given: Mapping[str, str]) -> TaskFile:
@@ -158,11 +166,13 @@ def _single(root: yamltree.Mapping, at: At, path: Path, given: Mapping[str, str]
     own = [(key, under) for key, under in root.pairs if key.text not in _OF_FILE]
     seen = at.report.seen
     with at.report.collect():
-        fields(yamltree.Mapping(beside, root.place), at, FILE)
+        found = fields(yamltree.Mapping(beside, root.place), at, FILE)
     task = read_task(yamltree.Mapping(own, root.place), at, made_id(name))
     if at.report.seen > seen:
         raise Reported
-    return TaskFile(path=str(path), name=name, tasks=(task,), budget=task.budget, vars=given)
+    return TaskFile(
+        path=str(path), name=name, tasks=(task,), budget=task.budget, agents=found.get("agents", ()), vars=given
+    )
 
 
 def _without_task_keys(root: yamltree.Mapping, report: Report) -> yamltree.Mapping:
@@ -262,9 +272,10 @@ FILE: Keys = {
     "env_allow": Key(ENV_ALLOW, "environment variables that may be looked up as {{env.NAME}}"),
     "defaults": Key(DEFAULTS_KIND, "what the tasks have in common"),
     "budget": Key(BUDGET, "the cap of the whole run"),
+    "agents": Key(AGENTS_KIND, "profiles of agents, by their names"),
     "tasks": Key(Kind(_tasks, _TASKS_SCHEMA), "ids with tasks, or a list of tasks with `id`"),
 }
 """The keys at the top of a file with `tasks`; where there is one task, its own stand beside them."""
 
-_OF_FILE = ("version", "name", "vars", "env_allow", "defaults")
+_OF_FILE = ("version", "name", "vars", "env_allow", "defaults", "agents")
 """Those that are not a task's, too."""

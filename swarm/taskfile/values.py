@@ -58,8 +58,6 @@ _LATER = {
     "cache": "leave it out",
     "session": "use 'tokens'",
     "count": "leave it out",
-    "priority": "leave it out; 'needs' says what comes first",
-    "tags": "leave it out",
     "parallel": "leave it out; `concurrency` of a provider in the settings bounds its calls",
     "skills": "leave it out",
     "tools": "leave it out",
@@ -177,18 +175,16 @@ PATH = _path_kind(project_path)
 OUTPUT_PATH = _path_kind(output_path)
 
 
-def one_of(*words: str) -> Kind:
-    """Make a kind of one of `words`."""
+def one_of(*words: str, meant: Mapping[str, str] | None = None) -> Kind:
+    """Make a kind of one of `words`; `meant` has what people write instead, and which of them they mean."""
 
     def read(node: Node, at: At) -> str:
         word = text(node, at)
         if word in words:
             return word
-        known = ", ".join(words)
+        asked = nearest(word, words, meant or {})
         raise Wrong(
-            node.place,
-            f"{at.where} is {shortened(word)}, which is not known{nearest(word, words)}",
-            f"known here: {known}",
+            node.place, f"{at.where} is {shortened(word)}, which is not known{asked}", f"known here: {', '.join(words)}"
         )
 
     return Kind(read, {"enum": list(words)})
@@ -220,6 +216,27 @@ def whole(least: int, most: int) -> Kind:
 
     number = {"type": "integer", "minimum": least, "maximum": most}
     return Kind(read, {"anyOf": [number, {"type": "string", "pattern": "^[0-9]{1,9}$"}]})
+
+
+def level_of(names: Mapping[str, int], least: int, most: int) -> Kind:
+    """Make a kind of one of `names`, or of a number from `least` to `most`; it is read as the number."""
+    number = whole(least, most)
+
+    def read(node: Node, at: At) -> int:
+        written = text(node, at)
+        if written in names:
+            return names[written]
+        if re.fullmatch(r"[0-9]{1,9}", written):
+            level: int = number.read(node, at)
+            return level
+        known = f"{', '.join(names)}, or a number from {least} to {most}"
+        raise Wrong(
+            node.place,
+            f"{at.where} is {shortened(written)}, which is not known{nearest(written, names)}",
+            f"known here: {known}",
+        )
+
+    return Kind(read, {"anyOf": [{"enum": list(names)}, number.schema]})
 
 
 def share(node: Node, at: At) -> float:

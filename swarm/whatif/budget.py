@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from swarm.calls import LEAST_USEFUL
 from swarm.messages import Price
 from swarm.money.prices import affordable_output, cost_nanos, most_nanos
+from swarm.tries import LEAST_USEFUL
 from swarm.whatif.record import CallRecord, SessionRecord
 
 PriceOf = Callable[[CallRecord], Price | None]
@@ -73,7 +73,7 @@ def _granted(call: CallRecord, room: int, price: Price | None) -> _Granted:
         return _Granted(call.charged_nanos, call.held_nanos)
     if price is None:
         return _Granted(None, call.held_nanos, False)
-    least_output = max(1, call.max_output_tokens // LEAST_USEFUL)
+    least_output = max(1, call.max_output_tokens // (1 if call.foreseen else LEAST_USEFUL))
     least = most_nanos(price, call.most_input_tokens, least_output)
     output = affordable_output(price, call.most_input_tokens, room)
     if least > room or output is None:

@@ -30,6 +30,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     price: str  # id of the price row
     tokens: int  # reserved: the most input + the most output
     max_output_tokens: int
+    foreseen: bool = False  # that is what was foreseen, and no less is of use
     held_nanos: int  # reserved
     state: State = "open"
     usage: Usage | None = None  # where the provider said it
@@ -133,6 +134,7 @@ def _reserved(entry: Entry, call: CallReserved) -> CallRecord:
         price=call.price,
         tokens=call.tokens,
         max_output_tokens=call.max_output_tokens,
+        foreseen=call.foreseen is not None,
         held_nanos=call.cost_nanos,
         charged_nanos=call.cost_nanos,
     )

@@ -13,7 +13,7 @@ from bench.workload import WAYS, Day, Way, a_day, dearest, measured
 from events.log import open_log
 from events.views.base import fold
 from events.views.cost import CostView
-from swarm.roster import found_here
+from swarm.roster import roster_with
 
 FEW = tuple(job for job in JOBS if job.name in ("invoice", "german", "bug", "api"))
 
@@ -42,7 +42,7 @@ def test_each_way_does_the_day_with_its_models() -> None:
 
 
 async def test_the_dearest_of_the_models_that_ship_is_the_best(tmp_path: Path) -> None:
-    found = found_here(workload.settings_in(tmp_path).settings, workload.environ(tmp_path))
+    found = roster_with((), workload.settings_in(tmp_path).settings, workload.environ(tmp_path))
     strengths = workload.strengths(found.models)
     assert set(strengths.values()) == {"small", "middle", "best"}
     assert Way().models(found.models) == found.models

@@ -14,7 +14,7 @@ from events.testing.builders import MORNING
 from events.trails import EVERYWHERE, Trail, Trails
 from events.types.choice import FREE_TIERS, ChoiceMade, ChoiceStopped
 from swarm.choice.choose import choose, decided_again, probabilities, probability
-from swarm.choice.question import POLICIES, PRIOR, Policy, Question, acceptance_of
+from swarm.choice.question import POLICIES, PRIOR, Policy, Question, acceptance_of, outside
 from swarm.choice.roulette import FLOOR
 from swarm.messages import FREE, TIERS, Arm, Price, Step, Tier
 
@@ -171,6 +171,21 @@ def test_another_try_with_feedback_stays_on_its_arm_and_says_so() -> None:
     gone = made(choose(question(stay_on="maker@c"), some, Trails(), {"c": "refused the key"}))
     assert gone.model in "ab"
     assert gone.why == ""
+
+
+@given(arms, st.sampled_from(TIERS), st.sampled_from(TIERS))
+def test_a_level_leaves_models_out_on_both_sides_and_somebody_in(arms: list[Arm], start: Tier, ceiling: Tier) -> None:
+    out = outside(arms, start, ceiling, "simple")
+    left = [each for each in arms if each.model not in out]
+    assert left
+    ranks = {TIERS.index(each.tier) for each in arms}
+    low, high = TIERS.index(start), max(TIERS.index(start), TIERS.index(ceiling))
+    inside = {rank for rank in ranks if low <= rank <= high}
+    if inside:
+        assert {TIERS.index(each.tier) for each in left} >= inside
+    else:
+        assert len({each.tier for each in left}) == 1, "the nearest tier above, else below"
+    assert all(word.startswith("simple work ") for word in out.values())
 
 
 def test_no_arm_is_no_choice() -> None:

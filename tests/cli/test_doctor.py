@@ -29,6 +29,7 @@ from swarm.cli.checkup.setup import extras_finding, listed_finding
 from swarm.cli.doctor import mended
 from swarm.cli.main import main
 from swarm.settings.load import ModelConfig
+from tests.local_servers import ollama, pulled
 from tests.provider import provider_thread
 from tests.team import play
 from tests.tui.recordings import at_home, recorded_log
@@ -328,3 +329,15 @@ def test_a_provider_is_asked_for_its_models_in_its_own_format(
 
 def test_without_a_key_nobody_is_asked_online(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nobody was asked" in found(capsys, "--online")["online"]["said"]
+
+
+def test_a_server_on_this_machine_is_a_model_to_work_with(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert found(capsys)["keys"]["state"] == "warn"
+    with provider_thread(play, pages=ollama(pulled("qwen3:8b"))) as server:
+        monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{server.port}")
+        monkeypatch.setenv("SWARM_DISCOVER", "true")
+        findings = found(capsys)
+    assert findings["keys"]["state"] == "ok"
+    assert findings["local servers"]["said"].startswith("ollama/qwen3:8b take part in runs")

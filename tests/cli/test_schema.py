@@ -30,6 +30,7 @@ SEEN = (
     "many-at-once",
     "no-prompt",
     "not-supported",
+    "priority",
     "roles-as-list",
     "task-keys-beside-tasks",
     "text-only",

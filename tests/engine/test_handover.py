@@ -94,7 +94,7 @@ async def test_a_task_that_is_halted_in_mid_plan_hands_over_what_was_done_and_wh
         f"Stopped: {halt.reason.partition(';')[0]}\n",
         "Spent: 3,700 tokens and $0 in 3 calls.",
         "Approach: Beds first.",
-        "1. Choose the beds: accepted by generalist@m1",
+        "1. Choose the beds: accepted by architect@m1",
         "Its text begins: Four beds of two by one metres. (whole: `swarm show s1/garden/1 --text`)",
         "2. Choose the plants: not begun",
         "Left: step 2 of 2.",
@@ -112,7 +112,7 @@ async def test_a_rejected_draft_is_handed_over_with_the_reason(log: EventLog, ro
     async with serving(cast) as (_, plan):
         await run(log, PLANNED.format(budget="5.2k"), plan, root)
     told = await summary_of(log)
-    assert "1. Choose the beds: drafted, not judged yet by generalist@m1" in told
+    assert "1. Choose the beds: drafted, not judged yet by architect@m1" in told
     assert "The last draft begins: Beds of stone." in told
     assert "Why the one before was not accepted: Say how long they are." in told
     assert "Left: step 1, 2 of 2." in told
@@ -126,7 +126,7 @@ async def test_a_model_writes_the_hand_over_anew_from_what_the_task_held_back_fo
     assert (result.exit_code, cast.roles[-1]) == (3, "summariser")
     halt = await halt_of(log)
     assert (halt.summary_by, await summary_of(log)) == ("scribe@m1", "Step 1 is done; do step 2.")
-    assert "4. Bed 4: drafted, not judged yet by generalist@m1" in cast.prompts("summariser")[0]
+    assert "4. Bed 4: drafted, not judged yet by architect@m1" in cast.prompts("summariser")[0]
     last = [entry.event for entry in await entries_of(log) if isinstance(entry.event, CallReserved)][-1]
     assert (last.role, last.tokens > 12_400 * 9 // 10 - halt.used) == ("summariser", True), (
         "no other call could take so much"

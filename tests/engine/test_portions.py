@@ -116,7 +116,7 @@ async def test_a_task_has_a_split_of_its_own_and_a_higher_cap_of_the_run_lets_it
 ) -> None:
     text = (
         "tasks:\n  a: {prompt: Write, limits: {attempts: 4}, "
-        "budget: {tokens: 4k, split: {worker: 5%, validator: 60%, summary: 30%}}}\n  b: Write\n"
+        "budget: {tokens: 5k, split: {worker: 5%, validator: 60%, summary: 30%}}}\n  b: Write\n"
     )
     cast = Cast(worker=["Rain. " * 250], validator=[NO, NO, NO, verdict(True)])
     async with serving(cast) as (_, plan):
@@ -195,10 +195,10 @@ async def test_tasks_side_by_side_share_a_split_and_none_of_them_passes_the_whol
 
 async def test_what_such_work_took_before_says_what_a_role_will_need(log: EventLog, tmp_path: Path) -> None:
     """Once judges are known to answer in a few words, what they do not need of their share lets the worker begin."""
-    tight = a_file("{tokens: 2k, split: {validator: 95%}}")
+    tight = a_file("{tokens: 2.2k, split: {validator: 95%}}")
     async with serving(Cast()) as (_, plan):
         first = await run(log, tight, plan, tmp_path)
-        assert first.tasks[0].reason.startswith("the split of s1 gives worker 0 tokens, and 200 tokens flowed to it")
+        assert first.tasks[0].reason.startswith("the split of s1 gives worker 0 tokens, and 400 tokens flowed to it")
         for _ in range(10):
             assert (await run(log, a_file("20k"), plan, tmp_path)).exit_code == 0
         assert (await run(log, tight, plan, tmp_path)).exit_code == 0

@@ -185,7 +185,7 @@ async def test_a_task_without_a_draft_can_be_cancelled_and_not_be_judged(log: Ev
 def plan_with_one_try(plan: Plan) -> Plan:
     import msgspec
 
-    return msgspec.structs.replace(plan, tries=1)
+    return msgspec.structs.replace(plan, tries=1, patience_s=1.0)
 
 
 async def test_a_request_that_nobody_answered_is_answered_by_the_next_owner(log: EventLog, root: Path) -> None:

@@ -1,8 +1,8 @@
 """The golden logs, one for each schema: together every kind of event. Kept for ever, folded by every view in the tests.
 
 The first has one session and four tasks. The second had the same, whose texts were dropped and which was then archived, two
-sessions since, and what the first one did not know. The third has what neither of them did.
-`python -m tests.events.golden` makes the third again beside its expected views; done once a schema, never for a released one.
+sessions since, and what the first one did not know. The third has what neither of them did, the fourth what came after it.
+`python -m tests.events.golden` makes the fourth again beside its expected views; done once a schema, never for a released one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from events.testing.builders import SetClock
 from events.types.any import AnyEvent
 from events.types.base import Captured, Said, TextRef, Unknown
 from events.types.call import BudgetSet
-from events.types.choice import Excluded
+from events.types.choice import TRAILS, Excluded, TrailsExcluded
+from events.types.model import ModelCooled, ModelRecovered, cooldown_topic
 from events.types.session import FileTrusted, SessionRenewed
 from events.types.task import (
     AttemptAbandoned,
@@ -47,6 +48,7 @@ LOG, EXPECTED = DATA / "golden-1.db", DATA / "golden-1.json"
 SECOND, SECOND_EXPECTED = DATA / "golden-2.db", DATA / "golden-2.json"
 ARCHIVED = DATA / "golden-2-archived.db"
 THIRD, THIRD_EXPECTED = DATA / "golden-3.db", DATA / "golden-3.json"
+FOURTH, FOURTH_EXPECTED = DATA / "golden-4.db", DATA / "golden-4.json"
 VIEWS: dict[str, type[View]] = {
     "cost": CostView,
     "money": MoneyView,
@@ -130,7 +132,7 @@ async def write(log: EventLog, clock: SetClock, *, unknown: bool = True, first: 
 
 
 async def write_third(log: EventLog, clock: SetClock) -> None:
-    """A call of which nobody knew and that a person settled, caps that persons recorded, a try that was not worth its cost, an audit."""
+    """A call of which nobody knew and that a person settled, caps that persons recorded, a try that was not worth its cost."""
     scribe = Scribe(log, clock)
     opened = make.opened(title="caps", settings=scribe.put("{}"))
     await scribe.append(scribe.new(opened, "sessions"), scribe.new(make.claimed(), f"claim/{session_name(1)}"))
@@ -141,12 +143,15 @@ async def write_third(log: EventLog, clock: SetClock) -> None:
     note = scribe.put("settled by hand")
     paid = make.settled(position, answer=note, finish="other", basis="person", by="ada@host", cost_nanos=1_200)
     await scribe.append(scribe.new(paid, "ledger"), scribe.new(make.stopped()))
+    excluded = TrailsExcluded(
+        since=make.MORNING, until=make.MORNING + 1_000_000, by="ada@host", reason="a broken check"
+    )
+    await scribe.append(scribe.new(excluded, TRAILS))
     scribe.at("")
     await scribe.append(
         scribe.new(BudgetSet(scope="s1", tokens=20_000, nanos=10**9, by="ada@host", reason="it is worth it"), "ledger"),
         scribe.new(BudgetSet(scope="day:2026-09-21@UTC", nanos=0, by="ada@host"), "ledger"),
     )
-    await _audited(scribe)
     await scribe.append(scribe.new(make.closed(), f"claim/{session_name(1)}"))
 
 
@@ -158,6 +163,28 @@ async def _audited(scribe: Scribe) -> None:
     accepted = make.accepted(draft=draft, judge="judge@small", audit=True)
     await scribe.append(scribe.new(accepted), scribe.new(make.task_accepted(result=draft)))
     await scribe.append(scribe.new(make.audited()))
+
+
+async def write_fourth(log: EventLog, clock: SetClock) -> None:
+    """A model that cooled down, was tried, cooled down for longer, and answered again; an audit."""
+    scribe = Scribe(log, clock, session=2)
+    opened = make.opened(title="models", settings=scribe.put("{}"))
+    await scribe.append(scribe.new(opened, "sessions"), scribe.new(make.claimed(), f"claim/{session_name(2)}"))
+    scribe.at("build")
+    await scribe.append(scribe.new(make.submitted(title="build")))
+    topic = cooldown_topic("small", "api.example.com")
+    for step in (1, 2):
+        cooled = ModelCooled(
+            model="small", server="api.example.com", until=10**15 + step, step=step, failure="wait", reason="busy (503)"
+        )
+        await scribe.append(scribe.new(make.failed(await scribe.call("worker"))), scribe.new(cooled, topic))
+        tried = msgspec.structs.replace(cooled, until=2 * 10**15, tried=True)
+        await scribe.append(scribe.new(tried, topic))
+    worked = await scribe.call("worker")
+    recovered = scribe.new(ModelRecovered(model="small", server="api.example.com"), topic)
+    await scribe.append(scribe.settled(worked, "an answer"), recovered)
+    await _audited(scribe)
+    await scribe.append(scribe.new(make.closed(), f"claim/{session_name(2)}"))
 
 
 async def _explored_and_accepted(scribe: Scribe) -> None:
@@ -250,11 +277,11 @@ async def main() -> None:
         path = Path(folder) / "log.db"
         clock = SetClock()
         async with open_log(path, clock=clock) as log:
-            await write_third(log, clock)
+            await write_fourth(log, clock)
         async with open_log(path, read_only=True) as log:
             expected = await views_of(log)
-        shutil.copyfile(path, THIRD)  # closed by its last user: all of it is in the one file
-    THIRD_EXPECTED.write_bytes(msgspec.json.format(msgspec.json.encode(expected), indent=1) + b"\n")
+        shutil.copyfile(path, FOURTH)  # closed by its last user: all of it is in the one file
+    FOURTH_EXPECTED.write_bytes(msgspec.json.format(msgspec.json.encode(expected), indent=1) + b"\n")
 
 
 if __name__ == "__main__":

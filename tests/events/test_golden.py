@@ -20,6 +20,8 @@ from events.verify import parse_head, verify_log
 from tests.events.golden import (
     ARCHIVED,
     EXPECTED,
+    FOURTH,
+    FOURTH_EXPECTED,
     LOG,
     SECOND,
     SECOND_EXPECTED,
@@ -27,10 +29,11 @@ from tests.events.golden import (
     THIRD_EXPECTED,
     views_of,
     write,
+    write_fourth,
     write_third,
 )
 
-GOLDEN = [(LOG, EXPECTED), (SECOND, SECOND_EXPECTED), (THIRD, THIRD_EXPECTED)]
+GOLDEN = [(LOG, EXPECTED), (SECOND, SECOND_EXPECTED), (THIRD, THIRD_EXPECTED), (FOURTH, FOURTH_EXPECTED)]
 
 
 @pytest.fixture
@@ -108,13 +111,18 @@ async def test_the_second_golden_log_joins_its_archive_of_which_the_texts_are_go
 
 async def test_the_golden_logs_hold_every_kind_of_event(golden: Path, second: Path, tmp_path: Path) -> None:
     kinds: set[str] = set()
-    for path in (golden, second, second.with_name(ARCHIVED.name), Path(shutil.copy(THIRD, tmp_path))):
+    copies = [Path(shutil.copy(path, tmp_path)) for path in (THIRD, FOURTH)]
+    for path in (golden, second, second.with_name(ARCHIVED.name), *copies):
         async with open_log(path, read_only=True) as log:
             kinds |= {entry.kind for entry in await everything(log)}
     assert kinds == {*KINDS, "moon.landed"}
 
 
-@pytest.mark.parametrize(("path", "written"), [(LOG, write), (THIRD, write_third)], ids=["first", "third"])
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [(LOG, write), (THIRD, write_third), (FOURTH, write_fourth)],
+    ids=["first", "third", "fourth"],
+)
 async def test_the_program_writes_a_golden_log_today(
     path: Path, written: Callable[[EventLog, SetClock], Awaitable[None]], tmp_path: Path
 ) -> None:

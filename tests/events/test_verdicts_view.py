@@ -24,8 +24,7 @@ from events.testing.builders import (
 )
 from events.upkeep import archive
 from events.views.base import fold
-from events.views.kept import gone_on
-from events.views.standing import standing
+from events.views.experience import standing_and_experience
 from events.views.tasks import TasksView
 from events.views.trails import TrailsView
 from events.views.verdicts import CHECKS, Drafts, Judged, VerdictsView
@@ -89,7 +88,7 @@ async def test_what_is_known_of_judges_and_types_goes_on_behind_an_archive(tmp_p
         await log.append([new(opened(), topic="sessions")])
         await tell(log, submitted(), planned(), drafted(), accepted(judge="critic@a"), audited(judge="a"))
         await log.append([new(closed(), topic="claim/s1")])
-        early = await standing(log)
+        early = await standing_and_experience(log)
     clock.move(400 * DAY_S)
     archive(path, before=clock.now, clock=clock)
     async with open_log(path, clock=clock) as log:
@@ -97,12 +96,13 @@ async def test_what_is_known_of_judges_and_types_goes_on_behind_an_archive(tmp_p
         found = (await fold(log, TrailsView())).verdicts
         assert found.judges == {"a": Judged(accepted=1, audited=2, wrong=1)}
         assert found.types == {"code": Drafts(1, 0)}
-        later = await gone_on(log, early)
+        later, _ = await standing_and_experience(log, early)
         assert later.view.trails.verdicts.judges == found.judges
         assert later.position == (await log.head()).position
 
 
 async def test_a_view_that_goes_on_is_the_one_that_was_folded_anew(log: MemoryLog) -> None:
-    start = await standing(log)
+    start = await standing_and_experience(log)
     await tell(log, submitted(), planned(), drafted(), accepted(judge="critic@a"))
-    assert (await gone_on(log, start)).view == (await standing(log)).view
+    on, anew = await standing_and_experience(log, start), await standing_and_experience(log)
+    assert [each.view for each in on] == [each.view for each in anew]

@@ -36,6 +36,7 @@ from events.views.history import HistoryView
 from events.views.money import Amount, MoneyView, ScopeState, SetCap
 from events.views.requests import RequestsView
 from events.views.sessions import SessionsView
+from events.views.sizes import SizesView
 from events.views.standing import Standing
 from events.views.tasks import TaskState, TasksView, advance
 from events.views.trails import TrailsView
@@ -48,6 +49,7 @@ VIEWS: tuple[Callable[[], View], ...] = (
     MoneyView,
     RequestsView,
     SessionsView,
+    SizesView,
     Standing,
     TasksView,
     TrailsView,

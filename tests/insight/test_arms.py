@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from math import comb
 from pathlib import Path
 from random import Random
@@ -131,3 +132,85 @@ def test_the_command_shows_arms_by_context_and_how_old_the_evidence_is(
     assert (arm["model"], arm["chosen"], arm["last_used"]) == ("big", 1, "2026-09-22T14:13:20.000000+00:00")
     assert main(["trail", "--type", "codes"]) == 2
     assert "--type codes: this log knows code" in capsys.readouterr().err
+
+
+def test_the_command_shows_trails_as_they_were_then_and_how_each_mean_comes_about(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home_with_a_log(tmp_path, monkeypatch, ("small", True), ("small", False), ("big", False))
+    assert main(["trail", "--at", "2026-09-21", "--json"]) == 0
+    (arm,) = json.loads(capsys.readouterr().out)["arms"]
+    assert (arm["model"], round(arm["accepted"]), arm["rejected"]) == ("small", 1, 0), "the others were judged later"
+    assert main(["trail", "--why", "--model", "small"]) == 0
+    said = capsys.readouterr().out
+    assert "0.70 is expected of the tier cheap, worth 4 verdicts" in said
+    assert [line.strip().split()[0] for line in said.splitlines()[-2:]] == ["accepted", "rejected"]
+    assert main(["trail", "--at", "yesterday"]) == 2
+    assert "write a time such as 2h" in capsys.readouterr().err
+
+
+def test_a_period_is_excluded_listed_and_counts_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home_with_a_log(tmp_path, monkeypatch, ("small", True), ("small", False), ("big", False))
+    assert main(["trail", "--json"]) == 0
+    before = json.loads(capsys.readouterr().out)
+    period = ["--from", "2026-09-22", "--to", "2026-09-22", "--model", "small"]
+    assert main(["trail", "exclude", *period, "--reason", "the check was broken"]) == 0
+    assert "2026-09-22 00:00:00 to 2026-09-23 00:00:00 of small count for nothing" in capsys.readouterr().out
+    assert main(["trail", "exclude", *period]) == 0
+    assert "excluded already" in capsys.readouterr().err
+    assert main(["trail", "--json"]) == 0
+    after = json.loads(capsys.readouterr().out)
+    assert {arm["model"]: arm["rejected"] > 0 for arm in after["arms"]} == {"small": False, "big": True}
+    assert main(["trail", "exclude"]) == 0
+    said = capsys.readouterr()
+    assert "of small" in said.out
+    (command,) = [line for line in said.err.splitlines() if line.startswith("swarm trail include")]
+    assert main(shlex.split(command)[1:]) == 0
+    assert main(["trail", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["trail", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert [{**arm, "accepted": 0, "rejected": 0, "mean": 0, "low": 0, "high": 0} for arm in again["arms"]] == [
+        {**arm, "accepted": 0, "rejected": 0, "mean": 0, "low": 0, "high": 0} for arm in before["arms"]
+    ]
+    assert again["excluded"] == before["excluded"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["include"], "name the period with --from and --to"),
+        (["include", "--from", "2h"], "no such period is excluded"),
+        (["exclude", "--from", "2026-09-22", "--to", "2026-09-21"], "a period ends after it begins"),
+        (["exclude", "--from", "2h", "--why"], "belong to `swarm trail` alone"),
+        (["--from", "2h"], "belong to the actions exclude and include"),
+        (["exclud"], "did you mean exclude?"),
+    ],
+)
+def test_what_makes_no_period_is_refused_and_nothing_is_recorded(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home_with_a_log(tmp_path, monkeypatch, ("small", True))
+    assert main(["trail", *words]) == 2
+    assert said in capsys.readouterr().err
+    assert main(["trail", "exclude"]) == 0
+    assert "no period is excluded" in capsys.readouterr().out
+
+
+def home_with_a_log(folder: Path, monkeypatch: pytest.MonkeyPatch, *verdicts: tuple[str, bool]) -> None:
+    at_home(folder, monkeypatch)
+    monkeypatch.setenv("SWARM_LOG", str(folder / "log.db"))
+    monkeypatch.setenv("SWARM_TIME_ZONE", "UTC")
+
+    async def write() -> None:
+        clock = SetClock()
+        async with open_log(folder / "log.db", clock=clock) as log:
+            await work(log, clock, *verdicts)
+
+    anyio.run(write)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from swarm.errors import Failure, ProviderError, UsageError
 from swarm.messages import Message, Reply, Request, Usage
 from swarm.models.anthropic_answer import AnthropicAnswer, usage_in
-from swarm.models.anthropic_messages import CACHED_FROM_CHARACTERS, AnthropicMessages, request_body
+from swarm.models.anthropic_messages import AnthropicMessages, request_body
 from swarm.models.failures import Source
+from swarm.models.served import CACHED_FROM_CHARACTERS
 from swarm.models.stream import ServerEvent
 from tests.provider import Provider
 from tests.wires import ANTHROPIC

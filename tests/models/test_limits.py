@@ -12,7 +12,8 @@ from anyio.lowlevel import checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swarm.models.limits import MAX_PAUSE_S, WINDOW_S, Allowance, Gate, Limits
+from swarm.models.limits import MAX_PAUSE_S, QUIET_S, STRIDE, WINDOW_S, Admission, Allowance, Gate, Left, Limits
+from swarm.task import PRIORITIES
 
 
 class Clock:
@@ -278,3 +279,189 @@ def test_under_any_load_the_limits_hold_and_everybody_comes_through(
             assert sum(at <= other < at + WINDOW_S - 1e-6 for other in entered) <= requests
     if pauses and entered:
         assert min(entered) >= 1_000 + max(pauses) - 1e-6
+
+
+HAPPENINGS = st.lists(
+    st.tuples(st.floats(0, 30), st.sampled_from(["call", "call", "call", "answer", "refuse", "refuse by rate"])),
+    max_size=80,
+)
+
+
+@given(most=st.integers(1, 12), happenings=HAPPENINGS)
+def test_whatever_happens_the_gate_lets_in_one_at_least_and_never_more_than_is_allowed(
+    most: int, happenings: list[tuple[float, str]]
+) -> None:
+    gate, now, inside = Gate(Allowance(at_once=most)), 0.0, list[Admission]()
+    for step, what in happenings:
+        now += step
+        if what == "call" and gate.wait_s(now, 1) == 0:
+            inside.append(gate.take(now, 1))
+        elif what != "call" and inside:
+            gate.leave()
+            call = inside.pop(0)
+            if what == "answer":
+                gate.answered()
+            else:
+                gate.refused(now, call, by_rate=what == "refuse by rate")
+        assert 1 <= gate.at_once <= most
+        assert len(inside) <= most
+    for _ in inside:
+        gate.leave()
+    assert gate.wait_s(now, 1) <= WINDOW_S + 1e-6, "nobody is locked out"
+
+
+def test_a_burst_that_is_refused_halves_the_calls_at_a_time_once_and_answers_add_to_them_again() -> None:
+    gate = Gate(Allowance(at_once=8))
+    burst = [gate.take(0.0, 1) for _ in range(8)]
+    for each in burst:
+        gate.leave()
+        gate.refused(1.0, each, by_rate=False)
+    assert gate.at_once == 4
+    again = gate.take(2.0, 1)
+    gate.leave()
+    gate.refused(3.0, again, by_rate=False)
+    assert gate.at_once == 2
+    for _ in range(40):
+        gate.answered()
+    assert gate.at_once == 8
+
+
+@given(taken=st.integers(1, 20), refused=st.integers(1, 5), minutes=st.integers(0, 8))
+def test_the_pace_is_what_was_taken_in_the_minute_before_a_refusal_and_grows_with_each_quiet_minute(
+    taken: int, refused: int, minutes: int
+) -> None:
+    gate = Gate(Allowance(at_once=100))
+    calls = [gate.take(0.0, 1) for _ in range(taken + refused)]
+    for _ in calls:
+        gate.leave()
+    for each in calls[taken:]:
+        gate.refused(1.0, each, by_rate=True)
+    assert gate.pace == taken
+    now = 1.0 + minutes * WINDOW_S
+    passed = 0
+    gate.wait_s(now, 1)
+    pace = gate.pace
+    assert pace is not None and pace >= taken + minutes
+    while gate.wait_s(now, 1) == 0 and passed <= 1_000:
+        gate.take(now, 1)
+        gate.leave()
+        passed += 1
+    assert passed == (0 if not minutes else pace)
+    assert 0 < gate.wait_s(now, 1) <= WINDOW_S + 1e-6
+    gate.wait_s(1.0 + QUIET_S, 1)
+    assert gate.pace is None
+
+
+def test_a_refusal_that_names_no_time_and_one_of_which_nothing_was_taken_teach_no_pace() -> None:
+    gate = Gate(Allowance())
+    only = gate.take(0.0, 1)
+    gate.leave()
+    gate.refused(0.5, only, by_rate=True)
+    assert gate.pace is None
+    gate.take(1.0, 1)
+    gate.refused(1.5, gate.take(1.0, 1), by_rate=False)
+    assert gate.pace is None
+
+
+@given(left=st.integers(0, 10), reset_s=st.floats(0.1, 300), tries=st.integers(1, 20))
+def test_no_more_calls_pass_than_the_provider_said_it_takes_until_its_time_is_over(
+    left: int, reset_s: float, tries: int
+) -> None:
+    gate = Gate(Allowance(at_once=100))
+    gate.hear(0.0, Left("requests", left, reset_s))
+    passed = 0
+    for _ in range(tries):
+        if gate.wait_s(0.0, 1) == 0:
+            gate.take(0.0, 1)
+            passed += 1
+    assert passed == min(left, tries)
+    if passed < tries:
+        assert gate.wait_s(0.0, 1) == pytest.approx(min(reset_s, WINDOW_S))
+        assert gate.wait_s(min(reset_s, WINDOW_S), 1) == 0
+
+
+def test_tokens_that_are_left_are_for_calls_of_as_many_and_one_that_was_not_sent_takes_none() -> None:
+    gate = Gate(Allowance(at_once=100))
+    gate.hear(0.0, Left("tokens", 100, 20.0))
+    assert gate.wait_s(0.0, 101) == 20.0
+    call = gate.take(0.0, 60)
+    assert (gate.wait_s(0.0, 41), gate.wait_s(0.0, 40)) == (20.0, 0.0)
+    gate.correct(call, None)
+    assert gate.wait_s(0.0, 100) == 0
+
+
+def test_of_several_spans_of_a_limit_each_holds() -> None:
+    gate = Gate(Allowance(at_once=100))
+    gate.hear(0.0, Left("requests", 0, 20.0, "minute"))
+    gate.hear(0.0, Left("requests", 5_000, 80_000.0, "day"))
+    assert (gate.wait_s(0.0, 1), gate.wait_s(20.0, 1)) == (20.0, 0.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(levels=st.lists(st.integers(0, 9), min_size=2, max_size=60), at_once=st.integers(1, 3), pace=st.integers(0, 3))
+def test_whoever_waits_passes_after_a_bounded_number_of_those_that_came_later(
+    levels: list[int], at_once: int, pace: int
+) -> None:
+    """For each waiting call one of another level may come each time that one leaves: the worst that can be."""
+    passed: list[int] = []
+
+    async def simulate() -> None:
+        limits, go = Limits(Allowance(at_once=at_once)), anyio.Event()
+
+        async def call(number: int) -> None:
+            async with limits.slot(level=levels[number]):
+                passed.append(number)
+                await checkpoint()
+
+        async def holder() -> None:
+            async with limits.slot():
+                await go.wait()
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(at_once):
+                tasks.start_soon(holder)
+            await anyio.wait_all_tasks_blocked()
+            for number in range(len(levels)):
+                tasks.start_soon(call, number)
+                if number % (pace + 1) == 0:
+                    await checkpoint()
+            await anyio.wait_all_tasks_blocked()
+            go.set()
+
+    asyncio.run(simulate())
+    assert sorted(passed) == list(range(len(levels)))
+    for place, number in enumerate(passed):
+        later = sum(other > number for other in passed[:place])
+        assert later <= STRIDE * levels[number], (number, levels[number], later)
+        if at_once == 1:
+            for other in passed[place + 1 :]:
+                assert not (other < number and levels[other] <= levels[number]), "equals in the order of their coming"
+
+
+async def test_an_urgent_call_goes_before_those_that_wait_and_a_later_one_of_the_same_level_behind_it() -> None:
+    limits, passed = Limits(Allowance(at_once=1)), list[str]()
+
+    async def call(name: str, level: int) -> None:
+        async with limits.slot(level=level):
+            passed.append(name)
+
+    async with anyio.create_task_group() as tasks, limits.slot():
+        for name in ("low", "normal", "high", "critical", "high"):
+            tasks.start_soon(call, name, PRIORITIES[name])
+            await anyio.wait_all_tasks_blocked()
+    assert passed == ["critical", "high", "high", "normal", "low"]
+
+
+@pytest.mark.parametrize("level", [0, 1, 5, 9])
+async def test_a_crowd_of_urgent_calls_does_not_keep_another_for_ever(level: int) -> None:
+    limits, passed = Limits(Allowance(at_once=1)), list[int]()
+
+    async def call(number: int, level: int) -> None:
+        async with limits.slot(level=level):
+            passed.append(number)
+
+    async with anyio.create_task_group() as tasks, limits.slot():
+        for number in range(120):
+            tasks.start_soon(call, number, 0 if number else level)
+        await anyio.wait_all_tasks_blocked()
+    assert passed.index(0) == max(0, STRIDE * level - 1)

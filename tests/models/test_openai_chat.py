@@ -17,6 +17,7 @@ from swarm.errors import Failure, ProviderError, UsageError
 from swarm.messages import Message, Request, Usage
 from swarm.models.exchange import Deadlines
 from swarm.models.openai_chat import Dialect, OpenAIChat, dialect_of, request_body
+from swarm.models.served import CACHED_FROM_CHARACTERS
 from swarm.models.transport import open_transport
 from tests.provider import ABSENT, Answer, Behaviour, Provider
 
@@ -216,11 +217,10 @@ async def test_cancelling_a_call_closes_its_connection(transport: httpx.AsyncBas
                 await provider.hung_up.wait()
 
 
-@pytest.mark.parametrize("stream", [True, False])
-async def test_an_answer_far_beyond_its_limit_is_cut_and_its_connection_closed(
-    transport: httpx.AsyncBaseTransport, stream: bool
+async def test_an_answer_in_one_piece_that_is_far_beyond_its_limit_is_left_and_its_connection_closed(
+    transport: httpx.AsyncBaseTransport,
 ) -> None:
-    async with Provider(lambda _: Answer("word " * 200_000, chunks=200, stream=stream)) as provider:
+    async with Provider(lambda _: Answer("word " * 200_000, stream=False)) as provider:
         model = chat(transport, provider.url)
         for _ in range(2):
             with pytest.raises(ProviderError, match="went on beyond") as caught:
@@ -339,3 +339,23 @@ async def test_a_key_or_header_that_cannot_be_sent_is_refused_without_being_show
         with pytest.raises(UsageError) as with_password:
             chat(transport, f"http://me:{KEY}@127.0.0.1:1/v1")
     assert KEY not in f"{caught.value}{with_password.value}"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "wire_model", "length", "is_marked"),
+    [
+        ("https://openrouter.ai/api/v1", "anthropic/claude-sonnet-5", CACHED_FROM_CHARACTERS, True),
+        ("https://openrouter.ai/api/v1", "anthropic/claude-sonnet-5", CACHED_FROM_CHARACTERS - 1, False),
+        ("https://openrouter.ai/api/v1", "deepseek/deepseek-chat", 9_000, False),
+        ("https://api.example.com/v1", "claude-sonnet-5", 9_000, False),
+    ],
+)
+def test_a_long_system_prompt_is_marked_for_the_cache_where_a_server_hands_that_on(
+    base_url: str, wire_model: str, length: int, is_marked: bool
+) -> None:
+    words = "x" * length
+    asked = Request(messages=(Message("system", words), Message("user", "y" * 9_000)), max_output_tokens=5)
+    system, user = request_body(asked, wire_model, dialect_of(base_url))["messages"]
+    marked = [{"type": "text", "text": words, "cache_control": {"type": "ephemeral"}}]
+    assert system == {"role": "system", "content": marked if is_marked else words}
+    assert user == {"role": "user", "content": "y" * 9_000}

@@ -40,6 +40,10 @@ SCHEMA = {
 MESSAGES = (Message("system", "Be brief."), Message("user", "Say hello."))
 ASKS = {
     "plain": Request(messages=MESSAGES, max_output_tokens=50),
+    "kept": Request(
+        messages=(Message("system", ("Be brief and say what you know. " * 41).strip()), MESSAGES[1]),
+        max_output_tokens=50,
+    ),
     "strict": Request(messages=MESSAGES, max_output_tokens=50, answer_schema=SCHEMA),
 }
 ANSWERS: dict[str, Any] = {"openai": OpenAIAnswer, "anthropic": AnthropicAnswer, "gemini": GeminiAnswer}

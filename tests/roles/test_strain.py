@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 
@@ -10,6 +12,7 @@ from swarm.cycle import Work
 from swarm.journal import Attempt, Journal
 from swarm.money.caps import Cap
 from swarm.prompts.build import Material
+from swarm.prompts.length import TOKENS_A_WORD
 from swarm.roles.explorer import explore
 from swarm.roles.job import PLAN_TOKENS
 from swarm.roles.strain import Strain, strain_of
@@ -39,12 +42,13 @@ async def test_below_80_percent_no_prompt_is_another_one_for_what_is_spent() -> 
         assert await worked(stage, 0) == await worked(stage, 79)
 
 
-async def test_from_80_percent_on_the_worker_is_told_in_one_last_line_what_is_left() -> None:
+async def test_from_80_percent_on_the_worker_is_told_in_one_line_what_is_left() -> None:
     async with on_stage() as stage:
         await stage.plan()
         told, asked = await worked(stage, 82)
-        last = told.splitlines()[-1]
-        assert last == "The budget of this work has 1,800 tokens of 10,000 tokens left (s1/t): be brief."
+        *_, line, _, length = told.splitlines()
+        assert length.endswith(" words.")
+        assert line == "The budget of this work has 1,800 tokens of 10,000 tokens left (s1/t): be brief."
         assert asked == 1024
 
 
@@ -71,7 +75,9 @@ async def test_from_90_percent_on_half_the_output_is_asked_for_and_what_came_bef
         assert (after.output_tokens, len(after.messages)) == (before.output_tokens // 2, 2)
         assert len(after.messages[-1].text) < len(before.messages[-1].text) / 3
         assert after.messages[-1].text.count("left out to save tokens]") == 3
-        assert "Answer in at most" in after.messages[-1].text.splitlines()[-1]
+        told = after.messages[-1].text
+        words = re.search(r"Answer in at most (\d+) words\.\n\n.* at most (\d+) words", told)
+        assert words is not None and int(words[1]) == after.output_tokens // TOKENS_A_WORD >= int(words[2])
 
 
 async def test_the_explorer_is_told_as_well_and_asked_for_a_shorter_plan() -> None:

@@ -36,7 +36,11 @@ async def test_a_task_that_is_nothing_but_its_prompt_is_told_in_its_own_words() 
     async with on_stage() as stage:
         await stage.plan()
         await drafted(stage, "A limerick.")
-        assert [message.text for message in stage.asked[0].messages] == [module("worker"), "Write a limerick."]
+        length = "Code is as long as it has to be; what stands beside it has at most 350 words."
+        assert [message.text for message in stage.asked[0].messages] == [
+            module("worker"),
+            f"Write a limerick.\n\n{length}",
+        ]
 
 
 async def test_everything_that_changes_between_attempts_comes_last() -> None:

@@ -267,11 +267,21 @@ async def test_an_answer_that_is_none_stays_charged_or_is_free_and_is_asked_for_
 
 
 @pytest.mark.parametrize("transport", ["aiohttp", "httpx"])
-@pytest.mark.parametrize("body", [wire([chunk({"content": "x" * 100_000})] * 100), b"data: " + b"x" * 10_000_000])
-async def test_an_answer_without_end_is_cut_off_and_its_model_not_asked_again(
-    body: bytes, transport: TransportKind, tmp_path: Path
+async def test_an_answer_that_goes_on_beyond_its_limit_is_cut_charged_as_reserved_and_asked_for_with_more_room(
+    transport: TransportKind, tmp_path: Path
 ) -> None:
-    result, first, _, requests = await play(sent(body), tmp_path, transport)
+    endless = sent(wire([chunk({"content": "x" * 100_000})] * 100))
+    result, first, reserved, requests = await play(endless, tmp_path, transport)
+    assert (result.exit_code, result.tasks[0].maybe_paid, requests) == (0, 0, 3)
+    assert isinstance(first, CallSettled)
+    assert (first.finish, first.basis, first.tokens) == ("length", "reservation", reserved.tokens)
+
+
+@pytest.mark.parametrize("transport", ["aiohttp", "httpx"])
+async def test_an_event_without_end_is_cut_off_and_its_model_not_asked_again(
+    transport: TransportKind, tmp_path: Path
+) -> None:
+    result, first, _, requests = await play(sent(b"data: " + b"x" * 10_000_000), tmp_path, transport)
     assert (result.exit_code, result.tasks[0].maybe_paid, requests) == (4, 1, 1)
     assert isinstance(first, CallUnknown)
 

@@ -58,7 +58,9 @@ async def caught_up(app: WatchApp, pilot: Pilot[None], until: int = 0) -> None:
     while not app.reader.trouble and (not app.reader.caught_up or app.live.position < until):
         await pilot.pause()
     app.paint()
-    await pilot.pause()
+    shown = ""
+    while shown != (shown := screen(app)):  # a scrollbar comes a refresh after the rows that need it
+        await pilot.pause()
 
 
 def screen(app: WatchApp) -> str:

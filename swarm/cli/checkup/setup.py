@@ -43,14 +43,16 @@ def read_settings(start: Path, environ: Mapping[str, str], log: str | None) -> t
     return loaded, Finding(name="settings", said=", ".join(files) or "no file of yours; the built-in ones hold")
 
 
-def look_at_setup(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield what is found without asking anybody."""
+def look_at_setup(settings: Settings, environ: Mapping[str, str], served: Sequence[str] = ()) -> Iterator[Finding]:
+    """Yield what is found without asking anybody; `served` are the models of servers on this machine."""
     yield from _permissions(config_dir(environ) / "config.toml")
     pairs = available_models(settings, environ)
     local, here = _local(data_dir(environ) / "models")
-    yield keys_finding(settings, environ, works=bool(pairs) or here)
+    yield keys_finding(settings, environ, works=bool(pairs) or here or bool(served))
     yield from strange_keys(settings, environ)
     yield local
+    if served:
+        yield Finding(name="local servers", said=f"{', '.join(served)} take part in runs (`swarm models` has all)")
     yield prices_finding(pairs, date.today())
     yield extras_finding([extra for extra, module in _EXTRAS if find_spec(module) is not None])
 

@@ -1,0 +1,1 @@
+"""Agents: named profiles that fill the roles of the cycle; read, found and matched to tasks here."""
