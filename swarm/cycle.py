@@ -40,6 +40,7 @@ class Work(StrEnum):
     JUDGE = "judge"
     DELIVER = "deliver"
     GATHER = "gather"  # the results of its items as one
+    AUDIT = "audit"  # look again at what was accepted, once the task is
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +75,8 @@ _NOTHING = Next()
 
 def next_step(task: TaskState, others: Mapping[str, TaskState]) -> Next:
     """Say what follows for a task; `others` are the tasks of its session, by name."""
+    if task.status == "accepted":
+        return _audit(task)
     if task.status != "open":
         return _NOTHING
     if task.children is not None:
@@ -161,6 +164,14 @@ def _all_accepted(task: TaskState) -> Next:
     if task.outputs:
         return Next(open=Open(work=Work.DELIVER, task=task.name, step=last.number, attempt=last.attempt))
     return Next(events=(Placed(accepted(task)),))
+
+
+def _audit(task: TaskState) -> Next:
+    """What is left to do for a task that has its result: nothing waits for it but the end of the session."""
+    for step in task.steps:
+        if step.audit:
+            return Next(open=Open(work=Work.AUDIT, task=task.name, step=step.number, attempt=step.attempt))
+    return _NOTHING
 
 
 def accepted(task: TaskState) -> TaskAccepted:

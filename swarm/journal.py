@@ -19,6 +19,7 @@ from events.types.choice import ChoiceMade
 from events.types.task import (
     AttemptAbandoned,
     StepAccepted,
+    StepAudited,
     StepDrafted,
     StepPlanned,
     StepRejected,
@@ -83,6 +84,8 @@ class Journal(msgspec.Struct):
                 recorded = self._recorded(entry, _role_of(entry))
                 _keep(recorded, entry.event.captured, entry.position)
                 recorded.outcome.append(entry)
+            case StepAudited():
+                self._recorded(entry, "auditor").outcome.append(entry)
             case AttemptAbandoned(role=role):
                 self._recorded(entry, role).outcome.append(entry)
             case TaskSubmitted(keeps=False):  # in a fork: what is recorded of the task was done for another form of it

@@ -10,8 +10,9 @@ import msgspec
 from msgspec.structs import asdict
 
 from events.scopes import LOG, SHARED, agent_scope, month_of, project_scope, role_scope, schedule_scope
+from events.views.verdicts import Drafts
 from swarm.agents.profile import Agent
-from swarm.choice.complexity import Complexity, classify
+from swarm.choice.complexity import Complexity, classify, usual_attempts
 from swarm.connect import ENDPOINT, Roster
 from swarm.errors import SwarmError, UsageError
 from swarm.messages import TIERS, Arm
@@ -32,9 +33,14 @@ EXPECTED_ITEMS = 10  # of a task whose items are known only when it starts; more
 MOST_PLANNED = 3  # steps that the cap of an explored task allows for; a longer plan may need a budget of its own
 
 
-Summariser = Literal["summariser"]
-SUMMARISER: Summariser = "summariser"
-"""Who rewrites the hand-over of a halted task: no role of the cycle, but its calls are counted as one's."""
+Beside = Literal["summariser", "auditor"]
+"""Who works beside the roles of the cycle: their calls are counted as those of one."""
+
+SUMMARISER: Literal["summariser"] = "summariser"
+"""Who rewrites the hand-over of a halted task."""
+
+AUDITOR: Literal["auditor"] = "auditor"
+"""Who looks again at what was accepted."""
 
 
 class PlanUnreadable(SwarmError):
@@ -76,6 +82,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     complexity: ComplexityChanges = ComplexityChanges()  # what settings change in the rules for type and complexity
+    attempts: Mapping[str, float] = {}  # by type of task how many drafts it took on average until one was accepted
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
     def scopes(self, session: int, task: Task, now: int) -> tuple[str, ...]:
@@ -85,11 +92,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             shared.append(schedule_scope(self.schedule))
         return (*shared, session_scope(session), task_scope(session, task.id))
 
-    def caps(self, session: int, project: str, task: Task, role: Role | Summariser, now: int) -> tuple[Cap, ...]:
+    def caps(self, session: int, project: str, task: Task, role: Role | Beside, now: int) -> tuple[Cap, ...]:
         """The caps above a call of a role of the task, the widest first."""
         day, *schedules, own, mine = self.scopes(session, task, now)
         budget = (task.budget if self.task_caps else None) or Budget()
-        share = (task.roles.get(role) or RoleConfig()).budget or Budget() if role != SUMMARISER else Budget()
+        share = {str(name): config.budget for name, config in task.roles.items()}.get(role) or Budget()
         caps = (
             Cap(scope=LOG, tokens=self.log_tokens, nanos=self.log_nanos),
             Cap(scope=month_of(day), tokens=self.month_tokens, nanos=self.month_nanos),
@@ -104,9 +111,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cap for cap in caps if cap.tokens is not None or cap.nanos is not None)
 
 
-def _agent_caps(task: Task, role: Role | Summariser, mine: str) -> list[Cap]:
+def _agent_caps(task: Task, role: Role | Beside, mine: str) -> list[Cap]:
     """The caps of the agents that may fill the role, each over the agent's own calls for the task."""
-    if role == SUMMARISER:
+    if role in (SUMMARISER, AUDITOR):
         return []
     return [
         Cap(scope=agent_scope(mine, role, agent.name), tokens=agent.tokens, nanos=agent.usd_nanos)
@@ -126,7 +133,7 @@ _OF_TYPES = {"direct": "direct_tokens", "cron": "cron_tokens", "sub-agent": "sub
 """By type of session the setting that caps it where nobody named a budget; any other by what its tasks can need."""
 
 
-def _holds_back(budget: Budget, role: Role | Summariser) -> bool:
+def _holds_back(budget: Budget, role: Role | Beside) -> bool:
     """Whether a tenth of a task's own cap is out of reach of a call: it is for the hand-over."""
     return budget.on_exceed == "summarise" and role != SUMMARISER
 
@@ -202,6 +209,13 @@ def read_plan(text: str, *, session: str) -> Plan:
         raise PlanUnreadable(session=session, reason=str(error)) from error
 
 
+def with_past(plan: Plan, drafts: Mapping[str, Drafts]) -> Plan:
+    """The plan with what tasks of each type needed before, to the tenth of a draft with which factors say it."""
+    verdicts = ((type_, each.accepted, each.rejected) for type_, each in sorted(drafts.items()))
+    attempts = {type_: round(mean, 1) for type_, mean in usual_attempts(verdicts).items()}
+    return msgspec.structs.replace(plan, attempts=attempts)
+
+
 def classified(task: Task, plan: Plan, *, input_size: int, inputs: int) -> Complexity:
     """What the task is taken for, by the rules of the session; of what it is given to read, bytes and number of texts."""
     return classify(
@@ -210,6 +224,7 @@ def classified(task: Task, plan: Plan, *, input_size: int, inputs: int) -> Compl
         inputs=inputs,
         checks=len(task.checks),
         accept=task.accept,
+        attempts=plan.attempts,
         table=table_of(plan.complexity),
     )
 

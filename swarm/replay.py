@@ -7,6 +7,7 @@ stands in the log; so are the draws, from what their events say that they were m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Never, cast
 
 import msgspec
@@ -23,6 +24,7 @@ from events.types.session import SessionClaimed, SessionOpened
 from events.types.task import (
     AttemptAbandoned,
     StepAccepted,
+    StepAudited,
     StepDrafted,
     StepPlanned,
     StepRejected,
@@ -41,6 +43,8 @@ from events.views.tasks import TaskState, TasksView
 from events.views.trails import TrailsView
 from swarm.choice.choose import decided_again
 from swarm.cycle import DECISIONS, Open, Placed, Work, accepted, consequences, next_step
+from swarm.engine.auditing import accepted_at
+from swarm.engine.audits import is_due
 from swarm.engine.dispatch import ROLES
 from swarm.engine.gate import facts_of, gathered, seen_through
 from swarm.engine.past import Past
@@ -49,7 +53,8 @@ from swarm.journal import Attempt, Journal, Try
 from swarm.messages import Message
 from swarm.orders import Answer, Ask, Call, Picker, answer_to
 from swarm.owner import Owner
-from swarm.plan import Plan, allowed_arms, read_plan
+from swarm.plan import AUDITOR, Plan, allowed_arms, read_plan
+from swarm.roles.auditor import audit
 from swarm.roles.job import Job, World
 from swarm.task import Role, Task
 
@@ -204,7 +209,9 @@ class _Player:
                 self._foresee(entry, task, [Placed(entry.event, entry.step, entry.attempt)])
             return
         role = _role_of(entry)
-        if role is not None:
+        if isinstance(entry.event, StepAudited):
+            await self._check_audit(entry, task, entry.event)
+        elif role is not None:
             outcome = await self._again(entry, task, role)
             if outcome is not None:
                 self._compare_outcome(entry, task, outcome)
@@ -264,9 +271,8 @@ class _Player:
         """The outcome of the attempt, worked out from its record; None where the record does not reach that far."""
         work = next(work for work, (name, _) in ROLES.items() if name == role)
         step = 0 if role == "explorer" else entry.step
-        recorded = self._past.journal.of(entry.task, step, entry.attempt, role)
-        attempt = Attempt(self._owner, task, step=step, attempt=entry.attempt, role=role, recorded=recorded)
-        job = self._job(Open(work=work, task=entry.task, step=step, attempt=entry.attempt), task, role)
+        attempt = self._attempt(entry, task, role)
+        job = self._job(Open(work=work, task=entry.task, step=step, attempt=entry.attempt), task)
         try:
             return await ROLES[work][1](job, attempt=attempt, call=self._recorded_call(entry, attempt))
         except _RecordEnds:
@@ -276,7 +282,12 @@ class _Player:
                 entry, f"the {role}'s attempt", kind_of(entry.event), "it wants more than was recorded"
             )
 
-    def _job(self, open_: Open, task: TaskState, role: Role) -> Job:
+    def _attempt(self, entry: Entry, task: TaskState, role: str) -> Attempt:
+        step = 0 if role == "explorer" else entry.step
+        recorded = self._past.journal.of(entry.task, step, entry.attempt, role)
+        return Attempt(self._owner, task, step=step, attempt=entry.attempt, role=role, recorded=recorded)
+
+    def _job(self, open_: Open, task: TaskState) -> Job:
         assert self._plan is not None, "a session is opened before its tasks are worked on"
         arms, barred = allowed_arms(self._plan, self._specs[task.name], "validator")
         return Job(
@@ -288,7 +299,28 @@ class _Player:
             stay=lambda _: cast("Picker", _not_recorded),
             judges=any(arm.model not in barred for arm in arms),
             redact=lambda text: text,
+            audits=partial(self._is_audited, open_, task),
         )
+
+    def _is_audited(self, open_: Open, task: TaskState, judge: str) -> bool:
+        assert self._plan is not None, "a session is opened before its tasks are worked on"
+        worker = task.steps[open_.step - 1].model
+        spec = self._specs[task.name]
+        return is_due(self._plan, spec, session=self._owner.name, step=open_.step, worker=worker, judge=judge)
+
+    async def _check_audit(self, entry: Entry, task: TaskState, audited: StepAudited) -> None:
+        """An audit is worked out again from its answer; why it came to nothing is the world's."""
+        accepted = await accepted_at(self._log, task.steps[entry.step - 1].audit)
+        attempt = self._attempt(entry, task, AUDITOR)
+        job = self._job(Open(work=Work.AUDIT, task=entry.task, step=entry.step, attempt=entry.attempt), task)
+        try:
+            again = await audit(job, accepted, attempt=attempt, call=self._recorded_call(entry, attempt))
+        except _RecordEnds:
+            if audited.agrees is None:
+                return
+            self._diverge(entry, "the audit", kind_of(audited), "it wants more than was recorded")
+        self.result.attempts += 1
+        self._compare(entry, "the audit", audited, again)
 
     def _recorded_call(self, entry: Entry, attempt: Attempt) -> Call:
         async def call(ask: Ask, *, pick: Picker) -> Answer:

@@ -15,7 +15,7 @@ import msgspec
 from events.blobs import Known, Pack
 from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
 from events.types.session import Estimated
-from events.views.experience import standing_and_experience
+from events.views.experience import Before, standing_and_experience
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
@@ -48,7 +48,7 @@ from swarm.garbage import rare_collections
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, open_session, take_session
-from swarm.plan import Plan, SessionType, is_capped, plan_of, read_plan, type_of, whose_default
+from swarm.plan import Plan, SessionType, is_capped, plan_of, read_plan, type_of, whose_default, with_past
 from swarm.redact import Secrets
 from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
 from swarm.settings.load import Settings, load_settings
@@ -211,7 +211,8 @@ async def run_file(
 
     Raises UsageError before anything is opened, OwnerLost, LogError.
     """
-    prepared, plan = prepare(file, root, secrets.redact, plan)
+    before = await standing_and_experience(log)
+    prepared, plan = prepare(file, root, secrets.redact, with_past(plan, before[0].view.trails.verdicts.types))
     if file.budget is None and plan.session_tokens is not None:
         say(f"budget of this run: {plan.session_tokens:,} tokens, {whose_default(type_)}")
     pack = Pack(Known())
@@ -232,7 +233,9 @@ async def run_file(
         take=take,
     )
     owner = await open_session(log, opening, project=root.name, clock=clock, texts=pack.texts)
-    return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
+    return await _run_owned(
+        owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock, before=before
+    )
 
 
 async def resume_session(
@@ -320,12 +323,13 @@ async def _run_owned(
     secrets: Secrets,
     clock: Clock,
     working: bool = True,
+    before: Before | None = None,
 ) -> Result:
     """Carry the session on and let it go; without `working` only what needs no model is done."""
     journal = Journal()
     try:
         async with _open(
-            owner, plan, journal, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock
+            owner, plan, journal, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock, before=before
         ) as opened:
             if working:
                 await take_up(owner, opened.tasks, journal)
@@ -365,12 +369,13 @@ async def _open(
     faces: Faces,
     secrets: Secrets,
     clock: Clock,
+    before: Before | None,
 ) -> AsyncGenerator[Dispatcher]:
     """Everything with a lifetime: models, work copies; and what the log says of money, trails and the session itself."""
     log = owner.log
     past = Past(tasks=TasksView(), requests=RequestsView(), journal=journal)
     own = MoneyView().only(owner.session)
-    start, before = await standing_and_experience(log)
+    start, experience = await standing_and_experience(log, before)
 
     def lives_now(claim: Claim) -> bool:
         return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
@@ -396,7 +401,7 @@ async def _open(
             plan,
             ledger=ledger,
             trails=start.view.trails,
-            foresight=Foresight(before.view.sizes),
+            foresight=Foresight(experience.view.sizes),
             models=models,
             surroundings=surroundings,
             past=past,

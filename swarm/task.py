@@ -193,6 +193,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limits: Limits = Limits()
     priority: int = NORMAL  # from 0, which goes first where calls wait, to 9
     judge: Literal["free", "paid"] = "free"
+    audit: Literal["", "free", "paid", "off"] = ""  # by whom its result may be looked at again; "" = as settings say
     explore: bool | None = None  # None = by the task's complexity
     start: Literal["", "free", "planned"] = ""  # whether a free model has the first try of a step; "" = as settings say
     env: Mapping[str, str] = {}  # environment variables of its commands, as they are written
@@ -209,6 +210,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def rubrics(self) -> tuple[Check, ...]:
         """Those of its checks for which the judge gives scores."""
         return tuple(check for check in self.checks if check.rubric is not None)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a judge looks at its result, where there is one: its checks alone are not enough."""
+        return bool(self.accept or self.rubrics) or not any(check.required for check in self.gates)
 
     @property
     def gates(self) -> tuple[Check, ...]:

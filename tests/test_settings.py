@@ -80,6 +80,16 @@ def test_each_layer_covers_the_one_before_it(place: Place) -> None:
     assert place.load(**layers).settings.calls.tries == 7
 
 
+def test_a_worth_and_a_share_are_read_as_they_are_written(place: Place) -> None:
+    choice = place.load("[choice]\nvalue = 12.5\naudit_share = 0.1\n").settings.choice
+    assert (choice.worth, choice.audit_share) == (12.5, 0.1)
+    choice = place.load("[choice]\nvalue = 'quality'\n", environ={"SWARM_CHOICE_AUDIT_SHARE": "1"}).settings.choice
+    assert (choice.worth, choice.audit_share) == (60.0, 1.0)
+    for key, line in (("value", "value = 0"), ("value", "value = 'dear'"), ("audit_share", "audit_share = 1.01")):
+        (problem,) = place.problems(f"[choice]\n{line}\n")
+        assert f"config.toml:2: choice.{key}: " in problem and " is expected" in problem
+
+
 def test_every_value_knows_its_file_and_line_its_variable_or_its_flag(place: Place) -> None:
     loaded = place.load(
         user='# mine\n[budget]\nday_usd = "0.25"\n',

@@ -13,7 +13,15 @@ from events.types.base import Said, TextRef, Unknown
 from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import Candidate, ChoiceMade, ChoiceStopped, Rejected
 from events.types.session import SessionClaimed, SessionClosed, SessionOpened
-from events.types.task import StepAccepted, StepDrafted, StepPlanned, StepRejected, TaskAccepted, TaskSubmitted
+from events.types.task import (
+    StepAccepted,
+    StepAudited,
+    StepDrafted,
+    StepPlanned,
+    StepRejected,
+    TaskAccepted,
+    TaskSubmitted,
+)
 
 MORNING = 1_790_000_000_000_000  # 2026-09-21T13:33:20Z
 
@@ -98,6 +106,10 @@ def rejected(**changes: Any) -> StepRejected:
     return msgspec.structs.replace(_REJECTED, **changes)
 
 
+def audited(**changes: Any) -> StepAudited:
+    return msgspec.structs.replace(_AUDITED, **changes)
+
+
 def task_accepted(**changes: Any) -> TaskAccepted:
     return msgspec.structs.replace(_TASK_ACCEPTED, **changes)
 
@@ -157,6 +169,7 @@ _STOPPED = ChoiceStopped(
 _DRAFTED = StepDrafted(draft=a_ref("draft"), agent="maker", model="small", tier="free")
 _ACCEPTED = StepAccepted(draft=a_ref("draft"))
 _REJECTED = StepRejected(reason="too short", feedback=a_ref("write more"))
+_AUDITED = StepAudited(judge="small", auditor="judge@large", agrees=False, score=0.2, reason="it does not rhyme")
 _TASK_ACCEPTED = TaskAccepted(result=a_ref("draft"))
 _RESERVED = CallReserved(
     role="worker",

@@ -26,6 +26,7 @@ from events.types.session import FileTrusted, SessionClaimed, SessionClosed, Ses
 from events.types.task import (
     AttemptAbandoned,
     StepAccepted,
+    StepAudited,
     StepDrafted,
     StepPlanned,
     StepRejected,
@@ -56,6 +57,7 @@ AnyEvent: TypeAlias = (
     | StepDrafted
     | StepAccepted
     | StepRejected
+    | StepAudited
     | AttemptAbandoned
     | TaskAccepted
     | TaskFailed

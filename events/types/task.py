@@ -95,6 +95,7 @@ class Overruled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     agent: str
     model: str
     judged_at: int = 0  # when that was, in microseconds since 1970; 0 = nobody had judged it
+    judge: str = ""  # the model that had, or "checks"; empty: a person, or nobody
 
 
 class StepAccepted(Event, frozen=True, kw_only=True, tag="step.accepted"):
@@ -107,6 +108,7 @@ class StepAccepted(Event, frozen=True, kw_only=True, tag="step.accepted"):
     unjudged: bool = False  # nobody could judge it: only its form was looked at
     by: str = ""  # the person who judged
     overrules: Overruled | None = None  # where it had been rejected
+    audit: bool = False  # another model looks at it once the task is accepted
     captured: tuple[Captured, ...] = ()
 
 
@@ -120,6 +122,16 @@ class StepRejected(Event, frozen=True, kw_only=True, tag="step.rejected"):
     by: str = ""  # the person who judged: the step then has one attempt more
     overrules: Overruled | None = None  # where it had been accepted
     captured: tuple[Captured, ...] = ()
+
+
+class StepAudited(Event, frozen=True, kw_only=True, tag="step.audited"):
+    """A draft that was accepted was looked at again. It says how well its judge judges: neither task nor trails move."""
+
+    judge: str  # the model that had accepted it, or "checks"
+    auditor: str = ""  # agent@model; empty: nobody came to a verdict
+    agrees: bool | None = None  # that it is right; None: no verdict, and `reason` says why
+    score: float | None = None
+    reason: str = ""
 
 
 class AttemptAbandoned(Event, frozen=True, kw_only=True, tag="attempt.abandoned"):

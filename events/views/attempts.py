@@ -10,7 +10,7 @@ from events.log import Entry
 from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
-from events.types.task import AttemptAbandoned, StepAccepted, StepDrafted, StepRejected
+from events.types.task import AttemptAbandoned, StepAccepted, StepAudited, StepDrafted, StepRejected
 
 CallState = Literal["open", "settled", "failed", "released", "maybe paid"]
 
@@ -53,6 +53,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     draft: tuple[TextRef, int] | None = None
     drafted_by: str = ""  # agent@model
     verdicts: list[Verdict] = []  # the last one holds
+    audits: list[tuple[int, StepAudited]] = []  # with the position of each
     abandoned: str = ""
 
 
@@ -80,6 +81,8 @@ class AttemptsView(msgspec.Struct):
                 attempt.draft, attempt.drafted_by = (drafted.draft, entry.position), f"{drafted.agent}@{drafted.model}"
             case StepAccepted() | StepRejected():
                 self._attempt(entry).verdicts.append(Verdict(entry.position, entry.event))
+            case StepAudited() as audit:
+                self._attempt(entry).audits.append((entry.position, audit))
             case AttemptAbandoned(reason=reason):
                 self._attempt(entry).abandoned = reason
             case _:

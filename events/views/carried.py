@@ -21,6 +21,7 @@ from events.views.money import MoneyView, Reservation, ScopeState
 from events.views.overruns import OverrunsView
 from events.views.sizes import Kind, Sizes, SizesView
 from events.views.trails import Excluded, TrailsView
+from events.views.verdicts import Drafts, Judged, VerdictsView
 
 
 class _Money(msgspec.Struct):
@@ -49,6 +50,8 @@ class _Trails(msgspec.Struct):
     overlap: Overlap = msgspec.field(default_factory=Overlap)
     excluded: list[Excluded] = []
     known: int = 0
+    judges: dict[str, Judged] = {}
+    types: dict[str, Drafts] = {}
 
 
 class _Work(msgspec.Struct, frozen=True):
@@ -124,7 +127,18 @@ class _TrailsForm:
         learned = view.learned
         rows = [_Trail(context, arm, trail) for (context, arm), trail in learned.rows.items()]
         known = view._known  # pyright: ignore[reportPrivateUsage]  # carried on whole
-        return _text(_Trails(rows, learned.offsets, learned.surprises, learned.overlap, view.excluded, known))
+        return _text(
+            _Trails(
+                rows,
+                learned.offsets,
+                learned.surprises,
+                learned.overlap,
+                view.excluded,
+                known,
+                view.verdicts.judges,
+                view.verdicts.types,
+            )
+        )
 
     def read(self, text: str) -> TrailsView:
         if text.startswith("["):  # once there were trails alone, those of all contexts by arm
@@ -137,7 +151,8 @@ class _TrailsForm:
             place = each.context, each.arm
             rows[place] = each.trail.beside(rows[place]) if place in rows else each.trail
         learned = Trails(rows, kept.offsets, kept.surprises, kept.overlap)
-        return TrailsView(learned=learned, excluded=kept.excluded, _known=kept.known)
+        verdicts = VerdictsView(judges=kept.judges, types=kept.types)
+        return TrailsView(learned=learned, verdicts=verdicts, excluded=kept.excluded, _known=kept.known)
 
 
 def _everywhere(trail: _Trail) -> str:

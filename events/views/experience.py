@@ -7,7 +7,7 @@ import msgspec
 from events.log import Entry, EventLog
 from events.views.estimates import EstimatesView
 from events.views.history import HistoryView
-from events.views.kept import Kept, Start, fold_both, fold_kept
+from events.views.kept import Kept, Start, both_gone_on, fold_both, fold_kept
 from events.views.sizes import SizesView
 from events.views.standing import STANDING, Standing
 
@@ -31,6 +31,10 @@ async def experience(log: EventLog) -> Start[Experience]:
     return await fold_kept(log, EXPERIENCE)
 
 
-async def standing_and_experience(log: EventLog) -> tuple[Start[Standing], Start[Experience]]:
-    """What a session starts from and what it foresees by, of one reading of the log; see `fold_both`."""
-    return await fold_both(log, STANDING, EXPERIENCE)
+Before = tuple[Start[Standing], Start[Experience]]
+"""What a session starts from, and what it foresees by."""
+
+
+async def standing_and_experience(log: EventLog, before: Before | None = None) -> Before:
+    """Both as they stand by now, of one reading of the log, from how they stood `before` on; see `fold_both`."""
+    return await fold_both(log, STANDING, EXPERIENCE) if before is None else await both_gone_on(log, *before)

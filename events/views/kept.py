@@ -76,6 +76,19 @@ async def _kept(log: EventLog, start: Start[V]) -> Start[V]:
     return msgspec.structs.replace(start, kept=start.position)
 
 
+async def both_gone_on(log: EventLog, one: Start[V], other: Start[W]) -> tuple[Start[V], Start[W]]:
+    """Two views as they stand by now, from how they stood: their own state moves.
+
+    What was cut off or excluded behind them is folded anew.
+    """
+    archived = await log.archived()
+    if archived is None or archived.position <= min(one.position, other.position):
+        first, second = await _go_on(log, (one, other), None)
+        if not _is_outdated(first) and not _is_outdated(second):
+            return first, second
+    return await fold_both(log, one.of, other.of)
+
+
 def snapshot_of(start: Start[V]) -> Snapshot:
     return Snapshot(start.of.name, start.of.form, start.position, encode_state(start.view))
 

@@ -14,6 +14,7 @@ from events.types.task import (
     AttemptAbandoned,
     OutputFile,
     StepAccepted,
+    StepAudited,
     StepDrafted,
     StepPlanned,
     StepRejected,
@@ -27,6 +28,7 @@ from events.types.task import (
     TaskSkipped,
     TaskSubmitted,
 )
+from events.views.verdicts import judge_of
 
 Status = Literal["open", "accepted", "failed", "halted", "cancelled", "skipped"]
 Stage = Literal["planned", "drafted", "rejected", "accepted"]
@@ -62,6 +64,8 @@ class StepState(msgspec.Struct, kw_only=True):
     draws: dict[str, float] = {}  # agent@model -> its share of accepted work, as it was drawn for the step
     unjudged: bool = False
     judged_at: int = 0  # when its last draft was accepted or rejected; 0 = nobody judged it
+    judge: str = ""  # the model that did, or "checks"; empty: a person, or nobody
+    audit: int = 0  # position of its acceptance where that is to be audited and is not yet; 0 = it is not
 
 
 class TaskState(msgspec.Struct, kw_only=True):
@@ -223,13 +227,17 @@ def advance(task: TaskState, entry: Entry) -> None:
             task.abandoned = ""
             task.taken_up = False
             task.role = "validator"
-        case StepAccepted(unjudged=unjudged):
+        case StepAccepted(unjudged=unjudged, audit=audit) as event:
             step = task.steps[entry.step - 1]
             step.stage, step.unjudged, step.attempt = "accepted", unjudged, entry.attempt
             step.judged_at = 0 if unjudged else entry.at
+            step.judge, step.audit = judge_of(event), entry.position if audit else 0
             task.abandoned = ""
-        case StepRejected(feedback=feedback, by=by):
+        case StepAudited():
+            task.steps[entry.step - 1].audit = 0
+        case StepRejected(feedback=feedback, by=by) as event:
             step = task.steps[entry.step - 1]
+            step.judge, step.audit = judge_of(event), 0
             step.stage, step.feedback, step.judged_at = "rejected", Place(feedback, entry.position), entry.at
             arm = f"{step.agent}@{step.model}"
             step.fails[arm] = step.fails.get(arm, 0) + 1

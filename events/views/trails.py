@@ -1,7 +1,8 @@
 """Trails: what the log's verdicts teach of each agent@model, fading with use and with time.
 
 Deposits come from verdicts alone: 1 for accepted work, 0 for rejected work, weighed where others had failed at it before.
-Provider errors never touch a trail. A person who overrules a verdict takes back what time has left of its deposit, and makes
+Provider errors never touch a trail, and an audit does not: it is about the judge, and with so few of them wrong an auditor
+that errs as often as a judge would take more right work for wrong than it finds. A person who overrules a verdict takes back what time has left of its deposit, and makes
 the opposite one. Who excludes a period makes the fold start again, without the verdicts in it.
 """
 
@@ -14,6 +15,7 @@ from events.trails import OVERLAP, Expected, Trails, expect, model_of
 from events.types.choice import ChoiceMade, TrailsExcluded
 from events.types.session import SessionClosed
 from events.types.task import Overruled, StepAccepted, StepRejected, TaskAccepted, TaskFailed
+from events.views.verdicts import VerdictsView
 
 
 class Excluded(msgspec.Struct, frozen=True):
@@ -28,6 +30,7 @@ class TrailsView(msgspec.Struct):
     """What was learned, and the choices on whose work nobody has given a verdict yet."""
 
     learned: Trails = msgspec.field(default_factory=Trails)
+    verdicts: VerdictsView = msgspec.field(default_factory=VerdictsView)
     excluded: list[Excluded] = []
     outdated: bool = False  # a period was excluded, or counts again, and verdicts were taken in before that was known
     _known: int = 0  # the position up to which it is known what is excluded
@@ -35,6 +38,7 @@ class TrailsView(msgspec.Struct):
     _explorers: dict[int, dict[str, Expected]] = {}
 
     def apply(self, entry: Entry) -> None:
+        self.verdicts.apply(entry)
         match entry.event:
             case ChoiceMade(role="explorer") as choice:
                 self._explorers.setdefault(entry.session, {})[entry.task] = expected_of(choice)

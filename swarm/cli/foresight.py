@@ -46,6 +46,7 @@ async def known_at(url: str) -> Known:
 
 def foresee(run: Run, known: Known) -> Foreseen:
     """Foresee a run. What is wrong with its tasks is no error here, it stands in the outline, or in `why_not`."""
+    run = msgspec.structs.replace(run, plan=known.told(run.plan))
     planned = outline(run.file, run.root, run.plan)
     estimates = known.experience.estimates
     try:

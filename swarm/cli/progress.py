@@ -16,7 +16,15 @@ from events.log import Entry
 from events.types.any import kind_of
 from events.types.call import BudgetMarked, CallFailed, CallOverran, CallReserved, CallUnknown
 from events.types.model import ModelCooled, pause_of
-from events.types.task import StepAccepted, StepDrafted, StepPlanned, StepRejected, TaskAccepted, TaskExpanded
+from events.types.task import (
+    StepAccepted,
+    StepAudited,
+    StepDrafted,
+    StepPlanned,
+    StepRejected,
+    TaskAccepted,
+    TaskExpanded,
+)
 from events.views.tasks import TaskState, TasksView
 from swarm.cli.output import Output, counted
 from swarm.cli.streams import write_aside
@@ -254,6 +262,9 @@ def change_of(entry: Entry) -> str:
             return (
                 f"✔ {name}  {'unjudged: only its form was looked at' if unjudged else f'accepted {_by(by or judge)}'}"
             )
+        case StepAudited(agrees=bool(agrees), auditor=auditor, reason=reason):
+            found = "agrees" if agrees else f"had not accepted it: {reason}"
+            return f"{'●' if agrees else '!'} {name}  audited: {auditor} {found}"
         case TaskExpanded(children=children):
             return f"● {name}  to be done for {counted(len(children), 'item')}"
         case BudgetMarked():

@@ -89,6 +89,7 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None]) -> dict[str, Any]:
         "choices": [{"position": position, **_plain(choice)} for position, choice in attempt.choices],
         "calls": [_call(call) for call in attempt.calls],
         "verdicts": [_verdict(verdict, texts) for verdict in attempt.verdicts],
+        "audits": [{"position": position, **_plain(audit)} for position, audit in attempt.audits],
     }
 
 

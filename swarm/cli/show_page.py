@@ -17,6 +17,7 @@ from swarm.cli.output import Cell, Output, counted
 from swarm.cli.ps import Listed
 from swarm.cli.sessions import STYLES
 from swarm.errors import dollars
+from swarm.insight.sentences import audit_said
 from tui.words import attempt_of, count, cut, span, status_of, visible, visible_lines
 
 _STYLE = {"good": "green", "bad": "red", "busy": "blue", "warn": "yellow", "faint": "dim", "": ""}
@@ -127,6 +128,8 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> 
         output.line(f"    {_call_line(call)}", "yellow" if call.state == "maybe paid" else "")
     for verdict in attempt.verdicts:
         _verdict(verdict, texts, output)
+    for _, audit in attempt.audits:
+        output.line(f"    ◇ {visible(audit_said(audit))}", "yellow" if audit.agrees is False else "dim")
     if attempt.abandoned:
         output.line(f"    ⊘ abandoned: {visible(attempt.abandoned)}", "yellow")
 

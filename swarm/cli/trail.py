@@ -8,6 +8,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec.structs import asdict
 
 from events.log import system_clock
 from events.trails import HALF_LIFE_S
@@ -18,6 +19,7 @@ from swarm.cli.trail_period import change, excluded_of
 from swarm.cli.why import document_of, tell_reason
 from swarm.errors import UsageError
 from swarm.insight.arms import ArmsView, Known, known_arms, of_these, why_arm
+from swarm.insight.judges import KnownJudge, known_judges
 from swarm.insight.reason import many
 from swarm.task import ROLES
 
@@ -67,13 +69,15 @@ def run(args: argparse.Namespace) -> int:
             return await fold(log, ArmsView(), until=None if args.at is None else await last_before(log, now + 1))
 
     view = anyio.run(read)
-    known = known_arms(view, now)
+    known, judges = known_arms(view, now), known_judges(view.trails.verdicts.judges)
     if args.type is not None and known and args.type not in {each.type for each in known}:
         raise UsageError(f"--type {args.type}: this log knows {', '.join(sorted({each.type for each in known}))}")
     found = list(of_these(known, role=args.role, type_=args.type, model=args.model))
     if output.json:
         arms = [_document(each) | _why(args, view, each, now) for each in found]
-        output.document("swarm.trail/1", {"at": utc_text(now), "excluded": excluded_of(view.trails), "arms": arms})
+        of_judges = [asdict(each) for each in judges]
+        document = {"at": utc_text(now), "excluded": excluded_of(view.trails), "arms": arms, "judges": of_judges}
+        output.document("swarm.trail/1", document)
     elif not found:
         output.line("no work was judged yet" if not known else "no trail fits what was asked for")
     elif args.why:
@@ -81,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
             tell_reason(why_arm(view, each, now), output)
     else:
         _tell(found, output, zone_of(settings), now)
+        _tell_judges(judges, output)
     if not output.json and view.trails.excluded:
         output.note(f"{many(len(view.trails.excluded), 'period')} excluded: `swarm trail exclude` lists them")
     return 0
@@ -117,6 +122,29 @@ def _tell(found: Sequence[Known], output: Output, zone: tzinfo | None, now: int)
         newest, oldest = (_when(at, now, zone) for at in (max(judged), min(judged)))
         span = newest if newest == oldest else f"{oldest} to {newest}"
         output.note(f"last verdicts: {span}; what was accepted and rejected counts half after {days} days")
+
+
+def _tell_judges(judges: Sequence[KnownJudge], output: Output) -> None:
+    """Who judged, and what was found of that; nothing where nobody did."""
+    if not judges:
+        return
+    rows = [
+        (
+            each.judge,
+            f"{each.accepted:,}",
+            f"{each.rejected:,}",
+            f"{each.audited:,}",
+            f"{each.wrong:,}",
+            f"{100 * each.accepts_wrong:.0f} %",
+            f"{100 * each.low:.0f} to {100 * each.high:.0f} %",
+            f"{each.overruled:,}",
+        )
+        for each in judges
+    ]
+    output.line()
+    output.table(
+        ("JUDGE", "ACCEPTED", "REJECTED", "AUDITED", "FOUND WRONG", "ACCEPTS WRONG", "95 %", "OVERRULED"), rows
+    )
 
 
 def _when(at: int, now: int, zone: tzinfo | None) -> str:

@@ -21,6 +21,8 @@ from events.views.tasks import TaskState
 from events.views.trails import TrailsView
 from swarm.calls import Calls
 from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
+from swarm.engine.auditing import Audits
+from swarm.engine.audits import goodness
 from swarm.engine.consent import Consent
 from swarm.engine.endings import Caps, ending
 from swarm.engine.faces import Faces
@@ -30,7 +32,7 @@ from swarm.engine.pace import Pace
 from swarm.engine.past import Past
 from swarm.engine.picks import Picks
 from swarm.engine.portions import Portions
-from swarm.engine.prepare import Prepared, prepare_task
+from swarm.engine.prepare import prepare_each
 from swarm.engine.requests import answer_to, concerned
 from swarm.engine.submission import submitted
 from swarm.engine.world import Surroundings
@@ -41,7 +43,7 @@ from swarm.money.ledger import Ledger
 from swarm.money.shares import greatest_share
 from swarm.orders import NotWorthIt, Terms
 from swarm.owner import RENEW_S, Owner
-from swarm.plan import Plan, Summariser, allowed_arms, context_room
+from swarm.plan import Beside, Plan, allowed_arms, context_room
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job
 from swarm.roles.strain import strain_of
@@ -100,6 +102,7 @@ class Dispatcher:
             plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
         )
         self._caps = self._caps_above(ledger)
+        self._audits = Audits(caps=self._caps, good=partial(goodness, trails=trails, clock=clock), note=self._note)
         self._pace = Pace(self.tasks)
         self._specs: dict[str, Task] = {}
         self._running: set[Open] = set()
@@ -267,7 +270,7 @@ class Dispatcher:
             self._roles.start_soon(self._do, following.open)
 
     def _may_start(self, open_: Open) -> bool:
-        return open_.work not in ROLES or not self._calls.stopping
+        return not self._calls.stopping or (open_.work not in ROLES and open_.work is not Work.AUDIT)
 
     async def _do(self, open_: Open) -> None:
         try:
@@ -285,6 +288,9 @@ class Dispatcher:
     async def _work(self, open_: Open) -> None:
         state = self.tasks[open_.task]
         task = await self._spec(state)
+        if open_.work is Work.AUDIT:
+            await self._audits.carry_out(open_, self._job(open_, state, task, "validator"), self.tasks)
+            return
         role = ROLES[open_.work][0] if open_.work in ROLES else ""
         recorded = self._journal.of(open_.task, open_.step, open_.attempt, role) if role else Recorded()
         attempt = Attempt(self._owner, state, step=open_.step, attempt=open_.attempt, role=role, recorded=recorded)
@@ -355,12 +361,10 @@ class Dispatcher:
         root = self._surroundings.root
         items = await to_thread.run_sync(partial(items_of, task.each, results, root, task=task.id))
         said = self._redact(msgspec.json.encode(items).decode())
-        children = await to_thread.run_sync(self._prepared, item_tasks(task, msgspec.json.decode(said)))
+        prepared = partial(prepare_each, root=root, redact=self._redact, plan=self._plan)
+        children = await to_thread.run_sync(prepared, item_tasks(task, msgspec.json.decode(said)))
         events = {each.task.id: submitted(each, attempt.put, self._redact) for each in children}
         return expanded(state, seen.condition, attempt.put(said), events)
-
-    def _prepared(self, tasks: Sequence[Task]) -> list[Prepared]:
-        return [prepare_task(task, self._surroundings.root, self._redact, self._plan) for task in tasks]
 
     async def _result(self, state: TaskState) -> str:
         assert state.result is not None, "an accepted task has a result"
@@ -389,6 +393,7 @@ class Dispatcher:
             stay=lambda name: picks.staying(role, name, pick),
             judges=picks.anybody_judges,
             redact=self._redact,
+            audits=partial(picks.is_audited, open_.step),
             strain=strain_of(caps, self._ledger.money),
         )
 
@@ -398,7 +403,7 @@ class Dispatcher:
         written = await self._surroundings.deliver(task, text, self._past.before(state))
         return msgspec.structs.replace(end, outputs=written)
 
-    def _terms(self, task: Task, role: Role | Summariser) -> Terms:
+    def _terms(self, task: Task, role: Role | Beside) -> Terms:
         session, now = self._owner.session, self._clock()
         caps = self._plan.caps(session, self._owner.project, task, role, now)
         *above, mine = self._plan.scopes(session, task, now)
@@ -429,6 +434,8 @@ class Dispatcher:
         if not self._running:
             self._following.cancel()
             return
+        for scope in [scope for open_, scope in self._scopes.items() if open_.work is Work.AUDIT]:
+            scope.cancel()
         with anyio.move_on_after(GRACE_S if set(self._calls.in_flight.values()) - {"local"} else 0):
             await self._faces.abort.wait()
         self._roles.cancel_scope.cancel()

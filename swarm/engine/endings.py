@@ -42,7 +42,7 @@ from swarm.money.ledger import TURN_TIMEOUT_S, Ledger
 from swarm.money.recording import record_caps
 from swarm.orders import Answer, Terms
 from swarm.owner import Owner
-from swarm.plan import SUMMARISER, Plan, Summariser, allowed_arms
+from swarm.plan import SUMMARISER, Beside, Plan, allowed_arms
 from swarm.task import Role, Task, agents_of
 from swarm.tools.deliver import OutputConflict
 
@@ -108,7 +108,7 @@ class Caps(msgspec.Struct, kw_only=True):
     calls: Calls
     journal: Journal
     ledger: Ledger
-    terms: Callable[[Task, Role | Summariser], Terms]
+    terms: Callable[[Task, Role | Beside], Terms]
     redact: Callable[[str], str]
     raise_by: Callable[[BudgetExceeded], Awaitable[int]]
     asking: anyio.Lock  # one question at a time

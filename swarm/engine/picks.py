@@ -10,10 +10,14 @@ from events.log import Clock
 from events.types.choice import FREE_TIERS, ChoiceStopped
 from events.views.tasks import StepState, TaskState
 from events.views.trails import TrailsView
+from events.views.verdicts import CHECKS
+from swarm.choice.audits import errors_of, together
 from swarm.choice.choose import choose
 from swarm.choice.judges import judges
+from swarm.choice.planner import Judge as Errors
 from swarm.choice.question import LEAN_FROM, Question, outside
 from swarm.cycle import RETRIES_ON_ARM, Open
+from swarm.engine.audits import is_due
 from swarm.messages import MILLION, Arm
 from swarm.money.shares import Share
 from swarm.orders import NotWorthIt, Pick, Picker
@@ -59,6 +63,11 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
             return self._judge(self.state.steps[open_.step - 1].model)
         return self._drawn(self.question(open_, role), role)
 
+    def is_audited(self, step: int, judge: str) -> bool:
+        """Whether the step's draft is to be audited if the model `judge` accepts it; "" is the checks alone."""
+        worker = self.state.steps[step - 1].model
+        return is_due(self.plan, self.task, session=self.session, step=step, worker=worker, judge=judge)
+
     def staying(self, role: Role, name: str, otherwise: Picker) -> Picker:
         """Takes the arm of that name where nothing excludes it, no draw; else as the other picker does."""
         return staying_picker(allowed_arms(self.plan, self.task, role)[0], name, otherwise)
@@ -80,6 +89,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
             worth=plan.choice.worth,
             arms=arms_left(state, step),
             pressure=self.pressure,
+            judge=errors_on(plan, task, self.trails),
             free_first=(task.start or plan.choice.start) == "free",
             stay_on=open_.stay_on,
             tried=tuple(arm for arm, drafts in step.fails.items() for _ in range(drafts)) if step else (),
@@ -130,6 +140,15 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
             return {}
         first = {model: judges(arms, model, paid=self._paid_judge, excluded=excluded)[:1] for model in models}
         return {model: verdict_cost(found[0].arm, tokens) for model, found in first.items() if found}
+
+
+def errors_on(plan: Plan, task: Task, trails: TrailsView) -> Errors:
+    """How often verdicts on a task's work are wrong, as far as that is known of those who may give them."""
+    records = trails.verdicts.judges
+    if not task.is_judged:
+        return errors_of(together(records, [CHECKS]))
+    arms, excluded = allowed_arms(plan, task, "validator")
+    return errors_of(together(records, [arm.model for arm in arms if arm.model not in excluded]))
 
 
 def verdict_cost(judge: Arm, tokens: int) -> int:

@@ -73,6 +73,11 @@ def _refuse_without_context(task: Task, plan: Plan) -> None:
             )
 
 
+def prepare_each(tasks: Sequence[Task], *, root: Path, redact: Callable[[str], str], plan: Plan) -> list[Prepared]:
+    """Read and classify the tasks that do items. Raises UsageError."""
+    return [prepare_task(task, root, redact, plan) for task in tasks]
+
+
 def prepare_task(task: Task, root: Path, redact: Callable[[str], str], plan: Plan) -> Prepared:
     """Read and classify one task. Of one that is done for each of some items, what does not depend on them is looked at.
 

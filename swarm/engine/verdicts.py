@@ -89,7 +89,11 @@ def _goes_on(task: TaskState) -> bool:
 
 def _choice(task: TaskState, step: StepState) -> Overruled:
     return Overruled(
-        context=context_of("worker", task.type), agent=step.agent, model=step.model, judged_at=step.judged_at
+        context=context_of("worker", task.type),
+        agent=step.agent,
+        model=step.model,
+        judged_at=step.judged_at,
+        judge=step.judge,
     )
 
 

@@ -67,11 +67,12 @@ async def estimate(
     type_ = type_ or type_of(task, schedule)
     rules = plan_of(loaded, roster, confirmed=is_capped(file), type_=type_, schedule=schedule)
     file = crew_of(file, profiles_here(loaded, root, environ, file), await trusted_at(loaded.settings.log)).file
-    prepared, plan = prepare(file, root, redact, rules)
+    known = await _known_at(loaded.settings.log)
+    prepared, plan = prepare(file, root, redact, known.told(rules))
     run = Run(
         file=file, plan=plan, root=root, redact=redact, confirm_above=loaded.settings.confirm_above_nanos, yes=False
     )
-    made, _, ruling = judge(run, prepared, plan, await _known_at(loaded.settings.log))
+    made, _, ruling = judge(run, prepared, plan, known)
     return Ahead(estimate=made, ruling=ruling)
 
 

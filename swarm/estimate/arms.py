@@ -11,7 +11,7 @@ from swarm.choice.complexity import Complexity
 from swarm.choice.judges import judges
 from swarm.choice.question import Question, acceptance_of, outside
 from swarm.cycle import RETRIES_ON_ARM
-from swarm.engine.picks import EXPECTED_OUTPUT_TOKENS, context_of
+from swarm.engine.picks import EXPECTED_OUTPUT_TOKENS, context_of, errors_on
 from swarm.messages import Arm
 from swarm.plan import Plan, allowed_arms
 from swarm.task import Role, RoleConfig, Task
@@ -47,6 +47,7 @@ class Arms:
             output_tokens=EXPECTED_OUTPUT_TOKENS,
             policy=plan.choice.policy,
             worth=plan.choice.worth,
+            judge=errors_on(plan, task, trails),
             free_first=(task.start or plan.choice.start) == "free",
         )
         if role != "validator" and not (task.tiers or task.roles.get(role, RoleConfig()).tiers):

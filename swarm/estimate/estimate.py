@@ -192,7 +192,7 @@ def _of_task(
 
 def is_judged(task: Task) -> bool:
     """Whether a judge looks at the result, where there is one."""
-    return bool(task.accept or task.rubrics) or not any(check.required for check in task.gates)
+    return task.is_judged
 
 
 def _of_role(role: Role, arms: Mapping[Role, Arms], first: Mapping[Role, First], simulated: Simulated) -> RoleEstimate:

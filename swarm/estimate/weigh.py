@@ -18,7 +18,7 @@ from swarm.errors import ConfirmationNeeded, UsageError
 from swarm.estimate.estimate import Basis, Estimate, estimate
 from swarm.estimate.ruling import Misfit, Ruling, misfits, rule
 from swarm.estimate.weighed import Weighed, span_of
-from swarm.plan import Plan
+from swarm.plan import Plan, with_past
 from swarm.task import TaskFile
 
 
@@ -36,6 +36,10 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     money: MoneyView
     trails: TrailsView
     experience: Experience
+
+    def told(self, plan: Plan) -> Plan:
+        """The plan with what the log says of such work, as that of a session which begins now has it."""
+        return with_past(plan, self.trails.verdicts.types)
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +98,8 @@ async def weigh(
     Raises what `ask` raises, such as `ruling.error()` where nobody can be asked, NotStarted where the answer is no, and
     UsageError for what no run could begin with.
     """
-    prepared, plan = prepare(run.file, run.root, run.redact, run.plan)
     known = await known_in(log)
+    prepared, plan = prepare(run.file, run.root, run.redact, known.told(run.plan))
     try:
         made, _, ruling = judge(run, prepared, plan, known)
     except UsageError as error:  # of a single item: its task says so, the others are done

@@ -24,6 +24,7 @@ from events.types.session import FileTrusted, SessionClaimed, SessionClosed, Ses
 from events.types.task import (
     AttemptAbandoned,
     StepAccepted,
+    StepAudited,
     StepDrafted,
     StepPlanned,
     StepRejected,
@@ -38,6 +39,7 @@ from events.types.task import (
     TaskSubmitted,
 )
 from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
+from events.views.verdicts import CHECKS
 from swarm.insight.reason import in_unit, many, usd
 
 
@@ -74,10 +76,22 @@ def _of_work(entry: Entry) -> str:
             return f"the draft was accepted{judged_by(event)}" + (f": {event.reason}" if event.reason else "")
         case StepRejected() as event:
             return f"the draft was rejected{judged_by(event)}: {event.reason}"
+        case StepAudited() as event:
+            return audit_said(event)
         case AttemptAbandoned() as event:
             return f"the {event.role}'s attempt came to nothing: {event.reason}"
         case _:
             return ""
+
+
+def audit_said(event: StepAudited) -> str:
+    """What came of an audit, in one line."""
+    what = "what its checks accepted" if event.judge == CHECKS else f"what {event.judge} accepted"
+    if event.agrees is None:
+        return f"nobody looked again at {what}: {event.reason}"
+    found = "agrees" if event.agrees else "had not accepted it"
+    score = f", score {event.score:.2f}" if event.score is not None else ""
+    return f"{event.auditor} looked again at {what} and {found}{score}" + (f": {event.reason}" if event.reason else "")
 
 
 def judged_by(event: StepAccepted | StepRejected) -> str:
@@ -208,13 +222,17 @@ _LEADS: dict[type, tuple[Reach, tuple[type, ...]]] = {
         (StepRejected, AttemptAbandoned, CallFailed, CallUnknown, StepPlanned, TaskReopened, TaskSubmitted),
     ),
     ChoiceStopped: ("task", (StepRejected, TaskSubmitted)),
-    CallReserved: ("attempt", (ChoiceMade, StepDrafted, CallFailed, CallUnknown, CallSettled, StepPlanned)),
+    CallReserved: (
+        "attempt",
+        (ChoiceMade, StepDrafted, StepAccepted, CallFailed, CallUnknown, CallSettled, StepPlanned),
+    ),
     ModelCooled: ("attempt", (CallFailed, CallUnknown, ChoiceMade)),
     ModelRecovered: ("attempt", (CallSettled, CallFailed)),
     StepPlanned: ("task", (CallSettled, AttemptAbandoned, TaskCleared, TaskReopened, TaskSubmitted)),
     StepDrafted: ("attempt", (CallSettled,)),
     StepAccepted: ("attempt", (CallSettled, StepDrafted)),
     StepRejected: ("attempt", (CallSettled, StepDrafted)),
+    StepAudited: ("attempt", (CallSettled, StepAccepted)),
     AttemptAbandoned: ("attempt", (CallSettled, CallFailed, CallUnknown, ChoiceMade)),
     TaskAccepted: ("task", (StepAccepted, TaskSubmitted)),
     TaskFailed: (

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from events.log import session_name
 from events.types.task import (
     StepAccepted,
+    StepAudited,
     StepRejected,
     TaskAccepted,
     TaskCancelled,
@@ -18,10 +19,12 @@ from events.types.task import (
 )
 from events.views.attempts import Attempt, Call, Verdict
 from events.views.tasks import TaskState
+from events.views.verdicts import CHECKS, Judged
 from swarm.choice.choose import probability
+from swarm.insight.judges import known_judge
 from swarm.insight.reason import Reason, Tone, many, usd
 from swarm.insight.refusals import other_model
-from swarm.insight.sentences import judged_by
+from swarm.insight.sentences import audit_said, judged_by
 from swarm.insight.story import Story
 
 _TONES: Mapping[str, Tone] = {
@@ -169,8 +172,13 @@ def _attempt(attempt: Attempt, told: Texts) -> Reason:
         tone=tone,
         event=last.position if last else 0,
         facts={"step": attempt.step, "attempt": attempt.number, "drafted_by": attempt.drafted_by},
-        because=(*_choices(attempt), *_lost_calls(attempt), *_verdicts(attempt, told)),
+        because=(*_choices(attempt), *_lost_calls(attempt), *_verdicts(attempt, told), *_audits(attempt)),
     )
+
+
+def _audits(attempt: Attempt) -> Iterator[Reason]:
+    for position, audit in attempt.audits:
+        yield Reason(said=audit_said(audit), event=position, tone="warn" if audit.agrees is False else "")
 
 
 def _choices(attempt: Attempt) -> Iterator[Reason]:
@@ -199,6 +207,20 @@ def _lost(call: Call) -> str:
 def _verdicts(attempt: Attempt, told: Texts) -> Iterator[Reason]:
     for verdict in attempt.verdicts:
         yield from why_verdict(verdict, told)
+
+
+def why_audit(audit: StepAudited, records: Mapping[str, Judged]) -> Iterator[Reason]:
+    """What an audit is for, and what those of its judge came to with it."""
+    yield Reason(
+        said="some accepted results are audited, to know how often their judges are wrong: no task and no trail moves"
+    )
+    known = known_judge(audit.judge, records.get(audit.judge, Judged()))
+    judge = "the checks" if audit.judge == CHECKS else audit.judge
+    yield Reason(
+        said=f"of {many(known.accepted, 'draft')} that {judge} had accepted by then {known.audited} came to be audited, and "
+        f"{known.wrong} would not have been accepted; of wrong work {100 * known.accepts_wrong:.0f} % is taken to be accepted",
+        facts={"audited": known.audited, "wrong": known.wrong, "accepts_wrong": round(known.accepts_wrong, 6)},
+    )
 
 
 def why_verdict(verdict: Verdict, told: Texts) -> Iterator[Reason]:

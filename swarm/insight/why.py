@@ -5,10 +5,11 @@ from __future__ import annotations
 from events.log import Entry, EventLog, session_name
 from events.types.call import BudgetMarked, CallOverran, CallReserved
 from events.types.choice import ChoiceMade, ChoiceStopped
-from events.types.task import StepAccepted, StepRejected, TaskFailed, TaskHalted
+from events.types.task import StepAccepted, StepAudited, StepRejected, TaskFailed, TaskHalted
 from events.views.attempts import Verdict
 from events.views.base import fold
 from events.views.scope import ScopeView
+from events.views.standing import standing
 from swarm.errors import UsageError
 from swarm.insight.choices import why_choice, why_stopped
 from swarm.insight.costs import why_call, why_cost
@@ -17,7 +18,7 @@ from swarm.insight.refusals import failed_calls, other_model, refusal_of, users,
 from swarm.insight.rows import read_prices
 from swarm.insight.sentences import chain, said
 from swarm.insight.story import CallEnd, Story, read_story, text_or_none
-from swarm.insight.tasks import Texts, why_session, why_task, why_verdict
+from swarm.insight.tasks import Texts, why_audit, why_session, why_task, why_verdict
 
 
 class NoSuchEvent(UsageError):
@@ -86,6 +87,9 @@ async def _of_event(log: EventLog, entry: Entry, story: Story) -> Reason:
             told = await _told(log, story, entry.task)
             because = tuple(why_verdict(Verdict(entry.position, entry.event), told))
             return Reason(said=said(entry), because=because)
+        case StepAudited() as audit:
+            records = (await standing(log, until=entry.position)).view.trails.verdicts.judges
+            return Reason(said=said(entry), because=tuple(why_audit(audit, records)))
         case TaskHalted() as halt:
             return await _halt(log, entry, halt, story)
         case TaskFailed(cause="budget") as failed if (refused := refusal_of(failed)) is not None:

@@ -29,11 +29,12 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int | None = None
     nanos: int | None = None
     holds_back: bool = False  # 1/RESERVE of it is for the hand-over of its task: this call is none
+    spares: int = 0  # percent of it that the call leaves to others, for which it would rather not be made than wait
 
     def held(self, unit: str) -> int:
-        """What of the cap no call may take but that of the hand-over."""
-        most = self.nanos if unit == "nanos" else self.tokens
-        return (most or 0) // RESERVE if self.holds_back else 0
+        """What of the cap the call may not take: what is for the hand-over of its task, or what it leaves to others."""
+        most = (self.nanos if unit == "nanos" else self.tokens) or 0
+        return max(most // RESERVE if self.holds_back else 0, -(-most * self.spares // 100))
 
 
 def with_reserve(amount: int) -> int:
@@ -110,7 +111,7 @@ def admit(need: Need, money: MoneyView, settling: Mapping[str, Amount]) -> Grant
             return broken
         room = _room(cap, money, Amount(), need)
         if room is not None and room < need.least_output_tokens:
-            later = _room(cap, money, settling.get(cap.scope, Amount()), need)
+            later = _room(cap, money, Amount() if cap.spares else settling.get(cap.scope, Amount()), need)
             if later is not None and later < need.least_output_tokens:
                 return _with_bounds(_refusal(cap, money, need), need)
             waits = waits or Wait(cap.scope)
@@ -177,8 +178,9 @@ def in_force(caps: Sequence[Cap], scopes: Sequence[str], money: MoneyView) -> tu
     if not recorded:
         return tuple(caps)
     held = {cap.scope: cap for cap in caps}
+    spares = max((cap.spares for cap in caps), default=0)
     for name in recorded:
-        cap, own = held.get(name, Cap(scope=name)), money.scopes[name].caps
+        cap, own = held.get(name, Cap(scope=name, spares=spares)), money.scopes[name].caps
         tokens, nanos = own.get("tokens"), own.get("nanos")
         held[name] = msgspec.structs.replace(
             cap, tokens=tokens.most if tokens else cap.tokens, nanos=nanos.most if nanos else cap.nanos

@@ -42,6 +42,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     stay: Callable[[str], Picker]  # takes the agent@model that answered before, for as long as it can
     judges: bool  # somebody may judge
     redact: Callable[[str], str]
+    audits: Callable[[str], bool] = lambda _: False  # whether what a model accepts now is audited; "": the checks alone
     strain: Strain = Strain()  # how near it is to a cap
 
     @property

@@ -45,7 +45,8 @@ async def validate(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         return [_accepted(job, place.lasting, checks, unjudged=False)]
     if not job.judges and not _in_words(job):  # what is said in words waits for a model that may judge it
         return [_accepted(job, place.lasting, checks, unjudged=True)]
-    judged = await _judge(job, attempt, call, draft, checks)
+    brief = await attempt.capture("brief", partial(brief_for, job, attempt, draft, checks))
+    judged = await verdict_on(job, brief, call)
     if judged.verdict is None:
         reason = f"{judged.by.arm} gave no verdict"
         return [Placed(AttemptAbandoned(role="validator", reason=reason), job.open.step, job.open.attempt)]
@@ -92,15 +93,17 @@ def _is_last(job: Job) -> bool:
     return job.open.step == job.state.total
 
 
-async def _judge(job: Job, attempt: Attempt, call: Call, draft: str, checks: tuple[CheckResult, ...]) -> Judged:
+async def brief_for(job: Job, attempt: Attempt, draft: str, checks: Sequence[CheckResult]) -> str:
+    """What a judge is told of a draft, and of the checks that it did not pass."""
     notes = [f"{check.name}: {check.detail}" for check in checks if not check.passed]
+    shown = shown_draft(job.task, draft) if _is_last(job) else draft
+    return validator_brief(job.task, await brief_of(job, attempt), shown, notes)
 
-    async def brief() -> str:
-        shown = shown_draft(job.task, draft) if _is_last(job) else draft
-        return validator_brief(job.task, await brief_of(job, attempt), shown, notes)
 
+async def verdict_on(job: Job, brief: str, call: Call) -> Judged:
+    """Ask for a verdict on what the brief tells of; once more where the answer is none."""
     rubrics = tuple(rubric_names(job.task)) if _is_last(job) else ()
-    ask = verdict_ask(job.task, await attempt.capture("brief", brief), rubrics, type_=job.state.type)
+    ask = verdict_ask(job.task, brief, rubrics, type_=job.state.type)
     answer = await whole_answer(job, call, ask)
     verdict = _verdict(answer, rubrics)
     for _ in range(REPAIRS):
@@ -143,12 +146,17 @@ def _scored(job: Job, verdict: Verdict) -> tuple[CheckResult, ...]:
     )
 
 
+def falls_short(job: Job, verdict: Verdict) -> list[CheckResult]:
+    """The rubrics for which the task asks more than the verdict gives."""
+    return [each for each in _scored(job, verdict) if each.required and not each.passed]
+
+
 def _by_verdict(
     job: Job, attempt: Attempt, draft: TextRef, checks: tuple[CheckResult, ...], judged: Judged, verdict: Verdict
 ) -> Placed:
     scored = _scored(job, verdict)
     checks = (*checks, *scored)
-    low = [each for each in scored if each.required and not each.passed]
+    low = falls_short(job, verdict)
     if verdict.verdict == "pass" and not low:
         return _accepted(job, draft, checks, unjudged=False, judged=judged, verdict=verdict)
     said = verdict.reason.strip()
@@ -191,5 +199,6 @@ def _accepted(
         score=verdict.score if verdict else None,
         reason=one_line(verdict.reason) if verdict else "",
         unjudged=unjudged,
+        audit=not unjudged and job.audits(judged.by.model if judged else ""),
     )
     return Placed(event, job.open.step, job.open.attempt)

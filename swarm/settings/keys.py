@@ -202,6 +202,18 @@ WORTHS = {"economy": 3.0, "balanced": 20.0, "quality": 60.0}
 """What right work is worth, in calls of the dearest model that is allowed."""
 
 
+def _share(value: object, source: Source) -> float:
+    what = "a share from 0 to 1 such as 0.02"
+    written = _written(value, what)
+    try:
+        number = float(written)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ValueError(f"{what} is expected, not {shortened(written)}")
+    return number
+
+
 def _worth(value: object, source: Source) -> float:
     if isinstance(value, str) and value in WORTHS:
         return WORTHS[value]
@@ -277,6 +289,8 @@ KEYS: Mapping[KeyPath, Key] = {
     ("choice", "policy"): Key(_one_of("trails", "roulette"), "trails", _MODELS),
     ("choice", "value"): Key(_worth, "balanced", _MODELS),
     ("choice", "start"): Key(_one_of("free", "planned"), "free", _MODELS),
+    ("choice", "audit"): Key(_one_of("free", "paid", "off"), "free", _MODELS),
+    ("choice", "audit_share"): Key(_share, 0.02, _MODELS),
     ("choice", "simple"): Key(_span, "local to cheap", _MODELS),
     ("choice", "moderate"): Key(_span, "local to paid", _MODELS),
     ("choice", "complex"): Key(_span, "free to paid", _MODELS),

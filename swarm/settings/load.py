@@ -76,6 +76,8 @@ class ChoiceSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     policy: Literal["trails", "roulette"] = "trails"
     worth: float = 20.0  # of right work, in calls of the dearest model that is allowed
     start: Literal["free", "planned"] = "free"  # whether a free model has the first try of a step, or the plan decides
+    audit: Literal["free", "paid", "off"] = "free"  # by whom accepted results are looked at again
+    audit_share: float = 0.02  # of the accepted results
     simple: tuple[Tier, Tier] = ("local", "cheap")  # the tiers at which simple work begins, and up to which it goes
     moderate: tuple[Tier, Tier] = ("local", "paid")
     complex: tuple[Tier, Tier] = ("free", "paid")
@@ -285,6 +287,8 @@ def _build(layers: Layers) -> Settings:
             policy=value["choice", "policy"],
             worth=value["choice", "value"],
             start=value["choice", "start"],
+            audit=value["choice", "audit"],
+            audit_share=value["choice", "audit_share"],
             simple=value["choice", "simple"],
             moderate=value["choice", "moderate"],
             complex=value["choice", "complex"],

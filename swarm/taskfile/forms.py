@@ -321,6 +321,7 @@ TASK: Keys = {
     "limits": Key(Kind(_limits, ref("limits")), "what bounds it besides"),
     "priority": Key(_PRIORITY, "how urgent it is where calls wait: critical, high, normal, low, or 0 to 9, 0 first"),
     "judge": Key(one_of("free", "paid"), "whether a paid model may judge"),
+    "audit": Key(one_of("free", "paid", "off"), "by whom its result may be looked at again once it is accepted"),
     "start": Key(one_of("free", "planned"), "who has the first try of a step: a free model, or whom the plan takes"),
     "explore": Key(TRUTH, "whether an explorer plans it; without it only if it is complex"),
     "env": Key(_ENV, "environment variables of its commands"),

@@ -155,8 +155,18 @@ async def write_third(log: EventLog, clock: SetClock) -> None:
     await scribe.append(scribe.new(make.closed(), f"claim/{session_name(1)}"))
 
 
+async def _audited(scribe: Scribe) -> None:
+    scribe.at("sure", 1, 1)
+    draft = scribe.put("It rhymes.")
+    await scribe.append(scribe.new(make.submitted(title="sure")), scribe.new(make.planned()))
+    await scribe.append(scribe.new(make.drafted(draft=draft)))
+    accepted = make.accepted(draft=draft, judge="judge@small", audit=True)
+    await scribe.append(scribe.new(accepted), scribe.new(make.task_accepted(result=draft)))
+    await scribe.append(scribe.new(make.audited()))
+
+
 async def write_fourth(log: EventLog, clock: SetClock) -> None:
-    """A model that cooled down, was tried, cooled down for longer, and answered again."""
+    """A model that cooled down, was tried, cooled down for longer, and answered again; an audit."""
     scribe = Scribe(log, clock, session=2)
     opened = make.opened(title="models", settings=scribe.put("{}"))
     await scribe.append(scribe.new(opened, "sessions"), scribe.new(make.claimed(), f"claim/{session_name(2)}"))
@@ -173,6 +183,7 @@ async def write_fourth(log: EventLog, clock: SetClock) -> None:
     worked = await scribe.call("worker")
     recovered = scribe.new(ModelRecovered(model="small", server="api.example.com"), topic)
     await scribe.append(scribe.settled(worked, "an answer"), recovered)
+    await _audited(scribe)
     await scribe.append(scribe.new(make.closed(), f"claim/{session_name(2)}"))
 
 

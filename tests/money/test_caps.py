@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.views.money import Amount, MoneyView, ScopeState
+from events.views.money import Amount, MoneyView, ScopeState, SetCap
 from swarm.errors import BudgetExceeded
 from swarm.messages import FREE, MILLION, Price, Step, Usage
-from swarm.money.caps import Cap, Grant, Need, Wait, admit, day_scope, with_reserve
+from swarm.money.caps import Cap, Grant, Need, Wait, admit, day_scope, in_force, with_reserve
 from swarm.money.prices import affordable_output, cost_nanos, counted_tokens, most_nanos
 
 SCOPES = ("day", "s1", "s1/t")
@@ -272,3 +272,32 @@ def test_a_cap_with_a_reserve_leaves_what_it_is_to_leave(amount: int) -> None:
     cap = Cap(scope="s1/t", tokens=with_reserve(amount), holds_back=True)
     assert cap.tokens is not None
     assert amount <= cap.tokens - cap.held("tokens") <= amount + 1
+
+
+@given(questions(), st.integers(1, 100))
+def test_a_call_that_spares_a_part_of_each_cap_is_made_within_the_rest_or_refused_and_never_waits(
+    question: tuple[Need, MoneyView, dict[str, Amount]], spares: int
+) -> None:
+    need, money, settling = question
+    sparing = tuple(msgspec.structs.replace(cap, spares=spares) for cap in need.caps)
+    decided = admit(msgspec.structs.replace(need, caps=sparing), money, settling)
+    assert not isinstance(decided, Wait)
+    lower = tuple(
+        Cap(
+            scope=cap.scope,
+            tokens=None if cap.tokens is None else cap.tokens * (100 - spares) // 100,
+            nanos=None if cap.nanos is None else cap.nanos * (100 - spares) // 100,
+        )
+        for cap in need.caps
+    )
+    without_waiting = admit(msgspec.structs.replace(need, caps=lower), money, {})
+    assert isinstance(decided, Grant) == isinstance(without_waiting, Grant)
+    if isinstance(decided, Grant):
+        assert decided == without_waiting
+
+
+def test_a_cap_that_a_person_recorded_is_spared_as_the_others_are() -> None:
+    money = MoneyView()
+    money.scopes["s1"] = ScopeState(caps={"tokens": SetCap(most=1_000, by="ada@host", at=0, position=1)})
+    day, own = in_force((Cap(scope="day", nanos=10, spares=20),), ("day", "s1"), money)
+    assert (day.spares, own.spares, own.held("tokens")) == (20, 20, 200)
