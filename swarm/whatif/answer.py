@@ -10,7 +10,7 @@ import msgspec
 from swarm.messages import Price
 from swarm.whatif.budget import Halt, PriceOf, under_cap
 from swarm.whatif.estimate import LEAST_SAMPLE, Interval, Sum, amount, effective_sample, share
-from swarm.whatif.policies import Policy
+from swarm.whatif.policies import Policy, target
 from swarm.whatif.prices import at_prices
 from swarm.whatif.record import SessionRecord
 from swarm.whatif.weights import Weighed, groups_of, weigh
@@ -100,9 +100,14 @@ def answer(sessions: Sequence[SessionRecord], question: Question, price_of: Pric
         joint = question.cap_nanos is not None
         weights: Mapping[str, float] = {}
         if question.chooses:
-            own = weigh(other, question.policy, question.tiers, joint=joint)
+            own = weigh(
+                other,
+                lambda drawn: target(question.policy, drawn.choice, question.tiers),
+                question.tiers,
+                joint=joint,
+            )
             weighed.add(own)
-            weights = own.weights
+            other, weights, stopped = other.cut(own.ends), own.weights, stopped | own.ends.keys()
         supposed += _tasks(other, weights, stopped, joint=joint)
     sample, groups = _sample(supposed)
     kind = _kind(supposed, weighed, sample)
