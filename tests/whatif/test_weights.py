@@ -124,7 +124,7 @@ def test_a_policy_that_gives_up_earlier_or_later_is_weighed_though_the_record_ne
 
     record = stopping(4_000, was)
     found = weigh(record, lambda drawn: by(wanted, 0.8), recorded=lambda drawn: by(was, 0.5))
-    mass = dict.fromkeys(("maker@x", "maker@Y", STOPPED), 0.0)
+    mass: dict[str, float] = {"maker@x": 0.0, "maker@Y": 0.0, STOPPED: 0.0}
     for task, (drawn,) in record.choices.items():
         mass[STOPPED if task in found.ends else drawn.arm] += found.weights[task] / 4_000
     assert mass == pytest.approx({"maker@x": 0.0, "maker@Y": 0.0, **by(wanted, 0.8)}, abs=0.04)

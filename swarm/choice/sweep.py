@@ -1,0 +1,142 @@
+"""How likely a planned choice had been for many worths of right work at once: what `probabilities` says, without its loop.
+
+The draws of all samples go through the plan together. What a cascade gains and what it costs does not depend on what right work
+is worth, so that one walk through the cascades serves every worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from events.trails import OVERLAP
+from events.types.choice import FREE_TIERS, ChoiceStopped
+from swarm.choice.choose import SAMPLES, STOPPED, options_of, shape_of, terms_of
+from swarm.choice.planner import LONGEST, SURE, Judge, Option, Terms, free_first
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+
+def swept(choice: ChoiceStopped, worths: Sequence[float], samples: int = SAMPLES) -> list[dict[str, float]]:
+    """The probabilities of a choice that is made by a plan, as `probabilities` gives them, for each of these worths.
+
+    `choice` is what `basis_of` leaves of it; its own worth is not looked at.
+    """
+    import numpy as np  # a what-if over one choice does without
+
+    options, terms = options_of(choice), terms_of(choice)
+    means = {each.arm: each.mean for each in choice.candidates}
+    first = free_first(options, means)[0] if terms.free_first and not choice.tried else [each.name for each in options]
+    may_stop = bool(choice.tried) and any(each.tier not in FREE_TIERS for each in options)
+    outcomes = [*first, STOPPED] if may_stop else first
+    if len(outcomes) == 1:
+        return [{first[0]: 1.0} for _ in worths]
+    drawn = _draws(choice, samples)
+    if not choice.tried and len({each.cost for each in options if each.name in first}) == 1:
+        leader = np.argmax(np.stack([drawn[name] for name in first]), axis=0)
+        chosen = np.broadcast_to(leader, (len(worths), samples))
+    else:
+        values = _Sweep(options, choice, drawn, terms, np.asarray(worths)).values(first)
+        chosen = np.argmax(values, axis=0)
+        if may_stop:
+            chosen = np.where(values.max(axis=0) <= 0, len(first), chosen)
+    whole = samples + 0.5 * len(outcomes)
+    counts = [np.bincount(row, minlength=len(outcomes)) for row in chosen]
+    return [dict(zip(outcomes, ((row + 0.5) / whole).tolist(), strict=True)) for row in counts]
+
+
+def _draws(choice: ChoiceStopped, samples: int) -> dict[str, Numbers]:
+    """By arm its draws, the same as are counted one by one."""
+    import numpy as np
+
+    random, shapes = Random("samples"), [shape_of(each) for each in choice.candidates]
+    rows = np.array([[random.betavariate(*shape) for shape in shapes] for _ in range(samples)])
+    return {each.arm: rows[:, place] for place, each in enumerate(choice.candidates)}
+
+
+class _State(msgspec.Struct, frozen=True):
+    """Where a cascade stands, by sample: as the planner's."""
+
+    wrong: Numbers
+    right: Numbers
+    all_fail: Numbers
+    best_fails: Numbers
+    fail: Numbers
+
+
+class _Sweep:
+    """The search of the planner over all samples and worths."""
+
+    def __init__(
+        self, options: Sequence[Option], choice: ChoiceStopped, drawn: dict[str, Numbers], terms: Terms, worths: Numbers
+    ) -> None:
+        import numpy as np
+
+        self._np, self._rho, self._judge = np, choice.overlap or OVERLAP, terms.judge
+        self._names = [each.name for each in options]
+        self._chances = [self._chance(drawn[name]) for name in self._names]
+        self._costs = [each.cost * terms.pressure for each in options]
+        self._worths = np.maximum(worths, 0.0)[:, None]
+        self._tries = min(terms.attempts, LONGEST)
+        samples = len(self._chances[0])
+        one, none = np.ones(samples), np.zeros(samples)
+        state = _State(one, none, one, one, one)
+        for each in choice.tried:
+            tried = drawn.get(each.arm, np.full(samples, each.draw))
+            state = self._next(state, self._chance(tried))[0]
+        reached = state.wrong + state.right
+        self._begin = msgspec.structs.replace(state, wrong=state.wrong / reached, right=state.right / reached)
+
+    def values(self, first: Sequence[str]) -> Numbers:
+        """By arm, worth and sample what the best cascade is worth that begins with it; less than any where another is better."""
+        among = [place for place, name in enumerate(self._names) if name in first]
+        rows: list[Numbers] = []
+        for place in among:
+            value = self._value(place, self._begin, self._tries, frozenset((place,)))
+            worse = self._np.zeros(len(self._chances[place]), dtype=bool)
+            for other in among:
+                worse |= self._better(other, place)
+            rows.append(self._np.where(worse, -self._np.inf, value))
+        return self._np.stack(rows)
+
+    def _value(self, place: int, state: _State, tries: int, used: frozenset[int]) -> Numbers:
+        after, gain = self._next(state, self._chances[place])
+        value = self._worths * gain - (state.wrong + state.right) * self._costs[place]
+        rest: Numbers | None = None
+        if tries > 1:
+            for other in range(len(self._names)):
+                if other not in used:
+                    more = self._value(other, after, tries - 1, used | {other})
+                    rest = self._np.maximum(more, 0.0 if rest is None else rest)
+        return value if rest is None else value + rest
+
+    def _chance(self, drawn: Numbers) -> Numbers:
+        """How likely a draft is right, given how often the verdicts on it are wrong."""
+        judge: Judge = self._judge
+        span = 1 - judge.accepts_wrong - judge.rejects_right
+        return self._np.clip((drawn - judge.accepts_wrong) / span, SURE, 1 - SURE)
+
+    def _next(self, state: _State, chance: Numbers) -> tuple[_State, Numbers]:
+        """The state after one more draft was rejected, and the chance that one was accepted that is right."""
+        all_fail, best_fails = state.all_fail * (1 - chance), self._np.minimum(state.best_fails, 1 - chance)
+        fail = (1 - self._rho) * all_fail + self._rho * best_fails
+        still_wrong = state.wrong * fail / state.fail
+        is_right = state.wrong - still_wrong + state.right * chance
+        kept_out, seen = self._judge.rejects_right, 1 - self._judge.accepts_wrong
+        right = is_right * kept_out + state.right * (1 - chance) * seen
+        return _State(still_wrong * seen, right, all_fail, best_fails, fail), is_right * (1 - kept_out)
+
+    def _better(self, other: int, place: int) -> NDArray[np.bool_]:
+        """Where an arm costs no more and is no worse than another: who tries that one tries it first."""
+        mine, theirs = self._chances[place], self._chances[other]
+        if self._costs[other] > self._costs[place] or other == place:
+            return self._np.zeros(len(mine), dtype=bool)
+        as_good = self._costs[other] < self._costs[place] or other < place
+        return self._np.greater_equal(theirs, mine) if as_good else self._np.greater(theirs, mine)
