@@ -166,7 +166,7 @@ def _worth(value: object, source: Source) -> float:
     if isinstance(value, str) and value in WORTHS:
         return WORTHS[value]
     try:
-        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+        number = float(value) if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool) else 0.0
     except ValueError:
         number = 0.0
     if not 0.1 <= number <= 10_000:
