@@ -16,6 +16,9 @@ from swarm.whatif.record import CallRecord, Drawn, SessionRecord
 LEAST_DRAWS = (
     1.0  # from so many expected draws on an arm that was never drawn is one that the estimate cannot do without
 )
+RARE, RARE_SHARE, LEAST_HITS = 10.0, 0.01, 3.0
+"""Where a policy draws an arm more than ten times as often as was done, and that is more than 1 % of its draws, the record has
+to have had three such draws to expect: with fewer there may be none, and then nothing, not even the weights, would tell."""
 
 Target = Callable[[Drawn], Weights]
 """The probabilities with which a choice is made."""
@@ -33,11 +36,20 @@ class Weighed(msgspec.Struct, kw_only=True):
         str, float
     ] = {}  # arms that could not be drawn where the policy may draw them, with the draws expected
     expected: dict[str, float] = {}  # arms that could be drawn, with the draws expected
+    rare: dict[
+        str, float
+    ] = {}  # arms where the policy draws them RARE times as often as was done, with the draws expected
+    rare_then: dict[str, float] = {}  # and with those that were to be expected of the record there
     drawn: set[str] = set()  # arms that were
     ends: dict[str, int] = {}  # by task the position from which it had made no more try, or had waited in vain
 
     def add(self, other: Weighed) -> None:
-        for mine, theirs in ((self.impossible, other.impossible), (self.expected, other.expected)):
+        for mine, theirs in (
+            (self.impossible, other.impossible),
+            (self.expected, other.expected),
+            (self.rare, other.rare),
+            (self.rare_then, other.rare_then),
+        ):
             for arm, draws in theirs.items():
                 mine[arm] = mine.get(arm, 0.0) + draws
         self.drawn |= other.drawn
@@ -46,6 +58,10 @@ class Weighed(msgspec.Struct, kw_only=True):
     def needed(self) -> list[str]:
         """The arms of which the record would have to say more, the most needed first."""
         lacking = {arm: draws for arm, draws in self.expected.items() if draws >= LEAST_DRAWS and arm not in self.drawn}
+        least = max(LEAST_DRAWS, RARE_SHARE * sum(self.expected.values()))
+        lacking |= {
+            arm: draws for arm, draws in self.rare.items() if draws >= least and self.rare_then[arm] < LEAST_HITS
+        }
         for arm, draws in self.impossible.items():
             lacking[arm] = lacking.get(arm, 0.0) + draws
         return sorted(lacking, key=lambda arm: (-lacking[arm], arm))
@@ -155,6 +171,10 @@ def _look(step: _Step, tiers: frozenset[str], reached: float, weighed: Weighed) 
         if arm == STOPPED:  # what comes of it is known
             continue
         _add(weighed.expected if arm in step.recorded else weighed.impossible, arm, likely * probability)
+        then = step.recorded.get(arm, 0.0)
+        if then and probability > RARE * then:
+            _add(weighed.rare, arm, likely * probability)
+            _add(weighed.rare_then, arm, likely * then)
 
 
 def _look_at_judge(session: SessionRecord, call: CallRecord, tiers: frozenset[str], weighed: Weighed) -> None:
