@@ -36,7 +36,7 @@ LINES = (
     "swarm.roles",
     (
         "swarm.session swarm.connect swarm.confirmed swarm.demo swarm.engine swarm.estimate swarm.insight swarm.plan"
-        " swarm.replay swarm.roster swarm.schedule swarm.whatif"
+        " swarm.replay swarm.roster swarm.schedule swarm.tune swarm.whatif"
     ),
     "swarm.cli",
 )

@@ -59,6 +59,7 @@ class Drawn(msgspec.Struct, frozen=True):
 class SessionRecord(msgspec.Struct, kw_only=True):
     number: int
     parent: int = 0  # the session that it was forked from; 0 = none
+    opened_at: int = 0  # microseconds since 1970
     finished: bool = False
     plans: dict[int, TextRef] = {}  # with what its owners ran, by the position that says so
     choices: dict[str, list[Drawn]] = {}  # by task
@@ -107,7 +108,7 @@ class RecordView(msgspec.Struct):
     def apply(self, entry: Entry) -> None:
         self._tasks.apply(entry)
         if isinstance(entry.event, SessionOpened):
-            opened = SessionRecord(number=entry.session, parent=entry.event.parent)
+            opened = SessionRecord(number=entry.session, parent=entry.event.parent, opened_at=entry.at)
             opened.plans[entry.position] = entry.event.settings
             self.sessions[entry.session] = opened
             return
