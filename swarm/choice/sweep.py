@@ -1,20 +1,19 @@
-"""How likely a planned choice had been for many worths of right work at once: what `probabilities` says, without its loop.
+"""What a planned choice comes to over many draws, for many worths of right work at once: as `probabilities` counts, without its loop.
 
-The draws of all samples go through the plan together. What a cascade gains and what it costs does not depend on what right work
+All draws go through the plan together. What a cascade gains and what it costs does not depend on what right work
 is worth, so that one walk through the cascades serves every worth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from random import Random
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from events.trails import OVERLAP
 from events.types.choice import FREE_TIERS, ChoiceStopped
-from swarm.choice.choose import SAMPLES, STOPPED, options_of, shape_of, terms_of
+from swarm.choice.choose import STOPPED, options_of, terms_of
 from swarm.choice.planner import LONGEST, SURE, Judge, Option, Terms, free_first
 
 if TYPE_CHECKING:
@@ -22,12 +21,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.float64]
+    Outcomes = NDArray[np.intp]  # by worth and draw the place of what was chosen
+    Given = NDArray[np.bool_]  # by worth and draw
+
+LEAST_COUNTED = 20
+"""So few draws that are left say less of a choice than all of them do."""
 
 
-def swept(choice: ChoiceStopped, worths: Sequence[float], samples: int = SAMPLES) -> list[dict[str, float]]:
-    """The probabilities of a choice that is made by a plan, as `probabilities` gives them, for each of these worths.
+def outcomes(
+    choice: ChoiceStopped, worths: Sequence[float], drawn: Mapping[str, Numbers]
+) -> tuple[Sequence[str], Outcomes]:
+    """What a choice that is made by a plan comes to: the arms that it can take and STOPPED where it may, and by worth and draw
+    which of them it is.
 
-    `choice` is what `basis_of` leaves of it; its own worth is not looked at.
+    `choice` is what `basis_of` leaves of it; its own worth is not looked at. `drawn` has the draws of its candidates by arm, all
+    of one length; of an arm that was tried and is not there the draw holds that the choice names.
     """
     import numpy as np  # a what-if over one choice does without
 
@@ -35,30 +43,31 @@ def swept(choice: ChoiceStopped, worths: Sequence[float], samples: int = SAMPLES
     means = {each.arm: each.mean for each in choice.candidates}
     first = free_first(options, means)[0] if terms.free_first and not choice.tried else [each.name for each in options]
     may_stop = bool(choice.tried) and any(each.tier not in FREE_TIERS for each in options)
-    outcomes = [*first, STOPPED] if may_stop else first
-    if len(outcomes) == 1:
-        return [{first[0]: 1.0} for _ in worths]
-    drawn = _draws(choice, samples)
+    shape = len(worths), len(drawn[first[0]])
+    if len(first) == 1 and not may_stop:
+        return first, np.zeros(shape, dtype=np.intp)
     if not choice.tried and len({each.cost for each in options if each.name in first}) == 1:
         leader = np.argmax(np.stack([drawn[name] for name in first]), axis=0)
-        chosen = np.broadcast_to(leader, (len(worths), samples))
-    else:
-        values = _Sweep(options, choice, drawn, terms, np.asarray(worths)).values(first)
-        chosen = np.argmax(values, axis=0)
-        if may_stop:
-            chosen = np.where(values.max(axis=0) <= 0, len(first), chosen)
-    whole = samples + 0.5 * len(outcomes)
-    counts = [np.bincount(row, minlength=len(outcomes)) for row in chosen]
-    return [dict(zip(outcomes, ((row + 0.5) / whole).tolist(), strict=True)) for row in counts]
+        return first, np.broadcast_to(leader, shape)
+    values = _Sweep(options, choice, drawn, terms, np.asarray(worths)).values(first)
+    chosen = np.argmax(values, axis=0)
+    if not may_stop:
+        return first, chosen
+    return [*first, STOPPED], np.where(values.max(axis=0) <= 0, len(first), chosen)
 
 
-def _draws(choice: ChoiceStopped, samples: int) -> dict[str, Numbers]:
-    """By arm its draws, the same as are counted one by one."""
+def shares(names: Sequence[str], chosen: Outcomes, given: Given | None = None) -> list[dict[str, float]]:
+    """How likely each outcome is, by worth; of the draws that are `given` alone, where these are enough to count."""
     import numpy as np
 
-    random, shapes = Random("samples"), [shape_of(each) for each in choice.candidates]
-    rows = np.array([[random.betavariate(*shape) for shape in shapes] for _ in range(samples)])
-    return {each.arm: rows[:, place] for place, each in enumerate(choice.candidates)}
+    found: list[dict[str, float]] = []
+    for place, row in enumerate(chosen):
+        left = row if given is None else row[given[place]]
+        counted = left if len(left) >= LEAST_COUNTED else row
+        whole = len(counted) + 0.5 * len(names)
+        counts = np.bincount(counted, minlength=len(names))
+        found.append(dict(zip(names, ((counts + 0.5) / whole).tolist(), strict=True)))
+    return found
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -75,7 +84,12 @@ class _Sweep:
     """The search of the planner over all samples and worths."""
 
     def __init__(
-        self, options: Sequence[Option], choice: ChoiceStopped, drawn: dict[str, Numbers], terms: Terms, worths: Numbers
+        self,
+        options: Sequence[Option],
+        choice: ChoiceStopped,
+        drawn: Mapping[str, Numbers],
+        terms: Terms,
+        worths: Numbers,
     ) -> None:
         import numpy as np
 
