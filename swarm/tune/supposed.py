@@ -144,7 +144,7 @@ class Supposed:
         for name, shape in shapes:
             known = self._draws.get((name, shape))
             if known is None:
-                known = self._draws[name, shape] = _draws(name, shape)
+                known = self._draws[name, shape] = draws_of(name, shape)
             found[name] = known
         return found
 
@@ -175,7 +175,8 @@ def _allowed(values: Values, drawn: Drawn, place: _Place) -> Sequence[Candidate]
     return allowed
 
 
-def _draws(name: str, shape: tuple[float, float]) -> Numbers:
+def draws_of(name: str, shape: tuple[float, float]) -> Numbers:
+    """An arm's shares of accepted work, as it may be drawn: the same at each asking."""
     import numpy as np  # only a search needs it
 
     seed = int.from_bytes(name.encode(), "big")

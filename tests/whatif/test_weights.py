@@ -16,7 +16,16 @@ from events.testing.builders import chosen, opened, reserved, submitted
 from events.types.any import AnyEvent
 from events.types.choice import Candidate, ChoiceStopped, Excluded
 from swarm.choice.choose import STOPPED
-from swarm.whatif.estimate import Sum, amount, beta_quantile, effective_sample, share, student
+from swarm.whatif.estimate import (
+    Sum,
+    amount,
+    amount_difference,
+    beta_quantile,
+    effective_sample,
+    share,
+    share_difference,
+    student,
+)
 from swarm.whatif.policies import parse_policy, target
 from swarm.whatif.record import RecordView, SessionRecord
 from swarm.whatif.weights import Weighed, groups_of, weigh
@@ -187,3 +196,30 @@ def test_a_share_that_was_always_or_never_so_is_bounded_by_how_often_that_was_se
     never, always = share(equal(0, 100), 100), share(equal(100, 100), 100)
     assert (never.value, never.low, always.value, always.high) == (0.0, 0.0, 1.0, 1.0)
     assert never.high == pytest.approx(1 - always.low) == pytest.approx(0.036, abs=2e-3)  # 1 - .025 ** (1 / 100)
+
+
+def test_two_ratios_of_the_same_groups_differ_by_less_than_either_is_uncertain() -> None:
+    chance = Random(3)
+    groups = [Sum(chance.expovariate(1.0), 1.0) for _ in range(200)]
+    dearer = [Sum(each.above * 1.1 + chance.random() / 10, 1.0) for each in groups]
+    found, own = amount_difference(dearer, groups, 200), amount(groups, 200)
+    assert found.low < 0.15 * own.value + 0.05 < found.high + 0.05
+    assert found.low > 0, "all of it is dearer"
+    assert found.high - found.low < (own.high - own.low) / 2
+    assert amount_difference(groups, groups, 200).high == 0.0
+
+
+def test_shares_that_were_always_so_differ_by_what_was_not_seen() -> None:
+    never = share_difference(equal(100, 100), equal(100, 100), 100, 100)
+    assert never.value == 0.0
+    assert never.low == pytest.approx(-0.036, abs=2e-3)
+
+
+@given(st.integers(0, 100), st.integers(0, 100))
+def test_the_difference_of_two_shares_lies_in_its_interval_and_turns_with_them(hits: int, others: int) -> None:
+    found, turned = (
+        share_difference(equal(one, 100), equal(other, 100), 100, 100)
+        for one, other in ((hits, others), (others, hits))
+    )
+    assert -1 <= found.low <= found.value <= found.high <= 1
+    assert (found.value, found.low, found.high) == pytest.approx((-turned.value, -turned.high, -turned.low))
