@@ -109,16 +109,12 @@ class _Sweep:
         self._begin = msgspec.structs.replace(state, wrong=state.wrong / reached, right=state.right / reached)
 
     def values(self, first: Sequence[str]) -> Numbers:
-        """By arm, worth and sample what the best cascade is worth that begins with it; less than any where another is better."""
+        """By arm, worth and draw what the best cascade is worth that begins with it.
+
+        The planner leaves out those that another is better than throughout; here they are worth less than that one.
+        """
         among = [place for place, name in enumerate(self._names) if name in first]
-        rows: list[Numbers] = []
-        for place in among:
-            value = self._value(place, self._begin, self._tries, frozenset((place,)))
-            worse = self._np.zeros(len(self._chances[place]), dtype=bool)
-            for other in among:
-                worse |= self._better(other, place)
-            rows.append(self._np.where(worse, -self._np.inf, value))
-        return self._np.stack(rows)
+        return self._np.stack([self._value(place, self._begin, self._tries, frozenset((place,))) for place in among])
 
     def _value(self, place: int, state: _State, tries: int, used: frozenset[int]) -> Numbers:
         after, gain = self._next(state, self._chances[place])
@@ -146,11 +142,3 @@ class _Sweep:
         kept_out, seen = self._judge.rejects_right, 1 - self._judge.accepts_wrong
         right = is_right * kept_out + state.right * (1 - chance) * seen
         return _State(still_wrong * seen, right, all_fail, best_fails, fail), is_right * (1 - kept_out)
-
-    def _better(self, other: int, place: int) -> NDArray[np.bool_]:
-        """Where an arm costs no more and is no worse than another: who tries that one tries it first."""
-        mine, theirs = self._chances[place], self._chances[other]
-        if self._costs[other] > self._costs[place] or other == place:
-            return self._np.zeros(len(mine), dtype=bool)
-        as_good = self._costs[other] < self._costs[place] or other < place
-        return self._np.greater_equal(theirs, mine) if as_good else self._np.greater(theirs, mine)
