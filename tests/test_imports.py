@@ -18,7 +18,19 @@ from swarm.version import VERSION
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("events", "skills", "swarm", "tui")
-HEAVY = ("textual", "rich", "httpx", "aiohttp", "aiosqlite", "numpy", "tiktoken", "jsonschema", "hypothesis", "yaml")
+HEAVY = (
+    "textual",
+    "rich",
+    "httpx",
+    "aiohttp",
+    "aiosqlite",
+    "numpy",
+    "tiktoken",
+    "jsonschema",
+    "hypothesis",
+    "yaml",
+    "optuna",
+)
 MODULES = sorted(
     module.name for package in PACKAGES for module in pkgutil.walk_packages([str(ROOT / package)], prefix=f"{package}.")
 )

@@ -117,6 +117,15 @@ def test_money_is_read_as_it_is_written_without_a_float(place: Place, written: s
     assert place.load(user=f"budget.day_usd = {written}").settings.budget.day_nanos == nanos
 
 
+@pytest.mark.parametrize(
+    ("written", "worth"), [('"economy"', 3.0), ("6.5", 6.5), ("7", 7.0), ('"6.5"', 6.5), ("0.1", 0.1)]
+)
+def test_what_right_work_is_worth_is_a_word_or_a_number_with_or_without_a_point(
+    place: Place, written: str, worth: float
+) -> None:
+    assert place.load(user=f"choice.value = {written}").settings.choice.worth == worth
+
+
 @given(st.integers(min_value=0, max_value=10**12))
 def test_every_amount_of_nano_dollars_survives_being_written_as_a_price(nanos: int) -> None:
     usd = format(Decimal(nanos) / 10**9, "f")

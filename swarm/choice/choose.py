@@ -23,6 +23,9 @@ from swarm.messages import Arm
 
 STAYED = "another try with feedback"  # why no draw was made
 PLANNED = "planned"
+STOPPED = ""
+"""Under this name stands how likely it was that no arm was chosen, since one more try was not worth its cost."""
+
 USUAL = Judge()
 
 SAMPLES = 400
@@ -75,18 +78,18 @@ def probability(choice: ChoiceMade) -> float:
     return probabilities(choice).get(choice.arm, 0.0)
 
 
-def probabilities(choice: ChoiceMade, samples: int = SAMPLES) -> dict[str, float]:
-    """With what probability each arm was chosen that could be, by agent@model.
+def probabilities(choice: Choice, samples: int = SAMPLES) -> dict[str, float]:
+    """With what probability each arm was chosen that could be, by agent@model, and none where that could be.
 
     Exact for a roulette. For a plan it is counted from so many draws, the same at each asking; draws that were kept from an
     earlier try of the step are drawn anew for it.
     """
-    if choice.why:
+    if isinstance(choice, ChoiceMade) and choice.why:
         return {choice.arm: 1.0}
     whole = sum(each.weight for each in choice.candidates)
     if whole:
         return {each.arm: each.weight / whole for each in choice.candidates if each.weight}
-    return dict(_counted(_basis(choice), samples))
+    return dict(_counted(basis_of(choice), samples))
 
 
 def _stayed(question: Question, allowed: Sequence[Arm], trails: Trails) -> list[Arm]:
@@ -169,22 +172,24 @@ def _decided(undecided: ChoiceStopped) -> ChoiceMade | ChoiceStopped:
 
 def _cascade(choice: Choice, draws: Mapping[str, float]) -> Cascade:
     """The plan from an event, with these draws of its candidates."""
-    options = _options(choice)
+    options = options_of(choice)
     means = {each.arm: each.mean for each in choice.tried} | {each.arm: each.mean for each in choice.candidates}
     drawn = {**{each.arm: each.draw for each in choice.tried}, **draws}
     return plan(
-        options, means, drawn, choice.overlap or OVERLAP, _terms(choice), tried=[each.arm for each in choice.tried]
+        options, means, drawn, choice.overlap or OVERLAP, terms_of(choice), tried=[each.arm for each in choice.tried]
     )
 
 
-def _options(choice: Choice) -> list[Option]:
+def options_of(choice: Choice) -> list[Option]:
+    """The arms among which a plan is made, in the unit of the event's costs."""
     there: Sequence[Candidate] = choice.candidates
     if choice.spent_percent >= LEAN_FROM:
         there = leaning(there, USABLE)
     return [Option(name=each.arm, tier=each.tier, cost=float(each.cost_nanos), prior=each.mean) for each in there]
 
 
-def _terms(choice: Choice) -> Terms:
+def terms_of(choice: Choice) -> Terms:
+    """What is at stake, as the event says it."""
     judge = Judge(choice.accepts_wrong or USUAL.accepts_wrong, choice.rejects_right or USUAL.rejects_right)
     return Terms(
         worth=float(choice.worth_nanos) or 1.0,
@@ -222,47 +227,44 @@ def _general(choice: ChoiceMade, arms: Sequence[Arm], trails: Trails, now: int) 
     return msgspec.structs.replace(choice, general=round(acceptance_of(arm, choice.context, trails, now).general, 6))
 
 
-def _basis(choice: ChoiceMade) -> ChoiceMade:
+def basis_of(choice: Choice) -> ChoiceStopped:
     """The choice without what says nothing of its probability, so that equal ones are counted once."""
     candidates = [msgspec.structs.replace(each, draw=NOUGHT, value_nanos=0) for each in choice.candidates]
     return msgspec.structs.replace(
-        choice,
+        ChoiceStopped(**_shared(choice)),
         candidates=tuple(candidates),
         excluded=(),
         skipped=(),
         seed="",
         role="",
         context="",
-        general=NOUGHT,
-        agent="",
-        model="",
-        tier="",
     )
 
 
 @lru_cache(maxsize=4096)
-def _counted(choice: ChoiceMade, samples: int) -> Mapping[str, float]:
-    options = _options(choice)
+def _counted(choice: ChoiceStopped, samples: int) -> Mapping[str, float]:
+    options = options_of(choice)
     means = {each.arm: each.mean for each in choice.candidates}
     first = (
-        free_first(options, means)[0] if _terms(choice).free_first and not choice.tried else [o.name for o in options]
+        free_first(options, means)[0] if terms_of(choice).free_first and not choice.tried else [o.name for o in options]
     )
-    if len(first) == 1:
+    may_stop = bool(choice.tried) and any(each.tier not in FREE_TIERS for each in options)
+    outcomes = [*first, STOPPED] if may_stop else first
+    if len(outcomes) == 1:
         return {first[0]: 1.0}
     alike = not choice.tried and len({each.cost for each in options if each.name in first}) == 1
-    shapes = {each.arm: _shape(each) for each in choice.candidates}
-    counts, random = dict.fromkeys(first, 0.5), Random("samples")
+    shapes = {each.arm: shape_of(each) for each in choice.candidates}
+    counts, random = dict.fromkeys(outcomes, 0.5), Random("samples")
     for _ in range(samples):
         draws = {arm: random.betavariate(*shape) for arm, shape in shapes.items()}
         # among arms of one price the best draw leads, whatever may follow
         arm = max(first, key=draws.__getitem__) if alike else _cascade(choice, draws).arm
-        if arm is not None:
-            counts[arm] += 1
-    whole = samples + 0.5 * len(first)
+        counts[STOPPED if arm is None else arm] += 1
+    whole = samples + 0.5 * len(outcomes)
     return {arm: count / whole for arm, count in counts.items()}
 
 
-def _shape(candidate: Candidate) -> tuple[float, float]:
+def shape_of(candidate: Candidate) -> tuple[float, float]:
     """The beta distribution from which the candidate's share was drawn: its mean, of as many verdicts as it is known by."""
     known = TEMPER * (candidate.accepted + candidate.rejected + CONTEXT_WEIGHT)
     return known * candidate.mean, known * (1 - candidate.mean)

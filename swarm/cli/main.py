@@ -39,6 +39,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
             "swarm.cli.whatif",
             "say what finished sessions had come to with other prices, caps, tiers or choices",
         ),
+        "tune": ("swarm.cli.tune", "search settings under which recorded work had cost less; changes nothing"),
         "verify": ("swarm.cli.verify", "check that the log is whole and unchanged"),
     },
     "Set up": {

@@ -10,7 +10,7 @@ import msgspec
 from swarm.messages import Price
 from swarm.whatif.budget import Halt, PriceOf, under_cap
 from swarm.whatif.estimate import LEAST_SAMPLE, Interval, Sum, amount, effective_sample, share
-from swarm.whatif.policies import Policy
+from swarm.whatif.policies import Policy, target
 from swarm.whatif.prices import at_prices
 from swarm.whatif.record import SessionRecord
 from swarm.whatif.weights import Weighed, groups_of, weigh
@@ -59,7 +59,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     kept_prices: tuple[str, ...] = ()  # models that cost something and had no row among the prices asked about
 
 
-class _TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
+class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One task that counts, with the amounts and the end that it has in one world."""
 
     group: tuple[int, str]
@@ -73,7 +73,7 @@ class _TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
         return self.called and not self.nanos
 
 
-_OUTCOMES: Sequence[tuple[str, Unit, Callable[[_TaskRecord], int], Callable[[_TaskRecord], int]]] = (
+_OUTCOMES: Sequence[tuple[str, Unit, Callable[[TaskRecord], int], Callable[[TaskRecord], int]]] = (
     ("cost a task", "nanos", lambda task: task.nanos, lambda task: 1),
     ("accepted tasks", "share", lambda task: task.accepted, lambda task: 1),
     ("cost an accepted task", "nanos", lambda task: task.nanos, lambda task: task.accepted),
@@ -84,11 +84,11 @@ _OUTCOMES: Sequence[tuple[str, Unit, Callable[[_TaskRecord], int], Callable[[_Ta
 
 def answer(sessions: Sequence[SessionRecord], question: Question, price_of: PriceOf) -> Answer:
     """Say what the finished `sessions` had come to. `price_of` knows the rows with which calls were priced then."""
-    recorded: list[_TaskRecord] = []
-    supposed: list[_TaskRecord] = []
+    recorded: list[TaskRecord] = []
+    supposed: list[TaskRecord] = []
     weighed, halts, total = Weighed(), list[Halt](), 0
     for session in sessions:
-        recorded += _tasks(session, {}, frozenset(), joint=False)
+        recorded += tasks_of(session, {}, frozenset(), joint=False)
         other, stopped = at_prices(session, question.prices), frozenset[str]()
         if question.cap_nanos is not None:
             capped = under_cap(
@@ -100,10 +100,15 @@ def answer(sessions: Sequence[SessionRecord], question: Question, price_of: Pric
         joint = question.cap_nanos is not None
         weights: Mapping[str, float] = {}
         if question.chooses:
-            own = weigh(other, question.policy, question.tiers, joint=joint)
+            own = weigh(
+                other,
+                lambda drawn: target(question.policy, drawn.choice, question.tiers),
+                question.tiers,
+                joint=joint,
+            )
             weighed.add(own)
-            weights = own.weights
-        supposed += _tasks(other, weights, stopped, joint=joint)
+            other, weights, stopped = other.cut(own.ends), own.weights, stopped | own.ends.keys()
+        supposed += tasks_of(other, weights, stopped, joint=joint)
     sample, groups = _sample(supposed)
     kind = _kind(supposed, weighed, sample)
     return Answer(
@@ -121,7 +126,7 @@ def answer(sessions: Sequence[SessionRecord], question: Question, price_of: Pric
     )
 
 
-def _kind(tasks: Sequence[_TaskRecord], weighed: Weighed, sample: float) -> Kind:
+def _kind(tasks: Sequence[TaskRecord], weighed: Weighed, sample: float) -> Kind:
     if weighed.needed:
         return "unidentifiable"
     if all(task.weight == 1.0 for task in tasks):
@@ -129,9 +134,9 @@ def _kind(tasks: Sequence[_TaskRecord], weighed: Weighed, sample: float) -> Kind
     return "interval" if sample >= LEAST_SAMPLE else "unidentifiable"
 
 
-def _tasks(
+def tasks_of(
     session: SessionRecord, weights: Mapping[str, float], stopped: frozenset[str], *, joint: bool
-) -> list[_TaskRecord]:
+) -> list[TaskRecord]:
     """The tasks that count: those that were to be done, and not by tasks of their own; a person's cancelling is left out."""
     nanos = dict.fromkeys(session.tasks, 0)
     for call in session.calls.values():
@@ -139,7 +144,7 @@ def _tasks(
     called = {call.task for call in session.calls.values()}
     groups = groups_of(session, joint=joint)
     return [
-        _TaskRecord(
+        TaskRecord(
             group=(session.number, groups[name]),
             weight=weights.get(name, 1.0),
             nanos=nanos[name],
@@ -152,9 +157,9 @@ def _tasks(
 
 
 def _outcome(
-    of: tuple[str, Unit, Callable[[_TaskRecord], int], Callable[[_TaskRecord], int]],
-    recorded: Sequence[_TaskRecord],
-    supposed: Sequence[_TaskRecord],
+    of: tuple[str, Unit, Callable[[TaskRecord], int], Callable[[TaskRecord], int]],
+    recorded: Sequence[TaskRecord],
+    supposed: Sequence[TaskRecord],
     kind: Kind,
     sample: float,
 ) -> Outcome:
@@ -185,9 +190,9 @@ def _with(outcome: Outcome, interval: Interval) -> Outcome:
 
 
 def _plain(
-    tasks: Sequence[_TaskRecord],
-    above: Callable[[_TaskRecord], int],
-    below: Callable[[_TaskRecord], int],
+    tasks: Sequence[TaskRecord],
+    above: Callable[[TaskRecord], int],
+    below: Callable[[TaskRecord], int],
     unit: Unit,
 ) -> float | None:
     """The ratio over what happened; an amount in whole nano-dollars, rounded up, without a float on its way."""
@@ -197,7 +202,7 @@ def _plain(
     return over / under if unit == "share" else -(-over // under)
 
 
-def _sample(tasks: Sequence[_TaskRecord]) -> tuple[float, int]:
+def _sample(tasks: Sequence[TaskRecord]) -> tuple[float, int]:
     """The effective sample size by groups, and how many groups there are."""
     weights: dict[tuple[int, str], float] = {}
     counts: dict[tuple[int, str], int] = {}

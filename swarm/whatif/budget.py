@@ -42,7 +42,7 @@ def under_cap(session: SessionRecord, cap_nanos: int, price_of: PriceOf) -> Capp
     """
     spent, kept, halts = 0, dict[int, CallRecord](), list[Halt]()
     ends: dict[str, int] = {}  # by task the position from which it is stopped
-    waits = _waiting(session)
+    waits = session.waiting()
     for position, call in session.calls.items():
         if call.task in ends:
             continue
@@ -53,11 +53,7 @@ def under_cap(session: SessionRecord, cap_nanos: int, price_of: PriceOf) -> Capp
         if granted.charged_nanos is not None:
             kept[position] = msgspec.structs.replace(call, charged_nanos=granted.charged_nanos)
             spent += granted.charged_nanos
-    choices = {
-        task: [drawn for drawn in drawns if task not in ends or drawn.position < ends[task]]
-        for task, drawns in session.choices.items()
-    }
-    after = msgspec.structs.replace(session, calls=kept, choices=choices)
+    after = msgspec.structs.replace(session.cut(ends), calls=kept)
     return Capped(session=after, halts=tuple(halts), stopped=frozenset(ends))
 
 
@@ -98,12 +94,3 @@ def _halt(session: SessionRecord, call: CallRecord, granted: _Granted, spent: in
         spent_nanos=spent,
         cut=granted.charged_nanos is not None,
     )
-
-
-def _waiting(session: SessionRecord) -> dict[str, set[str]]:
-    """By task those that cannot begin, or end, before it has."""
-    found: dict[str, set[str]] = {}
-    for name in session.tasks:
-        for other in session.before(name) - {name}:
-            found.setdefault(other, set()).add(name)
-    return found

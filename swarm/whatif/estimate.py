@@ -43,6 +43,41 @@ def effective_sample(weights: Sequence[float]) -> float:
 def amount(groups: Sequence[Sum], sample: float) -> Interval:
     """The ratio of two amounts, neither of which is negative; `sample` is the effective sample size."""
     value, left_out = _jackknife(groups)
+    found = _skewed(value, left_out, sample)
+    return Interval(value, max(0.0, found.low), found.high)
+
+
+def amount_difference(groups: Sequence[Sum], others: Sequence[Sum], sample: float) -> Interval:
+    """By how much the first ratio of two amounts is above the second; both are of the same groups, in one order."""
+    value, left_out = _jackknife(groups)
+    other, left_out_there = _jackknife(others)
+    moved = [here - there for here, there in zip(left_out, left_out_there, strict=True)]
+    return _skewed(value - other, moved, sample)
+
+
+def share_difference(groups: Sequence[Sum], others: Sequence[Sum], sample: float, others_sample: float) -> Interval:
+    """By how much the first share is above the second, from -1 to 1; both are of the same groups, in one order.
+
+    The ends are put together from those of the two shares (Newcombe 1998, Statistics in Medicine 17, for proportions that go
+    together), so that shares which were always or never so are bounded as well.
+    """
+    first, second = share(groups, sample), share(others, others_sample)
+    left_out, left_out_there = _jackknife(groups)[1], _jackknife(others)[1]
+    errors = _error(left_out) * _error(left_out_there)
+    number, together = len(left_out), sum(here * there for here, there in zip(left_out, left_out_there, strict=True))
+    correlation = max(-1.0, min(1.0, (number - 1) / number * together / errors)) if errors else 0.0
+
+    def apart(one: float, other: float) -> float:
+        return math.sqrt(max(0.0, one * one - 2 * correlation * one * other + other * other))
+
+    value = first.value - second.value
+    low = value - apart(first.value - first.low, second.high - second.value)
+    high = value + apart(first.high - first.value, second.value - second.low)
+    return Interval(value, max(-1.0, low), min(1.0, high))
+
+
+def _skewed(value: float, left_out: Sequence[float], sample: float) -> Interval:
+    """The interval of an amount of which leaving out each group moves it so far."""
     error = _error(left_out)
     if not error:
         return Interval(value, value, value)
@@ -52,7 +87,7 @@ def amount(groups: Sequence[Sum], sample: float) -> Interval:
     quantile = student(sample - 1)
     low = value - error * _unskewed(quantile, skewness)
     high = value - error * _unskewed(-quantile, skewness)
-    return Interval(value, max(0.0, low), high)
+    return Interval(value, low, high)
 
 
 def share(groups: Sequence[Sum], sample: float) -> Interval:

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 
 import msgspec
 
-from events.types.choice import Candidate, ChoiceMade
-from swarm.choice.choose import STAYED, probabilities
+from events.types.choice import Candidate, Choice, ChoiceMade
+from swarm.choice.choose import STAYED, STOPPED, probabilities
 from swarm.choice.planner import USABLE
 from swarm.choice.question import LEAN_FROM, PRIOR
 from swarm.choice.roulette import BETA, weighed
@@ -20,7 +20,7 @@ RECORDED = "recorded"
 _MOST = 100.0  # of a value
 
 Weights = Mapping[str, float]
-"""By agent@model what a policy draws with; arms that it cannot draw are left out."""
+"""By agent@model what a policy draws with, and by STOPPED that it makes no more try; what it cannot draw is left out."""
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -43,43 +43,43 @@ def _wheel(candidates: Sequence[Candidate]) -> Weights:
     return {each.arm: each.weight for each in candidates if each.weight}
 
 
-def _trails(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+def _trails(choice: Choice, candidates: Sequence[Candidate], value: str) -> Weights:
     worth = float(value) * max((each.cost_nanos for each in candidates), default=0) if value else choice.worth_nanos
     arms = choice.arms or _CASCADE
     planned = {"policy": "trails", "candidates": tuple(candidates), "worth_nanos": round(worth), "arms": arms}
     return probabilities(msgspec.structs.replace(choice, **planned)) if candidates else {}
 
 
-def _roulette(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+def _roulette(choice: Choice, candidates: Sequence[Candidate], value: str) -> Weights:
     leans = choice.spent_percent >= LEAN_FROM and not value
     return _wheel(weighed(candidates, beta=float(value) if value else BETA, leans=leans))
 
 
-def _free_first(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+def _free_first(choice: Choice, candidates: Sequence[Candidate], value: str) -> Weights:
     return _wheel(weighed(candidates, usable=float(value) if value else USABLE))
 
 
-def _uniform(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+def _uniform(choice: Choice, candidates: Sequence[Candidate], value: str) -> Weights:
     return {each.arm: 1.0 for each in candidates}
 
 
-def _cheapest(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+def _cheapest(choice: Choice, candidates: Sequence[Candidate], value: str) -> Weights:
     return _first(candidates, lambda each: each.cost_nanos)
 
 
-def _best(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+def _best(choice: Choice, candidates: Sequence[Candidate], value: str) -> Weights:
     return _first(candidates, lambda each: -each.mean)
 
 
-def _prefer(choice: ChoiceMade, candidates: Sequence[Candidate], value: str) -> Weights:
+def _prefer(choice: Choice, candidates: Sequence[Candidate], value: str) -> Weights:
     wanted = {each.arm: 1.0 for each in candidates if each.model == value}
     return wanted or _as_recorded(choice, candidates)
 
 
-def _as_recorded(choice: ChoiceMade, candidates: Sequence[Candidate]) -> Weights:
+def _as_recorded(choice: Choice, candidates: Sequence[Candidate]) -> Weights:
     """What the choice's own policy draws with among these."""
     recorded = probabilities(choice)
-    if recorded.keys() <= {each.arm for each in candidates} and len(candidates) <= len(choice.candidates):
+    if recorded.keys() <= {STOPPED, *(each.arm for each in candidates)} and len(candidates) <= len(choice.candidates):
         return recorded  # what was left out had no weight: the draw is the same
     own = _OWN.get(choice.policy)
     if own is not None:
@@ -90,12 +90,12 @@ def _as_recorded(choice: ChoiceMade, candidates: Sequence[Candidate]) -> Weights
 
 _CASCADE = 2  # arms that a choice had at least that does not say how many
 
-_OWN: Mapping[str, Callable[[ChoiceMade, Sequence[Candidate], str], Weights]] = {
+_OWN: Mapping[str, Callable[[Choice, Sequence[Candidate], str], Weights]] = {
     "trails": _trails,
     "roulette": _roulette,
 }
 
-_KNOWN: Mapping[str, tuple[str, str, Callable[[ChoiceMade, Sequence[Candidate], str], Weights]]] = {
+_KNOWN: Mapping[str, tuple[str, str, Callable[[Choice, Sequence[Candidate], str], Weights]]] = {
     "trails": ("NUMBER", "the plan, right work being worth so many calls of the dearest arm", _trails),
     "roulette": ("NUMBER", "the roulette, with this exponent of the price inside a tier", _roulette),
     "free-first": ("SHARE", "the roulette, a tier passed over below this expected acceptance", _free_first),
@@ -130,7 +130,7 @@ def parse_policy(text: str) -> Policy:
     return Policy(name, value)
 
 
-def require_model(policy: Policy, choices: Iterable[ChoiceMade]) -> None:
+def require_model(policy: Policy, choices: Iterable[Choice]) -> None:
     """Raises UsageError where the policy names a model that no choice knows: it would change nothing."""
     if _form_of(policy.name) != "MODEL":
         return
@@ -142,7 +142,7 @@ def require_model(policy: Policy, choices: Iterable[ChoiceMade]) -> None:
         raise UsageError(f"--policy {policy}: no choice of these sessions had such a model; known are {listed}")
 
 
-def target(policy: Policy, choice: ChoiceMade, tiers: Collection[str]) -> Weights:
+def target(policy: Policy, choice: Choice, tiers: Collection[str]) -> Weights:
     """The probabilities with which the policy had drawn at a recorded choice, among the arms of `tiers` (none named: all).
 
     Arms that only the task's own tiers ruled out take part where their tier is named; nothing is known of them but what is
@@ -150,7 +150,7 @@ def target(policy: Policy, choice: ChoiceMade, tiers: Collection[str]) -> Weight
     """
     allowed = [each for each in choice.candidates if not tiers or each.tier in tiers]
     freed = [_unseen(choice, model, tier) for model, tier in freed_arms(choice, tiers)]
-    if choice.why == STAYED:  # a rule of the cycle, which no policy changes
+    if isinstance(choice, ChoiceMade) and choice.why == STAYED:  # a rule of the cycle, which no policy changes
         weights: Weights = {each.arm: 1.0 for each in allowed if each.model == choice.model}
     elif policy.name == RECORDED:
         weights = _as_recorded(choice, [*allowed, *freed])
@@ -160,14 +160,16 @@ def target(policy: Policy, choice: ChoiceMade, tiers: Collection[str]) -> Weight
     return {arm: weight / total for arm, weight in weights.items()} if total else {}
 
 
-def freed_arms(choice: ChoiceMade, tiers: Collection[str]) -> list[tuple[str, str]]:
+def freed_arms(choice: Choice, tiers: Collection[str]) -> list[tuple[str, str]]:
     """Models that only the task's own tiers ruled out and whose tier is among `tiers`, with that tier."""
     found = [(each.model, tier_ruled_out(each.rule)) for each in choice.excluded]
     return [(model, tier) for model, tier in found if tier and tier in tiers]
 
 
-def _unseen(choice: ChoiceMade, model: str, tier: str) -> Candidate:
-    return Candidate(agent=choice.agent, model=model, tier=tier, mean=PRIOR[tier])
+def _unseen(choice: Choice, model: str, tier: str) -> Candidate:
+    return Candidate(
+        agent=choice.candidates[0].agent if choice.candidates else "", model=model, tier=tier, mean=PRIOR[tier]
+    )
 
 
 def _form_of(name: str) -> str:

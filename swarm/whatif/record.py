@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -9,10 +10,11 @@ import msgspec
 from events.log import Entry
 from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
-from events.types.choice import ChoiceMade
+from events.types.choice import Choice, ChoiceMade, ChoiceStopped
 from events.types.session import SessionClaimed, SessionClosed, SessionOpened
 from events.types.task import TaskSubmitted
 from events.views.tasks import TaskState, TasksView
+from swarm.choice.choose import STOPPED
 from swarm.messages import Usage
 
 State = Literal["open", "settled", "failed", "unknown"]
@@ -42,15 +44,23 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drawn(msgspec.Struct, frozen=True):
-    """A choice, and where in the log it stands."""
+    """A choice, and where in the log and in its task it stands."""
 
     position: int
-    choice: ChoiceMade
+    choice: Choice
+    step: int = 0
+    attempt: int = 0
+
+    @property
+    def arm(self) -> str:
+        """agent@model, or STOPPED where nobody was chosen."""
+        return self.choice.arm if isinstance(self.choice, ChoiceMade) else STOPPED
 
 
 class SessionRecord(msgspec.Struct, kw_only=True):
     number: int
     parent: int = 0  # the session that it was forked from; 0 = none
+    opened_at: int = 0  # microseconds since 1970
     finished: bool = False
     plans: dict[int, TextRef] = {}  # with what its owners ran, by the position that says so
     choices: dict[str, list[Drawn]] = {}  # by task
@@ -72,6 +82,23 @@ class SessionRecord(msgspec.Struct, kw_only=True):
                 open_ += self.tasks[state.parent].needs
         return found
 
+    def waiting(self) -> dict[str, set[str]]:
+        """By task those that cannot begin, or end, before it has."""
+        found: dict[str, set[str]] = {}
+        for name in self.tasks:
+            for other in self.before(name) - {name}:
+                found.setdefault(other, set()).add(name)
+        return found
+
+    def cut(self, ends: Mapping[str, int]) -> SessionRecord:
+        """The session without what tasks did from these positions on."""
+        calls = {at: call for at, call in self.calls.items() if call.task not in ends or at < ends[call.task]}
+        choices = {
+            task: [drawn for drawn in drawns if task not in ends or drawn.position < ends[task]]
+            for task, drawns in self.choices.items()
+        }
+        return msgspec.structs.replace(self, calls=calls, choices=choices)
+
 
 class RecordView(msgspec.Struct):
     """The sessions of a log by their number."""
@@ -82,7 +109,7 @@ class RecordView(msgspec.Struct):
     def apply(self, entry: Entry) -> None:
         self._tasks.apply(entry)
         if isinstance(entry.event, SessionOpened):
-            opened = SessionRecord(number=entry.session, parent=entry.event.parent)
+            opened = SessionRecord(number=entry.session, parent=entry.event.parent, opened_at=entry.at)
             opened.plans[entry.position] = entry.event.settings
             self.sessions[entry.session] = opened
             return
@@ -98,8 +125,9 @@ class RecordView(msgspec.Struct):
                 session.finished = finished
             case TaskSubmitted():
                 session.tasks = self._tasks.of(entry.session)
-            case ChoiceMade() as choice:
-                session.choices.setdefault(entry.task, []).append(Drawn(entry.position, choice))
+            case ChoiceMade() | ChoiceStopped() as choice:
+                drawn = Drawn(entry.position, choice, entry.step, entry.attempt)
+                session.choices.setdefault(entry.task, []).append(drawn)
             case _:
                 _count(session.calls, entry)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from events.testing.builders import MORNING
 from events.trails import EVERYWHERE, Trail, Trails
 from events.types.choice import FREE_TIERS, ChoiceMade, ChoiceStopped
-from swarm.choice.choose import choose, decided_again, probabilities, probability
+from swarm.choice.choose import STOPPED, choose, decided_again, probabilities, probability
 from swarm.choice.question import POLICIES, PRIOR, Policy, Question, acceptance_of, outside
 from swarm.choice.roulette import FLOOR
 from swarm.messages import FREE, TIERS, Arm, Price, Step, Tier
@@ -315,3 +315,19 @@ def test_what_a_call_would_cost_is_weighed_at_the_step_of_its_input(above: int, 
     price = Price(row="p", input_nanos=10**6, output_nanos=2 * 10**6, request_nanos=7, steps=(step,))
     choice = choose(question(), [Arm(agent="maker", model="m", tier="paid", price=price)], trails(), {})
     assert [candidate.cost_nanos for candidate in made(choice).candidates] == [cost]
+
+
+def test_a_choice_after_a_rejection_says_how_likely_it_was_that_no_more_try_was_made() -> None:
+    """Over 600 seeds the steps that are given up come as often as the event of any of them says."""
+    some = [priced("low", 1), priced("fair", 30)]
+    known = trails(low=(6, 30), fair=(3, 3))
+    asked = question(policy="trails", without=("maker@low",))
+    asked = msgspec.structs.replace(asked, tried=("maker@low",) * 2, draws={"maker@low": 0.15}, worth=1.6)
+    found = [choose(msgspec.structs.replace(asked, step=f"s{seed}"), some, known, {}) for seed in range(600)]
+    stopped = sum(isinstance(choice, ChoiceStopped) for choice in found)
+    some_choice = found[0]
+    assert some_choice is not None
+    said = probabilities(some_choice, 4_000)
+    assert sum(said.values()) == pytest.approx(1)
+    assert 0.1 < said[STOPPED] < 0.9, "an even bet, so that the comparison says something"
+    assert abs(stopped / 600 - said[STOPPED]) < 4 * math.sqrt(said[STOPPED] * (1 - said[STOPPED]) / 600) + 0.02

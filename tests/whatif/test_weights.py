@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
+from random import Random
 
 import pytest
 from hypothesis import example, given
@@ -13,9 +14,19 @@ from hypothesis import strategies as st
 from events.log import Entry
 from events.testing.builders import chosen, opened, reserved, submitted
 from events.types.any import AnyEvent
-from events.types.choice import Candidate, Excluded
-from swarm.whatif.estimate import Sum, amount, beta_quantile, effective_sample, share, student
-from swarm.whatif.policies import Policy, parse_policy
+from events.types.choice import Candidate, ChoiceStopped, Excluded
+from swarm.choice.choose import STOPPED
+from swarm.whatif.estimate import (
+    Sum,
+    amount,
+    amount_difference,
+    beta_quantile,
+    effective_sample,
+    share,
+    share_difference,
+    student,
+)
+from swarm.whatif.policies import parse_policy, target
 from swarm.whatif.record import RecordView, SessionRecord
 from swarm.whatif.weights import Weighed, groups_of, weigh
 
@@ -41,7 +52,7 @@ def draw(model: str, *, excluded: Sequence[Excluded] = (), **weights: float) -> 
 
 
 def asked(record: SessionRecord, policy: str, tiers: frozenset[str] = ALL, *, joint: bool = False) -> Weighed:
-    return weigh(record, parse_policy(policy), tiers, joint=joint)
+    return weigh(record, lambda drawn: target(parse_policy(policy), drawn.choice, tiers), tiers, joint=joint)
 
 
 NEEDS = session(
@@ -69,7 +80,7 @@ def test_tasks_that_rest_on_each_other_are_one_group() -> None:
 
 
 def test_as_recorded_every_weight_is_one_and_nothing_is_lacking() -> None:
-    weighed = weigh(NEEDS, Policy(), ALL, joint=False)
+    weighed = asked(NEEDS, "recorded")
     assert (set(weighed.weights.values()), weighed.needed) == ({1.0}, [])
 
 
@@ -102,6 +113,46 @@ def test_a_judge_that_tiers_rule_out_is_lacking_and_so_is_one_that_they_let_in_b
     barred = Excluded("y", "its tier cheap is not among free, paid")
     freed = (judged[0], ("a", draw("x", excluded=[barred], x=1)), judged[2])
     assert asked(session(*freed), "recorded", frozenset({"free", "cheap", "paid"})).needed == ["y as judge"]
+
+
+def stopping(number: int, stop: float) -> SessionRecord:
+    """Tasks whose one choice was between no more try, with that probability, and x or Y alike."""
+    names, chance = [f"t{task}" for task in range(number)], Random(5)
+    ended = ChoiceStopped(role="worker", context="worker/code", policy="test", seed="", candidates=())
+    drawn = [ended if chance.random() < stop else draw(chance.choice("xY"), x=1, Y=1) for _ in names]
+    return session(*((name, submitted()) for name in names), *zip(names, drawn, strict=True))
+
+
+@pytest.mark.parametrize(("was", "wanted"), [(0.0, 0.3), (0.2, 0.7), (0.6, 0.2), (0.4, 0.4), (0.3, 1.0)])
+def test_a_policy_that_gives_up_earlier_or_later_is_weighed_though_the_record_never_or_often_gave_up(
+    was: float, wanted: float
+) -> None:
+    def by(stop: float, x: float) -> Mapping[str, float]:
+        shares = {"maker@x": (1 - stop) * x, "maker@Y": (1 - stop) * (1 - x), STOPPED: stop}
+        return {arm: share for arm, share in shares.items() if share}
+
+    record = stopping(4_000, was)
+    found = weigh(record, lambda drawn: by(wanted, 0.8), recorded=lambda drawn: by(was, 0.5))
+    mass: dict[str, float] = {"maker@x": 0.0, "maker@Y": 0.0, STOPPED: 0.0}
+    for task, (drawn,) in record.choices.items():
+        mass[STOPPED if task in found.ends else drawn.arm] += found.weights[task] / 4_000
+    assert mass == pytest.approx({"maker@x": 0.0, "maker@Y": 0.0, **by(wanted, 0.8)}, abs=0.04)
+    assert found.needed == []
+
+
+def test_what_waits_for_a_task_that_had_been_given_up_had_not_been_begun() -> None:
+    record = session(
+        ("a", submitted(title="a")),
+        ("b", submitted(title="b", needs=("a",))),
+        ("a", draw("x", x=1)),
+        ("b", draw("x", x=1)),
+        ("b", reserved()),
+    )
+    first = record.choices["a"][0].position
+    found = weigh(record, lambda drawn: {STOPPED: 1.0} if drawn.position == first else {"maker@x": 1.0})
+    assert (found.ends, found.weights) == ({"a": first, "b": first}, {"a": 1.0, "b": 1.0})
+    assert record.cut(found.ends).calls == {}
+    assert record.cut(found.ends).choices == {"a": [], "b": []}
 
 
 @given(st.lists(st.floats(0, 1e6), max_size=30))
@@ -145,3 +196,30 @@ def test_a_share_that_was_always_or_never_so_is_bounded_by_how_often_that_was_se
     never, always = share(equal(0, 100), 100), share(equal(100, 100), 100)
     assert (never.value, never.low, always.value, always.high) == (0.0, 0.0, 1.0, 1.0)
     assert never.high == pytest.approx(1 - always.low) == pytest.approx(0.036, abs=2e-3)  # 1 - .025 ** (1 / 100)
+
+
+def test_two_ratios_of_the_same_groups_differ_by_less_than_either_is_uncertain() -> None:
+    chance = Random(3)
+    groups = [Sum(chance.expovariate(1.0), 1.0) for _ in range(200)]
+    dearer = [Sum(each.above * 1.1 + chance.random() / 10, 1.0) for each in groups]
+    found, own = amount_difference(dearer, groups, 200), amount(groups, 200)
+    assert found.low < 0.15 * own.value + 0.05 < found.high + 0.05
+    assert found.low > 0, "all of it is dearer"
+    assert found.high - found.low < (own.high - own.low) / 2
+    assert amount_difference(groups, groups, 200).high == 0.0
+
+
+def test_shares_that_were_always_so_differ_by_what_was_not_seen() -> None:
+    never = share_difference(equal(100, 100), equal(100, 100), 100, 100)
+    assert never.value == 0.0
+    assert never.low == pytest.approx(-0.036, abs=2e-3)
+
+
+@given(st.integers(0, 100), st.integers(0, 100))
+def test_the_difference_of_two_shares_lies_in_its_interval_and_turns_with_them(hits: int, others: int) -> None:
+    found, turned = (
+        share_difference(equal(one, 100), equal(other, 100), 100, 100)
+        for one, other in ((hits, others), (others, hits))
+    )
+    assert -1 <= found.low <= found.value <= found.high <= 1
+    assert (found.value, found.low, found.high) == pytest.approx((-turned.value, -turned.high, -turned.low))
