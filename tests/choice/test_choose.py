@@ -127,7 +127,7 @@ def test_no_tier_is_drawn_from_while_a_cheaper_one_is_worth_a_try(
 
 
 def test_draws_come_as_often_as_the_event_says_they_do() -> None:
-    """4,000 seeds: each share lies within four standard deviations of the probability that its event gives."""
+    """Chi-square over 4,000 seeds, and each share within four standard deviations of the probability that its event gives."""
     known, draws = trails(a=(30, 2), b=(10, 10), c=(2, 12)), 4_000
     some = [arm("a"), arm("b"), arm("c"), arm("d"), arm("dear", "paid")]
     choices = [made(choose(question(f"s1/t/1/1/worker/{seed}"), some, known, {})) for seed in range(draws)]
@@ -135,6 +135,8 @@ def test_draws_come_as_often_as_the_event_says_they_do() -> None:
     said = {choice.model: probability(choice) for choice in choices}
     assert set(drawn) == {"a", "b", "c", "d"}
     assert sum(said.values()) == pytest.approx(1.0)
+    square = sum((drawn[model] - draws * share) ** 2 / (draws * share) for model, share in said.items())
+    assert square < 16.3, "the 99.9 % quantile of three degrees of freedom"
     for model, share in said.items():
         assert abs(drawn[model] / draws - share) < 4 * math.sqrt(share * (1 - share) / draws)
 
