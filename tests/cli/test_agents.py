@@ -110,6 +110,24 @@ def test_lint_tells_every_oddity_with_its_place_and_exits_with_1_where_one_is_an
     ]
 
 
+def test_without_a_word_the_agents_are_listed_and_each_action_has_a_document_of_its_own(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder / ".claude/agents/reviewer.md", "---\nname: reviewer\n---\nYou review.\n")
+    assert document(capsys) == document(capsys, "list")
+    words = [(), ("show", "reviewer"), ("lint",), ("trust", "--yes")]
+    schemas = [document(capsys, *each)["schema"] for each in words]
+    assert schemas == [f"swarm.agents{name}/1" for name in ("", ".show", ".lint", ".trust")]
+
+
+def test_the_page_of_an_agent_and_the_list_say_the_same_of_its_part(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder.parent / "home/.claude/agents/reviewer.md", "---\nname: reviewer\n---\nYou review.\n")
+    assert document(capsys, "show", "reviewer")["state"] == states(capsys)["reviewer", ".claude"] == "only where named"
+    assert document(capsys, "show", "critic")["state"] == states(capsys)["critic", "shipped"] == "the plain validator"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
