@@ -214,7 +214,7 @@ def _holding(name: str, here: _Here) -> Profile:
 
 
 def _lint(args: argparse.Namespace, here: _Here, output: Output) -> int:
-    oddities = here.found.oddities
+    oddities = [*here.found.oddities, *_types_of_no_task(here)]
     wrong = sum(each.is_error for each in oddities)
     if output.json:
         output.document("swarm.agents.lint/1", {"ok": not wrong, "oddities": _told(oddities)})
@@ -228,6 +228,25 @@ def _lint(args: argparse.Namespace, here: _Here, output: Output) -> int:
     warnings = len(oddities) - wrong
     output.line(f"{files} can be used, {counted(wrong, 'error')}, {counted(warnings, 'warning')}")
     return 1 if wrong else 0
+
+
+def _types_of_no_task(here: _Here) -> list[Oddity]:
+    """Of each file the types that no rule gives a task: for them its agent never takes part."""
+    from swarm.settings.ruletable import table_of  # reads the table that ships
+    from swarm.taskfile.problems import Problem
+
+    known = table_of(here.loaded.settings.complexity).ranks
+    found: list[Oddity] = []
+    for each in here.found.profiles:
+        for name in each.agent.types if each.path else ():
+            if name in known:
+                continue
+            near = get_close_matches(name, known, n=1)
+            meant = f" \u2013 did you mean {near[0]!r}?" if near else ""
+            message, hint = f"no task is of the type {name!r}{meant}", f"known here: {', '.join(known)}"
+            problem = Problem(line=0, column=0, message=message, hint=hint)
+            found.append(Oddity(path=each.path, name=each.agent.name, problem=problem, is_error=False))
+    return found
 
 
 def _told(oddities: Sequence[Oddity]) -> list[dict[str, Any]]:
