@@ -128,6 +128,10 @@ class RaiseNeeded(BudgetExceeded):
         self._retell(refusal, f"{refusal}; its budget says `on_exceed: ask`, and nobody can be asked here")
 
 
+OTHER_TIER = "its tier "
+"""How a reason begins that leaves a model out for its tier."""
+
+
 class NoModelAvailable(SwarmError):
     """No allowed model can take the call. `reasons` says of each model why, `back` when the first is asked again that cools down."""
 
@@ -139,10 +143,13 @@ class NoModelAvailable(SwarmError):
         later = (
             f"go on with `swarm resume` at {back} or later, when the first of them is asked again; or " if back else ""
         )
-        super().__init__(
-            f"no model can take the {role}'s call ({said}); {later}set a key such as OPENROUTER_API_KEY, name a server with "
-            "`--endpoint URL`, or run on the embedded model with `--local`"
+        others = (
+            "let one of these tiers in with `tiers`, or set a key such as OPENROUTER_API_KEY for others"
+            if reasons and all(why.startswith(OTHER_TIER) for why in reasons.values())
+            else "set a key such as OPENROUTER_API_KEY, name a server with `--endpoint URL`, or run on the embedded model with "
+            "`--local`"
         )
+        super().__init__(f"no model can take the {role}'s call ({said}); {later}{others}")
 
 
 class ConfirmationNeeded(SwarmError):

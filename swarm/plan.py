@@ -14,7 +14,7 @@ from events.views.verdicts import Drafts
 from swarm.agents.profile import Agent
 from swarm.choice.complexity import Complexity, classify, usual_attempts
 from swarm.connect import ENDPOINT, Roster
-from swarm.errors import SwarmError, UsageError
+from swarm.errors import OTHER_TIER, SwarmError, UsageError
 from swarm.messages import TIERS, Arm
 from swarm.money.allowances import MORE, allowance
 from swarm.money.caps import Cap, day_scope, session_scope, task_scope
@@ -283,12 +283,9 @@ def context_room(plan: Plan, task: Task, role: Role, *, session: int = SHARED, c
     return min(shares) - system_bytes(role, task) if shares else None
 
 
-_TIER_RULE = "its tier "
-
-
 def tier_ruled_out(rule: str) -> str:
     """The tier of a model that was excluded for its tier, by the rule that `allowed_arms` gave; "" where another rule did it."""
-    return rule.removeprefix(_TIER_RULE).partition(" ")[0] if rule.startswith(_TIER_RULE) else ""
+    return rule.removeprefix(OTHER_TIER).partition(" ")[0] if rule.startswith(OTHER_TIER) else ""
 
 
 def allowed_arms(plan: Plan, task: Task, role: Role) -> tuple[list[Arm], dict[str, str]]:
@@ -308,7 +305,7 @@ def allowed_arms(plan: Plan, task: Task, role: Role) -> tuple[list[Arm], dict[st
         if arm.model in excluded:
             continue
         if tiers and arm.tier not in tiers:
-            excluded[arm.model] = f"{_TIER_RULE}{arm.tier} is not among {', '.join(tiers)}"
+            excluded[arm.model] = f"{OTHER_TIER}{arm.tier} is not among {', '.join(tiers)}"
         elif config.models and arm.model not in config.models:
             excluded[arm.model] = "the task names other models for this role"
         elif arm.price is None:
@@ -323,7 +320,7 @@ def _agents_tiers(plan: Plan, agents: Sequence[Agent], allowed: Collection[str])
     tiers = [tier for tier in TIERS if any(tier in agent.tiers for agent in agents)]
     whose = f"{', '.join(tiers)}, the tiers of {' and '.join(agent.name for agent in agents)}"
     return {
-        model.name: f"{_TIER_RULE}{model.tier} is not among {whose}"
+        model.name: f"{OTHER_TIER}{model.tier} is not among {whose}"
         for model in plan.roster.models
         if model.name not in allowed
     }

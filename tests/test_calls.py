@@ -250,6 +250,14 @@ async def test_where_nobody_answers_the_error_says_of_each_model_why(transport: 
         assert (money.scope("day").spent.nanos, money.scope("day").reserved.nanos) == (0, 0)
 
 
+def test_where_tiers_leave_everybody_out_the_error_names_the_key_of_the_task_file() -> None:
+    reasons = {"here": "its tier local is not among free", "there": "its tier paid is not among free"}
+    alone = str(NoModelAvailable(role="worker", reasons=reasons))
+    assert "let one of these tiers in with `tiers`" in alone
+    assert "--local" not in alone, "the embedded model is of a tier that is left out"
+    assert "--local" in str(NoModelAvailable(role="worker", reasons={**reasons, "third": "it is too small to judge"}))
+
+
 async def test_a_call_goes_on_where_it_was_once_there_is_more_room(transport: Transport) -> None:
     """What was tried before a cap was raised is not tried again, and no number of a try comes twice."""
     async with two_tiers(transport, [Answer(status=401, body=b"{}")]) as two:

@@ -183,7 +183,7 @@ def free_first(options: Sequence[Option], means: Mapping[str, float]) -> tuple[l
     free = [each.name for each in options if each.tier in FREE_TIERS]
     usable = [name for name in free if means[name] >= USABLE]
     skipped = {
-        name: f"its work is expected to be accepted with {means[name]:.0%}, and {USABLE:.0%} is the least"
+        name: f"its work is expected to be accepted in {100 * means[name]:.0f} % of cases, and {100 * USABLE:.0f} % is the least"
         for name in free
         if name not in usable
     }

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _ACTIONS = """
 actions:
-  list          the agents that there are, where each is from, and which work it takes
+  list          the agents that there are, where each is from, and which work it takes (default)
   show NAME     one agent as it is used; with --for FILE, for which tasks of the file
   lint          what is wrong or odd in the files of agents; exits with 1 where one cannot be used
   trust [NAME]  confirm what the agents of this project are told, all or one of them
@@ -37,10 +37,12 @@ actions:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _ACTIONS
     actions = ("list", "show", "lint", "trust")
-    parser.add_argument("action", choices=actions, metavar="ACTION", help="list, show, lint or trust")
+    parser.add_argument(
+        "action", nargs="?", choices=actions, default="list", metavar="ACTION", help="list, show, lint or trust"
+    )
     parser.add_argument("name", nargs="?", metavar="NAME", help="an agent that `list` shows")
     parser.add_argument(
-        "--for", dest="file", metavar="FILE", type=Path, help="show: a task file; list: with its agents"
+        "--for", dest="file", metavar="FILE", type=Path, help="with the agents of this task file; show: and its tasks"
     )
     parser.add_argument("--yes", action="store_true", help="trust: confirm without being asked")
 
@@ -89,11 +91,11 @@ def _here(args: argparse.Namespace) -> _Here:
 def _list(args: argparse.Namespace, here: _Here, output: Output) -> int:
     broken = [each for each in here.found.oddities if each.is_error]
     if output.json:
-        rows = [_row(each, here.state(each)) for each in here.found.profiles]
+        rows = [_row(each, _said(each, here.state(each))) for each in here.found.profiles]
         output.document("swarm.agents/1", {"agents": rows, "oddities": _told(here.found.oddities)})
         return 0
     header = ["NAME", "FROM", "TYPES", "TAGS", "WORDS", "TOKENS", "STATE"]
-    output.table(header, [_cells(each, here.state(each)) for each in here.found.profiles])
+    output.table(header, [_cells(each, _said(each, here.state(each))) for each in here.found.profiles])
     if broken:
         files = counted(len({each.path for each in broken}), "file")
         output.note(f"{files} cannot be used; `swarm agents lint` says what is wrong", "yellow")
@@ -103,11 +105,15 @@ def _list(args: argparse.Namespace, here: _Here, output: Output) -> int:
 def _cells(profile: Profile, state: str) -> list[str]:
     agent = profile.agent
     types, tags = ", ".join(agent.types) or "-", ", ".join(agent.tags) or "-"
-    if agent in PLAIN.values():
-        state = state or f"the plain {_role_of(agent)}"
-    elif not (agent.types or agent.tags):
-        state = state or "only where named"
     return [agent.name, profile.origin, types, tags, str(agent.words or ""), str(tokens_of(agent)), state]
+
+
+def _said(profile: Profile, state: str) -> str:
+    """Its state; of one that takes part how, where its types and tags do not say it."""
+    agent = profile.agent
+    if state or agent.types or agent.tags:
+        return state
+    return f"the plain {_role_of(agent)}" if agent in PLAIN.values() else "only where named"
 
 
 def _role_of(agent: Agent) -> str:
@@ -142,10 +148,10 @@ def _show(args: argparse.Namespace, here: _Here, output: Output) -> int:
     if args.name is None:
         raise UsageError("which agent is to be shown? `swarm agents list` lists them")
     profile = _holding(args.name, here)
-    state = here.state(profile)
+    state = _said(profile, here.state(profile))
     tasks = _tasks_of(profile.agent.name, here) if here.file is not None else None
     if output.json:
-        output.document("swarm.agents/1", {**_row(profile, state), **({} if tasks is None else {"tasks": tasks})})
+        output.document("swarm.agents.show/1", {**_row(profile, state), **({} if tasks is None else {"tasks": tasks})})
         return 0
     for name, said in _page(profile, state):
         output.line(f"{name:<8} {said}")
@@ -208,10 +214,10 @@ def _holding(name: str, here: _Here) -> Profile:
 
 
 def _lint(args: argparse.Namespace, here: _Here, output: Output) -> int:
-    oddities = here.found.oddities
+    oddities = [*here.found.oddities, *_types_of_no_task(here)]
     wrong = sum(each.is_error for each in oddities)
     if output.json:
-        output.document("swarm.agents/1", {"ok": not wrong, "oddities": _told(oddities)})
+        output.document("swarm.agents.lint/1", {"ok": not wrong, "oddities": _told(oddities)})
         return 1 if wrong else 0
     for each in oddities:
         said = each.problem.show(each.path)
@@ -222,6 +228,25 @@ def _lint(args: argparse.Namespace, here: _Here, output: Output) -> int:
     warnings = len(oddities) - wrong
     output.line(f"{files} can be used, {counted(wrong, 'error')}, {counted(warnings, 'warning')}")
     return 1 if wrong else 0
+
+
+def _types_of_no_task(here: _Here) -> list[Oddity]:
+    """Of each file the types that no rule gives a task: for them its agent never takes part."""
+    from swarm.settings.ruletable import table_of  # reads the table that ships
+    from swarm.taskfile.problems import Problem
+
+    known = table_of(here.loaded.settings.complexity).ranks
+    found: list[Oddity] = []
+    for each in here.found.profiles:
+        for name in each.agent.types if each.path else ():
+            if name in known:
+                continue
+            near = get_close_matches(name, known, n=1)
+            meant = f" \u2013 did you mean {near[0]!r}?" if near else ""
+            message, hint = f"no task is of the type {name!r}{meant}", f"known here: {', '.join(known)}"
+            problem = Problem(line=0, column=0, message=message, hint=hint)
+            found.append(Oddity(path=each.path, name=each.agent.name, problem=problem, is_error=False))
+    return found
 
 
 def _told(oddities: Sequence[Oddity]) -> list[dict[str, Any]]:
@@ -253,7 +278,8 @@ def _trust(args: argparse.Namespace, here: _Here, output: Output) -> int:
     if not args.yes and not output.confirm(f"Confirm {counted(len(waiting), 'agent')}?", remedy=remedy):
         raise Declined("Nothing was confirmed", remedy=f"to confirm them, {remedy}")
     anyio.run(_record, here.loaded.settings.log, waiting)
-    return _confirmed(output, waiting, f"trusted: {counted(len(waiting), 'agent')}, until one of their files changes")
+    until = "its file" if len(waiting) == 1 else "one of their files"
+    return _confirmed(output, waiting, f"trusted: {counted(len(waiting), 'agent')}, until {until} changes")
 
 
 async def _record(url: str, profiles: Collection[Profile]) -> None:
@@ -267,7 +293,7 @@ async def _record(url: str, profiles: Collection[Profile]) -> None:
 
 def _confirmed(output: Output, profiles: Sequence[Profile], said: str) -> int:
     if output.json:
-        output.document("swarm.agents/1", {"confirmed": [each.agent.name for each in profiles]})
+        output.document("swarm.agents.trust/1", {"confirmed": [each.agent.name for each in profiles]})
     else:
         output.line(said)
     return 0

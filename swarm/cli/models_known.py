@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 import msgspec
 
+from events.log import EventLog, system_clock
 from swarm.cli.recorded import decimal_usd
 from swarm.connect import EMBEDDED, embedded_model
+from swarm.cooldowns import Cooldowns
 from swarm.errors import UsageError
 from swarm.messages import TIERS, Price
 from swarm.models.catalogue import CATALOGUE, pulled_path
@@ -94,6 +97,14 @@ def named(known: Sequence[KnownModel], names: Iterable[str]) -> list[KnownModel]
             meant = f"did you mean {near[0]}?" if near else "`swarm models list` has those that there are"
             raise UsageError(f"no model is called {shortened(name)}; {meant}")
     return [by_name[name] for name in wanted] or list(known)
+
+
+async def cooling_down(known: Iterable[KnownModel], log: EventLog, settings: Settings) -> Mapping[str, str]:
+    """Of those that cool down until when, and why, by their names."""
+    servers = {each.name: urlsplit(each.provider.base_url).netloc for each in known}
+    cooldowns = Cooldowns(servers, clock=system_clock, time_zone=settings.time_zone)
+    await cooldowns.recall(log)
+    return cooldowns.bars()
 
 
 def written_price(price: Price | None) -> str:

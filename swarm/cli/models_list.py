@@ -9,16 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import anyio
 import msgspec
 
-from events.log import EventLog, system_clock
+from events.log import system_clock
 from events.views.base import fold
-from swarm.cli.models_known import KnownModel, known_models, named, written_price
+from swarm.cli.models_known import KnownModel, cooling_down, known_models, named, written_price
 from swarm.cli.recorded import NothingRecorded, decimal_usd, recorded, settings_of
-from swarm.cooldowns import Cooldowns
 from swarm.freelist import serving
 from swarm.insight.arms import ArmsView, Known, known_arms
 from swarm.messages import TIER_SAYS
@@ -55,19 +53,11 @@ async def _look(settings: Settings) -> tuple[list[KnownModel], list[Seen], Mappi
     known, seen = await known_models(settings)
     try:
         async with recorded(settings.log) as log:
-            view, known = await fold(log, ArmsView()), await _with_cooldowns(known, log, settings)
+            view, bars = await fold(log, ArmsView()), await cooling_down(known, log, settings)
     except NothingRecorded:
         return known, seen, {}
+    known = [msgspec.structs.replace(each, out=each.out or bars.get(each.name, "")) for each in known]
     return known, seen, means(known_arms(view, system_clock()))
-
-
-async def _with_cooldowns(known: Sequence[KnownModel], log: EventLog, settings: Settings) -> list[KnownModel]:
-    """The models; of those that would take part and cool down until when, and why."""
-    servers = {each.name: urlsplit(each.provider.base_url).netloc for each in known}
-    cooldowns = Cooldowns(servers, clock=system_clock, time_zone=settings.time_zone)
-    await cooldowns.recall(log)
-    bars = cooldowns.bars()
-    return [msgspec.structs.replace(each, out=each.out or bars.get(each.name, "")) for each in known]
 
 
 def means(arms: Iterable[Known]) -> dict[str, float]:

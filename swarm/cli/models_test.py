@@ -16,7 +16,7 @@ from events.log import Entry, open_log
 from events.types.call import CallFailed, CallReserved, CallSettled, CallUnknown
 from events.types.control import CancelRequested
 from swarm.cli.asking import ask
-from swarm.cli.models_known import KnownModel, known_models, named
+from swarm.cli.models_known import KnownModel, cooling_down, known_models, named
 from swarm.cli.output import counted
 from swarm.cli.recorded import decimal_usd, log_errors
 from swarm.cli.running import CAP_IT, carry_out, secrets_of
@@ -147,11 +147,12 @@ async def _asked(
                 )
 
             result, code = await carry_out(args, output, session)
+            bars = await cooling_down(models, log, settings)
     output.detail(f"recorded as {result.session}")
     await _end(result, args.log)
     by_task = {task.name: task for task in result.tasks}
     pairs = zip(models, file.tasks, strict=True)
-    return [tested(model, by_task[task.id], task.id, heard) for model, task in pairs], code
+    return [tested(model, by_task[task.id], task.id, heard, bars.get(model.name, "")) for model, task in pairs], code
 
 
 async def _end(result: Result, log: str | None) -> None:
@@ -182,7 +183,7 @@ def _plan(models: Sequence[KnownModel], loaded: Loaded, *, paid: bool) -> Plan:
     embedded = _embedded_path(models)
     mute = [(msgspec.structs.replace(each.config, judge=False), each.provider) for each in models]
     plan = plan_of(loaded, roster_from(mute, loaded.settings, embedded=embedded), confirmed=paid)
-    return msgspec.structs.replace(plan, tries=1)
+    return msgspec.structs.replace(plan, tries=1, patience_s=0.0)  # nor is it waited for whoever cools down
 
 
 def _embedded_path(models: Sequence[KnownModel]) -> str:
@@ -194,8 +195,8 @@ def _embedded_path(models: Sequence[KnownModel]) -> str:
     return str(here[-1]) if here else ""
 
 
-def tested(model: KnownModel, task: TaskResult, id: str, heard: Heard) -> Tested:
-    """What the events of its task say of a model."""
+def tested(model: KnownModel, task: TaskResult, id: str, heard: Heard, bar: str) -> Tested:
+    """What the events of its task say of a model; of one that was not asked `bar`, where it cools down."""
     settled, failed = heard.settled.get(id), heard.failed.get(id)
     if task.status == "accepted" and settled is not None:
         return Tested(
@@ -206,7 +207,8 @@ def tested(model: KnownModel, task: TaskResult, id: str, heard: Heard) -> Tested
             tokens=task.tokens,
             nanos=task.cost_nanos,
         )
-    said = failed.reason if failed is not None else task.reason or "it was interrupted"
+    barred = bar if task.cause == "no model" else ""
+    said = failed.reason if failed is not None else barred or task.reason or "it was interrupted"
     failure = failed.failure if isinstance(failed, CallFailed) else "unknown" if failed is not None else ""
     return Tested(
         model=model,

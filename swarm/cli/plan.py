@@ -131,4 +131,9 @@ def _task(one: Planned) -> dict[str, Any]:
         "outputs": [msgspec.to_builtins(output) for output in task.written],
         "budget": msgspec.to_builtins(task.budget),
         "attempts": task.limits.attempts,
+        "escalations": task.limits.escalations,
+        "words": task.limits.words,
+        "answer_tokens": task.limits.answer_tokens,
+        "priority": task.priority,
+        "start": task.start or None,
     }

@@ -10,7 +10,7 @@ from swarm.cli.output import counted
 from swarm.conditions import written
 from swarm.errors import amount, dollars
 from swarm.money.split import shares_of
-from swarm.task import BUFFER, Budget, Check, Each, Task, TaskFile
+from swarm.task import BUFFER, NORMAL, Budget, Check, Each, Limits, Task, TaskFile
 
 MOST_MODELS = 4
 _SHOWN = 60  # characters of a command or a text
@@ -65,6 +65,8 @@ def _facts(one: Planned, budget: Budget | None) -> Iterator[tuple[str, str]]:
     for output in task.written:
         yield "writes", f"{output.path} ({output.format})"
     yield "limits", _limits(task)
+    if turn := _turn(task):
+        yield "turn", turn
     if task.budget != budget:
         yield from (("split", said) for said in _splits(task.budget))
 
@@ -124,8 +126,22 @@ def _limits(task: Task) -> str:
         parts.append(counted(task.limits.turns, "call"))
     if task.limits.words is not None:
         parts.append(counted(task.limits.words, "word"))
+    if task.limits.answer_tokens is not None:
+        parts.append(f"{task.limits.answer_tokens:,} tokens an answer")
+    if task.limits.escalations != Limits().escalations:
+        parts.append(counted(task.limits.escalations, "escalation"))
     if task.budget is not None:
         parts.append(_budget(task.budget))
+    return ", ".join(parts)
+
+
+_STARTS = {"planned": "whom the plan takes has the first try", "free": "a free model has the first try"}
+
+
+def _turn(task: Task) -> str:
+    """What the task says of who and what goes first; "" where nothing."""
+    parts = [f"priority {task.priority} of 0 (first) to 9"] if task.priority != NORMAL else []
+    parts += [_STARTS[task.start]] if task.start else []
     return ", ".join(parts)
 
 

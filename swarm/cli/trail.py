@@ -51,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--role", choices=_DRAWN, help="of this role alone")
     parser.add_argument("--type", metavar="TYPE", help="of this type of work alone, such as code")
-    parser.add_argument("--model", metavar="NAME", help="of models whose name holds this")
+    parser.add_argument(
+        "--model", metavar="NAME", help="of models whose name holds this; exclude, include: of the model of this name"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from datetime import tzinfo
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from events.log import EventLog, NewEvent, open_log, system_clock
+from events.log import NewEvent, open_log, system_clock
 from events.types.choice import TRAILS, TrailsExcluded
 from events.views.base import fold
 from events.views.trails import Excluded, TrailsView
+from swarm.cli.hints import to_type
 from swarm.cli.moments import moment_of
 from swarm.cli.recorded import local_time, log_errors, recorded, require_log, settings_of, utc_text, zone_of
 from swarm.engine.requests import person
 from swarm.errors import UsageError
+from swarm.insight.arms import ArmsView, known_arms
 from swarm.insight.reason import many
 
 if TYPE_CHECKING:
@@ -40,7 +44,7 @@ def change(args: argparse.Namespace) -> int:
     if args.since is None:
         if args.action == "include" or args.until:
             raise UsageError(f"swarm trail {args.action}: name the period with --from and --to")
-        return anyio.run(_list, settings.log, output, zone)
+        return anyio.run(_list, settings.log, output, zone, args.log)
     since = moment_of(args.since, "--from", now=now, zone=zone)
     until = now if args.until is None else moment_of(args.until, "--to", now=now, zone=zone, ends=True) + 1
     if until <= since:
@@ -54,12 +58,15 @@ async def _record(args: argparse.Namespace, url: str, period: Excluded, output: 
     lifted = args.action == "include"
     with log_errors():
         async with open_log(url) as log, log.turn(timeout=TURN_S):
-            before = await fold(log, TrailsView())
+            known = await fold(log, ArmsView())
+            before = known.trails
             if lifted and period not in before.excluded:
                 raise NotExcluded
             if not lifted and period in before.excluded:
                 output.note("this period is excluded already")
                 return 0
+            if not lifted and period.model:
+                _require_model(period.model, {each.model for each in known_arms(known, period.until)})
             told = TrailsExcluded(
                 since=period.since,
                 until=period.until,
@@ -79,6 +86,16 @@ async def _record(args: argparse.Namespace, url: str, period: Excluded, output: 
     return 0
 
 
+def _require_model(name: str, known: Collection[str]) -> None:
+    """Raises UsageError where no verdict is of a model of this name: excluding it would change nothing."""
+    if name not in known:
+        near = [each for each in sorted(known) if name in each]
+        raise UsageError(
+            f"--model {name}: no work of a model of this name was judged; the whole name is needed, and this log knows "
+            f"{', '.join(near or sorted(known)) or 'none'}"
+        )
+
+
 def _verdicts(view: TrailsView) -> int:
     """How many verdicts count, roughly: what use and time have left of them."""
     return round(
@@ -86,9 +103,10 @@ def _verdicts(view: TrailsView) -> int:
     )
 
 
-async def _list(url: str, output: Output, zone: tzinfo | None) -> int:
-    async with recorded(url) as log:
-        view = await _trails(log)
+async def _list(url: str, output: Output, zone: tzinfo | None, log: str | None) -> int:
+    """Tell what is excluded, each with the command that lets it count again on `log`, as the command line named it."""
+    async with recorded(url) as opened:
+        view = await fold(opened, TrailsView())
     if output.json:
         output.document("swarm.trail.excluded/1", {"excluded": excluded_of(view)})
     elif not view.excluded:
@@ -97,13 +115,9 @@ async def _list(url: str, output: Output, zone: tzinfo | None) -> int:
         for each in view.excluded:
             output.line(_period(each, zone))
             begins, ends = (utc_text(at) for at in (each.since, each.until - 1))
-            model = f" --model {each.model}" if each.model else ""
-            output.note(f"swarm trail include --from {begins} --to {ends}{model}")
+            model = ("--model", quote(each.model)) if each.model else ()
+            output.note(to_type("trail", "include", "--from", begins, "--to", ends, *model, log=log))
     return 0
-
-
-async def _trails(log: EventLog) -> TrailsView:
-    return await fold(log, TrailsView())
 
 
 def excluded_of(view: TrailsView) -> list[dict[str, Any]]:

@@ -339,7 +339,8 @@ class Dispatcher:
                 outcome: list[Placed] = await function(job, attempt=attempt, call=call)
             except NoModelAvailable as error:
                 barred = allowed_arms(self._plan, task, role)[1]
-                raise NoModelAvailable(role=role, reasons={**barred, **error.reasons}, back=error.back) from error
+                reasons = {**error.reasons, **barred}  # what the task rules out is so, whether it cools down or not
+                raise NoModelAvailable(role=role, reasons=reasons, back=error.back) from error
             return outcome
         except (Stopped, OwnerLost):
             raise

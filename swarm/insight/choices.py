@@ -113,7 +113,7 @@ def _candidates(choice: Choice, chances: Mapping[str, float], chosen: str) -> It
     width = max((len(each.arm) for each in choice.candidates), default=0)
     for each in choice.candidates:
         share = chances.get(each.arm, 0.0)
-        said = _candidate_line(each, share, width, drawn=_planned(choice))
+        said = _candidate_line(each, share, width, drawn=_planned(choice), valued=choice.worth_nanos > 0)
         yield Reason(
             said=said + ("  <- chosen" if each.arm == chosen else ""),
             tone="good" if each.arm == chosen else "" if share else "faint",
@@ -134,11 +134,12 @@ def _candidates(choice: Choice, chances: Mapping[str, float], chosen: str) -> It
         )
 
 
-def _candidate_line(each: Candidate, share: float, width: int, *, drawn: bool) -> str:
+def _candidate_line(each: Candidate, share: float, width: int, *, drawn: bool, valued: bool) -> str:
+    """The line of a candidate; what a cascade is worth is told where right work has a worth, which it has not among free arms."""
     if drawn and not each.draw:
         how = f"{_share(share)}"
     elif drawn:
-        value = f", its best cascade is worth {usd(each.value_nanos)}" if each.value_nanos else ""
+        value = f", its best cascade is worth {usd(each.value_nanos)}" if each.value_nanos and valued else ""
         how = f"drawn as {each.draw:.2f}{value}, first in {_share(share)}"
     else:
         how = f"weight {each.weight:.3g}, {_share(share)}" if each.weight else "weight 0: another tier went first"

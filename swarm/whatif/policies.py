@@ -17,7 +17,8 @@ from swarm.plan import tier_ruled_out
 from swarm.units import shortened
 
 RECORDED = "recorded"
-_MOST = 100.0  # of a value
+_MOST = {"trails": 10_000.0, "free-first": 1.0}
+"""Up to which number a policy's value goes; 100 of those that are not named."""
 
 Weights = Mapping[str, float]
 """By agent@model what a policy draws with, and by STOPPED that it makes no more try; what it cannot draw is left out."""
@@ -126,7 +127,7 @@ def parse_policy(text: str) -> Policy:
     if (given and not (form and value)) or (form == "MODEL" and not value):
         raise UsageError(f"--policy {shortened(text)}: it is written {_form(name)}; {name} is {_KNOWN[name][1]}")
     if value and form in ("NUMBER", "SHARE"):
-        _require_number(text, value, most=1.0 if form == "SHARE" else _MOST)
+        _require_number(text, value, most=_MOST.get(name, 100.0))
     return Policy(name, value)
 
 
@@ -188,4 +189,4 @@ def _require_number(text: str, value: str, *, most: float) -> None:
     except ValueError:
         number = -1.0
     if not 0 <= number <= most:  # NaN, too
-        raise UsageError(f"--policy {shortened(text)}: a number from 0 to {most:g} is expected behind the =")
+        raise UsageError(f"--policy {shortened(text)}: a number from 0 to {most:,g} is expected behind the =")

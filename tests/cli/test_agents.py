@@ -110,6 +110,36 @@ def test_lint_tells_every_oddity_with_its_place_and_exits_with_1_where_one_is_an
     ]
 
 
+def test_lint_warns_of_a_type_that_no_task_has(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(folder / ".swarm/agents/odd.md", "---\ntypes: [anlysis, docs, poem]\n---\nHi.\n")
+    assert main(["agents", "lint"]) == 0
+    told = capsys.readouterr()
+    assert "no task is of the type 'anlysis' \u2013 did you mean 'analysis'?" in told.err and "known here: " in told.err
+    assert told.out == "1 file can be used, 0 errors, 2 warnings\n"
+    home = folder.parent / "home"
+    write(home / ".config/swarm/config.toml", '[complexity.rules.poems]\nwords = ["poem"]\ntype = "poem"\nweight = 3\n')
+    (left,) = document(capsys, "lint")["oddities"]
+    assert "anlysis" in left["message"], "settings can name types of their own"
+
+
+def test_without_a_word_the_agents_are_listed_and_each_action_has_a_document_of_its_own(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder / ".claude/agents/reviewer.md", "---\nname: reviewer\n---\nYou review.\n")
+    assert document(capsys) == document(capsys, "list")
+    words = [(), ("show", "reviewer"), ("lint",), ("trust", "--yes")]
+    schemas = [document(capsys, *each)["schema"] for each in words]
+    assert schemas == [f"swarm.agents{name}/1" for name in ("", ".show", ".lint", ".trust")]
+
+
+def test_the_page_of_an_agent_and_the_list_say_the_same_of_its_part(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder.parent / "home/.claude/agents/reviewer.md", "---\nname: reviewer\n---\nYou review.\n")
+    assert document(capsys, "show", "reviewer")["state"] == states(capsys)["reviewer", ".claude"] == "only where named"
+    assert document(capsys, "show", "critic")["state"] == states(capsys)["critic", "shipped"] == "the plain validator"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -149,7 +149,7 @@ def test_the_free_model_goes_first_and_the_paid_one_mends_it_until_it_is_known_t
         for entry in entries_of(data(home) / "demo.db")
         if isinstance(entry.event, ChoiceMade) and (entry.session, entry.task) == (12, "fix")
     ]
-    assert [(each.model, "20%" in each.rule) for each in last[0].skipped] == [("sparrow", True)]
+    assert [(each.model, "20 % is the least" in each.rule) for each in last[0].skipped] == [("sparrow", True)]
 
 
 _NO_NETWORK = """

@@ -46,6 +46,10 @@ model = "m"
 """
 
 
+def overloaded(_: dict[str, Any]) -> Answer:
+    return Answer(status=503, body=b"")
+
+
 def say(body: dict[str, Any]) -> Answer:
     if "broken" in body["model"]:
         return Answer(status=401, body=b'{"error": {"message": "no such key"}}')
@@ -219,6 +223,22 @@ def test_a_model_whose_server_is_gone_cools_down_and_the_list_says_until_when(de
     assert desk.type("test", "gone")[0] == 4
     (gone,) = desk.rows("list", "gone").values()
     assert not gone["takes_part"] and gone["reason"].startswith("cools down until ")
+
+
+def test_who_is_overloaded_is_asked_once_and_cools_down_without_a_word_of_the_others(desk: Desk) -> None:
+    desk.own.behaviour = overloaded
+    first = desk.rows("test", "nameless", "ollama/qwen3:8b")["nameless"]
+    assert (first["outcome"], first["failure"]) == ("failed", "wait")
+    second = desk.rows("test", "nameless", "ollama/qwen3:8b")["nameless"]
+    assert second["outcome"] == "not asked" and second["said"].startswith("cools down until ")
+    assert "qwen3" not in second["said"]
+    assert len([seen for seen in desk.own.requests if seen.method == "POST"]) == 1
+
+
+def test_a_test_waits_for_nobody_that_cools_down(desk: Desk) -> None:
+    desk.own.behaviour = overloaded
+    assert desk.rows("test", "nameless")["nameless"]["failure"] == "wait"
+    assert len([seen for seen in desk.own.requests if seen.method == "POST"]) == 1, "one pause long, and not two calls"
 
 
 def test_where_none_answers_the_exit_code_is_4(desk: Desk) -> None:

@@ -74,6 +74,18 @@ def test_the_page_shows_levels_inputs_with_sizes_roles_checks_and_outputs(
     assert "  accept  It is short.\n" in shown
 
 
+def test_what_a_task_says_of_its_limits_and_its_turn_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    limits = "limits: {escalations: 0, words: 40, answer: 300}"
+    (folder / "turn.yaml").write_text(f"prompt: Say it.\npriority: high\nstart: planned\n{limits}\n")
+    assert main(["plan", "turn.yaml"]) == 0
+    shown = capsys.readouterr().out
+    assert "  limits  3 attempts, 40 words, 300 tokens an answer, 0 escalations\n" in shown
+    assert "  turn    priority 2 of 0 (first) to 9, whom the plan takes has the first try\n" in shown
+    (told,) = document(capsys, "turn.yaml")["tasks"]
+    assert [told[name] for name in ("escalations", "words", "answer_tokens")] == [0, 40, 300]
+    assert [told[name] for name in ("priority", "start")] == [2, "planned"]
+
+
 def test_a_task_that_is_explored_is_shown_with_its_explorer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tasks = {task["id"]: task for task in document(capsys)["tasks"]}
     assert tasks["hard"]["roles"] == ["explorer", "worker", "validator"]

@@ -100,6 +100,7 @@ def test_other_prices_and_a_cap_are_exact(log: str, tmp_path: Path, capsys: pyte
         (["--policy", "prefer=d"], "no choice of these sessions had such a model; known are a, b, c"),
         (["--policy", "uniform=3"], "it is written uniform"),
         (["--policy", "roulette=-1"], "a number from 0 to 100 is expected"),
+        (["--policy", "trails=10001"], "a number from 0 to 10,000 is expected"),  # as `choice.value` may be
         (["--policy", "free-first=nan"], "a number from 0 to 1 is expected"),
         (["--tiers", "free,gold"], "known are local, free, cheap, paid"),
         (["--budget", "much"], "'much' is not an amount in US dollars"),

@@ -187,6 +187,8 @@ def test_a_period_is_excluded_listed_and_counts_again(
         (["exclude", "--from", "2h", "--why"], "belong to `swarm trail` alone"),
         (["--from", "2h"], "belong to the actions exclude and include"),
         (["exclud"], "did you mean exclude?"),
+        (["exclude", "--from", "2026-09-01", "--model", "sma"], "the whole name is needed, and this log knows small"),
+        (["exclude", "--from", "2026-09-01", "--model", "nobody"], "no work of a model of this name was judged"),
     ],
 )
 def test_what_makes_no_period_is_refused_and_nothing_is_recorded(
@@ -200,6 +202,20 @@ def test_what_makes_no_period_is_refused_and_nothing_is_recorded(
     assert main(["trail", *words]) == 2
     assert said in capsys.readouterr().err
     assert main(["trail", "exclude"]) == 0
+    assert "no period is excluded" in capsys.readouterr().out
+
+
+def test_what_lets_a_period_count_again_is_typed_on_the_log_that_was_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home_with_a_log(tmp_path, monkeypatch, ("small", True))
+    monkeypatch.delenv("SWARM_LOG")
+    other = ["--log", str(tmp_path / "log.db")]
+    assert main(["trail", "exclude", "--from", "2026-09-01", *other]) == 0
+    assert main(["trail", "exclude", *other]) == 0
+    (command,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("swarm trail include")]
+    assert main(shlex.split(command)[1:]) == 0
+    assert main(["trail", "exclude", *other]) == 0
     assert "no period is excluded" in capsys.readouterr().out
 
 

@@ -73,6 +73,16 @@ def test_a_choice_is_explained_with_every_candidate_its_share_and_the_sector_in_
     assert draw["from"] - 1e-9 <= draw["point"] <= draw["to"] + 1e-9
 
 
+def test_what_a_cascade_is_worth_is_told_only_where_right_work_has_a_worth() -> None:
+    dear = Price(row="r", input_nanos=10**9, output_nanos=10**9)
+    free = Price(row="r", input_nanos=0, output_nanos=0)
+    for price, told in ((free, False), (dear, True)):
+        both = [Arm(agent="coder", model=name, tier="paid", price=price) for name in ("a", "b")]
+        choice = choose(question("s", "trails"), both, Trails(), {})
+        assert isinstance(choice, ChoiceMade)
+        assert any("is worth $" in each.said for each in why_choice(7, choice).because) == told
+
+
 def test_a_choice_by_a_rule_names_the_rule_and_one_of_another_policy_no_wheel() -> None:
     arm = Arm(agent="coder", model="a", tier="free", price=Price(row="r", input_nanos=0, output_nanos=0))
     choice = choose(question("s"), [arm], Trails(), {})
