@@ -166,6 +166,22 @@ async def test_prices_weigh_more_after_tasks_that_took_more_than_their_part_of_t
     await replays(log)
 
 
+async def test_a_budget_of_its_own_that_a_task_used_up_makes_no_price_weigh_more_for_the_others(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    tasks = "".join(
+        f"  t{n}: {{prompt: Write a limerick., budget: {{usd: 0.02}}, needs: [{f't{n - 1}' if n else ''}]}}\n"
+        for n in range(3)
+    )
+    wordy = Price(row="wordy", input_nanos=1_000_000, output_nanos=4_000_000_000)
+    models = *(model(name, "paid", price=wordy, judge=False) for name in ("one", "two")), model("judge")
+    text = "defaults: {roles: {worker: {models: [one, two]}}, limits: {answer: 3000}}\ntasks:\n" + tasks
+    async with serving(Cast(worker=["A fine result. " * 800]), *models) as (_, plan):
+        ended = await run(log, text, plan, tmp_path)
+    assert ended.exit_code == 0 and all(task.cost_nanos > 9_000_000 for task in ended.tasks)
+    assert [each.pressure for each in await choices_of(log)] == [0, 0, 0], "each has as much left as it had before"
+
+
 async def test_the_roulette_is_kept_beside_the_plan(log: MemoryLog, tmp_path: Path) -> None:
     cast = Cast(validator=[FAIL, FAIL, PASS])
     wheel = ChoiceSettings(policy="roulette")
