@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from events.lineage import Stretch, inherited_by_fork
 from events.log import EventLog, system_clock
 from events.memory import MemoryLog
 from events.types.choice import ChoiceMade, ChoiceStopped
 from events.types.task import TaskFailed
+from events.views.base import fold
+from events.views.tasks import TasksView
 from swarm.messages import Price
 from swarm.replay import replay
 from swarm.settings.load import ChoiceSettings
 from tests.ledger_agents import entries_of
+from tests.provider import Answer
 from tests.running import DEAR, Cast, asked_models, faces, model, resume, run, serving, verdict
 
 ONE = "prompt: Write a limerick.\naccept: It rhymes.\n"
@@ -71,6 +75,39 @@ async def test_a_task_that_may_not_escalate_stays_with_free_models(log: MemoryLo
         (each.model, each.rule) for each in last.excluded
     ]
     await replays(log)
+
+
+async def test_a_paid_model_that_did_not_answer_uses_up_none_of_the_times_that_a_task_may_escalate(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    cast, refused = Cast(validator=[FAIL, FAIL, PASS]), list[str]()
+
+    def first_paid_refuses(body: dict[str, Any]) -> Answer:
+        name = str(body["model"])
+        if name.startswith("dear") and (not refused or name in refused):
+            refused.append(name)
+            return Answer(status=400)
+        return cast(body)
+
+    models = *free_and_paid(), model("dear-too", "paid", price=DEAR, judge=False)
+    async with serving(first_paid_refuses, *models) as (_, plan):
+        assert (await run(log, ONE, plan, tmp_path)).exit_code == 0
+    assert [each.model for each in await choices_of(log)][2:] != refused, "one refused, the other took it"
+    (task,) = (await fold(log, TasksView())).of(1).values()
+    assert (refused, task.escalations) == (refused[:1], 1)
+
+
+async def test_a_fork_before_a_paid_model_answered_has_not_escalated(log: MemoryLog, tmp_path: Path) -> None:
+    async with serving(Cast(validator=[FAIL, FAIL, PASS]), *free_and_paid()) as (_, plan):
+        await run(log, ONE, plan, tmp_path)
+    chosen = [entry for entry in await entries_of(log) if isinstance(entry.event, ChoiceMade)][-1]
+    assert isinstance(chosen.event, ChoiceMade) and chosen.event.model == "dear"
+    before = await inherited_by_fork(log, Stretch(1, chosen.position), fork=2)
+    view = TasksView()
+    for entry in before:
+        view.apply(entry)
+    (task,) = view.of(2).values()
+    assert task.escalations == 0
 
 
 async def test_a_paid_model_that_nobody_confirms_gives_way_to_a_free_one_that_was_not_tried(
