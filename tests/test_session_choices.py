@@ -162,6 +162,35 @@ async def test_a_try_that_is_not_worth_its_cost_ends_the_task_and_says_so(log: M
     await replays(log)
 
 
+async def test_where_a_free_model_will_not_be_back_it_is_said_that_no_other_try_is_worth_its_cost(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    cast = Cast(validator=[FAIL])
+
+    def without_a_key(body: dict[str, Any]) -> Answer:
+        return Answer(status=401) if body["model"] == "b" else cast(body)
+
+    async with serving(without_a_key, *free_and_paid(), choice=ChoiceSettings(worth=1.0)) as (_, plan):
+        result = await run(log, ONE + "limits: {attempts: 4}\n", plan, tmp_path)
+    assert (result.exit_code, result.tasks[0].cause) == (1, "not worth it")
+    assert isinstance((await choices_of(log))[-1], ChoiceStopped)
+    await replays(log)
+
+
+async def test_a_try_that_a_person_may_still_allow_is_waited_for_where_another_is_not_worth_its_cost(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    async def no(_: str) -> bool:
+        return False
+
+    dearer = Price(row="dearer-1", input_nanos=100 * DEAR.input_nanos, output_nanos=100 * DEAR.output_nanos)
+    models = *free_and_paid()[::2], model("dearer", "paid", price=dearer, judge=False)
+    frugal = {"paid_confirmed": False, "choice": ChoiceSettings(worth=1.0)}
+    async with serving(Cast(validator=[FAIL]), *models, **frugal) as (_, plan):
+        result = await run(log, ONE + "tiers: [free, paid]\n", plan, tmp_path, looks=faces(confirm=no))
+    assert (result.exit_code, result.tasks[0].cause) == (5, "confirmation")
+
+
 async def test_simple_work_goes_up_to_the_cheap_tier_and_a_task_that_names_tiers_as_far_as_they_say(
     log: MemoryLog, tmp_path: Path
 ) -> None:

@@ -108,8 +108,6 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
                 out |= outside([arm for arm in arms if arm.model not in out], *span, self.state.complexity)
             choice = choose(asked, arms, self.trails.learned, out)
             if isinstance(choice, ChoiceStopped):
-                if any(arm.model in failed and arm.tier in FREE_TIERS for arm in arms):
-                    return None  # one that costs nothing may be back soon, and then it tries
                 raise NotWorthIt(choice)
             return Pick(next(arm for arm in arms if arm.name == choice.arm), choice) if choice else None
 
