@@ -285,7 +285,13 @@ def _kept(task: TaskState, entry: Entry, event: TaskSubmitted) -> TaskState:
     """A task that was submitted again as the same work: what was done of it stays, what it says of its bounds holds."""
     anew = _submitted(entry, event)
     return msgspec.structs.replace(
-        task, spec=anew.spec, title=anew.title, attempts=anew.attempts, outputs=anew.outputs, decisions=anew.decisions
+        task,
+        spec=anew.spec,
+        title=anew.title,
+        attempts=anew.attempts,
+        outputs=anew.outputs,
+        decisions=anew.decisions,
+        answer_tokens=anew.answer_tokens,
     )
 
 
