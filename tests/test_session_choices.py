@@ -249,6 +249,27 @@ async def test_a_budget_of_its_own_that_a_task_used_up_makes_no_price_weigh_more
     assert [each.pressure for each in await choices_of(log)] == [0, 0, 0], "each has as much left as it had before"
 
 
+@pytest.mark.parametrize(
+    ("task", "judged"),
+    [
+        ("check: {contains: fine}\n", 0),
+        ("check: {contains: fine}\naccept: It rhymes.\n", 1),
+        ("explore: true\n", 1),
+    ],
+    ids=["checked", "accepted in words", "explored"],
+)
+async def test_a_judge_that_costs_makes_dearer_only_the_drafts_that_it_judges(
+    log: MemoryLog, tmp_path: Path, task: str, judged: int
+) -> None:
+    models = model("a", judge=False), model("b", judge=False), model("dear", "paid", price=DEAR)
+    async with serving(Cast(), *models) as (provider, plan):
+        assert (await run(log, "prompt: Write a limerick.\n" + task, plan, tmp_path)).exit_code == 0
+    assert asked_models(provider.requests).count("dear") == judged
+    for choice in await choices_of(log):
+        costs = [each.cost_nanos for each in choice.candidates if each.tier == "free"]
+        assert all(costs) if judged and choice.role == "worker" else costs == [0, 0]
+
+
 async def test_the_roulette_is_kept_beside_the_plan(log: MemoryLog, tmp_path: Path) -> None:
     cast = Cast(validator=[FAIL, FAIL, PASS])
     wheel = ChoiceSettings(policy="roulette")

@@ -18,6 +18,7 @@ from swarm.messages import MILLION, Arm
 from swarm.money.shares import Share
 from swarm.orders import NotWorthIt, Pick, Picker
 from swarm.plan import Plan, allowed_arms
+from swarm.roles.validator import wants_judge
 from swarm.task import Role, RoleConfig, Task
 from swarm.text.tokens import BYTES_A_TOKEN
 
@@ -57,7 +58,8 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
         """The picker for a piece of open work: a rule for a judge, for any other role a choice by the trails."""
         if role == "validator":
             return self._judge(self.state.steps[open_.step - 1].model)
-        return self._drawn(self.question(open_, role), role)
+        is_judged = role == "worker" and wants_judge(self.task, last=open_.step == self.state.total)
+        return self._drawn(self.question(open_, role), role, is_judged=is_judged)
 
     def staying(self, role: Role, name: str, otherwise: Picker) -> Picker:
         """Takes the arm of that name where nothing excludes it, no draw; else as the other picker does."""
@@ -88,7 +90,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
             may_escalate=state.escalations < task.limits.escalations,
         )
 
-    def _drawn(self, question: Question, role: Role) -> Picker:
+    def _drawn(self, question: Question, role: Role, *, is_judged: bool) -> Picker:
         arms, excluded = allowed_arms(self.plan, self.task, role)
         span = self.plan.choice.span(self.state.complexity)
 
@@ -99,7 +101,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
                 seed=f"{question.seed}/{nth}",
                 now=self.clock(),
                 input_tokens=tokens,
-                judging=self._judging([arm.model for arm in arms], tokens),
+                judging=self._judging([arm.model for arm in arms], tokens) if is_judged else {},
                 spent_scope=share.scope if share else "",
                 spent_percent=share.percent if share else 0,
             )
