@@ -15,7 +15,7 @@ from events.testing.builders import chosen, opened, reserved, submitted
 from events.types.any import AnyEvent
 from events.types.choice import Candidate, Excluded
 from swarm.whatif.estimate import Sum, amount, beta_quantile, effective_sample, share, student
-from swarm.whatif.policies import Policy, parse_policy
+from swarm.whatif.policies import Policy, parse_policy, target
 from swarm.whatif.record import RecordView, SessionRecord
 from swarm.whatif.weights import Weighed, groups_of, weigh
 
@@ -71,6 +71,17 @@ def test_tasks_that_rest_on_each_other_are_one_group() -> None:
 def test_as_recorded_every_weight_is_one_and_nothing_is_lacking() -> None:
     weighed = weigh(NEEDS, Policy(), ALL, joint=False)
     assert (set(weighed.weights.values()), weighed.needed) == ({1.0}, [])
+
+
+def test_the_plan_is_asked_about_a_draw_of_the_roulette_whatever_that_drew_with() -> None:
+    poor, good = (
+        Candidate(agent="maker", model=name, tier="free", mean=mean, accepted=kept, rejected=100 - kept, weight=0.5)
+        for name, mean, kept in (("poor", 0.1, 10.0), ("good", 0.9, 90.0))
+    )
+    choice = chosen(model="poor", tier="free", candidates=(poor, good), excluded=(), policy="roulette")
+    assert target(Policy("trails"), choice, ALL)["maker@good"] > 0.99
+    assert target(Policy("roulette"), choice, ALL)["maker@poor"] < 0.1
+    assert target(Policy(), choice, ALL) == {"maker@poor": 0.5, "maker@good": 0.5}
 
 
 def test_an_arm_that_could_not_be_drawn_is_needed_and_one_that_had_no_weight_is_not_missed() -> None:
