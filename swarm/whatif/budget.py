@@ -57,7 +57,8 @@ def under_cap(session: SessionRecord, cap_nanos: int, price_of: PriceOf) -> Capp
         task: [drawn for drawn in drawns if task not in ends or drawn.position < ends[task]]
         for task, drawns in session.choices.items()
     }
-    after = msgspec.structs.replace(session, calls=kept, choices=choices)
+    stops = {task: found for task, found in session.stops.items() if task not in ends}
+    after = msgspec.structs.replace(session, calls=kept, choices=choices, stops=stops)
     return Capped(session=after, halts=tuple(halts), stopped=frozenset(ends))
 
 

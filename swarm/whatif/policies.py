@@ -8,7 +8,7 @@ from difflib import get_close_matches
 import msgspec
 
 from events.types.base import NOUGHT
-from events.types.choice import Candidate, ChoiceMade
+from events.types.choice import Candidate, Choice, ChoiceMade, ChoiceStopped
 from swarm.choice.choose import STAYED, probabilities
 from swarm.choice.planner import USABLE
 from swarm.choice.question import LEAN_FROM, PRIOR
@@ -162,7 +162,15 @@ def target(policy: Policy, choice: ChoiceMade, tiers: Collection[str]) -> Weight
     return {arm: weight / total for arm, weight in weights.items()} if total else {}
 
 
-def freed_arms(choice: ChoiceMade, tiers: Collection[str]) -> list[tuple[str, str]]:
+def stops_as_well(policy: Policy, stop: ChoiceStopped, tiers: Collection[str]) -> bool:
+    """Whether the policy certainly ends the work where it was ended, among the arms of `tiers` (none named: all)."""
+    allowed = [each for each in stop.candidates if not tiers or each.tier in tiers]
+    if freed_arms(stop, tiers):
+        return False
+    return not allowed or (len(allowed) == len(stop.candidates) and policy in (Policy(), Policy(stop.policy)))
+
+
+def freed_arms(choice: Choice, tiers: Collection[str]) -> list[tuple[str, str]]:
     """Models that only the task's own tiers ruled out and whose tier is among `tiers`, with that tier."""
     found = [(each.model, tier_ruled_out(each.rule)) for each in choice.excluded]
     return [(model, tier) for model, tier in found if tier and tier in tiers]

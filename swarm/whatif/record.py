@@ -9,7 +9,7 @@ import msgspec
 from events.log import Entry
 from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
-from events.types.choice import ChoiceMade
+from events.types.choice import ChoiceMade, ChoiceStopped
 from events.types.session import SessionClaimed, SessionClosed, SessionOpened
 from events.types.task import TaskSubmitted
 from events.views.tasks import TaskState, TasksView
@@ -54,6 +54,7 @@ class SessionRecord(msgspec.Struct, kw_only=True):
     finished: bool = False
     plans: dict[int, TextRef] = {}  # with what its owners ran, by the position that says so
     choices: dict[str, list[Drawn]] = {}  # by task
+    stops: dict[str, list[ChoiceStopped]] = {}  # by task, where one more try was not worth its cost
     calls: dict[int, CallRecord] = {}  # by position, in their order
     tasks: dict[str, TaskState] = {}
 
@@ -100,6 +101,8 @@ class RecordView(msgspec.Struct):
                 session.tasks = self._tasks.of(entry.session)
             case ChoiceMade() as choice:
                 session.choices.setdefault(entry.task, []).append(Drawn(entry.position, choice))
+            case ChoiceStopped() as stop:
+                session.stops.setdefault(entry.task, []).append(stop)
             case _:
                 _count(session.calls, entry)
 

@@ -9,7 +9,7 @@ import msgspec
 
 from swarm.choice.choose import probabilities
 from swarm.messages import TIERS
-from swarm.whatif.policies import Policy, Weights, freed_arms, target
+from swarm.whatif.policies import Policy, Weights, freed_arms, stops_as_well, target
 from swarm.whatif.record import CallRecord, Drawn, SessionRecord
 
 LEAST_DRAWS = (
@@ -73,6 +73,9 @@ def weigh(session: SessionRecord, policy: Policy, tiers: frozenset[str], *, join
         if reached:
             for step in ways[task]:
                 _look(step, tiers, reached, weighed)
+        for stop in session.stops.get(task, ()) if weighed.weights[task] else ():
+            if not stops_as_well(policy, stop, tiers):
+                _add(weighed.impossible, "a try that was not worth its cost", weighed.weights[task])
     if tiers:
         for call in session.calls.values():
             if call.role == "validator" and weighed.weights.get(call.task):

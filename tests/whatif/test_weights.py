@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from events.log import Entry
-from events.testing.builders import chosen, opened, reserved, submitted
+from events.testing.builders import chosen, opened, reserved, stopped, submitted
 from events.types.any import AnyEvent
 from events.types.choice import Candidate, Excluded
 from swarm.whatif.estimate import Sum, amount, beta_quantile, effective_sample, share, student
@@ -98,6 +98,18 @@ def test_an_arm_that_was_never_drawn_is_needed_from_one_expected_draw_on() -> No
 
     assert asked(record(1), "uniform").needed == []
     assert asked(record(2), "uniform").needed == ["maker@y"]
+
+
+def test_what_had_come_of_one_more_try_where_none_was_made_is_lacking() -> None:
+    dear = Candidate(agent="maker", model="dear", tier="paid", mean=0.5, cost_nanos=9)
+    ended = session(
+        ("a", submitted()), ("a", draw("x", x=1)), ("a", stopped(candidates=(dear,), excluded=(), policy="trails"))
+    )
+    for same in ("recorded", "trails"):
+        assert asked(ended, same).needed == []
+    assert asked(ended, "recorded", frozenset({"free"})).needed == [], "nobody is left who could go on"
+    for other in ("trails=50", "uniform", "roulette"):
+        assert asked(ended, other).needed == ["a try that was not worth its cost"]
 
 
 def test_what_lies_behind_a_choice_that_the_policy_never_makes_is_not_missed() -> None:
