@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from events.lineage import Stretch, inherited_by_fork
@@ -279,4 +280,34 @@ async def test_the_roulette_is_kept_beside_the_plan(log: MemoryLog, tmp_path: Pa
     assert isinstance(first, ChoiceMade) and isinstance(last, ChoiceMade)
     assert {first.model, last.model} == {"a", "b"}, "it does not plan: the next free one"
     assert sum(each.weight for each in first.candidates) == pytest.approx(1)
+    await replays(log)
+
+
+async def test_a_model_whose_answer_was_cut_is_not_asked_again_by_a_resume_that_knows_no_price_of_it(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    looks, asked = faces(), list[str]()
+
+    def cut_then_stopped(body: dict[str, Any]) -> Answer:
+        asked.append(str(body["model"]))
+        if len(asked) == 1:
+            return Answer("A " * 50, finish="length")
+        looks.stop.set()
+        looks.abort.set()
+        return Answer("never", before_head=30)
+
+    cast = Cast(worker=[cut_then_stopped])
+    async with serving(cast, model("a", judge=False), model("b", judge=False)) as (_, plan):
+        interrupted = await run(
+            log, "prompt: Write a limerick.\ncheck: {contains: fine}\n", plan, tmp_path, looks=looks
+        )
+        assert interrupted.exit_code == 130 and asked[0] == asked[1]
+        cast.play("worker", "A fine result.")
+        unpriced = [
+            msgspec.structs.replace(each, tier="paid", price=None) if each.name == asked[0] else each
+            for each in plan.roster.models
+        ]
+        roster = msgspec.structs.replace(plan.roster, models=tuple(unpriced))
+        resumed = await resume(log, msgspec.structs.replace(plan, roster=roster))
+    assert resumed.exit_code == 0 and cast.seen[-1][1]["model"] != asked[0]
     await replays(log)

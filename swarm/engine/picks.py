@@ -63,7 +63,8 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
 
     def staying(self, role: Role, name: str, otherwise: Picker) -> Picker:
         """Takes the arm of that name where nothing excludes it, no draw; else as the other picker does."""
-        return staying_picker(allowed_arms(self.plan, self.task, role)[0], name, otherwise)
+        arms, excluded = allowed_arms(self.plan, self.task, role)
+        return staying_picker([arm for arm in arms if arm.model not in excluded], name, otherwise)
 
     def question(self, open_: Open, role: Role) -> Question:
         """What is to be chosen for; a draw adds its moment, its number and the size of the prompt."""
