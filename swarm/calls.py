@@ -132,10 +132,7 @@ class Calls:
                 outcome, nth = await self._tries_of(told, current, nth)
             except ConfirmationNeeded as error:
                 tried[model], refused = NOT_CONFIRMED, error
-                pick, current = (
-                    _fresh(pick),
-                    None,
-                )  # who was rejected does not stand in for whom a person may still allow
+                pick, current = _fresh(pick), None
                 continue
             current = None
             if isinstance(outcome, Answer):
@@ -179,7 +176,7 @@ class Calls:
         if wait_s is None or wait_s > min(patience_s, left_s):
             reasons = {**self.cooldowns.bars(), **barred}
             back = self.cooldowns.first_back(is_allowed)
-            if not back:
+            if not back:  # waiting does not help: that nobody is worth it comes before that nobody is left
                 _pick(pick, reasons, nth, order)
             raise NoModelAvailable(role=order.attempt.role, reasons=reasons, back=back)
         began = self._clock()
@@ -264,7 +261,7 @@ def _is_out(error: ProviderError) -> bool:
 
 
 def _fresh(pick: Picker) -> Picker:
-    """Picks as the other does, but nobody whose draft of the work was rejected."""
+    """Picks as the other does, but nobody whose draft of the work was rejected: a person may still allow whom that stands in for."""
 
     def fresh(excluded: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
         found = pick(excluded, nth, input_tokens)
