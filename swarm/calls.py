@@ -116,19 +116,23 @@ class Calls:
         tried: dict[str, str] = {}  # models that do not take this request
         lost: Counter[str] = Counter()  # how often a model was given up, which then may have answered others
         nth, patience_s = len(recorded), self._patience_s
+        refused: ConfirmationNeeded | None = None
         order, current = await self._pick_of_record(order, recorded) or (order, None)
         while True:
             current = current or self._who(order, pick, tried, nth + 1)
             if current is None:
-                patience_s -= await self._wait_for_one(order, pick, tried, nth + 1, patience_s)
+                try:
+                    patience_s -= await self._wait_for_one(order, pick, tried, nth + 1, patience_s)
+                except (NoModelAvailable, NotWorthIt) as nobody:
+                    raise refused or nobody from None
                 continue
             model = current.arm.model
             try:
                 told = msgspec.structs.replace(order, ask=order.ask.told(current.arm.agent))
                 outcome, nth = await self._tries_of(told, current, nth)
-            except ConfirmationNeeded as refusal:
-                tried[model] = NOT_CONFIRMED
-                current = _fresh(self._who(order, pick, tried, nth + 1), refusal)
+            except ConfirmationNeeded as error:
+                tried[model], refused = NOT_CONFIRMED, error
+                pick, current = _fresh(pick), None
                 continue
             current = None
             if isinstance(outcome, Answer):
@@ -141,11 +145,14 @@ class Calls:
                 out[model] = self._try.reason(model, outcome)
 
     def _who(self, order: Order, pick: Picker, tried: Mapping[str, str], nth: int) -> Pick | None:
-        """The arm that takes the call. Where all others are barred, that may be one which cools down and costs nothing to ask."""
+        """The arm that takes the call. Where all others are barred, that may be one which cools down and costs nothing to ask.
+
+        None also where nobody who is left is worth its cost: one that cools down may be, once it is back.
+        """
         barred = {**self._out, **tried}
-        found = _pick(pick, {**self.cooldowns.bars(), **barred}, nth, order)
+        found = _worth_it(pick, {**self.cooldowns.bars(), **barred}, nth, order)
         for model in self.cooldowns.worth_asking() if found is None else ():
-            found = found or _pick(pick, {**self.cooldowns.bars(but=model), **barred}, nth, order)
+            found = found or _worth_it(pick, {**self.cooldowns.bars(but=model), **barred}, nth, order)
         return found
 
     async def _wait_for_one(
@@ -154,15 +161,12 @@ class Calls:
         """Wait until a model that cools down may be asked again, or until more is known; return the patience that this took.
 
         What another call is about to find out is waited for in any case. Raises NoModelAvailable where the wait is longer than
-        patience or the task's time allow.
+        patience or the task's time allow; NotWorthIt where there is nobody to wait for, and those who are left cost too much.
         """
         barred = {**self._out, **tried}
 
         def is_allowed(model: str) -> bool:
-            try:
-                return _pick(pick, {**self.cooldowns.bars(but=model), **barred}, nth, order) is not None
-            except NotWorthIt:
-                return False
+            return _worth_it(pick, {**self.cooldowns.bars(but=model), **barred}, nth, order) is not None
 
         trial_s, wait_s = self.cooldowns.trial_s(is_allowed), self.cooldowns.wait_s(is_allowed)
         if trial_s is not None:
@@ -172,6 +176,8 @@ class Calls:
         if wait_s is None or wait_s > min(patience_s, left_s):
             reasons = {**self.cooldowns.bars(), **barred}
             back = self.cooldowns.first_back(is_allowed)
+            if not back:  # waiting does not help: that nobody is worth it comes before that nobody is left
+                _pick(pick, reasons, nth, order)
             raise NoModelAvailable(role=order.attempt.role, reasons=reasons, back=back)
         began = self._clock()
         await self.cooldowns.changed(self._sleep, wait_s)
@@ -254,12 +260,23 @@ def _is_out(error: ProviderError) -> bool:
     return error.failure is Failure.STOP and error.status in REFUSES_ALL
 
 
-def _fresh(pick: Pick | None, refusal: ConfirmationNeeded) -> Pick:
-    """Who takes a call in place of a paid model that nobody confirmed. Raises the refusal where only rejected ones could."""
-    rejected = {each.arm for each in pick.choice.tried} if pick is not None and pick.choice is not None else set[str]()
-    if pick is None or pick.arm.name in rejected:
-        raise refusal
-    return pick
+def _fresh(pick: Picker) -> Picker:
+    """Picks as the other does, but nobody whose draft of the work was rejected: a person may still allow whom that stands in for."""
+
+    def fresh(excluded: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
+        found = pick(excluded, nth, input_tokens)
+        rejected = {each.arm for each in found.choice.tried} if found is not None and found.choice is not None else ()
+        return found if found is not None and found.arm.name not in rejected else None
+
+    return fresh
+
+
+def _worth_it(pick: Picker, excluded: Mapping[str, str], nth: int, order: Order) -> Pick | None:
+    """Who is picked; None where nobody is, or none of them is worth its cost."""
+    try:
+        return _pick(pick, excluded, nth, order)
+    except NotWorthIt:
+        return None
 
 
 def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: Order) -> Pick | None:

@@ -133,6 +133,7 @@ class _Player:
         self._plan: Plan | None = None
         self._specs: dict[str, Task] = {}
         self._foreseen: list[tuple[str, Placed]] = []  # what the cycle says comes next
+        self._begins = 0  # what stands before is its parent's to be played
         self.result = Replayed(session=self._owner.name, tasks=self._past.tasks)
 
     async def inherit(self, entries: Sequence[Entry]) -> None:
@@ -143,6 +144,7 @@ class _Player:
                 await self._submitted(entry, entry.event)
 
     async def play(self, entries: Sequence[Entry]) -> None:
+        self._begins = entries[0].position if entries else 0
         for entry in entries:
             self._past.journal.apply(entry)
         for entry in entries:
@@ -327,7 +329,7 @@ class _Player:
             _, tries = attempt.next_call()
             if not tries:
                 raise _RecordEnds
-            for each in tries:
+            for each in (own for own in tries if own.position >= self._begins):
                 self._check_request(entry, each, ask.told(each.reserved.agent).messages)
             for each in tries:
                 if isinstance(each.outcome, CallSettled):

@@ -12,7 +12,8 @@ from events.log import Entry, open_log
 from events.testing.builders import new
 from events.types.model import ModelCooled, ModelRecovered, cooldown_topic
 from events.views.cooldowns import CooldownsView
-from swarm.errors import Failure, NoModelAvailable, ProviderError
+from swarm.errors import ConfirmationNeeded, Failure, NoModelAvailable, ProviderError
+from swarm.messages import Arm
 from swarm.models.scripted import ScriptedModel
 from tests.calling import Desk, arm, desk
 from tests.ledger_agents import entries_of
@@ -320,3 +321,27 @@ async def test_the_last_event_of_each_model_says_as_much_as_all_of_them(
         for entry in reversed(entries):  # and nothing older takes it back
             last.apply(entry)
         assert every == last
+
+
+async def nobody_allows(it: Arm) -> None:
+    if it.tier == "paid":
+        raise ConfirmationNeeded("Make paid calls?", remedy="say yes")
+
+
+async def test_where_nobody_allows_paid_calls_one_waits_for_a_free_model_that_cools_down() -> None:
+    server = Server(failure())
+    async with desk([server.model, paid()], confirm=nobody_allows) as it:
+
+        def mend(seconds: float) -> None:
+            server.error = None if seconds == MINUTE else server.error
+
+        it.clock.then = mend
+        assert (await it.call(*BOTH)).model == "free"
+        assert MINUTE in it.clock.slept
+
+
+async def test_where_a_free_model_is_not_back_in_time_it_is_said_that_paid_calls_have_to_be_allowed() -> None:
+    async with desk([Server(failure(retry_after_s=7_200.0)).model, paid()], confirm=nobody_allows) as it:
+        with pytest.raises(ConfirmationNeeded, match="Make paid calls"):
+            await it.call(*BOTH)
+        assert it.clock.slept == []

@@ -41,7 +41,7 @@ class Standing(msgspec.Struct):
             self.ledger = entry.position
 
 
-STANDING = Kept("standing", 6, Standing, begun=lambda view: view.money.only(SHARED))
+STANDING = Kept("standing", 7, Standing, begun=lambda view: view.money.only(SHARED))
 
 
 async def standing(log: EventLog, *, until: int | None = None, anew: bool = False) -> Start[Standing]:

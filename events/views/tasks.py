@@ -107,7 +107,7 @@ class TaskState(msgspec.Struct, kw_only=True):
     unjudged: bool = False
     reason: str = ""
     cause: str = ""
-    escalations: int = 0  # choices of a paid model because work of others was rejected
+    escalations: int = 0  # drafts of a paid model after work of others was rejected
     pressure: float = 1.0  # what prices were multiplied by in its last choice
     handover: Place | None = None  # of the task of an earlier session, from which it goes on
     summary: Place | None = None  # the hand-over of its last halt
@@ -206,8 +206,6 @@ class TasksView(msgspec.Struct):
 def _chosen(task: TaskState, entry: Entry, choice: ChoiceMade) -> None:
     task.role, task.model, task.tier = choice.role, choice.model, choice.tier
     task.pressure = choice.pressure or 1.0
-    others_failed = any(each.arm != choice.arm for each in choice.tried)
-    task.escalations += others_failed and choice.tier not in FREE_TIERS
     if choice.role == "worker" and 0 < entry.step <= len(task.steps):
         drawn = {each.arm: each.draw for each in choice.candidates if each.draw}
         task.steps[entry.step - 1].draws.update(drawn)
@@ -224,6 +222,8 @@ def advance(task: TaskState, entry: Entry) -> None:
             step.limit = drafted.limit
             step.draft = Place(drafted.draft, entry.position)
             step.agent, step.model, step.tier = drafted.agent, drafted.model, drafted.tier
+            others_failed = any(arm != f"{step.agent}@{step.model}" for arm in step.fails)
+            task.escalations += others_failed and step.tier not in FREE_TIERS
             task.abandoned = ""
             task.taken_up = False
             task.role = "validator"
@@ -293,7 +293,13 @@ def _kept(task: TaskState, entry: Entry, event: TaskSubmitted) -> TaskState:
     """A task that was submitted again as the same work: what was done of it stays, what it says of its bounds holds."""
     anew = _submitted(entry, event)
     return msgspec.structs.replace(
-        task, spec=anew.spec, title=anew.title, attempts=anew.attempts, outputs=anew.outputs, decisions=anew.decisions
+        task,
+        spec=anew.spec,
+        title=anew.title,
+        attempts=anew.attempts,
+        outputs=anew.outputs,
+        decisions=anew.decisions,
+        answer_tokens=anew.answer_tokens,
     )
 
 

@@ -14,7 +14,15 @@ from events.log import Entry
 from events.trails import OVERLAP, Expected, Trails, expect, model_of
 from events.types.choice import ChoiceMade, TrailsExcluded
 from events.types.session import SessionClosed
-from events.types.task import Overruled, StepAccepted, StepRejected, TaskAccepted, TaskFailed
+from events.types.task import (
+    AttemptAbandoned,
+    Overruled,
+    StepAccepted,
+    StepDrafted,
+    StepRejected,
+    TaskAccepted,
+    TaskFailed,
+)
 from events.views.verdicts import VerdictsView
 
 
@@ -45,6 +53,10 @@ class TrailsView(msgspec.Struct):
             case ChoiceMade(role="worker") as choice:
                 tasks = self._chosen.setdefault(entry.session, {})
                 tasks.setdefault(entry.task, {})[entry.step, entry.attempt] = expected_of(choice)
+            case AttemptAbandoned(role="explorer"):
+                self._explorer(entry)  # its answer was no plan: what comes of the task is not its work
+            case StepDrafted(agent=agent, model=model):
+                self._drafted(entry, f"{agent}@{model}")
             case TrailsExcluded() as told if entry.position > self._known:
                 self.exclude(told, entry.position)
             case StepAccepted(overrules=Overruled() as overruled):
@@ -84,14 +96,23 @@ class TrailsView(msgspec.Struct):
         """What the entry is a verdict on, as long as it is not folded; None where it is none, or it was not chosen by trails."""
         match entry.event:
             case StepAccepted() | StepRejected():
-                return self._chosen.get(entry.session, {}).get(entry.task, {}).get((entry.step, entry.attempt))
+                return self._work(entry)
             case TaskAccepted() | TaskFailed():
                 return self._explorers.get(entry.session, {}).get(entry.task)
             case _:
                 return None
 
+    def _work(self, entry: Entry) -> Expected | None:
+        return self._chosen.get(entry.session, {}).get(entry.task, {}).get((entry.step, entry.attempt))
+
     def _taken(self, entry: Entry) -> Expected | None:
         return self._chosen.get(entry.session, {}).get(entry.task, {}).pop((entry.step, entry.attempt), None)
+
+    def _drafted(self, entry: Entry, arm: str) -> None:
+        """Forget what was expected of an arm that was chosen and did not answer, where one without a choice did so instead."""
+        chosen = self._work(entry)
+        if chosen is not None and chosen.arm != arm:
+            self._taken(entry)
 
     def _explorer(self, entry: Entry) -> Expected | None:
         return self._explorers.get(entry.session, {}).pop(entry.task, None)

@@ -28,7 +28,7 @@ from swarm.engine.endings import Caps, ending
 from swarm.engine.faces import Faces
 from swarm.engine.foresight import Foresight
 from swarm.engine.gate import expanded, facts_of, gathered, seen_through
-from swarm.engine.pace import Pace
+from swarm.engine.pace import Pace, shared_among_tasks
 from swarm.engine.past import Past
 from swarm.engine.picks import Picks
 from swarm.engine.portions import Portions
@@ -39,6 +39,7 @@ from swarm.engine.world import Surroundings
 from swarm.errors import BudgetExceeded, NoModelAvailable, OwnerLost, SwarmError
 from swarm.items import item_tasks, items_of
 from swarm.journal import Attempt, Recorded
+from swarm.money.caps import task_scope
 from swarm.money.ledger import Ledger
 from swarm.money.shares import greatest_share
 from swarm.orders import NotWorthIt, Terms
@@ -204,7 +205,8 @@ class Dispatcher:
         return list(touched)
 
     def _paced(self, state: TaskState, task: Task) -> None:
-        self._pace.ended(state, self.tasks, self._caps.in_force(task, "worker"), self._ledger.money)
+        caps = shared_among_tasks(self._caps.in_force(task, "worker"), task_scope(self._owner.session, task.id))
+        self._pace.ended(state, self.tasks, caps, self._ledger.money)
 
     def _waiting_for(self, name: str) -> Sequence[str]:
         """The tasks that need it, and the one of which it does an item."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -21,6 +21,7 @@ from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from events.views.tasks import TaskState, TasksView
 from swarm.alive import exists, owner_of
+from swarm.choice.complexity import Complexity, Level
 from swarm.cycle import TAKEN_UP
 from swarm.engine.fork import point_of, written_by_relatives
 from swarm.engine.handover import handover_of
@@ -28,7 +29,8 @@ from swarm.engine.prepare import Prepared
 from swarm.engine.requests import person
 from swarm.engine.submission import Taken
 from swarm.errors import SessionBusy, UsageError
-from swarm.task import Limits, Task
+from swarm.plan import answer_tokens
+from swarm.task import NORMAL, Limits, Task
 
 Carried = Literal["as it is", "kept", "anew"]
 
@@ -107,13 +109,16 @@ def carried(task: TaskState | None, *, same: bool) -> Carried:
 
 
 def is_same_work(one: Task, other: Task) -> bool:
-    """Whether two tasks ask for the same, whatever bounds them and whoever they match: budgets, limits and profiles may differ."""
+    """Whether two tasks ask for the same, whatever bounds them, whoever they match, and who of them begins when.
+
+    Budgets, limits, profiles, the priority and `start` may differ.
+    """
     return _unbounded(one) == _unbounded(other)
 
 
 def _unbounded(task: Task) -> Task:
     roles = {role: msgspec.structs.replace(config, budget=None) for role, config in task.roles.items()}
-    return msgspec.structs.replace(task, budget=None, limits=Limits(), roles=roles, team={})
+    return msgspec.structs.replace(task, budget=None, limits=Limits(), roles=roles, team={}, priority=NORMAL, start="")
 
 
 def fates(earlier: Earlier, tasks: Sequence[Task]) -> dict[str, Carried]:
@@ -220,15 +225,27 @@ def _source(earlier: Earlier, tasks: Sequence[Task], task: Task) -> str:
 
 
 def _children(earlier: Earlier, task: Task, pack: Pack) -> dict[str, TaskSubmitted]:
-    """The items of a task that are not done yet, under the bounds of now."""
+    """The items of a task that are not done yet, under the bounds of now and by whoever it matches now."""
     found: dict[str, TaskSubmitted] = {}
     last = {entry.task: entry for entry in earlier.before if isinstance(entry.event, TaskSubmitted)}
     for name in earlier.tasks[task.id].children or ():
         entry = last.get(name)
         if entry is None or not isinstance(entry.event, TaskSubmitted) or earlier.tasks[name].status == "accepted":
             continue
-        spec = msgspec.structs.replace(earlier.specs[name], budget=task.budget, limits=task.limits)
-        ref = pack.put(msgspec.json.encode(spec).decode())
-        again = msgspec.structs.replace(entry.event, spec=ref, attempts=task.limits.attempts, keeps=True)
-        found[name] = again
+        spec = msgspec.structs.replace(
+            earlier.specs[name],
+            budget=task.budget,
+            limits=task.limits,
+            team=task.team,
+            priority=task.priority,
+            start=task.start,
+        )
+        taken_for = Complexity(entry.event.type, cast("Level", entry.event.complexity), entry.event.factors)
+        found[name] = msgspec.structs.replace(
+            entry.event,
+            spec=pack.put(msgspec.json.encode(spec).decode()),
+            attempts=task.limits.attempts,
+            answer_tokens=answer_tokens(spec, taken_for),
+            keeps=True,
+        )
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import chain
 from typing import cast
 
 import anyio
@@ -114,13 +113,14 @@ class Caps(msgspec.Struct, kw_only=True):
     asking: anyio.Lock  # one question at a time
 
     def in_force(self, task: Task, role: Role) -> Sequence[Cap]:
-        """The caps above a call of the role by now, those that a person recorded meanwhile among them."""
+        """The caps above each call of the role by now, whichever of its agents makes it, with those that a person recorded."""
         terms = self.terms(task, role)
         paths = [
             path_of(terms.named, project=self.owner.project, role=role, agent=agent.name)
             for agent in agents_of(task, role)
         ]
-        return in_force(terms.caps, tuple(dict.fromkeys(chain.from_iterable(paths))), self.ledger.money)
+        above = tuple(scope for scope in paths[0] if all(scope in path for path in paths))
+        return in_force([cap for cap in terms.caps if cap.scope in above], above, self.ledger.money)
 
     async def is_raised(self, refusal: BudgetExceeded, task: Task, role: Role) -> bool:
         """Whether the cap that refused a call is higher by now: a person is asked where the budget says so, and it is recorded.

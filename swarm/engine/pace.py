@@ -24,6 +24,11 @@ class Pace:
             self.pressure = paced(self.pressure, task.cost_nanos, (min(rooms) + task.cost_nanos) / (left + 1))
 
 
+def shared_among_tasks(caps: Sequence[Cap], task: str) -> list[Cap]:
+    """The caps from which the tasks that are left take, too: neither that of the scope `task` nor one inside of it."""
+    return [cap for cap in caps if cap.scope != task and not cap.scope.startswith(f"{task}/")]
+
+
 def _room(cap: Cap, money: MoneyView) -> int:
     state = money.scopes.get(cap.scope)
     return max(0, (cap.nanos or 0) - (state.spent.nanos if state else 0))

@@ -22,6 +22,7 @@ from swarm.messages import MILLION, Arm
 from swarm.money.shares import Share
 from swarm.orders import NotWorthIt, Pick, Picker
 from swarm.plan import Plan, allowed_arms
+from swarm.roles.validator import wants_judge
 from swarm.task import Role, RoleConfig, Task
 from swarm.text.tokens import BYTES_A_TOKEN
 
@@ -61,7 +62,8 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
         """The picker for a piece of open work: a rule for a judge, for any other role a choice by the trails."""
         if role == "validator":
             return self._judge(self.state.steps[open_.step - 1].model)
-        return self._drawn(self.question(open_, role), role)
+        is_judged = role == "worker" and wants_judge(self.task, last=open_.step == self.state.total)
+        return self._drawn(self.question(open_, role), role, is_judged=is_judged)
 
     def is_audited(self, step: int, judge: str) -> bool:
         """Whether the step's draft is to be audited if the model `judge` accepts it; "" is the checks alone."""
@@ -70,7 +72,8 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
 
     def staying(self, role: Role, name: str, otherwise: Picker) -> Picker:
         """Takes the arm of that name where nothing excludes it, no draw; else as the other picker does."""
-        return staying_picker(allowed_arms(self.plan, self.task, role)[0], name, otherwise)
+        arms, excluded = allowed_arms(self.plan, self.task, role)
+        return staying_picker([arm for arm in arms if arm.model not in excluded], name, otherwise)
 
     def question(self, open_: Open, role: Role) -> Question:
         """What is to be chosen for; a draw adds its moment, its number and the size of the prompt."""
@@ -98,7 +101,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
             may_escalate=state.escalations < task.limits.escalations,
         )
 
-    def _drawn(self, question: Question, role: Role) -> Picker:
+    def _drawn(self, question: Question, role: Role, *, is_judged: bool) -> Picker:
         arms, excluded = allowed_arms(self.plan, self.task, role)
         span = self.plan.choice.span(self.state.complexity)
 
@@ -109,7 +112,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
                 seed=f"{question.seed}/{nth}",
                 now=self.clock(),
                 input_tokens=tokens,
-                judging=self._judging([arm.model for arm in arms], tokens),
+                judging=self._judging([arm.model for arm in arms], tokens) if is_judged else {},
                 spent_scope=share.scope if share else "",
                 spent_percent=share.percent if share else 0,
             )
@@ -118,8 +121,6 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
                 out |= outside([arm for arm in arms if arm.model not in out], *span, self.state.complexity)
             choice = choose(asked, arms, self.trails.learned, out)
             if isinstance(choice, ChoiceStopped):
-                if any(arm.model in failed and arm.tier in FREE_TIERS for arm in arms):
-                    return None  # one that costs nothing may be back soon, and then it tries
                 raise NotWorthIt(choice)
             return Pick(next(arm for arm in arms if arm.name == choice.arm), choice) if choice else None
 

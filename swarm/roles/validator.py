@@ -41,7 +41,7 @@ async def validate(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     if any(check.required and not check.passed for check in found):
         return [_rejected_by_checks(job, attempt, found)]
     checks = _recorded(found)
-    if not _wants_judge(job):
+    if not wants_judge(job.task, last=_is_last(job)):
         return [_accepted(job, place.lasting, checks, unjudged=False)]
     if not job.judges and not _in_words(job):  # what is said in words waits for a model that may judge it
         return [_accepted(job, place.lasting, checks, unjudged=True)]
@@ -77,11 +77,14 @@ def _recorded(checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
     return tuple(check.result if isinstance(check, Checked) else check for check in checks)
 
 
-def _wants_judge(job: Job) -> bool:
-    """Checks that all passed are enough, unless the task says in words what it is accepted by."""
-    if _is_last(job) and job.task.rubrics:
+def wants_judge(task: Task, *, last: bool) -> bool:
+    """Whether a draft of the last step, or of one before it, is judged by a model.
+
+    Checks that all passed are enough, unless the task says in words what it is accepted by.
+    """
+    if last and task.rubrics:
         return True
-    return bool(job.task.accept) or not (_is_last(job) and any(check.required for check in job.task.gates))
+    return bool(task.accept) or not (last and any(check.required for check in task.gates))
 
 
 def _in_words(job: Job) -> bool:

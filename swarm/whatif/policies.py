@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 import msgspec
 
+from events.types.base import NOUGHT
 from events.types.choice import Candidate, Choice, ChoiceMade
 from swarm.choice.choose import STAYED, STOPPED, probabilities
 from swarm.choice.planner import USABLE
@@ -47,7 +48,8 @@ def _wheel(candidates: Sequence[Candidate]) -> Weights:
 def _trails(choice: Choice, candidates: Sequence[Candidate], value: str) -> Weights:
     worth = float(value) * max((each.cost_nanos for each in candidates), default=0) if value else choice.worth_nanos
     arms = choice.arms or _CASCADE
-    planned = {"policy": "trails", "candidates": tuple(candidates), "worth_nanos": round(worth), "arms": arms}
+    unweighed = tuple(msgspec.structs.replace(each, weight=NOUGHT) for each in candidates)  # it may be of a roulette
+    planned = {"policy": "trails", "candidates": unweighed, "worth_nanos": round(worth), "arms": arms}
     return probabilities(msgspec.structs.replace(choice, **planned)) if candidates else {}
 
 

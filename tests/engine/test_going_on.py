@@ -157,10 +157,11 @@ tasks:
     assert (await replay(log, 2)).divergence is None
 
 
-async def test_items_that_were_done_stay_done_and_the_others_go_on_under_the_new_budget(
+async def test_items_that_were_done_stay_done_and_the_others_go_on_as_the_new_run_has_them(
     log: EventLog, root: Path
 ) -> None:
     file = "tasks:\n  write: {{prompt: 'Write on {{{{item}}}}', each: [bees, ants], budget: {}}}\nbudget: 100k\n"
+    urgent = "defaults: {priority: critical, start: planned, limits: {answer: 3000}}\nagents: {critic: Be harsh.}\n"
 
     def line(body: dict[str, Any]) -> Answer:
         long = "Write on ants" in str(body["messages"])
@@ -175,12 +176,14 @@ async def test_items_that_were_done_stay_done_and_the_others_go_on_under_the_new
             "write.2": "halted",
         }
         asked = len(cast.seen)
-        second = await go_on(log, file.format("30k"), plan, root)
+        second = await go_on(log, urgent + file.format("30k"), plan, root)
     assert [task.status for task in second.tasks] == ["accepted"] * 3
     assert cast.roles[asked:] == ["validator"], "the draft of the second item stands and is judged"
     tasks = (await fold_session(log, TasksView(), 2)).of(2)
     specs = [await log.text(tasks[name].spec.ref, at=tasks[name].spec.at) for name in ("write", "write.2")]
-    assert [msgspec.json.decode(spec, type=Task).budget for spec in specs] == [Budget(tokens=30_000)] * 2
+    for spec in (msgspec.json.decode(text, type=Task) for text in specs):
+        assert (spec.budget, spec.priority, spec.start) == (Budget(tokens=30_000), 0, "planned")
+    assert tasks["write.2"].answer_tokens == 3_000 and "Be harsh." in str(cast.seen[-1])
     assert (await replay(log, 2)).divergence is None
 
 
@@ -219,6 +222,8 @@ bounds = st.fixed_dictionaries(
     {
         "budget": st.builds(Budget, tokens=st.integers(1, 10**6)),
         "limits": st.builds(Limits, attempts=st.integers(1, 9)),
+        "priority": st.integers(0, 8),
+        "start": st.sampled_from(["", "free", "planned"]),
     }
 )
 
@@ -268,4 +273,32 @@ async def test_an_answer_that_was_recorded_before_the_halt_is_given_back_in_the_
     assert "That was not the JSON object" in cast.prompts("validator")[-1], (
         "the first answer was no verdict: it is repaired"
     )
+    assert (await replay(log, 2)).divergence is None
+
+
+async def test_a_given_back_answer_was_asked_for_by_the_agent_of_then_whatever_it_is_told_by_now(
+    log: EventLog, root: Path
+) -> None:
+    file = "{}tasks: {{soil: {{prompt: Say what the soil is, limits: {{answer: 1024}}, budget: {}}}}}\nbudget: 100k\n"
+    cast = Cast(worker=[taking("Clay.", 1_200)], validator=[judging("hm", 900), verdict(True)])
+    async with serving(cast) as (_, plan):
+        await run(log, file.format("", "2.7k"), plan, root)
+        harsh = "agents: {critic: {prompt: Be harsh., words: 40}}\n"
+        second = await go_on(log, file.format(harsh, "20k"), plan, root)
+    assert (second.exit_code, cast.roles) == (0, ["worker", "validator", "validator"])
+    assert "Be harsh." in str(cast.seen[-1])
+    assert (await replay(log, 2)).divergence is None, "what the first session asked is its own to be played"
+
+
+async def test_a_task_that_goes_on_may_have_longer_answers_than_it_had_before(log: EventLog, root: Path) -> None:
+    file = "tasks: {{soil: {{prompt: Say what the soil is, explore: true, limits: {{answer: {}}}, budget: {}}}}}\nbudget: 100k\n"
+    cast = gardeners(worker=[taking("Four beds.", 1_200)])
+    async with serving(cast) as (_, plan):
+        first = await run(log, file.format(1024, "4.6k"), plan, root)
+        assert first.tasks[0].status == "halted"
+        asked = len(cast.seen)
+        assert (await go_on(log, file.format(2048, "40k"), plan, root)).exit_code == 0
+    assert "explorer" not in cast.roles[asked:], "its plan is taken over"
+    drafts = [body for role, body in cast.seen[asked:] if role == "worker"]
+    assert {body["max_tokens"] for body in drafts} == {2048}
     assert (await replay(log, 2)).divergence is None

@@ -21,6 +21,7 @@ from swarm.prompts.build import module
 from swarm.replay import replay
 from swarm.task import Task, TaskFile
 from swarm.taskfile.read import parse_task_file
+from tests.engine.test_handover import taking
 from tests.ledger_agents import entries_of
 from tests.provider import Answer
 from tests.running import DEAR, Cast, faces, model, resume, run, serving, verdict
@@ -142,6 +143,21 @@ async def test_the_budget_of_an_agent_caps_its_calls_and_not_those_of_another(lo
     one, two = result.tasks
     assert one.status == "halted" and one.reason.startswith("the budget of s1/one/worker/poor has ")
     assert two.status != "halted"
+
+
+async def test_an_agent_is_not_told_to_save_because_another_one_s_budget_is_nearly_spent(
+    log: EventLog, tmp_path: Path
+) -> None:
+    """Whichever of the two begins: both have a budget, and the other one takes over after two drafts."""
+    agent = "{{prompt: You are {0}., budget: 4k, tags: [a]}}"
+    text = f"agents:\n  ann: {agent.format('ann')}\n  ben: {agent.format('ben')}\nprompt: Write\ntags: a\n"
+    cast = Cast(worker=[taking("Rain.", 1_850)], validator=[verdict(False), verdict(False), verdict(True)])
+    async with serving(cast, model("m"), model("judge", judge=True)) as (_, plan):
+        result = await run(log, text + "roles: {worker: {models: [m]}}\n", plan, tmp_path)
+    assert result.exit_code == 0, result
+    first, again, other = (str(body["messages"]) for role, body in cast.seen if role == "worker")
+    assert ("You are ann" in first) == ("You are ann" in again) != ("You are ann" in other)
+    assert "/worker/" not in other
 
 
 @pytest.mark.parametrize(

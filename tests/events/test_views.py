@@ -27,7 +27,15 @@ from events.trails import EVERYWHERE, HALF_LIFE_S, USE, Trail, places
 from events.types.any import AnyEvent
 from events.types.call import BudgetSet, CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.session import SessionRenewed
-from events.types.task import Overruled, StepAccepted, StepRejected, TaskHalted, TaskReopened, TaskSubmitted
+from events.types.task import (
+    AttemptAbandoned,
+    Overruled,
+    StepAccepted,
+    StepRejected,
+    TaskHalted,
+    TaskReopened,
+    TaskSubmitted,
+)
 from events.views.base import View, fold
 from events.views.claims import ClaimsView
 from events.views.cost import CostView
@@ -297,6 +305,22 @@ def test_only_verdicts_move_a_trail() -> None:
     trail = view.learned.trail("worker/code", "maker@small", MORNING)
     assert (trail.accepted, trail.rejected) == (USE, 1.0)
     assert view.learned.trail(EVERYWHERE, "small", MORNING) == trail
+
+
+def test_an_explorer_whose_answers_were_no_plan_has_no_part_in_what_comes_of_the_task() -> None:
+    view, explored = TrailsView(), make.chosen(role="explorer", context="explorer/code")
+    folded(view, placed(explored, AttemptAbandoned(role="explorer", reason="no plan"), make.task_accepted()))
+    assert view.learned.rows == {}
+    folded(view, placed(explored, AttemptAbandoned(role="explorer", reason="no plan"), explored, make.task_accepted()))
+    assert view.learned.trail("explorer/code", "maker@small", MORNING).accepted == 1.0
+
+
+def test_a_verdict_on_a_draft_of_another_arm_than_was_chosen_last_moves_no_trail() -> None:
+    view = TrailsView()
+    folded(view, placed(make.chosen(), make.chosen(model="large"), make.drafted(model="small"), make.rejected()))
+    assert view.learned.rows == {}
+    folded(view, placed(make.chosen(), make.chosen(model="large"), make.drafted(model="large"), make.rejected()))
+    assert set(view.learned.rows) == {("worker/code", "maker@large"), (EVERYWHERE, "large")}
 
 
 @pytest.mark.parametrize("accepted", [True, False])

@@ -84,6 +84,17 @@ def test_as_recorded_every_weight_is_one_and_nothing_is_lacking() -> None:
     assert (set(weighed.weights.values()), weighed.needed) == ({1.0}, [])
 
 
+def test_the_plan_is_asked_about_a_draw_of_the_roulette_whatever_that_drew_with() -> None:
+    poor, good = (
+        Candidate(agent="maker", model=name, tier="free", mean=mean, accepted=kept, rejected=100 - kept, weight=0.5)
+        for name, mean, kept in (("poor", 0.1, 10.0), ("good", 0.9, 90.0))
+    )
+    choice = chosen(model="poor", tier="free", candidates=(poor, good), excluded=(), policy="roulette")
+    assert target(parse_policy("trails"), choice, frozenset())["maker@good"] > 0.99
+    assert target(parse_policy("roulette"), choice, frozenset())["maker@poor"] < 0.1
+    assert target(parse_policy("recorded"), choice, frozenset()) == {"maker@poor": 0.5, "maker@good": 0.5}
+
+
 def test_an_arm_that_could_not_be_drawn_is_needed_and_one_that_had_no_weight_is_not_missed() -> None:
     record = session(("a", submitted()), ("a", draw("x", x=1, X=0)))
     assert asked(record, "uniform").needed == ["maker@X"]
