@@ -96,8 +96,8 @@ async def test_a_server_that_hangs_is_left_alone_while_the_others_are_found() ->
     hanging: Pages = {path: Answer(before_head=forever.wait) for path in OLLAMA.paths}
     async with Provider(pages=hanging) as silent, Provider(pages=vllm()) as busy:
         places = [Place(silent.port, (OLLAMA,)), Place(busy.port, (VLLM,))]
-        seen = await discover(places, transport="httpx", patience_s=4)
-    assert [(each.kind, each.said) for each in seen] == [(None, "it did not answer within 4 s"), (VLLM, "")]
+        seen = await discover(places, transport="httpx", patience_s=2)
+    assert [(each.kind, each.said) for each in seen] == [(None, "it did not answer within 2 s"), (VLLM, "")]
 
 
 async def test_where_nothing_listens_nothing_is_found_and_no_http_client_is_needed() -> None:

@@ -97,7 +97,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.cases(3, 120)
+@pytest.mark.cases(1, 120)
 def test_whatever_is_typed_is_answered_with_a_result_or_a_sentence(
     seed: int,
     home: Path,
