@@ -264,6 +264,11 @@ def session_name(number: int) -> str:
     return f"s{number}"
 
 
+def is_there(url: str) -> bool:
+    """Whether a log is kept at the path; none is in memory before it is open. Raises OSError, RuntimeError for what is no path."""
+    return url != "memory:" and Path(url).expanduser().exists()
+
+
 @asynccontextmanager
 async def open_log(
     url: str | Path, *, read_only: bool = False, clock: Clock = system_clock

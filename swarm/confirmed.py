@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from events.log import EventLog, NewEvent, open_log
+from events.log import EventLog, NewEvent, is_there, open_log
 from events.types.session import FileTrusted
 from swarm.agents.found import Profile
 from swarm.errors import ConfirmationNeeded
@@ -26,14 +26,10 @@ async def trusted_digests(log: EventLog) -> frozenset[str]:
 
 async def trusted_at(url: str) -> frozenset[str]:
     """The same of a log that may not be there: none. Raises LogError."""
-    if not _is_there(url):
+    if not is_there(url):
         return frozenset()
     async with open_log(url, read_only=True) as log:
         return await trusted_digests(log)
-
-
-def _is_there(url: str) -> bool:
-    return url != "memory:" and Path(url).expanduser().exists()
 
 
 async def is_trusted(log: EventLog, file: TaskFile) -> bool:

@@ -6,8 +6,7 @@ What is known stands in the log (`model.cooled`, `model.recovered`), so other se
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, tzinfo
-from functools import cache
+from datetime import datetime
 
 import anyio
 import msgspec
@@ -17,6 +16,7 @@ from events.types.model import ModelCooled, ModelRecovered, cooldown_topic
 from events.views.cooldowns import Cooldown, CooldownsView
 from swarm.choice.breaker import Breaker, failed
 from swarm.errors import Failure, ProviderError
+from swarm.zones import zone_named
 
 LADDER_US = tuple(minutes * 60_000_000 for minutes in (1, 5, 25, 60))
 """For how long a model cools down, by its failures in a row."""
@@ -36,6 +36,7 @@ class Cooldowns:
     def __init__(self, servers: Mapping[str, str], *, clock: Clock, time_zone: str = "") -> None:
         self._servers, self._clock, self._time_zone = servers, clock, time_zone
         self._topics = {model: cooldown_topic(model, server) for model, server in servers.items()}
+        self._known = frozenset(self._topics.values())
         self._view = CooldownsView()
         self._trying: set[str] = set()  # models that a call of this run finds out about
         self._found: set[str] = set()  # those of which a call of this run said that they do not answer
@@ -53,8 +54,8 @@ class Cooldowns:
             self.apply(last)
 
     def apply(self, entry: Entry) -> None:
-        self._view.apply(entry)
-        if isinstance(entry.event, ModelCooled | ModelRecovered):
+        if entry.topic in self._known:  # few are: every entry of every run comes by
+            self._view.apply(entry)
             self._change()
 
     def topic(self, model: str) -> str:
@@ -198,15 +199,6 @@ class Cooldowns:
 
     def _moment(self, at: int) -> str:
         """A moment on the user's wall clock, with the day where it is another."""
-        zone = _zone(self._time_zone)
+        zone = zone_named(self._time_zone)
         then, now = (datetime.fromtimestamp(each / 1_000_000, zone) for each in (at, self._clock()))
         return then.strftime("%H:%M" if then.date() == now.date() else "%Y-%m-%d %H:%M")
-
-
-@cache
-def _zone(name: str) -> tzinfo | None:
-    if not name:
-        return None
-    import zoneinfo  # only where a zone is named
-
-    return zoneinfo.ZoneInfo(name)

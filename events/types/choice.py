@@ -80,7 +80,11 @@ class ChoiceMade(Event, frozen=True, kw_only=True, tag="choice.made"):
 
 
 class ChoiceStopped(Event, frozen=True, kw_only=True, tag="choice.stopped"):
-    """No arm was chosen: one more try is not worth what it costs. All is said of it that is said of a choice."""
+    """No arm was chosen: one more try is not worth what it costs.
+
+    All is said of it that is said of a choice; the fields stand twice, since those of a choice keep the order in which they
+    are stored for ever.
+    """
 
     role: str
     context: str

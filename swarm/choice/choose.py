@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from events.trails import CONTEXT_WEIGHT, OVERLAP, Trails
+from events.trails import CONTEXT_WEIGHT, OVERLAP, Acceptance, Trails
 from events.types.base import NOUGHT
 from events.types.choice import FREE_TIERS, Candidate, Choice, ChoiceMade, ChoiceStopped, Excluded, Rejected
 from swarm.choice.planner import TEMPER, USABLE, Cascade, Judge, Option, Terms, drawn_once, free_first, plan
@@ -53,14 +53,20 @@ def choose(
     if not allowed:
         return None
     worth = max(cost_of(arm, question) for arm in arms if arm.model not in excluded) * question.worth
-    undecided = _undecided(question, sorted({*allowed, *stayed}, key=lambda arm: arm.name), arms, trails)
+    allowed = sorted({*allowed, *stayed}, key=lambda arm: arm.name)
+    known = {
+        arm.name: acceptance_of(arm, question.context, trails, question.now)
+        for arm in sorted(arms, key=lambda arm: arm.name)
+        if arm in allowed or arm.name in question.tried
+    }
+    undecided = _undecided(question, allowed, known, trails)
     undecided = msgspec.structs.replace(
         undecided, excluded=tuple(ruled_out), worth_nanos=round(worth) if undecided.arms else 0
     )
     if stayed:
-        return _general(_taken(undecided, stayed[0].name, why=STAYED), arms, trails, question.now)
+        return _general(_taken(undecided, stayed[0].name, why=STAYED), known)
     decided = _decided(undecided)
-    return _general(decided, arms, trails, question.now) if isinstance(decided, ChoiceMade) else decided
+    return _general(decided, known) if isinstance(decided, ChoiceMade) else decided
 
 
 def decided_again(choice: Choice) -> ChoiceMade | ChoiceStopped:
@@ -117,15 +123,12 @@ def _left(question: Question, allowed: Sequence[Arm]) -> tuple[list[Arm], list[E
     return fresh or list(allowed), ruled_out
 
 
-def _undecided(question: Question, allowed: Sequence[Arm], arms: Sequence[Arm], trails: Trails) -> ChoiceStopped:
-    """The event as far as it says what the choice is made from."""
-    now, alone = question.now, len(allowed) == 1 and not question.tried
+def _undecided(
+    question: Question, allowed: Sequence[Arm], known: Mapping[str, Acceptance], trails: Trails
+) -> ChoiceStopped:
+    """The event as far as it says what the choice is made from; `known` is of these arms and of those that were tried."""
+    alone = len(allowed) == 1 and not question.tried
     plans = question.policy == "trails" and not alone  # of one arm there is nothing to be drawn, and nothing to say
-    by_name = {arm.name: arm for arm in arms}
-    known = {
-        name: acceptance_of(by_name[name], question.context, trails, now)
-        for name in sorted({*(arm.name for arm in allowed), *question.tried} & by_name.keys())
-    }
     draws = drawn_once(known, question.step, question.draws) if plans else dict.fromkeys(known, NOUGHT)
     tried = [
         Rejected(name, round(known[name].mean, 6), round(draws[name], 6) or NOUGHT)
@@ -137,7 +140,16 @@ def _undecided(question: Question, allowed: Sequence[Arm], arms: Sequence[Arm], 
         context=question.context,
         policy=question.policy,
         seed=question.step if question.policy == "trails" else question.seed,
-        candidates=tuple(candidate_of(arm, question, trails, draws[arm.name]) for arm in allowed),
+        candidates=tuple(
+            candidate_of(
+                arm,
+                question,
+                trails.trail(question.context, arm.name, question.now),
+                known[arm.name].mean,
+                draws[arm.name],
+            )
+            for arm in allowed
+        ),
         tried=tuple(tried),
         arms=question.arms if plans else 0,
         pressure=_unless(1.0, question.pressure) if plans else NOUGHT,
@@ -221,10 +233,9 @@ def _shared(choice: Choice) -> dict[str, Any]:
     return {name: getattr(choice, name) for name in ChoiceStopped.__struct_fields__}
 
 
-def _general(choice: ChoiceMade, arms: Sequence[Arm], trails: Trails, now: int) -> ChoiceMade:
+def _general(choice: ChoiceMade, known: Mapping[str, Acceptance]) -> ChoiceMade:
     """The choice with what was expected of its model in all contexts: a verdict says by how much this context is harder."""
-    arm = next(arm for arm in arms if arm.name == choice.arm)
-    return msgspec.structs.replace(choice, general=round(acceptance_of(arm, choice.context, trails, now).general, 6))
+    return msgspec.structs.replace(choice, general=round(known[choice.arm].general, 6))
 
 
 def basis_of(choice: Choice) -> ChoiceStopped:

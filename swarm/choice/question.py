@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from events.trails import Acceptance, Trails
+from events.trails import Acceptance, Trail, Trails
 from events.types.base import NOUGHT
 from events.types.choice import Candidate
 from swarm.choice.planner import Judge
@@ -62,10 +62,8 @@ def acceptance_of(arm: Arm, context: str, trails: Trails, now: int) -> Acceptanc
     return trails.acceptance(context, arm.name, PRIOR[arm.tier], now)
 
 
-def candidate_of(arm: Arm, question: Question, trails: Trails, draw: float) -> Candidate:
-    """The arm as the event of a choice has it. What is decided is decided from these rounded numbers."""
-    here = trails.trail(question.context, arm.name, question.now)
-    mean = acceptance_of(arm, question.context, trails, question.now).mean
+def candidate_of(arm: Arm, question: Question, here: Trail, mean: float, draw: float) -> Candidate:
+    """The arm as the event of a choice has it, with its trail `here`. What is decided is decided from these rounded numbers."""
     return Candidate(
         agent=arm.agent,
         model=arm.model,

@@ -15,10 +15,8 @@ def moment_of(text: str, option: str, *, now: int, zone: tzinfo | None, ends: bo
 
     Raises UsageError.
     """
-    try:
-        return now - round(parse_seconds(text) * 1e6)
-    except ValueError:
-        pass
+    if (ago := _ago(text, now)) is not None:
+        return ago
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
@@ -37,13 +35,17 @@ async def position_after(log: EventLog, since: str, *, now: int) -> int:
     """The position behind which `since` begins: a while ago, or a position. Raises UsageError."""
     if re.fullmatch(r"[0-9]{1,18}", since):
         return max(0, int(since) - 1)
-    try:
-        moment = now - round(parse_seconds(since) * 1e6)
-    except ValueError as error:
-        raise UsageError(
-            f"--since {since!r}: write a time such as 2h, 30m or 1d, or a position such as 4711"
-        ) from error
+    if (moment := _ago(since, now)) is None:
+        raise UsageError(f"--since {since!r}: write a time such as 2h, 30m or 1d, or a position such as 4711")
     return await last_before(log, moment)
+
+
+def _ago(text: str, now: int) -> int | None:
+    """The moment that lies a time such as 2h behind; None where the text is no time."""
+    try:
+        return now - round(parse_seconds(text) * 1e6)
+    except ValueError:
+        return None
 
 
 async def last_before(log: EventLog, moment: int) -> int:

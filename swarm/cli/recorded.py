@@ -10,9 +10,10 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from events.log import EventLog, LogError, open_log
+from events.log import EventLog, LogError, is_there, open_log
 from swarm.errors import SwarmError, UsageError
 from swarm.units import shortened
+from swarm.zones import zone_named
 
 if TYPE_CHECKING:
     from swarm.settings.load import Settings
@@ -57,12 +58,12 @@ async def recorded(url: str) -> AsyncGenerator[EventLog]:
 def require_log(url: str) -> None:
     """Raises NothingRecorded where there is no log, LogTrouble where that cannot be seen."""
     try:
-        is_there = url != "memory:" and Path(url).expanduser().exists()
+        there = is_there(url)
     except (OSError, RuntimeError) as error:  # a name that is too long, or the home of a user who is not
         raise LogTrouble(
             f"the log {shortened(url, 80)} cannot be looked for ({str(error.args[-1]).lower().rstrip('.')}); name another with `--log`"
         ) from error
-    if not is_there:
+    if not there:
         raise NothingRecorded(url=url)
 
 
@@ -92,11 +93,7 @@ def presence_of(url: str) -> Callable[[], bool]:
 
 def zone_of(settings: Settings) -> tzinfo | None:
     """The time zone of the settings; None is the machine's."""
-    if not settings.time_zone:
-        return None
-    from zoneinfo import ZoneInfo  # only where a zone is named
-
-    return ZoneInfo(settings.time_zone)
+    return zone_named(settings.time_zone)
 
 
 def local_time(at: int, zone: tzinfo | None) -> datetime:

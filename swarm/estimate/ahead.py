@@ -11,7 +11,7 @@ from typing import ParamSpec
 import anyio
 import msgspec
 
-from events.log import open_log
+from events.log import is_there, open_log
 from swarm.confirmed import trusted_at
 from swarm.crew import crew_of, profiles_here
 from swarm.engine.prepare import prepare
@@ -77,14 +77,10 @@ async def estimate(
 
 
 async def _known_at(url: str) -> Known:
-    if not _is_there(url):
+    if not is_there(url):
         return nothing_known()
     async with open_log(url, read_only=True) as log:
         return await known_in(log)
-
-
-def _is_there(url: str) -> bool:
-    return url != "memory:" and Path(url).expanduser().exists()
 
 
 def _sync(function: Callable[P, Awaitable[Ahead]]) -> Callable[P, Ahead]:

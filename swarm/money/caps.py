@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 
 import msgspec
 
@@ -13,6 +13,7 @@ from events.views.overruns import EXACT, Bounds
 from swarm.errors import BudgetExceeded, CapBroken
 from swarm.messages import Price
 from swarm.money.prices import affordable_output, most_nanos
+from swarm.zones import zone_named
 
 MARKS = (80, 90, 100)
 """Shares of a cap, in percent, that are told when what is spent passes them."""
@@ -245,14 +246,8 @@ def day_scope(now: int, zone: str) -> str:
     >>> day_scope(1_795_251_108_000_000, "Europe/Berlin")
     'day:2026-11-21@Europe/Berlin'
     """
-    moment = datetime.fromtimestamp(now / 1e6, _zone(zone) if zone else None)
+    moment = datetime.fromtimestamp(now / 1e6, zone_named(zone))
     return f"day:{moment.date().isoformat()}@{zone or 'local'}"
-
-
-def _zone(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo  # only where a zone is named
-
-    return ZoneInfo(name)
 
 
 def session_scope(session: int) -> str:

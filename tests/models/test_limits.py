@@ -108,6 +108,7 @@ async def test_who_is_cancelled_in_the_line_or_inside_leaves_no_trace() -> None:
     with anyio.fail_after(5):
         async with limits.slot():
             pass
+    assert await limits.admit(0), "and the next one, too"
 
 
 async def test_a_failure_inside_gives_the_slot_back() -> None:
