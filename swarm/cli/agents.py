@@ -187,17 +187,17 @@ def _tasks_of(name: str, here: _Here) -> list[str]:
     from swarm.cli.outline import outline
     from swarm.connect import Roster
     from swarm.plan import plan_of
+    from swarm.task import agents_of
 
     assert here.file is not None, "only a file has tasks"
     crew = crew_of(here.file, here.found, {each.digest for each in here.found.profiles})  # as if all were confirmed
     plan = plan_of(here.loaded, Roster(models=(), providers=()), confirmed=False)
-    found: list[str] = []
-    for one in outline(crew.file, Path.cwd(), plan):
-        for said in one.team:
-            names = said.partition(": ")[2].rpartition(" (")[0].split(", ")
-            if name in names:
-                found.append(f"{one.task.id} as {said}")
-    return found
+    return [
+        f"{one.task.id} as {said}"
+        for one in outline(crew.file, Path.cwd(), plan)
+        for role, said in zip(one.task.team, one.team, strict=True)
+        if name in {agent.name for agent in agents_of(one.task, role)}
+    ]
 
 
 def _holding(name: str, here: _Here) -> Profile:
