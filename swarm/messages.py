@@ -1,4 +1,5 @@
-"""What travels between a role and a model: Message, Request, Reply, Usage; and what the choice picks from: Arm, Price with its Rates."""
+"""What travels between a role and a model: Message, ToolSpec, ToolCall, Request, Reply, Usage; and what the choice picks from:
+Arm, Price with its Rates."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Speaker = Literal["system", "user", "assistant"]
+Speaker = Literal["system", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "refusal", "tools", "other"]
 Tier = Literal["local", "free", "cheap", "paid"]
 
@@ -33,11 +34,29 @@ TOO_MUCH_INPUT, TOO_MUCH_OUTPUT = "too-much-input", "too-much-output"
 """What can be doubtful about a usage, as `call.settled` names it."""
 
 
+class ToolSpec(msgspec.Struct, frozen=True):
+    """A tool as a model is told of it."""
+
+    name: str  # [a-zA-Z0-9_-]{1,64}, as every provider takes it
+    description: str
+    parameters: Mapping[str, Any]  # JSON Schema of an object
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """What a model wants done. Nothing of it is checked: neither that there is such a tool, nor that these are arguments."""
+
+    id: str  # by which the result is told apart from others of the same answer; the provider's own where it gave one
+    name: str
+    arguments: str  # JSON as the model wrote it
+
+
 class Message(msgspec.Struct, frozen=True):
     """One message of a conversation."""
 
     speaker: Speaker
     text: str
+    calls: tuple[ToolCall, ...] = ()  # of an assistant: what it wanted done
+    answers: str = ""  # of a tool: the id of the call whose result it is
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +66,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: int  # the most that the answer may take, reasoning included; the provider is told so
     temperature: float = 0.0
     answer_schema: Mapping[str, Any] | None = None  # JSON Schema of the answer, enforced where the provider offers it
+    tools: tuple[ToolSpec, ...] = ()  # what the model may have done before it answers
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +87,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     finish: Finish
     usage: Usage | None
     model: str  # the name under which the provider answered
+    calls: tuple[ToolCall, ...] = ()  # what it wants done, in its order; the finish is "tools" where there are some
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):

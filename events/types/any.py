@@ -40,6 +40,7 @@ from events.types.task import (
     TaskSkipped,
     TaskSubmitted,
 )
+from events.types.tool import ApprovalAsked, ApprovalGiven, SandboxProbed, ToolFinished, ToolStarted
 from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
 from events.upcast import Decoder, decoders
 
@@ -77,6 +78,11 @@ AnyEvent: TypeAlias = (
     | BudgetSet
     | ModelCooled
     | ModelRecovered
+    | SandboxProbed
+    | ToolStarted
+    | ToolFinished
+    | ApprovalAsked
+    | ApprovalGiven
     | CancelRequested
     | VerdictRequested
     | RequestAnswered

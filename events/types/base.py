@@ -33,7 +33,7 @@ class Captured(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One message of a request as it was sent."""
 
-    speaker: str  # "system", "user" or "assistant"
+    speaker: str  # "system", "user", "assistant" or "tool"
     text: TextRef
 
 

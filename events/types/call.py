@@ -38,6 +38,9 @@ class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     why: str = ""  # the rule by which a judge was taken
     captured: tuple[Captured, ...] = ()
     foreseen: Foreseen | None = None  # what `max_output_tokens` was made from; None: what its role is allowed
+    tools: TextRef | None = None  # those that were offered, as JSON
+    skills: tuple[str, ...] = ()  # those whose texts stand in it
+    follows: int = 0  # the ordinal of the attempt's call whose messages and answer stand before `messages`; 0: none
 
 
 class CallSettled(Event, frozen=True, kw_only=True, tag="call.settled"):
@@ -59,6 +62,7 @@ class CallSettled(Event, frozen=True, kw_only=True, tag="call.settled"):
     answered_by: str = ""  # the name under which the provider answered, where it differs
     duration_ms: int = 0
     by: str = ""  # the person who settled it afterwards, where `is_reconciled`
+    calls: TextRef | None = None  # of tools, as JSON: what the model wants done
 
     @property
     def is_reconciled(self) -> bool:

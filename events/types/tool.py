@@ -1,0 +1,71 @@
+"""Tools: what was done for a model, what allowed it, and what came of it."""
+
+from __future__ import annotations
+
+from events.types.base import Captured, Event, TextRef
+
+
+class SandboxProbed(Event, frozen=True, kw_only=True, tag="sandbox.probed"):
+    """What holds commands in this session, as a preflight that really ran one found it."""
+
+    backend: str  # "bubblewrap", "landlock" or "none"
+    reason: str = ""  # why it is no better one
+    missing: tuple[str, ...] = ()  # what it cannot keep, such as "processes" or "udp"
+    version: str = ""
+
+
+class ToolStarted(Event, frozen=True, kw_only=True, tag="tool.started"):
+    """The intent to use a tool that does more than to look. One that only looks has its end alone."""
+
+    tool: str
+    call: str  # the id of the model's call
+    ordinal: int  # number of the use within its attempt, from 1
+    arguments: TextRef  # as JSON, secrets taken out
+    effect: str  # "copy": nothing but the work copy changes; "world": it may outlive the copy
+    role: str = "worker"
+    rule: str = ""  # of the policy, by which it may be used
+    repeatable: bool = False  # after a crash it may be used again as if it never was
+    captured: tuple[Captured, ...] = ()
+
+
+class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
+    """What came of it. `failed` is the tool's own word, or that the policy refused it: the model is told either."""
+
+    tool: str
+    call: str
+    ordinal: int
+    arguments: TextRef
+    answer: TextRef  # all that it said, up to the limit on outputs, secrets taken out
+    shown: TextRef | None = None  # what of it the model was told; None: all
+    failed: bool = False
+    refused: str = ""  # the rule of the policy that refused it
+    tree: TextRef | None = None  # the work copy afterwards, where the use changed it
+    role: str = "worker"
+    source: str = ""  # the MCP server that it is from; empty: our own
+    exit_code: int | None = None  # of a command
+    cut: bool = False  # it said more than the limit on outputs
+    duration_ms: int = 0
+    captured: tuple[Captured, ...] = ()
+
+
+class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):
+    """A tool waits for a person. Stands on the session's topic."""
+
+    tool: str
+    call: str
+    ordinal: int
+    question: str  # in one line, secrets taken out
+    arguments: TextRef
+    rule: str = ""  # of the policy, by which a person is asked
+    role: str = "worker"
+
+
+class ApprovalGiven(Event, frozen=True, kw_only=True, tag="approval.given"):
+    """A person's word on what waits. Stands on `control/<session>` where another process gave it."""
+
+    asked: int  # position of the approval.asked
+    allowed: bool
+    remember: str = ""  # "session" or "project": it holds for like uses, too
+    pattern: str = ""  # the like uses: tool and arguments, as the policy writes them
+    by: str = ""
+    reason: str = ""  # the model is told it where it was not allowed

@@ -1,0 +1,45 @@
+"""What every tool is to the rest of the program, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from swarm.errors import SwarmError
+from swarm.messages import ToolSpec
+
+Effect = Literal["none", "copy", "world"]
+"""What a use leaves behind: nothing, changes of the work copy alone, or what outlives the copy."""
+
+
+class ToolRefused(SwarmError):
+    """A tool was not used as it was asked for: nothing was done. The model is told the words, and goes on."""
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a use. Secrets are not taken out yet, and it may be long: who uses the tool sees to both."""
+
+    text: str
+    failed: bool = False  # the tool was used and says that it came to nothing
+    exit_code: int | None = None  # of a command
+    cut: bool = False  # it had said more than its limit
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a model may have done."""
+
+    spec: ToolSpec
+    effect: Effect
+    use: Callable[[Mapping[str, Any]], Awaitable[Said]]
+    """Arguments that fit `spec.parameters`. Raises ToolRefused; what else it raises ends the attempt. May be cancelled at
+    any moment, and then leaves nothing running."""
+    subject: str = "path"  # the argument that says what it is used on; the policy's patterns look at it
+    repeatable: bool = False  # using it twice with the same arguments is as good as once
+    tags: tuple[str, ...] = ()  # words that help to find it
+    source: str = ""  # the MCP server that it is from; empty: our own
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
