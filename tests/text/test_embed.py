@@ -74,4 +74,4 @@ def test_the_package_that_is_installed_knows_what_words_mean() -> None:
     if (embedder := installed_embedder()) is None:
         pytest.skip("wordllama is not installed (the extra `embed`)")
     car, vehicle, poem = embedder.embed(["repair my car", "mending a vehicle", "a poem about autumn"])
-    assert car @ vehicle > 0.4 > 0.2 > car @ poem
+    assert car @ vehicle > 0.3 > 0.1 > car @ poem
