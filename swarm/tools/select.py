@@ -95,10 +95,11 @@ class Selector:
         for number in known.own:
             why.setdefault(number, "of general use")
         first, names = [*why][:room], [*known.numbers]
-        said = [
-            _said(known, number, shared) for number, shared in zip(first, known.index.shared(query, first), strict=True)
+        shared = known.index.shared(query, first)
+        offered = [
+            Offered(tools[number], why[number] or self._said(known, number, words))
+            for number, words in zip(first, shared, strict=True)
         ]
-        offered = [Offered(tools[at], why[at] or found) for at, found in zip(first, said, strict=True)]
         rest = [*dict.fromkeys((*why, *range(len(names))))][len(first) :]
         return Selection(tuple(offered), tuple([names[number] for number in rest]))
 
@@ -133,6 +134,14 @@ class Selector:
         self._known = [known, *self._known[: _KEPT - 1]]
         return known
 
+    def _said(self, known: _Known, number: int, shared: Sequence[str]) -> str:
+        """What led to a tool that fits."""
+        if shared:
+            return f"words: {', '.join(shared[:_MOST_SHARED])}"
+        if known.past.get(known.tools[number].name):
+            return "used in like steps"
+        return "like words" if self._embedder is None else "like in meaning"
+
 
 def document_of(tool: Tool, past: Sequence[str] = ()) -> dict[str, str]:
     """Return the tool as it is looked for, by the fields of `swarm.text.rank`."""
@@ -144,13 +153,6 @@ def document_of(tool: Tool, past: Sequence[str] = ()) -> dict[str, str]:
         "parameters": " ".join(said),
         "past": "\n".join(" ".join(asked(text)[0].split()) for text in past),
     }
-
-
-def _said(known: _Known, number: int, shared: Sequence[str]) -> str:
-    """What led to a tool that fits."""
-    if shared:
-        return f"words: {', '.join(shared[:_MOST_SHARED])}"
-    return "used in like steps" if known.past.get(known.tools[number].name) else "like in meaning"
 
 
 def find_tool(
