@@ -399,7 +399,7 @@ def _role_of(entry: Entry) -> Role | None:
 def _plain(event: object) -> dict[str, Any]:
     """An event for comparison: texts by digest wherever they are kept, and without what only the first run took or did."""
     built = {"kind": type(event).__name__, **cast("dict[str, Any]", _without_places(event))}
-    for name in ("captured", "outputs"):
+    for name in ("captured", "outputs", "kept"):
         built.pop(name, None)
     return built
 

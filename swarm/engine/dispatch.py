@@ -305,7 +305,7 @@ class Dispatcher:
             outcome = [Placed(TaskFailed(reason=f"it took longer than its limit of {limit:g} s", cause="time"))]
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await attempt.flush()  # an answer that came is recorded, whatever ends us
+                await attempt.leave()  # an answer that came is recorded, whatever ends us
             raise
         with anyio.CancelScope(shield=True):
             self._note(open_.task, await attempt.finish(outcome, self.tasks))

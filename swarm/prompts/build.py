@@ -119,6 +119,8 @@ def worker_messages(task: Task, brief: str, agent: str = "", length: str = "") -
     system = _system("worker", task, agent)
     if "<<<" in brief:
         system = f"{system}\n\n{module('worker_material')}"
+    if task.tools:
+        system = f"{system}\n\n{module('worker_tools')}"
     return (Message("system", system), Message("user", _join(brief, length)))
 
 
@@ -183,6 +185,7 @@ def system_bytes(role: Role, task: Task) -> int:
     """The size of the largest system words of the role for the task."""
     longest = max(len(agent.prompt.encode()) for agent in agents_of(task, role))
     material = len(module("worker_material")) + 2 if role == "worker" else 0
+    material += len(module("worker_tools")) + 2 if role == "worker" and task.tools else 0
     return len(_system(role, task, "").encode()) + longest + LINE_BYTES + material
 
 

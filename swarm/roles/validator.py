@@ -54,7 +54,7 @@ async def validate(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
 
 async def _checked(job: Job, attempt: Attempt, draft: str) -> Sequence[CheckResult]:
-    form = form_check(draft, job.step.finish, cut_at(job))
+    form = form_check(draft, job.step.finish, cut_at(job), job.step.stopped)
     if not form.passed or not _is_last(job):
         return (form,)
     form = files_check(job.task, draft)
