@@ -24,6 +24,7 @@ from swarm.prompts.length import TOKENS_A_WORD
 from swarm.settings.complexity import ComplexityChanges
 from swarm.settings.load import ChoiceSettings, Loaded, ScheduleConfig, Settings
 from swarm.settings.ruletable import table_of
+from swarm.settings.toolrules import ToolSettings
 from swarm.task import CONTEXT, NAME_RULE, Budget, OnExceed, Portion, Role, RoleConfig, Task, TaskFile, agents_of, is_id
 from swarm.text.tokens import BYTES_A_TOKEN
 from swarm.units import shortened
@@ -82,6 +83,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     complexity: ComplexityChanges = ComplexityChanges()  # what settings change in the rules for type and complexity
+    tools: ToolSettings = ToolSettings()  # what bounds those of its tasks
     attempts: Mapping[str, float] = {}  # by type of task how many drafts it took on average until one was accepted
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
@@ -182,6 +184,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         patience_s=settings.calls.patience_s,
         choice=settings.choice,
         complexity=settings.complexity,
+        tools=settings.tools,
         paid_confirmed=confirmed
         or any(origin.kind != "default" and _bounds(key, schedule) for key, origin in loaded.origins.items()),
     )

@@ -26,6 +26,7 @@ from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import Wire, is_local, preset_values, shipped_free
 from swarm.settings.tomlfile import KeyPath, read_toml
+from swarm.settings.toolrules import ToolSettings, tool_settings
 
 BUILT_IN = "built in"
 """The place of a default."""
@@ -136,6 +137,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     calls: CallSettings
     choice: ChoiceSettings
     complexity: ComplexityChanges
+    tools: ToolSettings
     agents: tuple[Agent, ...]  # your own profiles
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
@@ -294,6 +296,7 @@ def _build(layers: Layers) -> Settings:
             complex=value["choice", "complex"],
         ),
         complexity=changes_in(layers),
+        tools=tool_settings(layers),
         agents=_agents(layers),
         models=_models(layers, providers),
         providers=providers,
