@@ -41,6 +41,7 @@ from swarm.engine.fork import (
 from swarm.engine.past import Past, take_up
 from swarm.engine.prepare import prepare
 from swarm.engine.submission import opening_of
+from swarm.engine.toolchest import open_toolchest
 from swarm.engine.world import open_surroundings
 from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
 from swarm.estimate.weighed import Weighed
@@ -395,6 +396,7 @@ async def _open(
     async with (
         open_models(plan.roster, environ) as models,
         open_surroundings(root, log, lambda: past.tasks.of(owner.session), secrets.redact) as surroundings,
+        open_toolchest(owner, plan.tools, root) as tools,
     ):
         yield Dispatcher(
             owner,
@@ -405,6 +407,8 @@ async def _open(
             models=models,
             surroundings=surroundings,
             past=past,
+            tools=tools,
+            policy=tools,
             redact=secrets.redact,
             faces=faces,
             clock=clock,

@@ -41,6 +41,9 @@ PRIORITIES: Mapping[str, int] = {"critical": 0, "high": 2, "normal": 5, "low": 8
 
 NORMAL = PRIORITIES["normal"]
 
+TURNS = 10
+"""Calls of an attempt that has tools, where the task says no other number: the last of them has to be an answer."""
+
 MOST_ATTEMPTS = 20
 MOST_ITEMS = 1_000
 """How often one task may be done, once for each item."""
@@ -189,10 +192,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     roles: Mapping[Role, RoleConfig] = {}
     tiers: tuple[Tier, ...] = ()  # the tiers that may take part; empty = all
     tags: tuple[str, ...] = ()  # by which agents are matched to it
-    tools: tuple[str, ...] = ()  # names, globs and groups of those that it may use; empty: none
-    skills: tuple[str, ...] | None = None  # names of those that are loaded; None: those that match, () = none
-    changes: Literal["", "apply", "ask", "keep"] = ""  # what becomes of what tools changed; "" = as settings say
-    network: bool = False  # whether commands that tools run may have one
     agent: tuple[str, ...] = ()  # as of its worker; what `roles` says of that comes before it
     team: Mapping[
         Role, tuple[Agent, ...]

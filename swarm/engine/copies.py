@@ -12,7 +12,7 @@ import anyio
 from events.log import EventLog
 from events.types.base import TextRef
 from events.types.tree import FileChange, FileState
-from events.views.tasks import TaskState
+from events.views.tasks import Place, TaskState
 from swarm.errors import SwarmError
 
 if TYPE_CHECKING:
@@ -87,6 +87,13 @@ class Copies:
                 await found.tree.place(changes)
             return found
 
+    def content(self, task: str, change: Change) -> bytes | None:
+        """What stands in the task's copy at a path whose content is not kept; None where there is no such copy."""
+        found = self._copies.get(task)
+        if found is None or found[0].tree is None or change not in found[0].tree.changes:
+            return None
+        return (found[0].copy.path / change.path).read_bytes()
+
     async def _made(self, task: str) -> TaskCopy:
         from swarm.tools.workcopy import open_work_copy, tree_of
 
@@ -140,3 +147,13 @@ async def _held(log: EventLog, state: FileState, at: int) -> Held:
 
     text = None if state.content is None else await log.text(state.content, at=at)
     return Held(state.kind, state.digest, state.form, text)
+
+
+def lasting_change(change: FileChange, at: int) -> FileChange:
+    """A change of the event at a position, as an event of a later append holds it."""
+
+    def state(held: FileState) -> FileState:
+        content = Place(held.content, at).lasting if held.content is not None else None
+        return FileState(held.kind, held.digest, held.form, content)
+
+    return FileChange(change.path, state(change.before), state(change.after))

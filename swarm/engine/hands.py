@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from events.blobs import Pack
 from events.types.tool import ToolFinished, ToolStarted
-from events.types.tree import FileChange, FileState, changed_on
-from events.views.tasks import Place
-from swarm.engine.copies import Copies, TaskCopy, loaded, recorded
+from events.types.tree import FileChange, changed_on
+from events.views.tasks import Place, TaskState
+from swarm.cycle import Open
+from swarm.engine.copies import Copies, TaskCopy, lasting_change, loaded, recorded
 from swarm.errors import SwarmError
 from swarm.journal import TREE, Attempt
 from swarm.messages import ToolCall, ToolSpec
@@ -22,6 +22,12 @@ from swarm.roles.guard import Used
 from swarm.tools.arguments import ArgumentsUnfit, fitted, plainly, read_arguments
 from swarm.tools.base import Said, Tool, ToolRefused
 from swarm.tools.tree import Change, NameUnwritable, TooManyChanged
+
+if TYPE_CHECKING:
+    from swarm.tools.workcopy import WorkCopy
+
+TOLD_BYTES = 6 * 1024
+"""What a model is told of one output; it reads the rest by its handle."""
 
 USE_TOOL = "use_tool"
 """The tool through which those are used that a request does not hold in full."""
@@ -47,12 +53,16 @@ class Allow(Protocol):
 class Toolbox(Protocol):
     """The tools that a task may use."""
 
-    def tools(self, root: Path, temp: Path) -> Mapping[str, Tool]:
-        """All of them by name, as they work in the work copy at `root`."""
+    async def known(self) -> Mapping[str, Tool]:
+        """All of them by name, as a model is told of them; they are not to be used."""
         ...
 
-    async def offered(self, tools: Mapping[str, Tool]) -> Sequence[ToolSpec]:
-        """Those that a model is told of."""
+    async def working(self, copy: WorkCopy) -> Mapping[str, Tool]:
+        """The same, as they work in a work copy."""
+        ...
+
+    async def offered(self) -> Sequence[ToolSpec]:
+        """Those that a model is told of now."""
         ...
 
 
@@ -63,8 +73,71 @@ class Begin(msgspec.Struct, frozen=True):
     at: int = 0
 
 
+def begin_of(state: TaskState, open_: Open) -> Begin:
+    """With what an attempt at a step begins: with the draft of the same agent where it mends that, else as the step did."""
+    step = state.steps[open_.step - 1]
+    found = [before for before in state.steps[: open_.step - 1] if before.draft is not None]
+    if open_.stay_on and step.draft is not None:
+        found.append(step)
+    if not found or found[-1].draft is None:
+        return Begin()
+    return Begin(found[-1].files, found[-1].draft.at)
+
+
+class NotRecorded(Exception):
+    """The record of an attempt does not reach so far."""
+
+
+class RecordedHands:
+    """The hands of an attempt whose uses are all recorded: what they did is given back, and nothing is done."""
+
+    def __init__(self, attempt: Attempt, begin: Begin) -> None:
+        self._attempt = attempt
+        self._files = tuple(lasting_change(each, begin.at) for each in begin.files)
+
+    async def offered(self) -> tuple[ToolSpec, ...]:
+        return ()
+
+    def files(self) -> tuple[FileChange, ...]:
+        return self._files
+
+    async def use(self, call: ToolCall) -> Used:
+        """What is recorded of it. Raises NotRecorded."""
+        _, known = self._attempt.next_use()
+        if known.finished is None:
+            raise NotRecorded
+        self._files = changed_on(
+            self._files, [lasting_change(each, known.finished_at) for each in known.finished.files]
+        )
+        return await _used(self._attempt, known.finished, known.finished_at)
+
+
+class Outputs:
+    """What the uses of an attempt said, in full, by their handles: a model is told the beginning and the end of it."""
+
+    def __init__(self, attempt: Attempt, *, most_bytes: int = TOLD_BYTES) -> None:
+        self._attempt, self._most_bytes = attempt, most_bytes
+        self._texts: dict[str, str] = {}
+
+    def told(self, ordinal: int, text: str) -> str | None:
+        """What a model is told of an output; None: all of it."""
+        from swarm.tools.shorten import shown
+
+        self._texts[str(ordinal)] = text
+        return shown(text, self._most_bytes, str(ordinal))
+
+    async def text_of(self, handle: str) -> str:
+        """Raises ToolRefused where the attempt has no such output."""
+        if handle in self._texts:
+            return self._texts[handle]
+        use = self._attempt.recorded.uses.get(int(handle)) if handle.isdecimal() and len(handle) < 10 else None
+        if use is None or use.finished is None:
+            raise ToolRefused(f"there is no output {handle[:40]!r}; a handle stands where an output was shortened")
+        return await self._attempt.text(Place(use.finished.answer, use.finished_at))
+
+
 class LiveHands:
-    """The hands of one attempt while a process works on it. `shown` says what of a long output a model is told."""
+    """The hands of one attempt while a process works on it."""
 
     def __init__(
         self,
@@ -72,17 +145,16 @@ class LiveHands:
         task: str,
         *,
         copies: Copies,
-        root: Path,
         begin: Begin,
         box: Toolbox,
         allow: Allow,
+        outputs: Outputs,
         doubtful: Callable[[str], Awaitable[bool]],
         redact: Callable[[str], str],
-        shown: Callable[[str, str], str | None],
     ) -> None:
-        self._attempt, self._task, self._copies, self._root = attempt, task, copies, root
+        self._attempt, self._task, self._copies = attempt, task, copies
         self._box, self._allow, self._doubtful = box, allow, doubtful
-        self._redact, self._shown = redact, shown
+        self._redact, self._outputs = redact, outputs
         self._state: list[tuple[tuple[FileChange, ...], int]] = [(begin.files, begin.at)]  # each on top of those before
         self._copy: TaskCopy | None = None
         self._tools: Mapping[str, Tool] = {}
@@ -90,8 +162,7 @@ class LiveHands:
 
     async def offered(self) -> tuple[ToolSpec, ...]:
         async def choose() -> str:
-            specs = await self._box.offered(self._box.tools(self._root, self._root))
-            return msgspec.json.encode(specs).decode()
+            return msgspec.json.encode(await self._box.offered()).decode()
 
         return msgspec.json.decode(await self._attempt.capture(OFFERED, choose), type=tuple[ToolSpec, ...])
 
@@ -101,16 +172,15 @@ class LiveHands:
             return recorded(self._changes, self._attempt.put)
         found: tuple[FileChange, ...] = ()
         for files, at in self._state:
-            found = changed_on(found, [_lasting(each, at) for each in files])
+            found = changed_on(found, [lasting_change(each, at) for each in files])
         return found
 
     async def use(self, call: ToolCall) -> Used:
         ordinal, known = self._attempt.next_use()
         if known.finished is not None:
-            return await self._given_back(call, known.finished, known.finished_at)
-        tools = self._box.tools(self._root, self._root)
+            return await self._given_back(known.finished, known.finished_at)
         try:
-            tool, arguments = called(call, tools)
+            tool, arguments = called(call, await self._box.known())
         except ArgumentsUnfit as wrong:
             return self._ended(call, ordinal, call.name, Said(text=str(wrong), failed=True))
         if known.started is not None and not await self._repeatable(tool):
@@ -124,9 +194,8 @@ class LiveHands:
     async def _done(
         self, call: ToolCall, ordinal: int, tool: Tool, arguments: Mapping[str, Any], allowed: Allowed
     ) -> Used:
-        copy = await self._ready()
-        tool = self._tools.get(tool.name, tool)
         await self._attempt.flush()
+        tool = await self._ready(tool)
         if tool.effect != "none":
             await self._attempt.begin_use(partial(self._started, tool, call, ordinal, allowed))
         began = time.monotonic()
@@ -136,24 +205,32 @@ class LiveHands:
             said = Said(text=str(refused), failed=True)
         duration_ms = int((time.monotonic() - began) * 1000)
         changed: Sequence[Change] = ()
-        if tool.effect != "none" and copy.tree is not None:
-            try:
-                changed = await copy.tree.look()
-            except (TooManyChanged, NameUnwritable) as wrong:
-                raise SwarmError(f"{tool.name}: {wrong}") from wrong
-            self._changes = copy.tree.changes
+        if tool.effect != "none" and tool.in_copy:
+            changed = await self._looked(tool)
         return self._ended(call, ordinal, tool.name, said, tool=tool, changed=changed, duration_ms=duration_ms)
 
-    async def _ready(self) -> TaskCopy:
-        """The work copy in the state that all recorded uses left, and the tools that work in it."""
+    async def _ready(self, tool: Tool) -> Tool:
+        """The tool as it works in the work copy, which is in the state that all recorded uses left."""
+        if not tool.in_copy:
+            return tool
         if self._copy is None:
             known = self._attempt.recorded.captures.get(TREE)
             line = await self._attempt.text(known) if known is not None else ""
             self._copy = await self._copies.at(self._task, await self._recorded_changes(), line=line)
             if known is None:
                 self._attempt.note(TREE, self._copy.line)
-            self._tools = self._box.tools(self._copy.copy.path, self._copy.copy.temp)
-        return self._copy
+            self._tools = await self._box.working(self._copy.copy)
+        return self._tools[tool.name]
+
+    async def _looked(self, tool: Tool) -> Sequence[Change]:
+        """What the use changed of the work copy."""
+        assert self._copy is not None and self._copy.tree is not None, "the tool worked in it"
+        try:
+            changed = await self._copy.tree.look()
+        except (TooManyChanged, NameUnwritable) as wrong:
+            raise SwarmError(f"{tool.name}: {wrong}") from wrong
+        self._changes = self._copy.tree.changes
+        return changed
 
     async def _recorded_changes(self) -> list[Change]:
         found: dict[str, Change] = {}
@@ -161,13 +238,11 @@ class LiveHands:
             found |= {change.path: change for change in await loaded(self._attempt.log, files, at=at)}
         return [found[path] for path in sorted(found) if found[path].before != found[path].after]
 
-    async def _given_back(self, call: ToolCall, finished: ToolFinished, at: int) -> Used:
+    async def _given_back(self, finished: ToolFinished, at: int) -> Used:
         """What is recorded of a use, in place of doing it again."""
         if finished.files:
             self._state.append((finished.files, at))
-        text = await self._attempt.text(Place(finished.shown or finished.answer, at))
-        arguments = await self._attempt.text(Place(finished.arguments, at))
-        return Used(tool=finished.tool, arguments=arguments, answer=text, failed=finished.failed, tree=finished.tree)
+        return await _used(self._attempt, finished, at)
 
     async def _repeatable(self, tool: Tool) -> bool:
         """Whether a use that began, and of which nobody knows how it ended, is made again.
@@ -207,7 +282,7 @@ class LiveHands:
         """Hold the end of a use for the next append, and say it as the model is told."""
         whole = self._redact(said.text)
         arguments = plainly(call.arguments)
-        shown = self._shown(whole, f"{self._attempt.step}.{self._attempt.number}.{ordinal}")
+        shown = self._outputs.told(ordinal, whole)
         tree = self._copy.tree.digest if self._copy is not None and self._copy.tree is not None else ""
 
         def finished(pack: Pack) -> ToolFinished:
@@ -251,11 +326,11 @@ def called(call: ToolCall, tools: Mapping[str, Tool]) -> tuple[Tool, Mapping[str
     return tool, fitted(arguments, tool.spec)
 
 
-def _lasting(change: FileChange, at: int) -> FileChange:
-    """The change as an event of a later append holds it."""
-
-    def state(held: FileState) -> FileState:
-        content = Place(held.content, at).lasting if held.content is not None else None
-        return FileState(held.kind, held.digest, held.form, content)
-
-    return FileChange(change.path, state(change.before), state(change.after))
+async def _used(attempt: Attempt, finished: ToolFinished, at: int) -> Used:
+    return Used(
+        tool=finished.tool,
+        arguments=await attempt.text(Place(finished.arguments, at)),
+        answer=await attempt.text(Place(finished.shown or finished.answer, at)),
+        failed=finished.failed,
+        tree=finished.tree,
+    )

@@ -15,7 +15,7 @@ from anyio import to_thread
 
 from events.log import EventLog
 from events.types.task import OutputFile
-from events.views.tasks import TaskState
+from events.views.tasks import StepState, TaskState
 from swarm.context.fit import fit
 from swarm.context.inputs import read_inputs
 from swarm.context.lower import lower_result, lowered
@@ -31,8 +31,11 @@ from swarm.text.lookups import filled, variable_of
 from swarm.tools.deliver import deliver
 
 if TYPE_CHECKING:
+    from swarm.tools.tree import Change
     from swarm.tools.workcopy import WorkCopy
 
+
+MOST_CHANGED_CHARS = 12_000  # that a judge is told of what tools changed
 
 P = ParamSpec("P")
 
@@ -74,7 +77,7 @@ class Surroundings:
 
     def world(self, room: int | None) -> World:
         """What of it a role may take, which has a room of so many bytes for what it is given to read."""
-        return World(material=within(self.material, room), checks=self.checks, tree=self.tree)
+        return World(material=within(self.material, room), checks=self.checks, tree=self.tree, changed=self.changed)
 
     async def material(self, task: Task, compact: bool = False) -> Sequence[Material]:
         """The task's inputs, and the results of the tasks that it needs, secrets taken out; `compact`: less of each."""
@@ -125,6 +128,22 @@ class Surroundings:
     def tree(self, task: Task) -> str:
         """The state of the project as the task's work copy has it, the session's own outputs left out; "" without one."""
         return self.copies.line(task.id)
+
+    async def changed(self, step: StepState) -> str:
+        """What tools changed of the project for the draft of a step, as a patch that a judge reads."""
+        from swarm.tools.diff import bounded
+
+        if step.draft is None:
+            return ""
+        return bounded(await loaded(self._log, step.files, at=step.draft.at), MOST_CHANGED_CHARS)
+
+    async def apply(self, task: Task, changes: Sequence[Change]) -> None:
+        """Bring what tools changed to the user's tree. Raises ChangesConflict where a file there is another by now."""
+        from swarm.tools.apply import apply
+
+        # whoever is cancelled waits for it: no thread writes to the user's files once its task has ended
+        content = partial(self.copies.content, task.id)
+        await to_thread.run_sync(partial(apply, self.root, changes, key=key_beside(self._log.url), content=content))
 
     async def deliver(self, task: Task, text: str, before: Sequence[OutputFile]) -> tuple[OutputFile, ...]:
         """Write the accepted result to the user's tree. Raises OutputConflict where a file changed meanwhile."""

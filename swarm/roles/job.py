@@ -31,6 +31,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     ]  # inputs, and results of the tasks that it needs; True: less of each, as near to a cap
     checks: Callable[[Task, str], Awaitable[tuple[Checked, ...]]]  # the task's deterministic checks on a draft
     tree: Callable[[Task], str]  # the state of the project that they were run on, "" where they needed none of it
+    changed: Callable[[StepState], Awaitable[str]]  # what tools changed of the project for a step's draft, as a patch
 
 
 class Hands(Protocol):

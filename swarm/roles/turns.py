@@ -10,9 +10,7 @@ from swarm.messages import Message
 from swarm.orders import Answer, Ask, Call
 from swarm.roles.guard import Guard, Used
 from swarm.roles.job import Hands, Job
-
-TURNS = 10
-"""Calls of an attempt with tools, where neither task nor settings say another number."""
+from swarm.task import TURNS
 
 LAST_TURN = "[This was your last use of tools. Answer now, without using one.]"
 
