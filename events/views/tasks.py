@@ -137,6 +137,12 @@ class TaskState(msgspec.Struct, kw_only=True):
         return next((step for step in self.steps if step.stage != "accepted"), None)
 
 
+def own_changes(state: TaskState) -> tuple[FileChange, ...]:
+    """What tools changed for a task beside its outputs, which are delivered by themselves."""
+    outputs = {output.path for output in state.outputs}
+    return tuple(change for change in state.files if change.path not in outputs)
+
+
 class _Reserved(msgspec.Struct):
     session: int
     task: str

@@ -13,11 +13,11 @@ from events.lineage import fold_session
 from events.log import EventLog, open_log
 from events.views.base import fold
 from events.views.sessions import SessionsView
-from events.views.tasks import TaskState, TasksView
+from events.views.tasks import TaskState, TasksView, own_changes
 from swarm.cli.names import Name, find
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, require_log, settings_of
-from swarm.engine.changes import changes_of, own_changes, take_back, take_over
+from swarm.engine.changes import changes_of, take_back, take_over
 from swarm.engine.requests import person
 from swarm.errors import UsageError
 

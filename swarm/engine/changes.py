@@ -9,8 +9,8 @@ from pathlib import Path
 from anyio import to_thread
 
 from events.log import EventLog, NewEvent, session_name
-from events.types.tree import ChangesApplied, ChangesUndone, FileChange
-from events.views.tasks import TaskState
+from events.types.tree import ChangesApplied, ChangesUndone
+from events.views.tasks import TaskState, own_changes
 from swarm.engine.copies import lasting_change, loaded
 from swarm.errors import UsageError
 from swarm.keyfile import key_beside
@@ -21,12 +21,6 @@ from swarm.tools.tree import Change
 
 class NothingToApply(UsageError):
     """There is nothing that could be taken over, or back."""
-
-
-def own_changes(state: TaskState) -> tuple[FileChange, ...]:
-    """What tools changed for the task beside its outputs, which are delivered by themselves."""
-    outputs = {output.path for output in state.outputs}
-    return tuple(change for change in state.files if change.path not in outputs)
 
 
 def changed_at(state: TaskState) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from events.types.tree import ChangesApplied, FileChange
-from events.views.tasks import TaskState
+from events.views.tasks import TaskState, own_changes
 from swarm.cycle import Placed, accepted
 from swarm.engine.consent import Consent
 from swarm.engine.copies import lasting_change, loaded
@@ -36,8 +36,7 @@ class Delivery:
         text = await self._owner.log.text(end.result, at=0)
         written = await self._surroundings.deliver(task, text, self._past.before(state))
         end = msgspec.structs.replace(end, outputs=written)
-        outputs = {output.path for output in task.written}
-        files = tuple(change for change in state.files if change.path not in outputs)
+        files = own_changes(state)
         if not files:
             return [Placed(end)]
         if not await self._taken_over(state, task, files):

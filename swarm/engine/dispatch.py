@@ -37,7 +37,7 @@ from swarm.engine.portions import Portions
 from swarm.engine.prepare import prepare_each
 from swarm.engine.requests import answer_to, concerned
 from swarm.engine.submission import submitted
-from swarm.engine.toolkit import Policy, Toolkit, Tools
+from swarm.engine.toolkit import Toolkit
 from swarm.engine.world import Surroundings
 from swarm.errors import BudgetExceeded, NoModelAvailable, OwnerLost, SwarmError
 from swarm.items import item_tasks, items_of
@@ -79,8 +79,8 @@ class Dispatcher:
         models: Mapping[str, Connected],
         surroundings: Surroundings,
         past: Past,
-        tools: Tools,
-        policy: Policy,
+        toolkit: Toolkit,
+        consent: Consent,
         redact: Callable[[str], str],
         faces: Faces,
         clock: Clock,
@@ -91,7 +91,7 @@ class Dispatcher:
         self._past, self._view, self._requests, self._journal = past, past.tasks, past.requests, past.journal
         self._redact, self._faces, self._clock = redact, faces, clock
         self._position = position
-        self._consent = Consent(faces, paid=plan.paid_confirmed)
+        self._consent, self._toolkit = consent, toolkit
         self._calls = Calls(
             ledger=ledger,
             models=models,
@@ -104,7 +104,6 @@ class Dispatcher:
             patience_s=plan.patience_s,
             clock=clock,
         )
-        self._toolkit = Toolkit(tools, policy, surroundings.copies, redact=redact, doubtful=self._consent.ask)
         self._delivery = Delivery(owner, plan, surroundings, past, self._consent)
         self._portions = Portions(
             plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
