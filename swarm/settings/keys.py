@@ -22,6 +22,7 @@ from swarm.settings.complexity import (
     parse_phrases,
     whole,
 )
+from swarm.settings.mcpserver import FORMS
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import WIRES, is_local
 from swarm.settings.tomlfile import KeyPath
@@ -291,6 +292,9 @@ def _prompt(value: object, source: Source) -> str:
 
 
 _AGENTS = "since with it a repository could put words into your prompts unseen; its own agents lie in .swarm/agents, where you confirm them"
+_MCP = (
+    "since with it a repository could start programs of its own; its servers lie in .mcp.json, where you confirm them"
+)
 _HERE = "since with it a repository could have your prompts sent to a server that you did not name"
 _PRICES = "since with it a repository could make paid calls look free"
 _SERVERS = "since with it a repository could have your prompts and keys sent to a server of its own"
@@ -383,12 +387,13 @@ KEYS: Mapping[KeyPath, Key] = {
     ("providers", "*", "concurrency"): Key(_count(1, 1000)),
     ("providers", "*", "requests_per_minute"): Key(_count(1, 1_000_000)),
     ("providers", "*", "tokens_per_minute"): Key(_tokens),
+    **{("mcpServers", "*", name): Key(parse, only_user=_MCP) for name, parse in FORMS.items()},
 }
 
 
 def pattern_of(key: KeyPath) -> KeyPath:
-    """Return a key with the name of an agent, model, provider, schedule or rule as "*", as KEYS has it."""
-    if len(key) > 1 and key[0] in ("agents", "models", "providers", "schedules"):
+    """Return a key with the name of an agent, server, model, provider, schedule or rule as "*", as KEYS has it."""
+    if len(key) > 1 and key[0] in ("agents", "mcpServers", "models", "providers", "schedules"):
         return (key[0], "*", *key[2:])
     if len(key) > 2 and key[:2] == ("complexity", "rules"):
         return (*key[:2], "*", *key[3:])

@@ -12,6 +12,7 @@ import msgspec
 from swarm.errors import UsageError, amount
 from swarm.settings.complexity import is_name
 from swarm.settings.keys import KEYS, Key, Source, pattern_of
+from swarm.settings.mcpserver import wrong_name
 from swarm.settings.providers import PRESETS, PRICES_OF
 from swarm.settings.tomlfile import KeyPath, TomlFile, dotted, read_toml
 from swarm.settings.toolrules import Rule, laxer
@@ -209,6 +210,8 @@ def _check_name(key: KeyPath) -> None:
     if len(key) == 3 and key[0] in ("agents", "schedules") and not is_id(key[1]):
         kind = "a schedule" if key[0] == "schedules" else "an agent"
         raise ValueError(f"{shortened(key[1])} cannot be the name of {kind}: {NAME_RULE}")
+    if len(key) == 3 and key[0] == "mcpServers" and (wrong := wrong_name(key[1])):
+        raise ValueError(wrong)
     if key[:2] == ("complexity", "rules") and len(key) == 4 and not is_name(key[2]):
         raise ValueError(f"{shortened(key[2])} cannot be the name of a rule: 1 to 40 of a-z, 0-9, - and _")
     if len(key) == 3 and key[0] in ("models", "providers"):

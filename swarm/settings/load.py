@@ -22,6 +22,7 @@ from swarm.messages import FREE, TIERS, Price, Tier
 from swarm.settings.complexity import ComplexityChanges, changes_in
 from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
+from swarm.settings.mcpserver import McpServer, server_of
 from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import Wire, is_local, preset_values, shipped_free
@@ -144,10 +145,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """The settings, and for each key, such as ("budget", "day_usd"), where its value came from."""
+    """The settings, and for each key, such as ("budget", "day_usd"), where its value came from.
+
+    Servers of tools stand beside the settings: they may hold secrets, and a session records its settings.
+    """
 
     settings: Settings
     origins: dict[KeyPath, Origin]
+    mcp: tuple[McpServer, ...] = ()  # those of the user's settings file
 
 
 class SettingsInvalid(UsageError):
@@ -192,10 +197,10 @@ def load_settings(
     layers.problems += misspelt(environ)
     for name, value in (flags or {}).items():
         layers.add("flag", tuple(name.split(".")), value, place="--" + name.replace(".", "-").replace("_", "-"))
-    settings = _build(layers)
+    settings, servers = _build(layers), _mcp_servers(layers)
     if layers.problems:
         raise SettingsInvalid(layers.problems)
-    return Loaded(settings, layers.origins)
+    return Loaded(settings, layers.origins, servers)
 
 
 def available_models(settings: Settings, environ: Mapping[str, str]) -> list[tuple[ModelConfig, ProviderConfig]]:
@@ -318,6 +323,19 @@ def _agents(layers: Layers) -> tuple[Agent, ...]:
                 f"{layers.place_of('agents', name)}: agent '{name}' has no prompt; say what it is told of itself, such as "
                 'prompt = "You review SQL: locks, indexes, plans."'
             )
+    return tuple(found)
+
+
+def _mcp_servers(layers: Layers) -> tuple[McpServer, ...]:
+    found: list[McpServer] = []
+    for name, table in layers.tables("mcpServers").items():
+        if any(key[:2] == ("mcpServers", name) for key in layers.refused):
+            continue
+        place = layers.place_of("mcpServers", name)
+        try:
+            found.append(server_of(name, table, origin="settings", place=place, of_project=False))
+        except ValueError as error:
+            layers.problems.append(f"{place}: {error}")
     return tuple(found)
 
 
