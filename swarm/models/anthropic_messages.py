@@ -91,9 +91,7 @@ def request_body(request: Request, wire_model: str, *, takes_schema: bool, effor
     if system:
         body["system"] = _blocks(system, cached=sum(map(len, system)) >= CACHED_FROM_CHARACTERS)
     contents = [_turn_blocks(turn, kept_by(wire_model)) for turn in turns]
-    body["messages"] = [
-        {"role": turn.speaker, "content": blocks} for turn, blocks in zip(turns, contents, strict=True)
-    ]
+    body["messages"] = [{"role": turn.speaker, "content": blocks} for turn, blocks in zip(turns, contents, strict=True)]
     if request.tools:
         body["tools"] = [
             {"name": tool.name, "description": tool.description, "input_schema": object_schema(tool.parameters)}

@@ -188,11 +188,13 @@ def _call_in(said: Mapping[str, Any], offered: set[str]) -> tuple[str, str] | No
         return None
     if arguments is None and len(inner) > 1:
         return None
-    return name, _text_of({} if arguments is None else arguments)
+    return _text_of(name), _text_of({} if arguments is None else arguments)
 
 
 def _text_of(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A value as a text; half a character, which JSON can say and no text can be, is a question mark."""
+    said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return said.encode("utf-8", "replace").decode()
 
 
 def _begun(text: str) -> str:
@@ -207,5 +209,5 @@ def _begun(text: str) -> str:
         except ValueError:
             continue
         if isinstance(said, str):
-            return said
+            return _text_of(said[:-1] if "\ud800" <= said[-1:] <= "\udbff" else said)
     return text

@@ -87,22 +87,26 @@ class _Reducing:
         self._left = MOST_PARTS
 
     def part(self, schema: object, inside: tuple[str, ...]) -> dict[str, Any]:
-        self._left -= 1
-        if self._left < 0:
-            return {}
-        said = _mapping(schema)
-        reference = said.get("$ref")
-        if isinstance(reference, str):
-            if reference in inside:
-                return {}
-            inside = (*inside, reference)
-            said = _both(said, _mapping(_at(self._root, reference)))
-        for branch in _list(said.get("allOf")):
-            said = _both(said, self.part(branch, inside))
+        said, inside = self._flat(schema, inside)
         found = {word: self._value(word, value, inside) for word, value in said.items() if word in self._words}
         if "const" in said and "const" not in self._words:
             found["enum"] = [said["const"]]
         return self._consistent(found)
+
+    def _flat(self, schema: object, inside: tuple[str, ...]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """A schema with what it refers to and what it combines, and the references that it is inside of by now."""
+        self._left -= 1
+        said = _mapping(schema) if self._left >= 0 else {}
+        while isinstance(reference := said.get("$ref"), str):
+            if reference in inside:
+                return {}, inside
+            inside = (*inside, reference)
+            own = {word: value for word, value in said.items() if word != "$ref"}
+            said = _both(own, _mapping(_at(self._root, reference)))
+        for branch in _list(said.get("allOf")):
+            flat, inside = self._flat(branch, inside)
+            said = _both(said, flat)
+        return said, inside
 
     def _value(self, word: str, value: object, inside: tuple[str, ...]) -> object:
         if word == "properties":
