@@ -380,6 +380,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("models", "*", "max_output_tokens"): Key(_tokens, only_user=_MODELS),
     ("models", "*", "judge"): Key(_switch, only_user=_MODELS),
     ("models", "*", "schema"): Key(_switch, only_user=_MODELS),
+    ("models", "*", "tools"): Key(_one_of("native", "schema"), only_user=_MODELS),
     ("models", "*", "reasoning_effort"): Key(_word, only_user=_MODELS),
     ("providers", "*", "base_url"): Key(_base_url, only_user=_SERVERS),
     ("providers", "*", "wire"): Key(_one_of(*WIRES), only_user=_SERVERS),
