@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from skills.files import open_folder
 from skills.reading import Read, read_skill
 from skills.skill import Finding, Place
 
@@ -23,20 +22,20 @@ class Search(msgspec.Struct):
     """What was found in a place so far."""
 
     place: Place
-    root: Path
+    root: str  # every symlink followed
     reads: list[Read]
     findings: list[Finding]
 
-    def warn(self, path: Path, message: str, hint: str = "") -> None:
-        self.findings.append(Finding(path=str(path), message=message, hint=hint))
+    def warn(self, path: str, message: str, hint: str = "") -> None:
+        self.findings.append(Finding(path=path, message=message, hint=hint))
 
 
 def search(place: Place) -> Search:
     """Read the catalogue lines of all skills below a place that need not be there. Nothing is raised: what is odd is said."""
-    root = Path(os.path.realpath(place.path))
+    root = os.path.realpath(place.path)
     found = Search(place, root, [], [])
-    if place.origin == "project" and not root.is_relative_to(os.path.realpath(place.path.parent.parent)):
-        found.warn(place.path, "the folder is a symlink that leaves the project; no skill is taken from it")
+    if place.origin == "project" and not _is_below(root, os.path.realpath(place.path.parent.parent)):
+        found.warn(str(place.path), "the folder is a symlink that leaves the project; no skill is taken from it")
         return found
     queue = deque([(root, 0)])
     seen = 0
@@ -50,14 +49,13 @@ def search(place: Place) -> Search:
     return found
 
 
-def _look_at(folder: Path, depth: int, found: Search) -> list[Path]:
+def _look_at(folder: str, depth: int, found: Search) -> list[str]:
     """Take the skill that lies in a folder; return the folders to look at where there is none."""
+    if depth and (read := read_skill(folder, found.place)):
+        found.reads.append(read)
+        return []
     try:
-        with open_folder(folder) as top:
-            if depth and (read := read_skill(folder, found.place, top)):
-                found.reads.append(read)
-                return []
-            inner = sorted(_folders_in(top, folder, found))
+        inner = sorted(_folders_in(folder, found))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -69,20 +67,24 @@ def _look_at(folder: Path, depth: int, found: Search) -> list[Path]:
     return inner
 
 
-def _folders_in(top: int, folder: Path, found: Search) -> Iterator[Path]:
-    with os.scandir(top) as entries:
+def _folders_in(folder: str, found: Search) -> Iterator[str]:
+    with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name in _SKIPPED:
                 continue
             if entry.is_symlink():
-                _say_where_it_leads(folder / entry.name, found)
+                _say_where_it_leads(entry.path, found)
             elif entry.is_dir(follow_symlinks=False):
-                yield folder / entry.name
+                yield entry.path
 
 
-def _say_where_it_leads(link: Path, found: Search) -> None:
+def _say_where_it_leads(link: str, found: Search) -> None:
     """A link inside of the place needs no word: what it leads to is found by itself."""
-    target = Path(os.path.realpath(link))
-    if target.is_dir() and not target.is_relative_to(found.root):
+    target = os.path.realpath(link)
+    if Path(target).is_dir() and not _is_below(target, found.root):
         hint = "copy the skill here, or move it"
         found.warn(link, "the symlink leaves the folder of the skills and is not followed", hint)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return Path(path).is_relative_to(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -28,8 +29,25 @@ class File(msgspec.Struct, frozen=True, order=True):
     size: int  # bytes
 
 
+def read_head(path: str, most: int) -> tuple[bytes, int]:
+    """The beginning of a file, and how large it is. Raises OSError, Refused where it is a symlink or no regular file."""
+    try:
+        file = os.open(path, _FLAGS)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Refused("the file is a symlink, which is not followed") from error
+        raise
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused("it is no regular file")
+        return _pread(file, most, status.st_size), status.st_size
+    finally:
+        os.close(file)
+
+
 @contextmanager
-def open_folder(path: Path) -> Generator[int]:
+def _open_folder(path: Path) -> Generator[int]:
     """Open a folder to read below it. Raises OSError."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -39,7 +57,7 @@ def open_folder(path: Path) -> Generator[int]:
 
 
 @contextmanager
-def open_below(folder: int, path: str) -> Generator[int]:
+def _open_below(folder: int, path: str) -> Generator[int]:
     """Open a regular file below an open folder, no part of whose path is a symlink. Raises OSError, Refused."""
     parts = path.split("/")
     if "\0" in path or any(part in ("", ".", "..") for part in parts):
@@ -78,20 +96,20 @@ def _is_link(part: str, folder: int) -> bool:
         return False
 
 
-def read_some(file: int, most: int) -> tuple[bytes, int]:
-    """The beginning of an open file, and how large it is. Raises OSError."""
-    size = os.fstat(file).st_size
+def _pread(file: int, most: int, size: int) -> bytes:
+    """At most so many bytes from the beginning of an open file. Raises OSError."""
     raw = b""
     while len(raw) < min(size, most) and (part := os.pread(file, most - len(raw), len(raw))):
         raw += part
-    return raw, max(size, len(raw))
+    return raw
 
 
 def read_whole(folder: Path, path: str, most: int) -> bytes:
     """A file of a skill. Raises Refused, also where it is larger than `most` bytes or cannot be read."""
     try:
-        with open_folder(folder) as top, open_below(top, path) as file:
-            raw, size = read_some(file, most + 1)
+        with _open_folder(folder) as top, _open_below(top, path) as file:
+            size = os.fstat(file).st_size
+            raw = _pread(file, most, size)
     except FileNotFoundError as error:
         raise Refused(f"there is no {path[:80]!r} in the skill") from error
     except OSError as error:

@@ -15,7 +15,8 @@ MOST_BYTES = 64 * 1024
 """Of a front matter; the catalogue reads no further."""
 
 _FENCE = re.compile(rb"---[ \t]*\r?\n")
-_CLOSING = re.compile(rb"^---[ \t]*\r?$", re.MULTILINE)
+_CLOSING = re.compile(rb"\n---[ \t]*(?:\r?\n|\Z)")
+_LEAST = 16  # bytes in which an opening fence stands
 _LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*):[ \t]+(\S.*?)[ \t]*")
 _BOM = b"\xef\xbb\xbf"
 
@@ -52,24 +53,22 @@ def front_of(raw: bytes, *, whole: bool = True) -> Front | None:
     start = len(_BOM) if raw.startswith(_BOM) else 0
     fence = _FENCE.match(raw, start)
     if fence is None:
-        if not whole and len(raw) < 16:
+        if not whole and len(raw) < _LEAST:
             return None
-        raise Unreadable(
-            "the file does not begin with front matter", "begin it with --- , name, description and ---", line=1
-        )
-    closing = _CLOSING.search(raw, fence.end())
+        hint = "begin it with a line ---, name: and description:, and another line ---"
+        raise Unreadable("the file does not begin with front matter", hint, line=1)
+    closing = _CLOSING.search(raw, fence.end() - 1)
     if closing is None or (closing.end() == len(raw) and not whole):
         if not whole:
             return None
         raise Unreadable("the front matter has no end", "close it with a line ---", line=1)
     try:
-        text = raw[fence.end() : closing.start()].decode("utf-8")
+        text = raw[fence.end() : closing.start() + 1].decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Unreadable(
-            f"the front matter is not UTF-8 text: byte 0x{raw[fence.end() + error.start]:02x}", "save it as UTF-8"
-        ) from error
-    size = min(len(raw), closing.end() + 1)
-    return Front(text.replace("\r\n", "\n"), size, start > 0, "\r\n" in text)
+        byte = raw[fence.end() + error.start]
+        raise Unreadable(f"the front matter is not UTF-8 text: byte 0x{byte:02x}", "save it as UTF-8") from error
+    has_returns = "\r\n" in text
+    return Front(text.replace("\r\n", "\n") if has_returns else text, closing.end(), start > 0, has_returns)
 
 
 def keys_of(text: str) -> Keys:

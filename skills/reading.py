@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
-from skills.files import Refused, open_below, read_some
+from skills.files import Refused, read_head
 from skills.frontmatter import MOST_BYTES, Front, Keys, Unreadable, front_of, keys_of
 from skills.simpleyaml import Value
 from skills.skill import FILE, Finding, Place, Skill
@@ -21,7 +20,8 @@ KNOWN = ("name", "description", "license", "compatibility", "metadata", "allowed
 MOST_NAME, MOST_DESCRIPTION, MOST_COMPATIBILITY = 64, 1024, 500
 """Characters, by the format's specification."""
 
-_FIRST_BYTES = 4096
+_FIRST_BYTES = 2048
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _NO_WORD = re.compile(r"[^\w-]+|_+")
 _TAG_GAP = re.compile(r"[\s,;]+")
 
@@ -33,17 +33,19 @@ class Read(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
 
 
-def read_skill(folder: Path, place: Place, top: int) -> Read | None:
-    """Read the catalogue line of the skill in `folder`; None where none lies there. `top` is the folder, open."""
-    path = folder / FILE
+def read_skill(folder: str, place: Place) -> Read | None:
+    """Read the catalogue line of the skill in `folder`; None where none lies there."""
+    path = f"{folder}/{FILE}"
     try:
-        with open_below(top, FILE) as file:
-            head, size = read_some(file, _FIRST_BYTES)
+        head, size = read_head(path, _FIRST_BYTES)
+        front = front_of(head, whole=len(head) == size)
+        if front is None:
+            head, size = read_head(path, MOST_BYTES)
             front = front_of(head, whole=len(head) == size)
-            if front is None:
-                head, size = read_some(file, MOST_BYTES)
-                front = front_of(head, whole=len(head) == size)
-    except FileNotFoundError:
+        if front is None:
+            raise Unreadable(f"the front matter has more than {MOST_BYTES:,} bytes", "shorten it")
+        keys = keys_of(front.text)
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except Refused as error:
         return _left_out(path, str(error))
@@ -51,33 +53,28 @@ def read_skill(folder: Path, place: Place, top: int) -> Read | None:
         return _left_out(path, error.message, error.hint, line=error.line)
     except OSError as error:
         return _left_out(path, f"the file cannot be read: {(error.strerror or str(error)).lower()}")
-    if front is None:
-        return _left_out(path, f"the front matter has more than {MOST_BYTES:,} bytes", "shorten it")
-    try:
-        keys = keys_of(front.text)
-    except Unreadable as error:
-        return _left_out(path, error.message, error.hint, line=error.line)
     return _taken(path, place, front, keys, hashlib.sha256(head[: front.size]).hexdigest(), size)
 
 
-def _left_out(path: Path, message: str, hint: str = "", *, line: int = 0) -> Read:
+def _left_out(path: str, message: str, hint: str = "", *, line: int = 0) -> Read:
     said = f"{message}; the skill is left out"
-    return Read(None, (Finding(path=str(path), message=said, hint=hint, line=line, is_error=True),))
+    return Read(None, (Finding(path=path, message=said, hint=hint, line=line, is_error=True),))
 
 
-def _taken(path: Path, place: Place, front: Front, keys: Keys, digest: str, size: int) -> Read:
-    folder, values = path.parent, keys.values
+def _taken(path: str, place: Place, front: Front, keys: Keys, digest: str, size: int) -> Read:
+    (folder, _, _), values = path.rpartition("/"), keys.values
+    called = folder.rpartition("/")[2]
     description = " ".join(_text(values.get("description")).split())
     if not description:
         return _left_out(path, "there is no description", "say what the skill does, and when it is of use")
-    name = usable_name(_text(values.get("name"))) or usable_name(folder.name)
+    name = usable_name(_text(values.get("name"))) or usable_name(called)
     if not name:
         return _left_out(path, "neither the file nor its folder has a name that can be used", "give it a name")
-    odd = tuple(Finding(path=str(path), message=said) for said in _oddities(front, keys, name, folder.name))
+    odd = tuple(Finding(path=path, message=said) for said in _oddities(front, keys, name, called))
     skill = Skill(
         name=name,
         description=description,
-        folder=str(folder),
+        folder=folder,
         origin=place.origin,
         digest=digest,
         head_bytes=front.size,
@@ -120,6 +117,8 @@ def usable_name(written: str) -> str:
     >>> usable_name("My_Skill 2"), usable_name("--"), usable_name("pdf")
     ('my-skill-2', '', 'pdf')
     """
+    if _NAME.fullmatch(written):
+        return written
     return re.sub("-{2,}", "-", _NO_WORD.sub("-", written.strip().lower())).strip("-")
 
 

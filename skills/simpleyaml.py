@@ -10,8 +10,7 @@ import re
 
 Value = str | list[str] | dict[str, str]
 
-_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*):(?:[ ]+(.*?))?[ ]*\Z")
-_ITEM = re.compile(r"-[ ]+(.*?)[ ]*\Z")
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _PLAIN_START = re.compile(r"[A-Za-z0-9(/._+~$^<=;\u00a1-\ud7ff]")
 _UNUSUAL = re.compile(
     r"[^\n\x20-\x7e\u00a1-\u2027\u202a-\ud7ff\ue000-\ufdff]"
@@ -45,10 +44,10 @@ def read_simple(text: str) -> dict[str, Value]:
 
 
 def _split(line: str) -> tuple[str, str]:
-    match = _KEY.match(line)
-    if match is None:
+    key, colon, written = line.partition(":")
+    if not colon or (written and written[0] != " ") or not _KEY.fullmatch(key):
         raise NotSimple
-    return match[1], match[2] or ""
+    return key, written.strip(" ")
 
 
 def _end_of_block(lines: list[str], at: int) -> int:
@@ -62,10 +61,10 @@ def _end_of_block(lines: list[str], at: int) -> int:
 
 
 def _value(written: str, below: list[str]) -> Value:
+    if not below and written not in _BLOCKS:
+        return _scalar(written)
     if written in _BLOCKS:
         return _block(written, below)
-    if not below:
-        return _scalar(written)
     if any(line.lstrip(" ").startswith("#") for line in below):
         raise NotSimple
     if written:
@@ -118,10 +117,10 @@ def _nested(below: list[str]) -> Value:
 
 
 def _item(line: str) -> str:
-    match = _ITEM.match(line)
-    if match is None or not match[1]:
+    written = line[2:].strip(" ")
+    if not line.startswith("- ") or not written:
         raise NotSimple
-    return _scalar(match[1])
+    return _scalar(written)
 
 
 def _scalar(written: str) -> str:
