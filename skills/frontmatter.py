@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import cast
 
 import msgspec
@@ -92,20 +93,26 @@ def keys_of(text: str) -> Keys:
 def _read_yaml(text: str) -> dict[str, Value]:
     import yaml  # only a few files need it
 
-    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    try:
-        found: object = yaml.load(text, Loader=loader)  # makes texts, lists and maps of it, and nothing else
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 2 if mark is not None else 0  # a fence stands before it
-        raise Unreadable(
-            f"the front matter is no YAML: {_said(error)}", "put values with a colon in quotes", line=line
-        ) from error
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # makes texts, lists and maps of it, and nothing else
+    with yaml_trouble():
+        found: object = yaml.load(text, Loader=loader)
     if not isinstance(found, dict) or not found:
         raise Unreadable("the front matter holds no keys with values", "write name: and description: there", line=2)
-    return {
-        str(key): _flat(value) for key, value in cast("dict[object, object]", found).items() if isinstance(key, str)
-    }
+    return {key: _flat(value) for key, value in cast("dict[object, object]", found).items() if isinstance(key, str)}
+
+
+@contextmanager
+def yaml_trouble() -> Generator[None]:
+    """Turn what PyYAML raises into Unreadable, with the line of the file."""
+    import yaml
+
+    try:
+        yield
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 2 if mark is not None else 0  # a fence stands above the first
+        hint = "put values that hold a colon or begin with a sign in quotes"
+        raise Unreadable(f"the front matter is no YAML: {_said(error)}", hint, line=line) from error
 
 
 def _said(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
 import msgspec
@@ -110,17 +110,21 @@ def headings(body: str) -> list[str]:
     >>> headings("# A\\n```\\n# no\\n```\\n## B")
     ['# A', '## B']
     """
-    found: list[str] = []
+    found = (_HEADING.match(line) for _, line in code_free_lines(body))
+    return [f"{heading[1]} {heading[2]}" for heading in found if heading]
+
+
+def code_free_lines(body: str) -> Iterator[tuple[int, str]]:
+    """The lines of a Markdown text with their numbers from 0, without those between fences."""
     fence = ""
-    for line in body.splitlines():
-        if opened := _FENCE.match(line):
-            if not fence:
-                fence = opened[1]
-            elif opened[1].startswith(fence):
-                fence = ""
-        elif not fence and (heading := _HEADING.match(line)):
-            found.append(f"{heading[1]} {heading[2]}")
-    return found
+    for number, line in enumerate(body.split("\n")):
+        opened = _FENCE.match(line)
+        if not fence and not opened:
+            yield number, line
+        elif opened and not fence:
+            fence = opened[1]
+        elif opened and opened[1].startswith(fence):
+            fence = ""
 
 
 def listed_files(files: Sequence[File]) -> str:
