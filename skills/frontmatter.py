@@ -81,11 +81,11 @@ def keys_of(text: str) -> Keys:
     try:
         return Keys(_read_yaml(text))
     except Unreadable as error:
-        quoted = _quoted(text)
-        if quoted == text:
+        mended = quoted(text)
+        if mended == text:
             raise
         try:
-            return Keys(_read_yaml(quoted), mended=error.message)
+            return Keys(_read_yaml(mended), mended=error.message)
         except Unreadable:
             raise error from None
 
@@ -133,7 +133,7 @@ def _flat(value: object) -> Value:
             return ""
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """The same with quotes around the values that stand on a line of their own key."""
 
     def line(written: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
+from shlex import quote
 
 import msgspec
 
@@ -18,17 +19,19 @@ from skills.skill import FILE, Finding, Place, Skill
 MOST_BODY_BYTES, MOST_RESOURCE_BYTES = 512 * 1024, 4_000_000
 """Of a SKILL.md, and of another file of a skill, that is read at all."""
 
-NOT_TRUSTED = "not trusted"
+NOT_TRUSTED, CHANGED = "not trusted", "changed since it was trusted"
+"""How the state begins of a skill that waits for a person."""
 
 
 class UnknownSkill(SkillError):
-    """There is no such skill, or it may not be used."""
+    """There is no such skill, or it may not be used: `state` says why not, `near` is what was perhaps meant."""
 
     def __init__(self, name: str, known: Sequence[str], state: str = "") -> None:
-        near = get_close_matches(name, known, n=1)
-        guess = f"did you mean {near[0]!r}?" if near else "`swarm skills list` lists those that there are"
+        found = [] if state else get_close_matches(name, known, n=1)
+        self.name, self.near, self.state = name, found[0] if found else "", state
+        guess = f"did you mean {self.near!r}?" if found else "`swarm skills list` lists those that there are"
         if state:
-            said = f"the skill {name!r} is not used: {state}; look at it and say `swarm skills trust {name}`"
+            said = f"the skill {name!r} is not used: {state}; look at it and say `swarm skills trust {quote(name)}`"
         else:
             said = f"there is no skill {name[:80]!r}; {guess}"
         super().__init__(said)
@@ -63,7 +66,7 @@ class Library:
         if name in self._by_name:
             return self._by_name[name]
         states = {each.skill.name: each.state for each in reversed(self.found)}
-        raise UnknownSkill(name, [*self._by_name, *states], states.get(name, ""))
+        raise UnknownSkill(name, list(self._by_name), states.get(name, ""))
 
     def match(
         self, query: str, *, rank: Rank, tags: Sequence[str] = (), most: int = 10, explore: Explore | None = None
@@ -175,4 +178,4 @@ def _trouble(skill: Skill, lock: Lock) -> str:
         return ""
     if (trusted := lock.of(skill)) is None:
         return NOT_TRUSTED
-    return "" if head_changed(skill, trusted) is None else f"changed since it was trusted: {FILE}"
+    return "" if head_changed(skill, trusted) is None else f"{CHANGED}: {FILE} was changed"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skills.files import Refused, files_of, read_whole
-from skills.frontmatter import Unreadable, front_of
+from skills.frontmatter import Unreadable, front_of, quoted
 from skills.levels import code_free_lines
 from skills.reading import KNOWN, MOST_COMPATIBILITY, MOST_DESCRIPTION, MOST_NAME, usable_name
 from skills.skill import FILE, Finding
@@ -54,11 +54,26 @@ def lint(folder: Path) -> tuple[Finding, ...]:
             linter.wrong("the file begins with a byte order mark", "save it as UTF-8 without one", line=1)
         if front.has_returns:
             linter.odd("the lines end with \\r\\n", "save it with \\n", line=1)
-        _look_at_keys(pairs_of(front.text), linter)
+        _look_at_keys(_pairs(front.text, linter), linter)
         _look_at_body(raw[front.size :], 3 + front.text.count("\n"), linter)
     except Unreadable as error:
         linter.wrong(error.message, error.hint, line=error.line)
     return tuple(sorted(linter.found, key=lambda each: (each.line, each.column)))
+
+
+def _pairs(text: str, linter: _Linter) -> tuple[Pair, ...]:
+    """The keys; where they are no YAML but for a sign, that is said, and all else that is wrong with them, too."""
+    try:
+        return pairs_of(text)
+    except Unreadable as error:
+        if (mended := quoted(text)) == text:
+            raise
+        try:
+            pairs = pairs_of(mended)
+        except Unreadable:
+            raise error from None
+        linter.wrong(error.message, error.hint, line=error.line)
+        return pairs
 
 
 def _look_at_keys(pairs: tuple[Pair, ...], linter: _Linter) -> None:

@@ -20,6 +20,7 @@ MOST_BYTES = 16 * 1024 * 1024
 """Of a lock."""
 
 FORM = 1
+_MOST_CHANGES = 5  # that a sentence names
 
 
 class SkillError(Exception):
@@ -38,9 +39,10 @@ class SkillChanged(SkillError):
 
     def __init__(self, skill: Skill, changes: tuple[str, ...]) -> None:
         self.skill, self.changes = skill, changes
-        said = ", ".join(changes[:5]) + (f" and {len(changes) - 5} more" if len(changes) > 5 else "")
+        more = f" and {len(changes) - _MOST_CHANGES} more" if len(changes) > _MOST_CHANGES else ""
+        self.said = ", ".join(changes[:_MOST_CHANGES]) + more
         super().__init__(
-            f"the skill {skill.name!r} is not what was trusted: {said}; look at it and say "
+            f"the skill {skill.name!r} is not what was trusted: {self.said}; look at it and say "
             f"`swarm skills trust {quote(skill.folder)}`"
         )
 

@@ -29,6 +29,7 @@ _TAG_GAP = re.compile(r"[\s,;]+")
 class Read(msgspec.Struct, frozen=True):
     """What a file came to: the skill, None where it is left out; and what is odd in it, the reason first."""
 
+    folder: str
     skill: Skill | None
     findings: tuple[Finding, ...] = ()
 
@@ -58,7 +59,9 @@ def read_skill(folder: str, place: Place) -> Read | None:
 
 def _left_out(path: str, message: str, hint: str = "", *, line: int = 0) -> Read:
     said = f"{message}; the skill is left out"
-    return Read(None, (Finding(path=path, message=said, hint=hint, line=line, is_error=True),))
+    return Read(
+        path.removesuffix(f"/{FILE}"), None, (Finding(path=path, message=said, hint=hint, line=line, is_error=True),)
+    )
 
 
 def _taken(path: str, place: Place, front: Front, keys: Keys, digest: str, size: int) -> Read:
@@ -84,7 +87,7 @@ def _taken(path: str, place: Place, front: Front, keys: Keys, digest: str, size:
         license=_text(values.get("license")),
         compatibility=_text(values.get("compatibility")),
     )
-    return Read(skill, odd)
+    return Read(folder, skill, odd)
 
 
 def _oddities(front: Front, keys: Keys, name: str, folder: str) -> Iterator[str]:
