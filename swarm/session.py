@@ -41,6 +41,7 @@ from swarm.engine.fork import (
 from swarm.engine.past import Past, take_up
 from swarm.engine.prepare import prepare
 from swarm.engine.submission import opening_of
+from swarm.engine.toolchest import open_toolchest
 from swarm.engine.world import open_surroundings
 from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
 from swarm.estimate.weighed import Weighed
@@ -57,36 +58,7 @@ from swarm.taskfile.given import tasks_given
 
 P = ParamSpec("P")
 
-EXIT_CODES = {"budget": 3, "no model": 4, "confirmation": 5}
-"""By the cause of a task's end; any other that is not accepted is 1. The first of 130, 3, 4, 5, 1 counts."""
-
 LET_GO_S = 5.0  # how long a session that ends by an error tries to say so
-
-
-class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    title: str
-    status: str  # "accepted", "failed", "halted", "cancelled", "skipped" or "open" (interrupted)
-    text: str | None = None  # what was accepted
-    unjudged: bool = False
-    reason: str = ""
-    cause: str = ""
-    outputs: tuple[str, ...] = ()
-    tokens: int = 0
-    cost_nanos: int = 0
-    maybe_paid: int = 0
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How a session ended. `head` is the log's end, to be kept and given to `swarm verify`."""
-
-    session: str
-    exit_code: int
-    tasks: tuple[TaskResult, ...]
-    tokens: int
-    cost_nanos: int
-    head: Head
-    interrupted: bool = False
 
 
 async def run(
@@ -338,7 +310,7 @@ async def _run_owned(
                 await opened.run(working=working)
             await opened.catch_up()
             await opened.tell_marks()
-            return await _close(owner, opened)
+            return await close_session(owner, list(opened.tasks.values()), stopped=opened.interrupted)
     except BaseException as error:
         several = isinstance(error, BaseExceptionGroup)
         cause = gravest(cast("BaseExceptionGroup[BaseException]", error)) if several else error
@@ -395,6 +367,7 @@ async def _open(
     async with (
         open_models(plan.roster, environ) as models,
         open_surroundings(root, log, lambda: past.tasks.of(owner.session), secrets.redact) as surroundings,
+        open_toolchest(owner, plan.tools, root) as tools,
     ):
         yield Dispatcher(
             owner,
@@ -405,43 +378,10 @@ async def _open(
             models=models,
             surroundings=surroundings,
             past=past,
+            tools=tools,
+            policy=tools,
             redact=secrets.redact,
             faces=faces,
             clock=clock,
             position=start.position,
         )
-
-
-async def _close(owner: Owner, dispatcher: Dispatcher) -> Result:
-    states = list(dispatcher.tasks.values())
-    open_ended = any(task.status == "open" or task.cause in TAKEN_UP for task in states)
-    codes = [EXIT_CODES.get(task.cause, 1) for task in states if task.status not in ("accepted", "open", "skipped")]
-    interrupted = dispatcher.interrupted and any(task.status == "open" for task in states)
-    code = 130 if interrupted else next((code for code in (3, 4, 5, 1) if code in codes), 0)
-    await owner.close(finished=not open_ended, exit_code=code, reason="interrupted" if interrupted else "")
-    return Result(
-        session=owner.name,
-        exit_code=code,
-        tasks=tuple([await _task_result(owner.log, task) for task in states]),
-        tokens=sum(task.tokens for task in states),
-        cost_nanos=sum(task.cost_nanos for task in states),
-        head=await owner.log.head(),
-        interrupted=interrupted,
-    )
-
-
-async def _task_result(log: EventLog, task: TaskState) -> TaskResult:
-    text = await log.text(task.result.ref, at=task.result.at) if task.result else None
-    return TaskResult(
-        name=task.name,
-        title=task.title,
-        status=task.status,
-        text=text,
-        unjudged=task.unjudged,
-        reason=task.reason,
-        cause=task.cause,
-        outputs=tuple(output.path for output in task.outputs) if task.status == "accepted" else (),
-        tokens=task.tokens,
-        cost_nanos=task.cost_nanos,
-        maybe_paid=task.maybe_paid,
-    )

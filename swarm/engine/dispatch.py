@@ -20,14 +20,16 @@ from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkippe
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
 from swarm.calls import Calls
-from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
+from swarm.cycle import Next, Open, Placed, Work, consequences, next_step
 from swarm.engine.auditing import Audits
 from swarm.engine.audits import goodness
 from swarm.engine.consent import Consent
+from swarm.engine.delivery import Delivery
 from swarm.engine.endings import Caps, ending
 from swarm.engine.faces import Faces
 from swarm.engine.foresight import Foresight
 from swarm.engine.gate import expanded, facts_of, gathered, seen_through
+from swarm.engine.hands import begin_of
 from swarm.engine.pace import Pace, shared_among_tasks
 from swarm.engine.past import Past
 from swarm.engine.picks import Picks
@@ -35,6 +37,7 @@ from swarm.engine.portions import Portions
 from swarm.engine.prepare import prepare_each
 from swarm.engine.requests import answer_to, concerned
 from swarm.engine.submission import submitted
+from swarm.engine.toolkit import Toolkit
 from swarm.engine.world import Surroundings
 from swarm.errors import BudgetExceeded, NoModelAvailable, OwnerLost, SwarmError
 from swarm.items import item_tasks, items_of
@@ -76,6 +79,8 @@ class Dispatcher:
         models: Mapping[str, Connected],
         surroundings: Surroundings,
         past: Past,
+        toolkit: Toolkit,
+        consent: Consent,
         redact: Callable[[str], str],
         faces: Faces,
         clock: Clock,
@@ -86,7 +91,7 @@ class Dispatcher:
         self._past, self._view, self._requests, self._journal = past, past.tasks, past.requests, past.journal
         self._redact, self._faces, self._clock = redact, faces, clock
         self._position = position
-        self._consent = Consent(faces, paid=plan.paid_confirmed)
+        self._consent, self._toolkit = consent, toolkit
         self._calls = Calls(
             ledger=ledger,
             models=models,
@@ -99,6 +104,7 @@ class Dispatcher:
             patience_s=plan.patience_s,
             clock=clock,
         )
+        self._delivery = Delivery(owner, plan, surroundings, past, self._consent)
         self._portions = Portions(
             plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
         )
@@ -305,7 +311,7 @@ class Dispatcher:
             outcome = [Placed(TaskFailed(reason=f"it took longer than its limit of {limit:g} s", cause="time"))]
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await attempt.flush()  # an answer that came is recorded, whatever ends us
+                await attempt.leave()  # an answer that came is recorded, whatever ends us
             raise
         with anyio.CancelScope(shield=True):
             self._note(open_.task, await attempt.finish(outcome, self.tasks))
@@ -323,7 +329,7 @@ class Dispatcher:
                     children = [self.tasks[name] for name in state.children or ()]
                     return [Placed(await gathered(task, children, self._result, attempt.put))]
                 case Work.DELIVER:
-                    return [Placed(await self._delivered(state, task))]
+                    return await self._delivery.deliver(state, task)
                 case _:
                     pass
             role, function = ROLES[open_.work]
@@ -337,6 +343,9 @@ class Dispatcher:
             )
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
             job = self._job(open_, state, task, role)
+            if role == "worker" and task.tools:
+                hands = self._toolkit.hands(attempt, begin_of(state, open_), task, open_)
+                job = msgspec.structs.replace(job, hands=hands)
             try:
                 outcome: list[Placed] = await function(job, attempt=attempt, call=call)
             except NoModelAvailable as error:
@@ -399,12 +408,6 @@ class Dispatcher:
             audits=partial(picks.is_audited, open_.step),
             strain=strain_of(caps, self._ledger.money),
         )
-
-    async def _delivered(self, state: TaskState, task: Task) -> TaskAccepted:
-        end = accepted(state)
-        text = await self._owner.log.text(end.result, at=0)
-        written = await self._surroundings.deliver(task, text, self._past.before(state))
-        return msgspec.structs.replace(end, outputs=written)
 
     def _terms(self, task: Task, role: Role | Beside) -> Terms:
         session, now = self._owner.session, self._clock()

@@ -179,10 +179,15 @@ def feedback_of(results: Sequence[CheckResult], checks: Sequence[Check]) -> str:
     return "\n".join(_middle_cut(part, share) for part in parts)
 
 
-def form_check(draft: str, finish: str, max_output_tokens: int) -> CheckResult:
-    """Say whether a draft is one at all: not empty, not cut, not a refusal, without NUL characters."""
+def form_check(draft: str, finish: str, max_output_tokens: int, stopped: str = "") -> CheckResult:
+    """Say whether a draft is one at all: not empty, not cut, not a refusal, without NUL characters.
+
+    `stopped` is why the use of tools was ended for it.
+    """
     wrong = ""
-    if finish == "refusal":
+    if stopped:
+        wrong = f"the use of tools was ended: {stopped}"
+    elif finish == "refusal":
         wrong = "the model refused to answer"
     elif not draft.strip():
         wrong = "the answer is empty"

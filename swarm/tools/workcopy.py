@@ -178,7 +178,7 @@ async def differing(
 
 
 def _changed(root: Path, tree: Path, names: Iterable[str]) -> list[str]:
-    known, there = _files(root, names), _files(tree, _walk(tree))
+    known, there = _files(root, names), _files(tree, walk(tree))
     return [name for name in known | there if name not in known & there or not _same(root, tree, name)]
 
 
@@ -232,7 +232,7 @@ async def _found(root: Path, max_bytes: int, max_files: int) -> tuple[Repository
     if repository and (names or repository.whole):
         listed: Iterable[str] = names
     else:
-        repository, listed = None, _walk(root)  # a folder that a repository around it ignores is a plain one, too
+        repository, listed = None, walk(root)  # a folder that a repository around it ignores is a plain one, too
     found = await to_thread.run_sync(partial(_measured, root, listed, max_bytes=max_bytes, max_files=max_files))
     return repository, found
 
@@ -269,7 +269,7 @@ def _digest_of(root: Path, names: Iterable[str]) -> str:
     return whole.hexdigest()
 
 
-def _walk(root: Path) -> Iterator[str]:
+def walk(root: Path) -> Iterator[str]:
     """Yield the path of everything below `root`, folders too, a folder before what is in it."""
     for folder, folders, files in os.walk(root, onerror=_raise):
         folders[:] = sorted(one for one in folders if one not in _UNCOPIED)
