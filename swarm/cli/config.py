@@ -8,10 +8,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from swarm.cli.output import Output
 from swarm.settings.load import BUILT_IN, Loaded, ProviderConfig, config_dir, load_settings
+from swarm.settings.mcpserver import VARIABLE
 from swarm.settings.tomlfile import dotted
 
 
@@ -95,6 +96,13 @@ def _document(loaded: Loaded) -> dict[str, Any]:
 def _toml(value: object) -> str:
     if isinstance(value, list):
         return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):  # of a server of tools: what is written there beside variables may be a secret
+        pairs = cast("dict[str, str]", value).items()
+        return (
+            "{ "
+            + ", ".join(f"{name} = {_toml(text if VARIABLE.search(text) else '***')}" for name, text in pairs)
+            + " }"
+        )
     if isinstance(value, str):
         return json.dumps(_masked(value), ensure_ascii=False)
     return str(value).lower() if isinstance(value, bool) else str(value)
