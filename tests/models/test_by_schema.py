@@ -57,6 +57,16 @@ def test_tools_are_told_behind_the_system_prompt_and_chosen_by_the_schema() -> N
     )
 
 
+def test_what_a_tool_takes_in_one_of_several_forms_can_all_be_given() -> None:
+    forms = [{"properties": {"path": {"$ref": "#/$defs/p"}}}, {"properties": {"url": {"type": "string"}}}]
+    tool = ToolSpec("load", "Load it.", {"type": "object", "oneOf": forms, "$defs": {"p": {"type": "string"}}})
+    asked = as_schema(Request(messages=ASK.messages, max_output_tokens=50, tools=(tool,)))
+    assert "- load(path?: string, url?: string): Load it." in asked.messages[0].text
+    assert asked.answer_schema is not None
+    properties = asked.answer_schema["anyOf"][0]["properties"]["arguments"]["properties"]
+    assert properties == {"path": {"type": "string"}, "url": {"type": "string"}}
+
+
 def test_a_request_without_tools_and_calls_stays_as_it_is() -> None:
     plain = Request(messages=ASK.messages, max_output_tokens=50, answer_schema={"type": "object"})
     assert as_schema(plain) == plain
