@@ -79,9 +79,9 @@ def _rules(tools: ToolSettings, *, with_origin: bool) -> Iterator[str]:
         return
     yield "approve = ["
     for rule in tools.rules:
-        yield f"  {_toml(_table(rule))}," + (f"  # {rule.place}" if with_origin else "")
+        yield f"  {_inline(_table(rule))}," + (f"  # {rule.place}" if with_origin else "")
     for rule in tools.stricter:
-        yield f"  # {_toml(_table(rule))}, where it is stricter" + (f": {rule.place}" if with_origin else "")
+        yield f"  # {_inline(_table(rule))}, where it is stricter" + (f": {rule.place}" if with_origin else "")
     yield "]"
 
 
@@ -118,10 +118,10 @@ def _document(loaded: Loaded) -> dict[str, Any]:
 
 
 def _listed(value: object) -> str:
-    return _table(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else _toml(value)
+    return _inline(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else _toml(value)
 
 
-def _table(table: Mapping[str, object]) -> str:
+def _inline(table: Mapping[str, object]) -> str:
     """A table in one line: a rule for tools, or what it matches."""
     return "{ " + ", ".join(f"{dotted((key,))} = {_listed(each)}" for key, each in table.items()) + " }"
 
@@ -129,7 +129,7 @@ def _table(table: Mapping[str, object]) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, Mapping):  # of a server of tools: what is written there beside variables may be a secret
         pairs = cast("Mapping[str, str]", value).items()
-        return _table({name: text if VARIABLE.search(text) else "***" for name, text in pairs})
+        return _inline({name: text if VARIABLE.search(text) else "***" for name, text in pairs})
     if isinstance(value, list):
         return "[" + ", ".join(map(_listed, cast("list[object]", value))) + "]"
     if isinstance(value, str):
