@@ -131,7 +131,8 @@ class Selector:
         numbers = {tool.name: number for number, tool in enumerate(tools)}
         own = [number for number, tool in enumerate(tools) if not tool.source]
         known = _Known(tools, past, look, index, numbers, own)
-        self._known = [known, *self._known[: _KEPT - 1]]
+        others = [other for other in self._known if other.documents != look]
+        self._known = [known, *others[: _KEPT - 1]]
         return known
 
     def _said(self, known: _Known, number: int, shared: Sequence[str]) -> str:
