@@ -287,11 +287,12 @@ def test_every_cap_of_the_user_is_one_that_a_project_may_lower_and_not_raise(pla
         assert getattr(place.load(project=lower).settings.budget, field) in (10_000, 100_000_000), "none is higher"
 
 
-def test_each_key_of_an_agent_a_server_a_model_the_log_and_the_day_is_the_users_alone() -> None:
+def test_each_key_of_an_agent_a_server_a_model_the_log_the_day_and_the_network_is_the_users_alone() -> None:
     harmless = {"concurrency", "requests_per_minute", "tokens_per_minute"}
+    of_tools = {("tools", "network"), ("tools", "fetch_hosts"), ("tools", "sandbox")}
     for key, known in KEYS.items():
         whole = ("agents", "models", "models_off", "discover", "providers", "schedules", "log", "time_zone", "choice")
-        users = key[0] in whole and key[-1] not in harmless
+        users = (key[0] in whole and key[-1] not in harmless) or key in of_tools
         assert bool(known.only_user) is users, dotted(key)
 
 
