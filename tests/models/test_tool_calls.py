@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarm.errors import ProviderError
@@ -83,6 +83,7 @@ def told(said: list[list[tuple[str, str, str]]]) -> tuple[Message, ...]:
 
 
 @pytest.mark.parametrize("wire", WIRES)
+@settings(max_examples=50)
 @given(said=rounds, chunks=st.integers(1, 9))
 def test_calls_and_results_arrive_as_they_were_meant(
     wire: str, said: list[list[tuple[str, str, str]]], chunks: int
@@ -101,6 +102,7 @@ def test_calls_and_results_arrive_as_they_were_meant(
 
 
 @pytest.mark.parametrize("wire", WIRES)
+@settings(max_examples=50)
 @given(said=rounds)
 def test_a_conversation_with_calls_that_goes_on_is_sent_as_before(
     wire: str, said: list[list[tuple[str, str, str]]]
