@@ -66,7 +66,8 @@ def is_named(host: str, port: int, allow: Sequence[str]) -> bool:
     """Say whether the user's list has a host: by its name, `*.example.com` for all below, `host:8080` for one port."""
     name = host.lower().rstrip(".")
     told = f"[{name}]" if ":" in name else name
-    return any(fnmatchcase(one, entry.lower()) for entry in allow for one in (name, told, f"{told}:{port}"))
+    entries = [entry.lower().replace("[", "[[]") for entry in allow]  # brackets stand around an address of IPv6
+    return any(fnmatchcase(one, entry) for entry in entries for one in (name, told, f"{told}:{port}"))
 
 
 def is_named_itself(host: str, port: int, allow: Sequence[str]) -> bool:

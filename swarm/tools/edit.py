@@ -18,6 +18,7 @@ _SHOWN_LINES = 12
 _SHOWN_PLACES = 8
 _COMPARED = 4_000  # lines of a file that are held beside the text which is not in it
 _ALIKE = 0.6
+_LINE_END = r"(?:\r\n|(?<!\r)\n)"
 
 
 class Ambiguous(ToolRefused):
@@ -75,14 +76,12 @@ def refuse_unless_text(name: str, content: bytes, size: int) -> None:
 def replaced(text: str, old: str, new: str, name: str, *, everywhere: bool = False) -> tuple[str, list[int]]:
     """Return the text with `old` replaced, and the lines in which that was. Pure.
 
-    A newline in `old` stands for any line ending where `old` is not there as it is; those of `new` become what the file
-    has. Raises NotFound, and Ambiguous where it stands more than once and not `everywhere` is meant.
+    A newline in `old` stands for any line ending of the file; those of `new` become what most of its lines have. Raises NotFound, and Ambiguous where it stands more than once and not `everywhere` is meant.
     """
     pattern = re.compile(re.escape(old))
+    if "\r\n" in text and "\n" in old:
+        pattern = re.compile(_LINE_END.join(re.escape(line) for line in re.split(r"\r?\n", old)))
     found = list(pattern.finditer(text))
-    if not found and "\r\n" in text:
-        pattern = re.compile(r"\r?\n".join(re.escape(line) for line in re.split(r"\r?\n", old)))
-        found = list(pattern.finditer(text))
     if not found:
         raise NotFound(name, _nearest(text, old))
     starts = [match.start() for match in found]

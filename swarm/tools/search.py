@@ -1,4 +1,9 @@
-"""Searching the project's files: by ripgrep where it is, else by a child process of ours, with the same result."""
+"""Searching the project's files: by ripgrep where it is, else by a child process of ours.
+
+Either tells the numbers of lines; the lines are read here, inside of the project, so that neither a folder that is swapped
+meanwhile nor what the two show of a line makes a difference. What is left of one: a byte that is no UTF-8 matches nothing
+for ripgrep, and any character for us.
+"""
 
 from __future__ import annotations
 
@@ -202,7 +207,6 @@ def _batches(names: Sequence[str]) -> Iterator[list[str]]:
 async def _by_ripgrep(
     enclosure: Enclosure, program: str, sought: _Sought, names: Sequence[str], seconds: float
 ) -> tuple[_Hits, bool]:
-    """Ask ripgrep. It opens files by their paths, so of what it says only the numbers of lines are believed."""
     options = [
         "--no-config",
         "--no-messages",
