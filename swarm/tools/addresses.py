@@ -71,5 +71,5 @@ def is_named(host: str, port: int, allow: Sequence[str]) -> bool:
 
 
 def is_named_itself(host: str, port: int, allow: Sequence[str]) -> bool:
-    """The same without a `*` for any host: what is private has to be named."""
-    return is_named(host, port, [entry for entry in allow if entry.strip("*.:")])
+    """The same by entries without a wildcard: below a name of the internet anybody may put a private address."""
+    return is_named(host, port, [entry for entry in allow if not set(entry) & {"*", "?"}])

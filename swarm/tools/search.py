@@ -29,9 +29,9 @@ from swarm.tools.child import ask_child
 from swarm.tools.enclosure import Enclosure, NotThere, Unusable, printable
 from swarm.tools.globbing import glob_of
 from swarm.tools.near import told
-from swarm.tools.texts import readable, what_it_is
+from swarm.tools.texts import Redact, readable, shown_lines, what_it_is
 
-LARGEST_FILE = 8 * (1 << 20)
+LARGEST_FILE = 16 * (1 << 20)
 """Files with more bytes are not searched."""
 
 MOST_HITS = 100
@@ -79,11 +79,13 @@ _Hits = dict[str, list[int]]  # of each file the numbers of the lines, all in th
 _Matcher = Callable[[_Sought, Sequence[str], float], Awaitable[tuple[_Hits, bool]]]  # and whether it came to its end
 
 
-def search_tool(enclosure: Enclosure, *, ripgrep: str | None = None, seconds: float = SEARCH_S) -> Tool:
+def search_tool(
+    enclosure: Enclosure, *, ripgrep: str | None = None, seconds: float = SEARCH_S, redact: Redact = str
+) -> Tool:
     """Return `search`. `ripgrep` is the program to use, None for the one in PATH, "" for none."""
 
     async def used(arguments: Mapping[str, Any]) -> Said:
-        return await _search(enclosure, arguments, _program() if ripgrep is None else ripgrep, seconds)
+        return await _search(enclosure, arguments, _program() if ripgrep is None else ripgrep, seconds, redact)
 
     return Tool(
         spec=_SPEC, effect="none", use=used, repeatable=True, tags=("grep", "find", "regex", "where", "occurrences")
@@ -95,7 +97,9 @@ def _program() -> str:
     return found if Path(found).is_absolute() else ""  # one from the folder that we are in would be the project's
 
 
-async def _search(enclosure: Enclosure, arguments: Mapping[str, Any], ripgrep: str, seconds: float) -> Said:
+async def _search(
+    enclosure: Enclosure, arguments: Mapping[str, Any], ripgrep: str, seconds: float, redact: Redact
+) -> Said:
     sought = _Sought(
         arguments["pattern"], bool(arguments.get("plain", False)), bool(arguments.get("ignore_case", False))
     )
@@ -103,8 +107,9 @@ async def _search(enclosure: Enclosure, arguments: Mapping[str, Any], ripgrep: s
     deadline = anyio.current_time() + seconds
     glob = arguments.get("glob", "")
     heap = await to_thread.run_sync(partial(_files, enclosure, arguments.get("path") or ".", glob))
-    ways = [partial(_by_ripgrep, enclosure, ripgrep)] if ripgrep else []
-    found, is_whole = await _found(enclosure, sought, heap.names, [*ways, partial(_by_ourselves, enclosure)], deadline)
+    ways: list[_Matcher] = [partial(_by_ripgrep, enclosure, ripgrep)] if ripgrep else []
+    ways.append(partial(_by_ourselves, enclosure))
+    found, is_whole = await _found(partial(_lines_of, enclosure, redact), sought, heap.names, ways, deadline)
     notes = _notes(heap, found, glob, is_whole)
     return Said(text="\n".join((*_drawn(found), *notes)), cut=not is_whole or heap.is_cut)
 
@@ -156,13 +161,17 @@ class _Lines(msgspec.Struct, frozen=True):
 
 
 async def _found(
-    enclosure: Enclosure, sought: _Sought, names: Sequence[str], ways: Sequence[_Matcher], deadline: float
+    lines_of: Callable[[_Hits], list[_Lines]],
+    sought: _Sought,
+    names: Sequence[str],
+    ways: Sequence[_Matcher],
+    deadline: float,
 ) -> tuple[list[_Lines], bool]:
     """Return a little more than what is shown, and whether all that comes before was looked through."""
     found: list[_Lines] = []
     for batch in _batches(names):
         hits, is_whole = await _first_way(sought, batch, ways, deadline)
-        found += await to_thread.run_sync(partial(_lines_of, enclosure, hits))
+        found += await to_thread.run_sync(partial(lines_of, hits))
         if _count(found) > MOST_HITS:
             return found, True
         if not is_whole:
@@ -263,7 +272,7 @@ def _read(output: bytes, before: str) -> _Hits:
     return hits
 
 
-def _lines_of(enclosure: Enclosure, hits: _Hits) -> list[_Lines]:
+def _lines_of(enclosure: Enclosure, redact: Redact, hits: _Hits) -> list[_Lines]:
     """Return the lines themselves, read from inside of the project; those of binary files are left out."""
     found: list[_Lines] = []
     for name, numbers in hits.items():
@@ -271,7 +280,7 @@ def _lines_of(enclosure: Enclosure, hits: _Hits) -> list[_Lines]:
             content = enclosure.read(name, LARGEST_FILE).content
         except Unusable:
             continue  # removed or swapped since
-        lines = [] if what_it_is(content) else readable(content).split("\n")
+        lines = [] if what_it_is(content) else shown_lines(readable(content), redact)
         there = [(number, _cut(lines[number - 1])) for number in numbers if number <= len(lines)]
         if there:
             found.append(_Lines(name, there))
@@ -290,7 +299,6 @@ def _drawn(found: Sequence[_Lines]) -> Iterator[str]:
 
 
 def _cut(line: str) -> str:
-    line = line.removesuffix("\r")
     return line if len(line) <= _LINE else f"{line[:_LINE]}[... {len(line) - _LINE:,} more]"
 
 

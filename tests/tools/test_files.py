@@ -89,6 +89,34 @@ async def test_bytes_that_are_no_utf_8_do_not_keep_a_text_from_being_read(
     assert (await use(tools["read"], path="latin")).text == "gr\ufffdn = 1"
 
 
+SECRET = "sk-canary-0123456789abcdef"
+BLOCK = "-----BEGIN KEY-----\nMIIcanary\nMIJcanary\n-----END KEY-----"
+
+
+def redact(text: str) -> str:
+    return text.replace(SECRET, "[secret:KEY]").replace(BLOCK, "[secret:BLOCK]")
+
+
+async def test_no_part_of_a_secret_is_shown_where_a_line_or_a_page_is_cut(tmp_path: Path) -> None:
+    tools = {each.name: each for each in file_tools(tmp_path, read_bytes=100, redact=redact)}
+    (tmp_path / "a").write_text(f"first\n{BLOCK}\nlast {SECRET}\n{'x' * 90}{SECRET}\n{'y' * 230}{SECRET}\n")
+    for first in range(1, 9):
+        assert "canary" not in (await use(tools["read"], path="a", from_=first)).text
+    assert (await use(tools["read"], path="a", from_=3, lines=1)).text.endswith("\n[a line of a secret]")
+    assert (await use(tools["read"], path="a", from_=6, lines=1)).text.endswith("\nlast [secret:KEY]")
+    found = (await use(tools["search"], pattern="canary|last")).text
+    assert "canary" not in found.lower() and "\n3: [a line of a secret]\n" in found and "6: last [secret:KEY]" in found
+    for tool, arguments in (
+        ("edit", {"path": "a", "old": "MIIcanarx\nMIJcanary", "new": ""}),
+        ("edit", {"path": "a", "old": f"lust {SECRET[:9]}", "new": ""}),
+        ("patch", {"diff": "--- a/a\n+++ b/a\n@@ -1,2 +1,2 @@\n first\n-second\n+third\n"}),
+    ):
+        told = await refusal(tools[tool], **arguments)
+        assert "MIJcanary" not in told and "0123" not in told and "BEGIN" not in told
+    await use(tools["edit"], path="a", old=SECRET, new="gone", all=True)
+    assert (tmp_path / "a").read_text().startswith(f"first\n{BLOCK}\nlast gone\n"), "the file itself is not redacted"
+
+
 async def test_what_is_not_there_is_told_with_what_is_near(tools: dict[str, Tool], tmp_path: Path) -> None:
     for name in ("src/apps.py", "src/app/main.py", "lib/tools/App.ts", "README.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
