@@ -37,7 +37,7 @@ class Toolchest:
         self, owner: Owner, plan: Plan, root: Path, *, environ: Mapping[str, str], secrets: Secrets, mcp: McpHost | None
     ) -> None:
         self.plan, self.root, self.environ, self.mcp = plan, root, environ, mcp
-        self._owner, self._secrets = owner, secrets
+        self._owner, self.redact = owner, secrets.redact
         self._sandbox: Sandbox | None = None
         self._probing = anyio.Lock()
         self._roots: set[Path] = set()
@@ -97,7 +97,7 @@ class Box:
         from swarm.tools.files import file_tools
         from swarm.tools.shorten import output_tool
 
-        tools: list[Tool] = [*file_tools(root), output_tool(self._text_of)]
+        tools: list[Tool] = [*file_tools(root, redact=self._chest.redact), output_tool(self._text_of)]
         if self._may("fetch"):
             tools.append(self._fetch())
         if any(self._may(name) for name in COMMANDS):
@@ -107,9 +107,10 @@ class Box:
         return {tool.name: tool for tool in tools if self._may(tool.name, tool.source)}
 
     def _fetch(self) -> Tool:
+        from swarm.models.transport import default_tls
         from swarm.tools.web import fetch_tool
 
-        return fetch_tool(allow=self._chest.plan.tools.fetch_hosts)
+        return fetch_tool(allow=self._chest.plan.tools.fetch_hosts, tls=default_tls)
 
     async def _commands(self, root: Path, temp: Path) -> Sequence[Tool]:
         from swarm.tools.shell import shell_tools

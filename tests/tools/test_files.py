@@ -106,12 +106,12 @@ async def test_no_part_of_a_secret_is_shown_where_a_line_or_a_page_is_cut(tmp_pa
     assert (await use(tools["read"], path="a", from_=6, lines=1)).text.endswith("\nlast [secret:KEY]")
     found = (await use(tools["search"], pattern="canary|last")).text
     assert "canary" not in found.lower() and "\n3: [a line of a secret]\n" in found and "6: last [secret:KEY]" in found
-    for tool, arguments in (
+    for name, arguments in (
         ("edit", {"path": "a", "old": "MIIcanarx\nMIJcanary", "new": ""}),
         ("edit", {"path": "a", "old": f"lust {SECRET[:9]}", "new": ""}),
         ("patch", {"diff": "--- a/a\n+++ b/a\n@@ -1,2 +1,2 @@\n first\n-second\n+third\n"}),
     ):
-        told = await refusal(tools[tool], **arguments)
+        told = await refusal(tools[name], **arguments)
         assert "MIJcanary" not in told and "0123" not in told and "BEGIN" not in told
     await use(tools["edit"], path="a", old=SECRET, new="gone", all=True)
     assert (tmp_path / "a").read_text().startswith(f"first\n{BLOCK}\nlast gone\n"), "the file itself is not redacted"

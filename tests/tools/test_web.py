@@ -173,6 +173,7 @@ PRIVATE = [
     "http://100.64.0.1/", "http://100.100.100.200/", "http://168.63.129.16/", "http://224.0.0.1/", "http://255.255.255.255/",
     "http://\u2460\u2461\u2466.0.0.1:{port}/page", "http://127.0.0.1:{port}\\@example.com/page",
     "http://user:pass@127.0.0.1:{port}/page", "file:///etc/passwd", "ftp://example.com/", "gopher://127.0.0.1:{port}/_GET",
+    "http://docs.python\u3002org/", "http://ex\tample.com:{port}/", "http://\uff4cocalhost:{port}/page",
     "http://", "//127.0.0.1:{port}/page", "127.0.0.1:{port}/page", "http://127.0.0.1:99999/", "", "http://x y/",
 ]  # fmt: skip
 
