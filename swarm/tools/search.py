@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -121,8 +122,9 @@ def _refuse_bad(sought: _Sought) -> None:
         raise ToolRefused(f"a pattern has at most {_MOST_PATTERN:,} characters and no NUL; give a shorter one")
     try:
         sought.pattern.encode()
-        if not sought.plain:
-            re.compile(sought.pattern)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `[[` may mean something else in a later Python
+            re.compile("" if sought.plain else sought.pattern)
     except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as error:
         raise ToolRefused(f"the pattern is no regular expression: {error}; mend it, or give `plain`") from None
 
@@ -135,7 +137,7 @@ def _files(enclosure: Enclosure, path: str, glob: str) -> _Heap:
         raise told(enclosure, error) from None
     wanted = glob_of(glob) if glob else None
     if entry.is_file:
-        return _Heap([enclosure.where(path)])
+        return _Heap([enclosure.where(path)]) if entry.size <= LARGEST_FILE else _Heap([], too_large=1)
     if not entry.is_folder:
         raise Unusable(path, "is no ordinary file or folder")
     heap = _Heap([])
@@ -236,7 +238,7 @@ async def _by_ripgrep(
         raise _Unknown from error
     if answer.complaint and not answer.output:
         raise _Unknown
-    return _read(answer.output, "./"), answer.exit_code is not None
+    return _read(answer.output, "./"), answer.exit_code in (0, 1, 2)  # 2: it could not read a file
 
 
 async def _by_ourselves(
@@ -256,7 +258,7 @@ async def _by_ourselves(
         most_bytes=_OUTPUT,
         told=json.dumps(order).encode(),
     )
-    return _read(answer.output, ""), answer.exit_code is not None
+    return _read(answer.output, ""), answer.exit_code == 0
 
 
 def _read(output: bytes, before: str) -> _Hits:
@@ -266,7 +268,7 @@ def _read(output: bytes, before: str) -> _Hits:
     for piece in rest:
         line, _, following = piece.partition(b"\n")
         number, colon, _ = line.partition(b":")
-        if colon:  # else the output was cut here
+        if colon and number.isdigit():  # else the output was cut here
             hits.setdefault(os.fsdecode(name).removeprefix(before), []).append(int(number))
         name = following
     return hits
@@ -281,7 +283,7 @@ def _lines_of(enclosure: Enclosure, redact: Redact, hits: _Hits) -> list[_Lines]
         except Unusable:
             continue  # removed or swapped since
         lines = [] if what_it_is(content) else shown_lines(readable(content), redact)
-        there = [(number, _cut(lines[number - 1])) for number in numbers if number <= len(lines)]
+        there = [(number, _cut(lines[number - 1])) for number in numbers if 0 < number <= len(lines)]
         if there:
             found.append(_Lines(name, there))
         if _count(found) > MOST_HITS:
@@ -312,6 +314,6 @@ def _notes(heap: _Heap, found: Sequence[_Lines], glob: str, is_whole: bool) -> I
     if not is_whole:
         yield "[it took too long, and not all files were searched; narrow it, or use a simpler pattern]"
     if heap.too_large:
-        yield f"[{heap.too_large:,} files above {LARGEST_FILE >> 20} MiB were not searched]"
+        yield f"[{heap.too_large:,} file{'s' if heap.too_large > 1 else ''} above {LARGEST_FILE >> 20} MiB not searched]"
     if heap.is_cut:
         yield f"[only the first {_MOST_FILES:,} files were searched; narrow it with `path` or `glob`]"

@@ -9,7 +9,7 @@ import pytest
 
 from swarm.tools.base import Tool
 from swarm.tools.files import file_tools
-from tests.tools.using import refusal, tool, use
+from tests.tools.using import refusal, use
 
 
 @pytest.fixture
@@ -194,5 +194,3 @@ async def test_no_tool_leaves_the_project(tools: dict[str, Tool], tmp_path: Path
         diff = f"--- a/x\n+++ {path}\n@@ -0,0 +1 @@\n+x\n"
         await refusal(tools["patch"], diff=diff.replace("--- a/x", "--- /dev/null"))
         await refusal(tools["patch"], diff=f"--- {path}\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n")
-    (named,) = [each for each in file_tools(tmp_path) if each.name == "read"]
-    assert tool([named], "read") is named

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from swarm.tools.base import Tool
 from swarm.tools.enclosure import Enclosure
 from swarm.tools.globbing import glob_of
-from swarm.tools.search import search_tool
+from swarm.tools.search import LARGEST_FILE, search_tool
 from tests.tools.using import refusal, use
 
 RIPGREP = shutil.which("rg")
@@ -91,6 +91,7 @@ async def test_lines_are_given_under_their_files_with_their_numbers(project: Pat
         {"pattern": "nowhere at all"},
         {"pattern": "total", "glob": "*.nope"},
         {"pattern": "-e"},
+        {"pattern": "[[tx]otal"},
         {"pattern": "--files"},
         {"pattern": "one\ntwo"},
     ],
@@ -148,6 +149,14 @@ async def test_a_pattern_that_takes_for_ever_is_ended(tmp_path: Path) -> None:
     said = await use(ours(tmp_path, seconds=1), pattern="(a+)+$")
     assert time.monotonic() - started < 15
     assert said.text.startswith("[it took too long, and not all files were searched") and said.cut
+
+
+async def test_a_file_that_is_too_large_is_told_so(tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)
+    for path in (".", "large"):
+        said = await use(ours(tmp_path), pattern="x", path=path)
+        assert said.text == "[no line matches in 0 files]\n[1 file above 16 MiB not searched]"
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc to look for processes in")
