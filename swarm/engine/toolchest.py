@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.abc import TaskGroup, TaskStatus
 
 from events.types.tool import SandboxProbed
 from swarm.confirmed import trusted_digests
@@ -25,9 +27,10 @@ from swarm.toolnames import means
 from swarm.tools.base import Tool
 
 if TYPE_CHECKING:
+    from swarm.settings.mcpserver import McpServer
     from swarm.tools.mcp.host import McpHost
     from swarm.tools.sandbox.box import Sandbox
-    from swarm.tools.select import Past, Selection
+    from swarm.tools.select import Past, Selection, Selector
     from swarm.tools.shell import Bounds
     from swarm.tools.workcopy import WorkCopy
 
@@ -57,19 +60,56 @@ class Toolchest:
         plan: Plan,
         root: Path,
         guides: Guides,
-        mcp: McpHost | None,
+        copies: Copies,
         *,
+        tasks: TaskGroup,
+        environ: Mapping[str, str],
         redact: Callable[[str], str],
+        say: Callable[[str], None],
     ) -> None:
+        self.plan, self.root, self.guides = plan, root, guides
+        self._owner, self._copies, self._tasks = owner, copies, tasks
+        self._environ, self.redact, self._say = environ, redact, say
+        self._past: Past | None = None
+        self._sandbox: Sandbox | None = None
+        self._host: McpHost | None = None
+        self._looked_for_servers = False
+        self._opening = anyio.Lock()
+        self.closing = anyio.Event()
+
+    @cached_property
+    def _selector(self) -> Selector:
         from swarm.text.embed import installed_embedder
         from swarm.tools.select import Selector
 
-        self.plan, self.root, self.guides, self.mcp = plan, root, guides, mcp
-        self._selector = Selector(installed_embedder())
-        self._past: Past | None = None
-        self._owner, self.redact = owner, redact
-        self._sandbox: Sandbox | None = None
-        self._probing = anyio.Lock()
+        return Selector(installed_embedder())
+
+    async def servers(self) -> McpHost | None:
+        """The servers of tools that take part, none of which is started yet; None where there is none."""
+        async with self._opening:
+            if not self._looked_for_servers:
+                self._looked_for_servers = True
+                found = find_mcp_servers(loaded_here(self.root, self._environ), self.root, self._environ)
+                trusted = await trusted_digests(self._owner.log) if found.servers else ()
+                if servers := found.taking_part(trusted):
+                    self._host = await self._tasks.start(self._serve, servers)
+            return self._host
+
+    async def _serve(self, servers: Sequence[McpServer], *, task_status: TaskStatus[McpHost]) -> None:
+        """Keep the host open until the session ends, in a task of its own: it is closed where it was opened."""
+        from swarm.tools.mcp.host import open_mcp
+
+        async with open_mcp(
+            servers,
+            environ=self._environ,
+            directory=self.root,
+            roots=self._copies.folders,
+            redact=self.redact,
+            warn=self._say,
+            kept=kept_folder(self._environ),
+        ) as host:
+            task_status.started(host)
+            await self.closing.wait()
 
     async def sandbox(self) -> Sandbox:
         """What holds commands, found once a session by a preflight that is recorded.
@@ -78,7 +118,7 @@ class Toolchest:
         """
         from swarm.tools.sandbox.probe import probe
 
-        async with self._probing:
+        async with self._opening:
             if self._sandbox is None:
                 found = await probe(self.plan.tools.sandbox, hidden=self._hidden())
                 probed = SandboxProbed(
@@ -160,8 +200,9 @@ class Box:
         tools.append(fetch_tool(allow=self._chest.plan.tools.fetch_hosts, tls=default_tls))
         if any(self._may(name) for name in COMMANDS):
             tools += await self._commands(root, temp)
-        if self._chest.mcp is not None and self._wants_servers():
-            tools += await self._chest.mcp.tools()
+        host = await self._chest.servers() if self._wants_servers() else None
+        if host is not None:
+            tools += await host.tools()
         return tools
 
     async def _commands(self, root: Path, temp: Path) -> Sequence[Tool]:
@@ -224,24 +265,12 @@ async def open_toolchest(
     say: Callable[[str], None],
 ) -> AsyncGenerator[Toolchest]:
     """Servers are started when one of their tools is wanted, and ended at the end. `say` is told of those that are left out."""
-    async with AsyncExitStack() as stack:
-        found = find_mcp_servers(loaded_here(root, environ), root, environ)
-        servers = found.taking_part(await trusted_digests(owner.log)) if found.servers else ()
-        mcp: McpHost | None = None
-        if servers:
-            from swarm.tools.mcp.host import open_mcp
-
-            host = open_mcp(
-                servers,
-                environ=environ,
-                directory=root,
-                roots=copies.folders,
-                redact=redact,
-                warn=say,
-                kept=kept_folder(environ),
-            )
-            mcp = await stack.enter_async_context(host)
-        yield Toolchest(owner, plan, root, guides, mcp, redact=redact)
+    async with anyio.create_task_group() as tasks:
+        chest = Toolchest(owner, plan, root, guides, copies, tasks=tasks, environ=environ, redact=redact, say=say)
+        try:
+            yield chest
+        finally:
+            chest.closing.set()
 
 
 def loaded_here(root: Path, environ: Mapping[str, str]) -> Loaded:

@@ -199,4 +199,4 @@ def _find_spec(others: Sequence[str]) -> ToolSpec:
 def _told(found: Sequence[Tool]) -> str:
     if not found:
         return "No other tool fits that. Say in other words what it should do, or go on with those that you have."
-    return "You can use from now on:\n\n" + "\n\n".join(in_full(tool.spec) for tool in found)
+    return "You can use, through use_tool:\n\n" + "\n\n".join(in_full(tool.spec) for tool in found)
