@@ -290,7 +290,18 @@ def test_every_cap_of_the_user_is_one_that_a_project_may_lower_and_not_raise(pla
 def test_each_key_of_an_agent_a_server_a_model_the_log_and_the_day_is_the_users_alone() -> None:
     harmless = {"concurrency", "requests_per_minute", "tokens_per_minute"}
     for key, known in KEYS.items():
-        whole = ("agents", "models", "models_off", "discover", "providers", "schedules", "log", "time_zone", "choice")
+        whole = (
+            "agents",
+            "models",
+            "models_off",
+            "discover",
+            "providers",
+            "schedules",
+            "log",
+            "time_zone",
+            "choice",
+            "mcpServers",
+        )
         users = key[0] in whole and key[-1] not in harmless
         assert bool(known.only_user) is users, dotted(key)
 
