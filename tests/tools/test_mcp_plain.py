@@ -114,11 +114,13 @@ def test_a_schema_that_is_too_long_loses_its_texts_before_the_tool_is_lost() -> 
     deep: dict[str, Any] = {}
     for _ in range(40):
         deep = {"items": deep}
-    for schema, why in (
+    wrong: list[tuple[dict[str, Any], str]] = [
         (deep, "nested deeper"),
         ({"properties": {"\u202ea": {}}}, "nobody sees"),
         ({"type": "array"}, "object"),
-    ):
+        ({"properties": {"a": {"minimum": object()}}}, "as JSON"),
+    ]
+    for schema, why in wrong:
         with pytest.raises(Unusable, match=why):
             plain_schema({"type": "object", **schema})
 
@@ -175,9 +177,10 @@ def test_a_list_of_anything_gives_tools_and_reasons(entries: list[object]) -> No
 
 
 @given(JSON)
-def test_any_result_is_a_text_that_can_be_stored(result: object) -> None:
-    for one in (result, {"content": result}, {"content": [result]}, {"structuredContent": result, "content": []}):
-        said = said_of(one if isinstance(one, dict) else {})
+def test_any_result_is_a_text_that_can_be_stored(result: Any) -> None:
+    forms: list[dict[str, Any]] = [{"content": result}, {"content": [result]}, {"structuredContent": result}]
+    for one in forms:
+        said = said_of(one)
         said.text.encode()
         assert said.text
 

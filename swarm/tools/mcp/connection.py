@@ -25,7 +25,7 @@ from swarm.settings.mcpserver import McpServer
 from swarm.tools.mcp.errors import CallFailed, ConnectionLost, ServerUnready
 from swarm.tools.mcp.listing import MOST_INSTRUCTIONS, MOST_TOOLS, Listing, definitions_of
 from swarm.tools.mcp.pipe import open_pipe
-from swarm.tools.mcp.plain import one_line, plain
+from swarm.tools.mcp.plain import one_line, plain, table_of
 from swarm.tools.mcp.web import open_web
 from swarm.tools.mcp.words import LastWords
 from swarm.version import VERSION
@@ -55,7 +55,13 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        return self._client is not None and not self._stop.is_set()
+        """Whether it can be asked: it is ready, and has not ended."""
+        return self.settled.is_set() and self._client is not None and not self._stop.is_set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, is about to, or could not be started."""
+        return self.settled.is_set() and not self.is_open
 
     async def run(self) -> None:
         """Start it, read what it offers, and keep it until `end`, or its own end. Never raises but for cancellation."""
@@ -197,15 +203,17 @@ class _Pages:
         tools = result.get("tools")
         if not self._reading or not isinstance(tools, list):
             return
-        entries: list[Any] = tools
+        entries = cast("list[object]", tools)
         self.entries += entries
-        result["tools"] = [
-            {"name": entry["name"], "inputSchema": {**entry["inputSchema"], "type": "object"}}
-            for entry in entries
-            if isinstance(entry, dict)
-            and isinstance(entry.get("name"), str)
-            and isinstance(entry.get("inputSchema"), dict)
-        ]
+        result["tools"] = [readable for entry in entries if (readable := _readable(entry))]
+
+
+def _readable(entry: object) -> dict[str, Any]:
+    """What the SDK needs of an entry; empty where it cannot be read."""
+    name, schema = table_of(entry).get("name"), table_of(entry).get("inputSchema")
+    if not isinstance(name, str) or not isinstance(schema, dict):
+        return {}
+    return {"name": name, "inputSchema": {**table_of(cast("object", schema)), "type": "object"}}
 
 
 class _Watched:
