@@ -8,7 +8,7 @@ from typing import Any
 from unicodedata import category
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarm.messages import ToolSpec
@@ -35,6 +35,8 @@ HOSTILE = st.text(
     st.sampled_from("a<>|[]/ISNT\x1b\u202e\u200b\U000e0041\ud800\n im_startsystem"), max_size=60
 ) | st.text(max_size=60)
 
+quiet = settings(max_examples=50, deadline=None)
+
 
 def use_of(server: str) -> Any:
     async def use(tool: str, arguments: object) -> Said:
@@ -56,6 +58,7 @@ def names_of(*listings: tuple[McpServer, list[str]]) -> list[str]:
     return [tool.name for tool in offered(given_, use_of).tools]
 
 
+@quiet
 @given(HOSTILE)
 def test_a_plain_text_has_no_marks_of_a_conversation_and_nothing_unseen(text: str) -> None:
     found = plain(text, 50)
@@ -66,6 +69,7 @@ def test_a_plain_text_has_no_marks_of_a_conversation_and_nothing_unseen(text: st
     assert "\n" not in one_line(text, 50)
 
 
+@quiet
 @given(JSON)
 def test_any_json_is_a_schema_of_an_object_that_providers_take_or_unusable(schema: object) -> None:
     try:
@@ -125,6 +129,7 @@ def test_a_schema_that_is_too_long_loses_its_texts_before_the_tool_is_lost() -> 
             plain_schema({"type": "object", **schema})
 
 
+@quiet
 @given(
     st.lists(
         st.tuples(st.text(min_size=1, max_size=80), st.lists(st.text(min_size=1, max_size=80), max_size=4)), max_size=4
@@ -170,12 +175,14 @@ async def test_an_offered_tool_reaches_the_world_and_hints_are_believed_only_whe
         assert tool.tags == ("my", "srv") and await tool.use({}) == Said(text="my srv get")
 
 
+@quiet
 @given(st.lists(JSON, max_size=4))
 def test_a_list_of_anything_gives_tools_and_reasons(entries: list[object]) -> None:
     definitions, oddities = definitions_of([*entries, entry("good")])
     assert definitions[-1].name == "good" and len(definitions) + len(oddities) == len(entries) + 1
 
 
+@quiet
 @given(JSON)
 def test_any_result_is_a_text_that_can_be_stored(result: Any) -> None:
     forms: list[dict[str, Any]] = [{"content": result}, {"content": [result]}, {"structuredContent": result}]

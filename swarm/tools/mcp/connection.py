@@ -45,6 +45,7 @@ class Connection:
         self._server, self._directory, self._environment, self._roots = server, directory, environment, roots
         self._client: Client | None = None
         self._stop = anyio.Event()
+        self._scope = anyio.CancelScope()
         self._pages = _Pages()
         self.words = LastWords()
         self.listing = Listing()
@@ -66,9 +67,9 @@ class Connection:
     async def run(self) -> None:
         """Start it, read what it offers, and keep it until `end`, or its own end. Never raises but for cancellation."""
         _silence()
-        deadline = anyio.current_time() + self._server.start_s
+        self._scope.deadline = anyio.current_time() + self._server.start_s
         try:
-            with anyio.CancelScope(deadline=deadline) as scope:
+            with self._scope:
                 async with Client(
                     self._transport(),
                     client_info=types.Implementation(name="swarm", version=VERSION),
@@ -78,9 +79,9 @@ class Connection:
                 ) as client:
                     self._client = client
                     await self.refresh()
-                    scope.deadline = math.inf
+                    self._scope.deadline = math.inf
                     await self._live(client)
-            if scope.cancelled_caught:
+            if self._scope.cancelled_caught and not self._stop.is_set():
                 self.failure = f"it was not ready within {self._server.start_s:g} s (`start_s`)"
         except Exception as error:
             self.failure = self.failure or why(error, self._server)
@@ -93,6 +94,8 @@ class Connection:
     def end(self) -> None:
         """Have it end. `ended` says when it has."""
         self._stop.set()
+        if not self.settled.is_set():
+            self._scope.cancel()
 
     async def refresh(self) -> None:
         """Read again what it offers. Raises ConnectionLost, CallFailed."""
