@@ -26,7 +26,9 @@ from swarm.settings.mcpserver import McpServer, server_of
 from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import Wire, is_local, preset_values, shipped_free
+from swarm.settings.sizes import ToolsBy, size_in, tools_by
 from swarm.settings.tomlfile import KeyPath, read_toml
+from swarm.settings.toolrules import ToolSettings, tool_settings
 
 BUILT_IN = "built in"
 """The place of a default."""
@@ -118,6 +120,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     judge: bool = True  # may judge the work of others
     schema: bool = False  # the provider keeps an answer to a JSON Schema
     reasoning_effort: str = ""  # sent as it stands; "" = not sent
+    tools: ToolsBy = "native"  # how it is offered tools
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +140,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     calls: CallSettings
     choice: ChoiceSettings
     complexity: ComplexityChanges
+    tools: ToolSettings
     agents: tuple[Agent, ...]  # your own profiles
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
@@ -299,6 +303,7 @@ def _build(layers: Layers) -> Settings:
             complex=value["choice", "complex"],
         ),
         complexity=changes_in(layers),
+        tools=tool_settings(layers),
         agents=_agents(layers),
         models=_models(layers, providers),
         providers=providers,
@@ -400,7 +405,8 @@ def _model(name: str, table: dict[str, Any], providers: Mapping[str, ProviderCon
     tier: Tier = table.get("tier") or _tier(price, local=local)
     if tier == "free" and price and not price.is_free:
         raise ValueError('is of the tier free and has a price; write price = "free" or another tier')
-    values: dict[str, Any] = {**table, "price": price, "tier": tier}
+    tools = tools_by(size_in(table["model"])) if tier == "local" else "native"
+    values: dict[str, Any] = {"tools": tools, **table, "price": price, "tier": tier}
     return ModelConfig(name=name, **values)
 
 

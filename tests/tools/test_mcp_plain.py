@@ -171,6 +171,7 @@ async def test_an_offered_tool_reaches_the_world_and_hints_are_believed_only_whe
     for trusted in (False, True):
         (tool,) = offered([(server("my srv", trust_hints=trusted), Listing(definitions=definitions))], use_of).tools
         assert (tool.effect, tool.repeatable, tool.source, tool.subject) == ("world", trusted, "my srv", "url")
+        assert not tool.in_copy
         assert tool.spec == ToolSpec(name="my_srv__get", description="From the MCP server my srv: d", parameters=schema)
         assert tool.tags == ("my", "srv") and await tool.use({}) == Said(text="my srv get")
 

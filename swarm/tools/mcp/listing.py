@@ -123,6 +123,7 @@ def _tool(name: str, server: McpServer, definition: Definition, use: Use) -> Too
     return Tool(
         spec=ToolSpec(name=name, description=told, parameters=definition.parameters),
         effect="world",  # what it says of itself is no more than a hint
+        in_copy=False,  # its server may work anywhere
         use=call,
         subject=_subject(definition.parameters),
         repeatable=server.trust_hints and (definition.idempotent or definition.read_only),
