@@ -144,8 +144,15 @@ def test_each_offered_name_is_one_that_every_provider_takes_and_no_two_are_equal
 
 
 def test_names_stay_apart_where_what_they_are_made_of_is_the_same() -> None:
-    found = names_of((server("a__b"), ["c"]), (server("a"), ["b__c", "ä", "ö", "x" * 70, "x" * 71]))
-    assert found[0] == "a__b__c" and found[1].startswith("a__b__c_") and len(set(found)) == 6
+    found = names_of((server("a"), ["b", "ä", "ö", "x" * 70, "x" * 71]), (server("B"), ["b"]))
+    assert found[0] == "a__b" and found[-1] == "B__b" and len(set(found)) == 6
+
+
+def test_no_servers_tools_have_names_that_begin_as_those_of_another() -> None:
+    names = ["a", "a__b", "a_", "a b", "a_b", "é", "-", "x" * 40, "x" * 41]
+    found = [name.partition("__")[0] for name in names_of(*((server(name), ["b__c"]) for name in names))]
+    assert len(set(found)) == len(names) and found[:2] == ["a", "a_b"]
+    assert all(len(prefix) <= 32 for prefix in found)
 
 
 def test_lists_of_a_user_let_tools_in_and_one_that_means_no_tool_is_told() -> None:
