@@ -73,7 +73,7 @@ class Slot:
         connection = self._connection
         if connection is not None and connection.is_open and connection.stale:
             await self._renew(connection)
-        elif self.listing is None and not self.failure:
+        elif self.listing is None and not self.failure and not self.out:
             try:
                 await self.connection()
             except ToolRefused:
