@@ -50,12 +50,21 @@ _USE = ToolSpec(
 class Toolchest:
     """What tools a session has. Each part of it is opened when the first task needs it."""
 
-    def __init__(self, owner: Owner, plan: Plan, root: Path, guides: Guides, mcp: McpHost | None) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        plan: Plan,
+        root: Path,
+        guides: Guides,
+        mcp: McpHost | None,
+        *,
+        redact: Callable[[str], str],
+    ) -> None:
         from swarm.tools.select import Selector
 
         self.plan, self.root, self.guides, self.mcp = plan, root, guides, mcp
         self.selector = Selector()
-        self._owner = owner
+        self._owner, self.redact = owner, redact
         self._sandbox: Sandbox | None = None
         self._probing = anyio.Lock()
 
@@ -122,12 +131,13 @@ class Box:
         return {tool.name: tool for tool in (*tools, self._finding(tools))}
 
     async def _present(self, root: Path, temp: Path) -> Sequence[Tool]:
+        from swarm.models.transport import default_tls
         from swarm.tools.files import file_tools
         from swarm.tools.shorten import output_tool
         from swarm.tools.web import fetch_tool
 
-        tools: list[Tool] = [*file_tools(root), output_tool(self._text_of)]
-        tools.append(fetch_tool(allow=self._chest.plan.tools.fetch_hosts))
+        tools: list[Tool] = [*file_tools(root, redact=self._chest.redact), output_tool(self._text_of)]
+        tools.append(fetch_tool(allow=self._chest.plan.tools.fetch_hosts, tls=default_tls))
         if any(self._may(name) for name in COMMANDS):
             tools += await self._commands(root, temp)
         if self._chest.mcp is not None and self._wants_servers():
@@ -214,7 +224,7 @@ async def open_toolchest(
                 kept=kept_folder(environ),
             )
             mcp = await stack.enter_async_context(host)
-        yield Toolchest(owner, plan, root, guides, mcp)
+        yield Toolchest(owner, plan, root, guides, mcp, redact=redact)
 
 
 def loaded_here(root: Path, environ: Mapping[str, str]) -> Loaded:
