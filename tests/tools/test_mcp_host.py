@@ -194,7 +194,10 @@ async def test_a_run_that_ends_does_not_wait_for_a_server_that_is_still_starting
 
 
 async def test_without_the_package_no_server_takes_part_and_that_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swarm.tools.mcp.host.find_spec", lambda name: None)
+    def nowhere(name: str) -> None:
+        assert name == "mcp"
+
+    monkeypatch.setattr("swarm.tools.mcp.host.find_spec", nowhere)
     async with run(hostile(), hostile(name="other")) as one:
         assert await one.tools() == {}
         with pytest.raises(ToolRefused, match="is left out: the package mcp is not installed"):
