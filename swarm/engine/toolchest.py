@@ -91,6 +91,9 @@ class Toolchest:
                 self._looked_for_servers = True
                 found = find_mcp_servers(loaded_here(self.root, self._environ), self.root, self._environ)
                 trusted = await trusted_digests(self._owner.log) if found.servers else ()
+                for said in (*found.problems, *found.warnings, found.told(trusted)):
+                    if said:
+                        self._say(said)
                 if servers := found.taking_part(trusted):
                     self._host = await self._tasks.start(self._serve, servers)
             return self._host
