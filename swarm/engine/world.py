@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
@@ -15,11 +15,13 @@ from anyio import to_thread
 
 from events.log import EventLog
 from events.types.task import OutputFile
-from events.views.tasks import TaskState
+from events.views.tasks import StepState, TaskState
 from swarm.context.fit import fit
 from swarm.context.inputs import read_inputs
 from swarm.context.lower import lower_result, lowered
+from swarm.engine.copies import Copies, TaskCopy, loaded
 from swarm.engine.gate import results_of
+from swarm.keyfile import key_beside
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked, Named, run_checks
 from swarm.roles.job import World
@@ -29,8 +31,11 @@ from swarm.text.lookups import filled, variable_of
 from swarm.tools.deliver import deliver
 
 if TYPE_CHECKING:
+    from swarm.tools.tree import Change
     from swarm.tools.workcopy import WorkCopy
 
+
+MOST_CHANGED_CHARS = 12_000  # that a judge is told of what tools changed
 
 P = ParamSpec("P")
 
@@ -60,15 +65,6 @@ def fitted(material: Sequence[Material], task: Task, room: int) -> list[Material
     return [Material(each.name, text) for each, text in zip(material, texts, strict=True)]
 
 
-def own_files(root: Path, log: EventLog, tasks: Mapping[str, TaskState]) -> frozenset[str]:
-    """What a session itself writes below the project's folder: its outputs, and the log where that lies there."""
-    outputs = {output.path for task in tasks.values() for output in task.outputs}
-    place = Path(log.url)
-    if place.is_relative_to(root):
-        outputs |= {str(file.relative_to(root)) for file in place.parent.glob(f"{place.name}*")}
-    return frozenset(outputs)
-
-
 class Surroundings:
     """The project folder, the log's results, and a work copy for each task that needs one."""
 
@@ -77,13 +73,11 @@ class Surroundings:
     ) -> None:
         self.root = root
         self._log, self._tasks, self._redact = log, tasks, redact
-        self._copies: dict[str, tuple[WorkCopy, AsyncExitStack]] = {}
-        self._trees: dict[str, str] = {}  # by task, of what its last work copy was made
-        self._copying = anyio.Lock()
+        self.copies = Copies(root, log, tasks, redact, key=lambda: key_beside(log.url))
 
     def world(self, room: int | None) -> World:
         """What of it a role may take, which has a room of so many bytes for what it is given to read."""
-        return World(material=within(self.material, room), checks=self.checks, tree=self.tree)
+        return World(material=within(self.material, room), checks=self.checks, tree=self.tree, changed=self.changed)
 
     async def material(self, task: Task, compact: bool = False) -> Sequence[Material]:
         """The task's inputs, and the results of the tasks that it needs, secrets taken out; `compact`: less of each."""
@@ -103,7 +97,9 @@ class Surroundings:
         """Run the task's deterministic checks on a draft that has the form which the task asks for."""
 
         async def copy() -> WorkCopy:
-            return await self._work_copy(task.id)
+            found = await self._judged(task)
+            found.is_left = True
+            return found.copy
 
         named = texts_by_name(task, draft)
         try:
@@ -119,11 +115,35 @@ class Surroundings:
             )
         finally:
             if is_item_id(task.id):  # there may be a thousand of them, and a copy can have 500 MiB
-                await self._drop_copy(task.id)
+                await self.copies.drop(task.id)
+
+    async def _judged(self, task: Task) -> TaskCopy:
+        """The copy in which the last draft of the task is judged: with what its tools changed."""
+        state = self._tasks().get(task.id)
+        drafted = next((step for step in reversed(state.steps) if step.draft), None) if state and task.tools else None
+        if drafted is None or drafted.draft is None:
+            return await self.copies.of(task.id)
+        return await self.copies.at(task.id, await loaded(self._log, drafted.files, at=drafted.draft.at))
 
     def tree(self, task: Task) -> str:
         """The state of the project as the task's work copy has it, the session's own outputs left out; "" without one."""
-        return self._trees.get(task.id, "")
+        return self.copies.line(task.id)
+
+    async def changed(self, step: StepState) -> str:
+        """What tools changed of the project for the draft of a step, as a patch that a judge reads."""
+        from swarm.tools.diff import bounded
+
+        if step.draft is None:
+            return ""
+        return bounded(await loaded(self._log, step.files, at=step.draft.at), MOST_CHANGED_CHARS)
+
+    async def apply(self, task: Task, changes: Sequence[Change]) -> None:
+        """Bring what tools changed to the user's tree. Raises ChangesConflict where a file there is another by now."""
+        from swarm.tools.apply import apply
+
+        # whoever is cancelled waits for it: no thread writes to the user's files once its task has ended
+        content = partial(self.copies.content, task.id)
+        await to_thread.run_sync(partial(apply, self.root, changes, key=key_beside(self._log.url), content=content))
 
     async def deliver(self, task: Task, text: str, before: Sequence[OutputFile]) -> tuple[OutputFile, ...]:
         """Write the accepted result to the user's tree. Raises OutputConflict where a file changed meanwhile."""
@@ -149,26 +169,8 @@ class Surroundings:
         assert state.result is not None, "an accepted task has a result"
         return await self._log.text(state.result.ref, at=state.result.at)
 
-    async def _work_copy(self, task: str) -> WorkCopy:
-        from swarm.tools.workcopy import open_work_copy, tree_of
-
-        async with self._copying:
-            if task not in self._copies:
-                stack = AsyncExitStack()
-                self._trees[task] = await tree_of(self.root, without=own_files(self.root, self._log, self._tasks()))
-                self._copies[task] = await stack.enter_async_context(open_work_copy(self.root)), stack
-            return self._copies[task][0]
-
-    async def _drop_copy(self, task: str) -> None:
-        """Remove a task's work copy; one that needs it again makes a new one."""
-        _, stack = self._copies.pop(task, (None, None))
-        if stack is not None:
-            with anyio.CancelScope(shield=True):
-                await stack.aclose()
-
     async def close(self) -> None:
-        for task in list(self._copies):
-            await self._drop_copy(task)
+        await self.copies.close()
 
 
 @asynccontextmanager

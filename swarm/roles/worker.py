@@ -13,9 +13,10 @@ from swarm.journal import Attempt
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import worker_brief, worker_messages
-from swarm.roles.job import Job, answer_tokens, brief_of, may_have_more, said_to, whole_answer
+from swarm.roles.job import Hands, Job, answer_tokens, brief_of, may_have_more, said_to, whole_answer
 from swarm.roles.results import answer_schema, normal_form
 from swarm.roles.strain import strained
+from swarm.roles.turns import converse
 from swarm.task import Task
 
 
@@ -33,6 +34,8 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     last = job.open.step == job.state.total
     said = await attempt.capture("brief", brief)
     ask = draft_ask(job.task, said, strain.clamped(output_tokens), type_=job.state.type, last=last)
+    if job.hands is not None:
+        return [await _with_tools(job, job.hands, attempt, call, ask, last=last)]
     answer = await whole_answer(job, call, ask)
     if answer.finish == "length" and answer.limit == output_tokens and may_have_more(job):
         more = msgspec.structs.replace(ask, output_tokens=output_tokens * MORE)
@@ -47,6 +50,23 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         limit=_limit(job, answer),
     )
     return [Placed(drafted, job.open.step, job.open.attempt)]
+
+
+async def _with_tools(job: Job, hands: Hands, attempt: Attempt, call: Call, ask: Ask, *, last: bool) -> Placed:
+    said = await converse(job, call, ask, hands)
+    answer = said.answer
+    text = normal_form(job.task, answer.text) if last and not said.stopped else answer.text
+    drafted = StepDrafted(
+        draft=attempt.put(_trimmed(text)),
+        agent=answer.agent,
+        model=answer.model,
+        tier=answer.tier,
+        finish=said.finish,
+        limit=_limit(job, answer),
+        files=hands.files(),
+        stopped=said.stopped,
+    )
+    return Placed(drafted, job.open.step, job.open.attempt)
 
 
 def _limit(job: Job, answer: Answer) -> int:

@@ -43,7 +43,7 @@ def test_what_the_system_says_first_stands_apart_and_sides_take_turns(
 def test_nothing_that_was_said_is_lost_or_moved_and_no_side_speaks_twice(messages: list[Message]) -> None:
     system, turns = turns_of(messages)
     said = [message.text for message in messages if message.text.strip()]
-    assert [*system, *(text for turn in turns for text in turn.texts)] == said
+    assert [*system, *(text for turn in turns for text in turn.parts)] == said
     assert all(one.speaker != other.speaker for one, other in pairwise(turns))
     assert not said or turns
 
@@ -57,4 +57,4 @@ def test_a_conversation_that_goes_on_begins_as_it_did(messages: list[Message]) -
     later_system, later = turns_of([*messages, Message("assistant", "yes"), Message("user", "then?")])
     assert later_system == system
     assert later[: len(turns) - 1] == turns[:-1]
-    assert later[len(turns) - 1].texts[: len(turns[-1].texts)] == turns[-1].texts
+    assert later[len(turns) - 1].parts[: len(turns[-1].parts)] == turns[-1].parts

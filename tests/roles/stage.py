@@ -14,7 +14,7 @@ from events.types.any import AnyEvent
 from events.types.base import TextRef
 from events.types.task import StepAccepted, StepRejected
 from events.views.base import fold
-from events.views.tasks import TasksView
+from events.views.tasks import StepState, TasksView
 from swarm.cycle import Open, Placed, Work
 from swarm.engine.picks import judge_picker
 from swarm.errors import NoModelAvailable
@@ -39,6 +39,7 @@ class Stage:
         self.asked: list[Ask] = []
         self.checked: list[str] = []  # drafts that the task's checks saw
         self.tree = ""  # the state of the project that they ran on
+        self.changed = ""  # what tools changed of it, as a patch
         self.material: list[Material] = []
         self.checks: tuple[Checked, ...] = ()
         self.attempt: Attempt
@@ -87,11 +88,14 @@ class Stage:
             self.checked.append(draft)
             return self.checks
 
+        async def changed(_: StepState) -> str:
+            return self.changed
+
         return Job(
             open=Open(work=work, task="t", step=step, attempt=attempt),
             task=self.task,
             state=state,
-            world=World(material=material, checks=checks, tree=lambda _: self.tree),
+            world=World(material=material, checks=checks, tree=lambda _: self.tree, changed=changed),
             pick=judge_picker((), "", paid=False, excluded={}),
             stay=lambda _: judge_picker((), "", paid=False, excluded={}),
             judges=judges,

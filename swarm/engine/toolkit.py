@@ -1,0 +1,68 @@
+"""What the hands of a session's attempts are made of: the tools of a task, who allows their use, and the copies they work in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from events.views.tasks import TaskState
+from swarm.cycle import Open
+from swarm.engine.consent import Consent
+from swarm.engine.copies import Copies
+from swarm.engine.hands import LiveHands, Outputs, begin_of
+from swarm.engine.permission import Permission
+from swarm.engine.toolchest import Toolchest, open_toolchest
+from swarm.engine.world import Surroundings
+from swarm.journal import Attempt
+from swarm.owner import Owner
+from swarm.plan import Plan
+from swarm.redact import Secrets
+from swarm.task import Task
+
+
+class Toolkit:
+    """Makes the hands of the attempts of one session."""
+
+    def __init__(
+        self,
+        chest: Toolchest,
+        permission: Permission,
+        copies: Copies,
+        *,
+        redact: Callable[[str], str],
+        doubtful: Callable[[str], Awaitable[bool]],
+    ) -> None:
+        self._chest, self._permission, self._copies = chest, permission, copies
+        self._redact, self._doubtful = redact, doubtful
+
+    def hands(self, attempt: Attempt, state: TaskState, task: Task, open_: Open) -> LiveHands:
+        outputs = Outputs(attempt)
+        return LiveHands(
+            attempt,
+            open_.task,
+            copies=self._copies,
+            begin=begin_of(state, open_),
+            box=self._chest.box(task, attempt, outputs.text_of),
+            allow=self._permission.of(task, attempt),
+            outputs=outputs,
+            doubtful=self._doubtful,
+            redact=self._redact,
+        )
+
+
+@asynccontextmanager
+async def open_toolkit(
+    owner: Owner,
+    plan: Plan,
+    surroundings: Surroundings,
+    consent: Consent,
+    *,
+    environ: Mapping[str, str],
+    secrets: Secrets,
+    say: Callable[[str], None],
+) -> AsyncGenerator[Toolkit]:
+    """Nothing is started before a task needs it, and all that was is ended at the end."""
+    root, copies = surroundings.root, surroundings.copies
+    async with open_toolchest(owner, plan, root, environ=environ, secrets=secrets, say=say) as chest:
+        permission = Permission(plan, chest, consent.ask)
+        yield Toolkit(chest, permission, copies, redact=secrets.redact, doubtful=consent.ask)
