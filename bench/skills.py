@@ -24,7 +24,7 @@ from skills.library import Library, open_library
 from skills.lock import Lock, trusted_now
 from skills.matching import Catalogue
 from skills.skill import Place
-from swarm.library import ranked
+from swarm.text.rank import rank
 
 COUNT, QUICK_COUNT = 1_000, 100
 BODY_LINES = 120  # of 55 bytes: the middle of 222 public skills has 1,200 tokens
@@ -109,7 +109,7 @@ def _with_yaml(place: Path) -> None:
 
 
 def _matched(library: Library) -> None:
-    library.match(QUERY, rank=ranked)
+    library.match(QUERY, rank=rank)
 
 
 def figures(count: int, rounds: Sequence[Round]) -> list[Figure]:

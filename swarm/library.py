@@ -1,8 +1,8 @@
-"""The skills of this user and of the project here: where they lie, which lock says what is trusted, how they are ranked."""
+"""The skills of this user and of the project here: where they lie, which lock says what is trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import skills
@@ -12,12 +12,10 @@ from skills.skill import Place
 from swarm.errors import UsageError
 from swarm.settings.layers import up_to_root
 from swarm.settings.load import config_dir, home_dir
-from swarm.text.rank import bm25
 
 FOLDERS = (".swarm/skills", ".agents/skills", ".claude/skills")
 """Of a project, in the order of their precedence."""
 
-_WEIGHTS = {"name": 2.0, "tags": 2.0, "description": 1.0}
 _BYTES_A_TOKEN = 4  # of English text
 
 
@@ -58,15 +56,6 @@ def lock_here(environ: Mapping[str, str]) -> Lock:
         return read_lock(lock_path(environ))
     except BrokenLock as error:
         raise LockTrouble(str(error)) from error
-
-
-def ranked(query: str, documents: Sequence[Mapping[str, str]]) -> list[float]:
-    """How well each skill fits a query, by the words of its fields: name and tags count double."""
-    scores = [0.0] * len(documents)
-    for field, weight in _WEIGHTS.items():
-        found = bm25(query, [document.get(field, "") for document in documents])
-        scores = [before + weight * score for before, score in zip(scores, found, strict=True)]
-    return scores
 
 
 def about_tokens(text: str) -> int:

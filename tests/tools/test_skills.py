@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skills.lock import Lock
-from swarm.library import ranked
+from swarm.text.rank import rank
 from swarm.tools.base import Tool, ToolRefused
 from swarm.tools.skills import skill_tools
 from tests.skill_folders import opened, trusting, write, write_skill
@@ -24,7 +24,7 @@ def place(tmp_path: Path) -> Path:
 
 def tools_of(place: Path, lock: Lock | None = None) -> dict[str, Tool]:
     library = opened(place, "project", trusting(place) if lock is None else lock)
-    return {tool.name: tool for tool in skill_tools(library, ranked)}
+    return {tool.name: tool for tool in skill_tools(library, rank)}
 
 
 async def test_find_skill_lists_what_has_to_do_with_a_query(place: Path) -> None:
