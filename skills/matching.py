@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
@@ -38,10 +38,13 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()  # of the task
     fits: bool = False  # whether that is enough to give the task its text unasked
     explored: bool = False  # shown for being seldom used, not for its score
+    named: bool = False  # asked for by its name
 
     @property
     def why(self) -> str:
         """What speaks for it, in words."""
+        if self.named:
+            return "named"
         tags = f"tag {', '.join(self.tags)}" if self.tags else ""
         words = f"words {', '.join(self.words)}" if self.words else ""
         return "; ".join(said for said in (tags, words) if said) or ("seldom used" if self.explored else "rank alone")
@@ -57,6 +60,12 @@ class Matches(msgspec.Struct, frozen=True):
     @property
     def fitting(self) -> tuple[Match, ...]:
         return tuple(each for each in self.shown if each.fits)
+
+    def only(self, names: Collection[str]) -> Matches:
+        """Those of them that have one of these names."""
+        shown = tuple(each for each in self.shown if each.skill.name in names)
+        left_out = tuple(name for name in self.left_out if name in names)
+        return Matches(shown, left_out, len(shown) + len(left_out))
 
     @property
     def said(self) -> str:

@@ -12,6 +12,7 @@ from skills.skill import Place
 from swarm.errors import UsageError
 from swarm.settings.layers import up_to_root
 from swarm.settings.load import config_dir, home_dir
+from swarm.toolnames import known_as, stands_for
 
 FOLDERS = (".swarm/skills", ".agents/skills", ".claude/skills")
 """Of a project, in the order of their precedence."""
@@ -56,6 +57,13 @@ def lock_here(environ: Mapping[str, str]) -> Lock:
         return read_lock(lock_path(environ))
     except BrokenLock as error:
         raise LockTrouble(str(error)) from error
+
+
+def allows(word: str, tool: str) -> bool:
+    """Whether a word of a skill's `allowed-tools` stands for a tool. Of `Bash(git:*)` the name alone counts: what a tool is used for
+    is asked of the policy all the same.
+    """
+    return stands_for(known_as(word) or word.partition("(")[0].strip().lower(), tool)
 
 
 def about_tokens(text: str) -> int:
