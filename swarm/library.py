@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import skills
@@ -12,6 +13,8 @@ from skills.skill import Place
 from swarm.errors import UsageError
 from swarm.settings.layers import up_to_root
 from swarm.settings.load import config_dir, home_dir
+from swarm.text.embed import installed_embedder
+from swarm.text.ranking import Ranking
 from swarm.toolnames import known_as, stands_for
 
 FOLDERS = (".swarm/skills", ".agents/skills", ".claude/skills")
@@ -57,6 +60,16 @@ def lock_here(environ: Mapping[str, str]) -> Lock:
         return read_lock(lock_path(environ))
     except BrokenLock as error:
         raise LockTrouble(str(error)) from error
+
+
+def ranked(query: str, documents: Sequence[Mapping[str, str]]) -> list[float]:
+    """How well each skill fits a query: by its words, and by what they mean where vectors are installed; 0 where neither speaks for it."""
+    return _ranking()(query, documents)
+
+
+@cache
+def _ranking() -> Ranking:
+    return Ranking(installed_embedder())
 
 
 def allows(word: str, tool: str) -> bool:

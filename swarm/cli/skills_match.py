@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from swarm.cli.skills_list import say_who_waits
 from swarm.errors import UsageError
-from swarm.library import library_here
-from swarm.text.ranking import installed_ranking
+from swarm.library import library_here, ranked
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
@@ -24,7 +23,7 @@ def act(args: argparse.Namespace, output: Output) -> int:
     if args.most is not None and args.most < 1:
         raise UsageError(f"--most {args.most} shows nothing; write 1 or more")
     library = library_here(Path.cwd(), os.environ)
-    found = library.match(query, tags=tags, rank=installed_ranking(), most=args.most or 10)
+    found = library.match(query, tags=tags, rank=ranked, most=args.most or 10)
     if output.json:
         rows = [
             {

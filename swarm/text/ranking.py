@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from swarm.text.embed import Embedder, installed_embedder
 from swarm.text.rank import rank
 
 if TYPE_CHECKING:
-    from swarm.text.embed import Vectors
+    from swarm.text.embed import Embedder, Vectors
 
 LIKE_FROM = 0.25
 """From which likeness on it counts. Of 400 queries of MetaTool, which ask for other things, 9 of 10 are less like any of nine skills
@@ -40,12 +39,8 @@ class Ranking:
         return [score + LIKE_WEIGHT * max(0.0, like - LIKE_FROM) for score, like in zip(scores, likeness, strict=True)]
 
     def _vectors(self, embedder: Embedder, documents: Sequence[Mapping[str, str]]) -> Vectors:
-        if self._last is None or self._last[0] is not documents:
+        last = self._last  # another thread may put its own there meanwhile
+        if last is None or last[0] is not documents:
             texts = [" ".join(document.get(name, "") for name in _FIELDS) for document in documents]
-            self._last = documents, embedder.embed(texts)
-        return self._last[1]
-
-
-def installed_ranking() -> Ranking:
-    """By words, and by the meaning where the extra `embed` is installed."""
-    return Ranking(installed_embedder())
+            self._last = last = documents, embedder.embed(texts)
+        return last[1]
