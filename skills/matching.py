@@ -78,10 +78,11 @@ class Matches(msgspec.Struct, frozen=True):
 
 
 class _Marks(msgspec.Struct, frozen=True):
-    """The words by which a skill is known."""
+    """What a skill is known by, all words in the one form in which they are compared."""
 
     name: frozenset[str]
-    tags: frozenset[str]
+    tags: frozenset[str]  # each as a whole
+    first: frozenset[str]  # the words of name and tags
     all: frozenset[str]
 
 
@@ -111,7 +112,8 @@ class Catalogue:
 
 def _marks(skill: Skill) -> _Marks:
     name, tags = frozenset(spoken_words(skill.name)), frozenset(stem(tag) for tag in skill.tags)
-    return _Marks(name, tags, name | tags | frozenset(spoken_words(skill.description)))
+    first = name | tags | frozenset(spoken_words(" ".join(skill.tags)))
+    return _Marks(name, tags, first, first | frozenset(spoken_words(skill.description)))
 
 
 def match(
@@ -166,7 +168,7 @@ def _speaks_enough(shared: frozenset[str], marks: _Marks, asked: Mapping[str, st
         return True
     rare = max(_RARE_FROM, len(catalogue.skills) // _RARE_SHARE)
     telling = {word for word in shared if catalogue.holders[word] <= rare}
-    return len(telling) >= _WORDS_NEEDED and bool(telling & (marks.name | marks.tags))
+    return len(telling) >= _WORDS_NEEDED and bool(telling & marks.first)
 
 
 def _drawn(hidden: Sequence[Match], explore: Explore) -> Match:

@@ -89,6 +89,13 @@ def test_tags_of_the_skill_itself_are_found() -> None:
     assert [each.skill.name for each in match("x", ["tax"], shelf, rank).fitting] == ["ledger"]
 
 
+def test_a_tag_of_several_words_is_found_by_them_and_as_a_whole() -> None:
+    shelf = Catalogue([*SHELF.skills, skill("merge", "Looks at changes.", "pull-request")])
+    for query, tags in (("Look at the pull request", []), ("x", ["pull-request"])):
+        assert [each.skill.name for each in match(query, tags, shelf, rank).fitting] == ["merge"]
+    assert not match("x", ["request"], shelf, rank).fitting, "it is no tag of its own"
+
+
 def test_what_speaks_for_a_skill_is_said_in_the_words_of_the_task() -> None:
     first = found("Tests are failing").shown[0]
     assert (first.skill.name, first.why) == ("debugging-a-failing-test", "words tests, failing")
@@ -171,3 +178,4 @@ def test_tags_are_made_of_what_stands_out_in_a_description() -> None:
     said = "Extracts text from PDFs and .docx files with `pandas`, in C++, on GitHub. SQL, and A too."
     assert telling_words(said) == ["pdf", "docx", "pandas", "c++", "github", "sql"]
     assert telling_words("Plain words only.") == []
+    assert [*spoken_words("in 40 s, a C++ task at 名")] == ["40", "c++", "task", "名"]
