@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from skills.levels import headings
 from skills.lint import lint
 from skills.lock import SkillError
 from skills.skill import Finding
@@ -127,3 +128,13 @@ def test_a_name_that_the_specification_does_not_have_is_refused(name: str, tmp_p
     with pytest.raises(SkillError, match="cannot be the name of a skill"):
         write_template(tmp_path, name)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "body", ["](" * 300_000, f"# {' ' * 300_000}x", "`" * 300_000, "](a#" * 200_000, "# #" * 200_000]
+)
+def test_a_text_made_to_be_slow_is_looked_through_as_quickly_as_any(body: str, tmp_path: Path) -> None:
+    found = linted(f"---\n{HEAD}---\n{body}\n", tmp_path)
+    assert all(level == "warning" for level, *_ in found)
+    assert len(headings(body)) <= 1
