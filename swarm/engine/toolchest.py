@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from swarm.tools.base import Tool
 if TYPE_CHECKING:
     from swarm.tools.mcp.host import McpHost
     from swarm.tools.sandbox.box import Sandbox
+    from swarm.tools.select import Past, Selection
     from swarm.tools.shell import Bounds
     from swarm.tools.workcopy import WorkCopy
 
@@ -50,12 +51,23 @@ _USE = ToolSpec(
 class Toolchest:
     """What tools a session has. Each part of it is opened when the first task needs it."""
 
-    def __init__(self, owner: Owner, plan: Plan, root: Path, guides: Guides, mcp: McpHost | None) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        plan: Plan,
+        root: Path,
+        guides: Guides,
+        mcp: McpHost | None,
+        *,
+        redact: Callable[[str], str],
+    ) -> None:
+        from swarm.text.embed import installed_embedder
         from swarm.tools.select import Selector
 
         self.plan, self.root, self.guides, self.mcp = plan, root, guides, mcp
-        self.selector = Selector()
-        self._owner = owner
+        self._selector = Selector(installed_embedder())
+        self._past: Past | None = None
+        self._owner, self.redact = owner, redact
         self._sandbox: Sandbox | None = None
         self._probing = anyio.Lock()
 
@@ -75,6 +87,25 @@ class Toolchest:
                 await self._owner.append([self._owner.new(probed)])
                 self._sandbox = found
             return self._sandbox
+
+    async def select(self, tools: Sequence[Tool], task: Task) -> Selection:
+        """Choose which of the tools a step of the task is offered."""
+        most = self.plan.tools.most_offered
+        named = {tool.name for tool in tools if tool.name in task.tools}
+        past = await self.past() if len(tools) > most else None
+        return self._selector.select(tools, words_of(task), past, most=most, named=named)
+
+    def find(self, tools: Sequence[Tool], query: str, but: Collection[str]) -> Sequence[Tool]:
+        return self._selector.find(tools, query, self._past, but=but)
+
+    async def past(self) -> Past:
+        """By tool what steps were told in which it was used, as the log has it when that is first asked."""
+        from events.views.toolpast import texts_of, tool_past
+
+        if self._past is None:
+            log = self._owner.log
+            self._past = await texts_of(log, (await tool_past(log)).view)
+        return self._past
 
     async def backend(self) -> str:
         return (await self.sandbox()).backend
@@ -110,24 +141,23 @@ class Box:
 
         known = await self.known()
         tools = [tool for name, tool in known.items() if name != FIND_TOOL]
-        named = {tool.name for tool in tools if tool.name in self._task.tools}
-        most = self._chest.plan.tools.most_offered
-        selection = self._chest.selector.select(tools, words_of(self._task), most=most, named=named)
+        selection = await self._chest.select(tools, self._task)
         specs = [in_brief(tool.spec) for tool in selection.tools]
         return [*specs, known[FIND_TOOL].spec, _USE] if selection.others else specs
 
     async def _all(self, root: Path, temp: Path) -> Mapping[str, Tool]:
         tools = [tool for tool in await self._present(root, temp) if self._may(tool.name, tool.source)]
         tools += await self._skills()
-        return {tool.name: tool for tool in (*tools, self._finding(tools))}
+        return {tool.name: tool for tool in (*tools, await self._finding(tools))}
 
     async def _present(self, root: Path, temp: Path) -> Sequence[Tool]:
+        from swarm.models.transport import default_tls
         from swarm.tools.files import file_tools
         from swarm.tools.shorten import output_tool
         from swarm.tools.web import fetch_tool
 
-        tools: list[Tool] = [*file_tools(root), output_tool(self._text_of)]
-        tools.append(fetch_tool(allow=self._chest.plan.tools.fetch_hosts))
+        tools: list[Tool] = [*file_tools(root, redact=self._chest.redact), output_tool(self._text_of)]
+        tools.append(fetch_tool(allow=self._chest.plan.tools.fetch_hosts, tls=default_tls))
         if any(self._may(name) for name in COMMANDS):
             tools += await self._commands(root, temp)
         if self._chest.mcp is not None and self._wants_servers():
@@ -153,15 +183,12 @@ class Box:
             return ()
         return skill_tools(await self._chest.guides.library(), ranked)
 
-    def _finding(self, tools: Sequence[Tool]) -> Tool:
+    async def _finding(self, tools: Sequence[Tool]) -> Tool:
         """The tool that finds those which are not offered; they are then used through another, so that what is sent stays."""
         from swarm.tools.select import find_tool
 
-        most = self._chest.plan.tools.most_offered
-        named = {tool.name for tool in tools if tool.name in self._task.tools}
-        selector = self._chest.selector
-        selection = selector.select(tools, words_of(self._task), most=most, named=named)
-        return find_tool(tools, selection, lambda query, but: selector.find(tools, query, but=but), lambda _: None)
+        selection = await self._chest.select(tools, self._task)
+        return find_tool(tools, selection, lambda query, but: self._chest.find(tools, query, but), lambda _: None)
 
     def _wants_servers(self) -> bool:
         """Whether a word of the task may mean a tool of a server."""
@@ -214,7 +241,7 @@ async def open_toolchest(
                 kept=kept_folder(environ),
             )
             mcp = await stack.enter_async_context(host)
-        yield Toolchest(owner, plan, root, guides, mcp)
+        yield Toolchest(owner, plan, root, guides, mcp, redact=redact)
 
 
 def loaded_here(root: Path, environ: Mapping[str, str]) -> Loaded:

@@ -93,6 +93,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     pick: Picker
     stay: Callable[[str], Picker]  # takes the agent@model that answered before, for as long as it can
+    go_on: Callable[[str], Picker]  # the same, for the rest of a conversation with tools
     judges: bool  # somebody may judge
     redact: Callable[[str], str]
     audits: Callable[[str], bool] = lambda _: False  # whether what a model accepts now is audited; "": the checks alone
