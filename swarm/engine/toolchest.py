@@ -27,6 +27,7 @@ from swarm.toolnames import means
 from swarm.tools.base import Tool
 
 if TYPE_CHECKING:
+    from skills.skill import Skill
     from swarm.settings.mcpserver import McpServer
     from swarm.tools.mcp.host import McpHost
     from swarm.tools.sandbox.box import Sandbox
@@ -168,6 +169,12 @@ class Box:
     def __init__(self, chest: Toolchest, task: Task, text_of: Callable[[str], Awaitable[str]]) -> None:
         self._chest, self._task, self._text_of = chest, task, text_of
         self._known: Mapping[str, Tool] | None = None
+        self._loaded: Sequence[Skill] = ()  # the skills whose texts the model is told
+
+    async def narrow(self, skills: Sequence[str]) -> None:
+        if skills:
+            library = await self._chest.guides.library()
+            self._loaded = [skill for skill in library.skills if skill.name in skills]
 
     async def known(self) -> Mapping[str, Tool]:
         if self._known is None:
@@ -189,9 +196,17 @@ class Box:
         return [*specs, known[FIND_TOOL].spec, _USE] if selection.others else specs
 
     async def _all(self, root: Path, temp: Path) -> Mapping[str, Tool]:
-        tools = [tool for tool in await self._present(root, temp) if self._may(tool.name, tool.source)]
+        tools = self._allowed([tool for tool in await self._present(root, temp) if self._may(tool.name, tool.source)])
         tools += await self._skills()
         return {tool.name: tool for tool in (*tools, await self._finding(tools))}
+
+    def _allowed(self, tools: Sequence[Tool]) -> list[Tool]:
+        """Those that all skills at hand allow which say what they allow: a skill can take tools away, and give none."""
+        from skills.allowed import narrowed
+        from swarm.library import allows
+
+        left = set(narrowed([tool.name for tool in tools], self._loaded, allows))
+        return [tool for tool in tools if tool.name in left]
 
     async def _present(self, root: Path, temp: Path) -> Sequence[Tool]:
         from swarm.models.transport import default_tls
