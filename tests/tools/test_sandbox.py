@@ -109,12 +109,7 @@ async def test_an_unknown_sandbox_is_refused_with_those_that_there_are() -> None
 
 @pytest.mark.parametrize(
     ("version", "more"),
-    [
-        (1, {"tcp", "signals", "devices", "truncation"}),
-        (3, {"tcp", "signals", "devices"}),
-        (5, {"signals"}),
-        (7, set()),
-    ],
+    [(1, "tcp signals devices truncation"), (3, "tcp signals devices"), (5, "signals"), (7, "")],
 )
 def test_each_version_of_landlock_says_what_it_cannot_keep(version: int, more: str) -> None:
     always = {*more.split(), "private /tmp", "modes and times", "loopback", "udp", "unix sockets"}
