@@ -58,15 +58,17 @@ class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):
     question: str  # in one line, secrets taken out
     arguments: TextRef
     rule: str = ""  # of the policy, by which a person is asked
+    pattern: str = ""  # the uses like it, for which a word that is remembered holds
     role: str = "worker"
 
 
 class ApprovalGiven(Event, frozen=True, kw_only=True, tag="approval.given"):
-    """A person's word on what waits. Stands on `control/<session>` where another process gave it."""
+    """A person's word on what waits: on `control/<session>` where another process gave it, on `approvals` for a project."""
 
     asked: int  # position of the approval.asked
     allowed: bool
     remember: str = ""  # "session" or "project": it holds for like uses, too
     pattern: str = ""  # the like uses: tool and arguments, as the policy writes them
+    directory: str = ""  # of the project, where it is remembered for that
     by: str = ""
     reason: str = ""  # the model is told it where it was not allowed

@@ -362,7 +362,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("complexity", "rules", "*", "points"): Key(whole(-20, 20)),
     ("complexity", "rules", "*", "most"): Key(whole(1, 20)),
     ("tools", "approve"): Key(parse_rules, []),
-    ("tools", "headless"): Key(_one_of("deny", "fail"), "deny"),
+    ("tools", "headless"): Key(_one_of("deny", "fail", "wait"), "deny"),
     ("tools", "changes"): Key(_one_of(*CHANGES), "ask"),
     ("tools", "most_offered"): Key(_count(1, 100), 10),
     ("tools", "output_kib"): Key(_count(1, 65_536), 256),

@@ -44,7 +44,9 @@ class ToolSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     stricter: tuple[
         Rule, ...
     ] = ()  # of a project: the strictest that matches counts where it is stricter than the user's
-    headless: Literal["deny", "fail"] = "deny"  # where a use wants a person's word and nobody is there to give it
+    headless: Literal["deny", "fail", "wait"] = (
+        "deny"  # where a use wants a person's word and nobody is there to give it
+    )
     changes: Literal["apply", "ask", "keep"] = "ask"  # to the user's files, beside the outputs
     most_offered: int = 10  # tools that a model is told of at once
     output_kib: int = 256  # that is kept of what one use said
