@@ -284,3 +284,10 @@ def test_of_a_project_what_keys_are_kept_in_is_hidden(home: Path, found: Found) 
     shown, hidden = found(readable=(project,), hidden=(project / "log.db", project / "missing"))
     assert shown == {"project"}
     assert hidden == {f"project/{name}" for name in (".env", ".env.production", ".git/config", "log.db")}
+
+
+def test_a_folder_with_what_a_command_needs_is_not_hidden_as_a_whole(home: Path, found: Found) -> None:
+    make(home / "work/project/a.py", home / "work/log.db", home / "logs/log.db")
+    hidden = (home / "work", home / "work/log.db", home / "logs", Path("/"), Path(sys.prefix))
+    assert found(readable=(home / "work/project", home / "logs"), hidden=hidden) == ({"work/project", "logs"}, set())
+    assert found(readable=(home / "work",), hidden=hidden) == ({"work"}, {"work/log.db"})
