@@ -70,9 +70,11 @@ class Toolchest:
         return Box(self, task, text_of)
 
     def _hidden(self) -> list[Path]:
-        """What no command may see: the log and all that lies beside it."""
+        """What no command may see: the log, and all that lies beside it where that is no folder of the project's."""
         place = Path(self._owner.log.url)
-        return [place.parent] if place.is_absolute() else []
+        files = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", ".lock")]
+        shared = self.root.is_relative_to(place.parent) or place.parent.is_relative_to(self.root)
+        return [*files, *(() if shared else (place.parent,))] if place.is_absolute() else []
 
 
 class Box:
