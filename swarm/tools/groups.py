@@ -92,6 +92,15 @@ class Groups:
         files = [os.fspath(place / "cgroup.procs") for place in self._places]
         return ("/bin/sh", "-c", _JOIN, "sh", str(len(files)), *files)
 
+    def refused(self) -> bool:
+        """Whether the system had to refuse the command a process: a bomb may be over before anybody counts."""
+        for place in self._places:
+            with suppress(OSError):
+                told = (place / "pids.events").read_text().split()
+                if "max" in told and int(told[told.index("max") + 1]):
+                    return True
+        return False
+
     async def end(self) -> None:
         """End what is still in the groups, wherever it went, and wait for that."""
         for _ in range(_LOOKS):

@@ -112,7 +112,7 @@ async def test_an_unknown_sandbox_is_refused_with_those_that_there_are() -> None
     [(1, "tcp signals devices truncation"), (3, "tcp signals devices"), (5, "signals"), (7, "")],
 )
 def test_each_version_of_landlock_says_what_it_cannot_keep(version: int, more: str) -> None:
-    always = {*more.split(), "private /tmp", "modes and times", "loopback", "udp", "unix sockets"}
+    always = {*more.split(), "private /tmp", "modes and times", "command lines", "loopback", "udp", "unix sockets"}
     assert {*missing_of(version, counted=True)} == always
     assert {*missing_of(version, counted=False)} == always | {"processes"}
 
