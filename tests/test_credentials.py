@@ -372,7 +372,7 @@ def test_the_time_grows_with_the_text_and_not_with_its_square(piece: str) -> Non
         text = (piece * (length // len(piece) + 1))[:length]
         return min(_timed(lambda: spot(text)) for _ in range(2))
 
-    assert seconds(40_000) < 0.02 + 12 * seconds(10_000)  # the square would be 16 times
+    assert seconds(20_000) < 0.02 + 12 * seconds(5_000)  # the square would be 16 times
 
 
 def _timed(act: Callable[[], object]) -> float:
