@@ -14,12 +14,12 @@ from typing import Literal
 import anyio
 import msgspec
 
-from events.log import Clock, system_clock
+from events.log import Clock, EventLog, system_clock
 from events.types.call import CallFailed, CallSettled, CallUnknown
 from swarm.cooldowns import Cooldowns
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
 from swarm.journal import Attempt, Try
-from swarm.messages import Arm, Message, Tier
+from swarm.messages import Arm, Message, Tier, ToolCall
 from swarm.money import ledger as money
 from swarm.orders import Answer, Ask, Call, NotWorthIt, Pick, Picker, Terms, answer_to
 from swarm.task import NORMAL
@@ -107,8 +107,7 @@ class Calls:
     async def _given_back(self, attempt: Attempt, recorded: Sequence[Try]) -> Answer | None:
         for each in recorded:
             if isinstance(each.outcome, CallSettled):
-                text = await attempt.log.text(each.outcome.answer, at=each.outcome_at)
-                return answer_to(each.reserved, text, each.outcome.finish)
+                return await settled_answer(attempt.log, each, each.outcome)
         return None
 
     async def _live(self, order: Order, pick: Picker, recorded: Sequence[Try]) -> Answer:
@@ -232,12 +231,17 @@ class Calls:
             return None
         if isinstance(last.outcome, CallFailed) and last.outcome.failure != Failure.WAIT:
             return None
-        texts = [await order.attempt.log.text(said.text, at=last.position) for said in last.reserved.messages]
-        messages = tuple(
-            Message(said.speaker, text)  # type: ignore[arg-type]  # the log holds what a Message held
-            for said, text in zip(last.reserved.messages, texts, strict=True)
-        )
         call = last.reserved
+        if call.follows:
+            messages = (
+                order.ask.messages
+            )  # it was put together from the record: the calls before it, and what tools said
+        else:
+            texts = [await order.attempt.log.text(said.text, at=last.position) for said in call.messages]
+            messages = tuple(
+                Message(said.speaker, text)  # type: ignore[arg-type]  # the log holds what a Message held
+                for said, text in zip(call.messages, texts, strict=True)
+            )
         asked = msgspec.structs.replace(
             order.ask, messages=messages, by_agent={**order.ask.by_agent, call.agent: messages}
         )
@@ -253,6 +257,15 @@ class Calls:
             return
         pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (nth - 1))
         await self._sleep(pause * (0.5 + random.random() / 2))
+
+
+async def settled_answer(log: EventLog, recorded: Try, settled: CallSettled) -> Answer:
+    """The recorded answer to a call."""
+    text = await log.text(settled.answer, at=recorded.outcome_at)
+    calls: tuple[ToolCall, ...] = ()
+    if settled.calls is not None:
+        calls = msgspec.json.decode(await log.text(settled.calls, at=recorded.outcome_at), type=tuple[ToolCall, ...])
+    return answer_to(recorded.reserved, text, settled.finish, calls)
 
 
 def _is_out(error: ProviderError) -> bool:

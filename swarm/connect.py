@@ -20,6 +20,7 @@ from swarm.settings.load import ModelConfig, ProviderConfig
 from swarm.settings.pricetable import known_price
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import PRESETS, is_local
+from swarm.settings.sizes import size_in, tools_by
 from swarm.tries import Connected
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def embedded_model(
         context_tokens=context_tokens,
         judge=may_judge,
         schema=True,
+        tools="schema",
     )
     return model, ProviderConfig(name=EMBEDDED, base_url="", concurrency=1)
 
@@ -105,10 +107,18 @@ async def open_models(roster: Roster, environ: Mapping[str, str]) -> AsyncGenera
             for config in roster.models:
                 if config.provider != provider.name:
                     continue
-                model = await stack.enter_async_context(connect(config))
+                model = await stack.enter_async_context(_offered_tools(connect(config), config))
                 server = urlsplit(provider.base_url).netloc
                 connected[config.name] = Connected(model, limits, config.max_output_tokens, config.price, server)
         yield connected
+
+
+def _offered_tools(model: Model, config: ModelConfig) -> Model:
+    if config.tools == "native":
+        return model
+    from swarm.models.by_schema import BySchema
+
+    return BySchema(model)
 
 
 async def _connector(
@@ -284,7 +294,8 @@ async def endpoint(
         except ValueError as error:
             raise UsageError(f"--price {price}: {error}") from error
     tier: Tier = "paid" if row is None or not row.is_free else "local" if is_local(base_url) else "free"
-    return ModelConfig(name=model, provider=provider.name, model=model, tier=tier, price=row), provider
+    tools = tools_by(size_in(model)) if tier == "local" else "native"
+    return ModelConfig(name=model, provider=provider.name, model=model, tier=tier, price=row, tools=tools), provider
 
 
 def _key_for(base_url: str, environ: Mapping[str, str]) -> str:

@@ -161,7 +161,7 @@ def _open_step(task: TaskState, step: StepState) -> Next:
 
 def _all_accepted(task: TaskState) -> Next:
     last = task.steps[-1]
-    if task.outputs:
+    if task.outputs or task.files:
         return Next(open=Open(work=Work.DELIVER, task=task.name, step=last.number, attempt=last.attempt))
     return Next(events=(Placed(accepted(task)),))
 

@@ -1,7 +1,7 @@
 """What an attempt already did, given back instead of done again.
 
 Key: session's task, step, attempt, role, ordinal. The first effect without a record is done live; a capture costs no event
-of its own, it travels with the next intent or outcome.
+of its own, it travels with the next intent or outcome, and so does the end of a use of a tool.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from events.types.task import (
     TaskAccepted,
     TaskSubmitted,
 )
+from events.types.tool import ToolFinished, ToolStarted
 from events.views.tasks import Place, TaskState
 from swarm.cycle import Placed, consequences
 from swarm.owner import Owner
@@ -46,11 +47,20 @@ class Try(msgspec.Struct, kw_only=True):
     outcome_at: int = 0
 
 
+class Use(msgspec.Struct, kw_only=True):
+    """One recorded use of a tool, and what came of it; None = nobody knows yet."""
+
+    started: ToolStarted | None = None  # None: it did no more than to look
+    finished: ToolFinished | None = None
+    finished_at: int = 0
+
+
 class Recorded(msgspec.Struct):
     """What is recorded of one role's attempt."""
 
     captures: dict[str, Place] = {}
     calls: dict[int, list[Try]] = {}
+    uses: dict[int, Use] = {}  # of tools
     outcome: list[Entry] = []
 
 
@@ -80,6 +90,15 @@ class Journal(msgspec.Struct):
                 _keep(recorded, call.captured, entry.position)
             case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
                 self._end(entry.event, entry.position)
+            case ToolStarted() as started:
+                recorded = self._recorded(entry, started.role)
+                recorded.uses[started.ordinal] = Use(started=started)
+                _keep(recorded, started.captured, entry.position)
+            case ToolFinished() as finished:
+                recorded = self._recorded(entry, finished.role)
+                use = recorded.uses.setdefault(finished.ordinal, Use())
+                if use.finished is None:  # an append that was thought to have failed may have been made
+                    use.finished, use.finished_at = finished, entry.position
             case StepPlanned() | StepDrafted() | StepAccepted() | StepRejected():
                 recorded = self._recorded(entry, _role_of(entry))
                 _keep(recorded, entry.event.captured, entry.position)
@@ -156,8 +175,9 @@ class Attempt:
         self._captured: dict[str, str] = {}  # taken since the last append
         self._settlement: Callable[[Pack], Sequence[NewEvent]] | None = None
         self._settlement_durable = False
+        self._held: list[Callable[[Pack], ToolFinished]] = []  # ends of uses that stand in no append yet
         self._pack = Pack(owner.known)
-        self._ordinal = calls
+        self._ordinal, self._uses = calls, 0
 
     @property
     def log(self) -> EventLog:
@@ -194,12 +214,36 @@ class Attempt:
         self._ordinal += 1
         return self._ordinal, self.recorded.calls.get(self._ordinal, [])
 
+    def next_use(self) -> tuple[int, Use]:
+        """The ordinal of the use of a tool that now begins, and what is recorded of it."""
+        self._uses += 1
+        return self._uses, self.recorded.uses.get(self._uses, Use())
+
+    async def begin_use(self, started: Callable[[Pack], ToolStarted]) -> None:
+        """Append the intent to use a tool, with the ends of the uses before it: nothing is done before it stands there."""
+        await self.flush()
+        pack = Pack(self.owner.known)
+        events = self.held(pack)
+        events.append(self.new(msgspec.structs.replace(started(pack), captured=self.captures(pack))))
+        await self.owner.append(events, texts=pack.texts)
+        self.captures_are_stored()
+
+    def end_use(self, finished: Callable[[Pack], ToolFinished]) -> None:
+        """Hold the end of a use for the append that follows: the next call's, the next tool's or the outcome's."""
+        self._held.append(finished)
+
+    def held(self, pack: Pack) -> list[NewEvent]:
+        """The ends of uses that are held, for the append that is now made with `pack`."""
+        return [self.new(finished(pack)) for finished in self._held]
+
     def captures(self, pack: Pack) -> tuple[Captured, ...]:
         """What was taken since the last append, for the event that is now appended with `pack`."""
         return tuple(Captured(name, pack.put(text)) for name, text in self._captured.items())
 
     def captures_are_stored(self) -> None:
+        """What was captured and held stands in the log."""
         self._captured.clear()
+        self._held.clear()
 
     def new(self, event: AnyEvent, *, topic: str = "") -> NewEvent:
         return self.owner.new(event, task=self.state.name, step=self.step, attempt=self.number, topic=topic)
@@ -220,18 +264,27 @@ class Attempt:
         events = make(pack)
         await self.owner.append(events, texts=pack.texts, durable=self._settlement_durable)
 
+    async def leave(self) -> None:
+        """Append all that is held: the attempt is interrupted, and what it did is not done again."""
+        await self.flush()
+        if self._held:
+            pack = Pack(self.owner.known)
+            await self.owner.append(self.held(pack), texts=pack.texts)
+            self._held.clear()
+
     async def finish(self, outcome: Sequence[Placed], others: Mapping[str, TaskState]) -> Ack:
         """Append the settlement that is held, the outcome, and what the cycle says follows from it, all in one."""
         placed = self.with_captures(outcome)
         following = consequences(self.state, others, placed)
         make, self._settlement = self._settlement, None
         events = list(make(self._pack)) if make is not None else []
+        events += self.held(self._pack)
         events += [self.owner.placed(self.state.name, each) for each in (*placed, *following)]
         durable = any(isinstance(each.event, TaskAccepted) for each in (*placed, *following))
         durable = durable or (make is not None and self._settlement_durable)
         texts = self._pack.texts
         ack = await self.owner.append(events, texts=texts, durable=durable)
-        self._captured.clear()
+        self.captures_are_stored()
         return ack
 
     def with_captures(self, outcome: Sequence[Placed]) -> list[Placed]:

@@ -48,6 +48,7 @@ class ToolCall(msgspec.Struct, frozen=True):
     id: str  # by which the result is told apart from others of the same answer; the provider's own where it gave one
     name: str
     arguments: str  # JSON as the model wrote it
+    kept: str = ""  # what its provider wants to see again with it, such as signed thoughts, as JSON; for nobody else
 
 
 class Message(msgspec.Struct, frozen=True):

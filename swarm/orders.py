@@ -10,7 +10,7 @@ import msgspec
 from events.types.call import CallReserved, Foreseen
 from events.types.choice import ChoiceMade, ChoiceStopped
 from swarm.errors import SwarmError, dollars
-from swarm.messages import Arm, Finish, Message
+from swarm.messages import Arm, Finish, Message, ToolCall, ToolSpec
 from swarm.money.caps import Cap, Shares
 
 
@@ -54,10 +54,19 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     answer_schema: Mapping[str, Any] | None = None
     temperature: float = 0.0
     by_agent: Mapping[str, tuple[Message, ...]] = {}  # where several agents may take it, what each of them is told
+    tools: tuple[ToolSpec, ...] = ()
+    skills: tuple[str, ...] = ()  # those whose texts stand in the messages
+    follows: int = 0  # the attempt's call whose messages and answer stand before the last messages; 0: none
+    fresh: int = 0  # how many those last ones are
 
     def told(self, agent: str) -> Ask:
         """The same, as it is said to an agent."""
         return msgspec.structs.replace(self, messages=self.by_agent.get(agent, self.messages))
+
+    @property
+    def said_now(self) -> int:
+        """The index of the first message that no earlier call of the attempt has recorded."""
+        return len(self.messages) - self.fresh if self.follows else 0
 
     def changed(self, change: Callable[[tuple[Message, ...]], tuple[Message, ...]]) -> Ask:
         """The same with other messages, whoever takes it."""
@@ -76,14 +85,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     limit: int  # the most tokens that it could have
     why: str = ""
     short: bool = False  # it was cut at a limit that was foreseen, and may have more
+    calls: tuple[ToolCall, ...] = ()  # of tools
+    ordinal: int = 0  # of the call within its attempt
 
     @property
     def arm(self) -> str:
         return f"{self.agent}@{self.model}"
 
 
-def answer_to(call: CallReserved, text: str, finish: str) -> Answer:
-    """The answer to a call, with the text and the finish that are recorded of it."""
+def answer_to(call: CallReserved, text: str, finish: str, calls: tuple[ToolCall, ...] = ()) -> Answer:
+    """The answer to a call, with the text, the finish and the calls of tools that are recorded of it."""
     return Answer(
         text=text,
         finish=finish,  # type: ignore[arg-type]  # the log holds what a Reply held
@@ -93,6 +104,8 @@ def answer_to(call: CallReserved, text: str, finish: str) -> Answer:
         limit=call.max_output_tokens,
         why=call.why,
         short=finish == "length" and call.foreseen is not None,
+        calls=calls,
+        ordinal=call.ordinal,
     )
 
 

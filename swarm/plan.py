@@ -24,11 +24,26 @@ from swarm.prompts.length import TOKENS_A_WORD
 from swarm.settings.complexity import ComplexityChanges
 from swarm.settings.load import ChoiceSettings, Loaded, ScheduleConfig, Settings
 from swarm.settings.ruletable import table_of
-from swarm.task import CONTEXT, NAME_RULE, Budget, OnExceed, Portion, Role, RoleConfig, Task, TaskFile, agents_of, is_id
+from swarm.settings.toolrules import ToolSettings
+from swarm.task import (
+    CONTEXT,
+    NAME_RULE,
+    TURNS,
+    Budget,
+    OnExceed,
+    Portion,
+    Role,
+    RoleConfig,
+    Task,
+    TaskFile,
+    agents_of,
+    is_id,
+)
 from swarm.text.tokens import BYTES_A_TOKEN
 from swarm.units import shortened
 
 ROLE_BYTES = 4096  # what a role's own words, an approach, feedback and an answer schema add, as a reservation counts it
+TOLD_BYTES = 6144  # what a use of tools adds to the next request, of which no single result may have more than 8 KiB
 EXPECTED_ITEMS = 10  # of a task whose items are known only when it starts; more may need a budget of its own
 MOST_PLANNED = 3  # steps that the cap of an explored task allows for; a longer plan may need a budget of its own
 
@@ -82,6 +97,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     on_exceed: OnExceed = "summarise"  # at a cap that is no task's own
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     complexity: ComplexityChanges = ComplexityChanges()  # what settings change in the rules for type and complexity
+    tools: ToolSettings = ToolSettings()  # what bounds those of its tasks
     attempts: Mapping[str, float] = {}  # by type of task how many drafts it took on average until one was accepted
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
@@ -182,6 +198,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         patience_s=settings.calls.patience_s,
         choice=settings.choice,
         complexity=settings.complexity,
+        tools=settings.tools,
         paid_confirmed=confirmed
         or any(origin.kind != "default" and _bounds(key, schedule) for key, origin in loaded.origins.items()),
     )
@@ -243,8 +260,8 @@ def answer_tokens(task: Task, complexity: Complexity) -> int:
 def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
     """The token cap of a file that names none, from its tasks with their level and the bytes of their inputs.
 
-    A task with a budget of its own adds that; any other (inputs + prompt + its level's allowance) x roles x (1 + retries), as
-    providers count. A reservation takes a byte for a token, so the largest of them, of an answer that was cut before, is
+    A task with a budget of its own adds that; any other (inputs + prompt + its level's allowance) x turns x roles x
+    (1 + retries), as providers count. A reservation takes a byte for a token, so the largest of them, of an answer that was cut before, is
     added once: those that find no room beside it wait until it is settled.
     """
     total = largest = 0
@@ -253,9 +270,10 @@ def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
         allowed, draft = allowance(complexity.type, complexity.level).input_tokens + answer, answer * MORE
         given = input_bytes + len(task.prompt.encode()) + len(task.needs) * BYTES_A_TOKEN * draft
         explored = explores(task, complexity)
+        turns = (task.limits.turns or TURNS) if task.tools else 1
         steps, roles = (MOST_PLANNED, 3) if explored else (1, 2)
-        largest = max(largest, given + ROLE_BYTES + steps * BYTES_A_TOKEN * draft)
-        once = (given // BYTES_A_TOKEN + allowed) * roles * steps * task.limits.attempts
+        largest = max(largest, given + ROLE_BYTES + steps * BYTES_A_TOKEN * draft + (turns - 1) * TOLD_BYTES)
+        once = (given // BYTES_A_TOKEN + allowed) * turns * roles * steps * task.limits.attempts
         if task.budget is not None and task.budget.tokens is not None:
             once = task.budget.tokens
         total += once * _times(task)

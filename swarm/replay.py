@@ -41,17 +41,18 @@ from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.tasks import TaskState, TasksView
 from events.views.trails import TrailsView
+from swarm.calls import settled_answer
 from swarm.choice.choose import decided_again
 from swarm.cycle import DECISIONS, Open, Placed, Work, accepted, consequences, next_step
 from swarm.engine.auditing import accepted_at
 from swarm.engine.audits import is_due
 from swarm.engine.dispatch import ROLES
 from swarm.engine.gate import facts_of, gathered, seen_through
+from swarm.engine.hands import NotRecorded, RecordedHands, begin_of
 from swarm.engine.past import Past
 from swarm.items import item_tasks
 from swarm.journal import Attempt, Journal, Try
-from swarm.messages import Message
-from swarm.orders import Answer, Ask, Call, Picker, answer_to
+from swarm.orders import Answer, Ask, Call, Picker
 from swarm.owner import Owner
 from swarm.plan import AUDITOR, Plan, allowed_arms, read_plan
 from swarm.roles.auditor import audit
@@ -275,9 +276,11 @@ class _Player:
         step = 0 if role == "explorer" else entry.step
         attempt = self._attempt(entry, task, role)
         job = self._job(Open(work=work, task=entry.task, step=step, attempt=entry.attempt), task)
+        if role == "worker" and job.task.tools:
+            job = msgspec.structs.replace(job, hands=RecordedHands(attempt, begin_of(task, job.open)))
         try:
             return await ROLES[work][1](job, attempt=attempt, call=self._recorded_call(entry, attempt))
-        except _RecordEnds:
+        except (_RecordEnds, NotRecorded):
             if isinstance(entry.event, AttemptAbandoned):
                 return None
             return self._diverge(
@@ -296,9 +299,16 @@ class _Player:
             open=open_,
             task=self._specs[task.name],
             state=task,
-            world=World(material=_not_recorded, checks=_not_recorded, tree=lambda _: ""),
+            world=World(
+                material=_not_recorded,
+                checks=_not_recorded,
+                tree=lambda _: "",
+                guide=_not_recorded,
+                changed=_not_recorded,
+            ),
             pick=cast("Picker", _not_recorded),
             stay=lambda _: cast("Picker", _not_recorded),
+            go_on=lambda _: cast("Picker", _not_recorded),
             judges=any(arm.model not in barred for arm in arms),
             redact=lambda text: text,
             audits=partial(self._is_audited, open_, task),
@@ -330,7 +340,7 @@ class _Player:
             if not tries:
                 raise _RecordEnds
             for each in (own for own in tries if own.position >= self._begins):
-                self._check_request(entry, each, ask.told(each.reserved.agent).messages)
+                self._check_request(entry, each, ask)
             for each in tries:
                 if isinstance(each.outcome, CallSettled):
                     return await self._answer(each, each.outcome)
@@ -338,8 +348,9 @@ class _Player:
 
         return call
 
-    def _check_request(self, entry: Entry, recorded: Try, messages: Sequence[Message]) -> None:
+    def _check_request(self, entry: Entry, recorded: Try, ask: Ask) -> None:
         self.result.requests += 1
+        messages = ask.told(recorded.reserved.agent).messages[ask.said_now :]
         said = [(said.speaker, said.text.digest) for said in recorded.reserved.messages]
         built = [(message.speaker, digest_of(message.text)) for message in messages]
         if said != built:
@@ -347,8 +358,7 @@ class _Player:
             self._diverge_at(recorded.position, f"message {index + 1} of the request", str(said), str(built))
 
     async def _answer(self, recorded: Try, settled: CallSettled) -> Answer:
-        text = await self._log.text(settled.answer, at=recorded.outcome_at)
-        return answer_to(recorded.reserved, text, settled.finish)
+        return await settled_answer(self._log, recorded, settled)
 
     def _compare(self, entry: Entry, what: str, recorded: object, replayed: AnyEvent) -> None:
         left, right = _plain(recorded), _plain(replayed)
@@ -399,7 +409,7 @@ def _role_of(entry: Entry) -> Role | None:
 def _plain(event: object) -> dict[str, Any]:
     """An event for comparison: texts by digest wherever they are kept, and without what only the first run took or did."""
     built = {"kind": type(event).__name__, **cast("dict[str, Any]", _without_places(event))}
-    for name in ("captured", "outputs"):
+    for name in ("captured", "outputs", "kept"):
         built.pop(name, None)
     return built
 

@@ -19,12 +19,13 @@ def reservation(
     schema: TextRef | None = None
     if ask.answer_schema is not None:
         schema = pack.put(msgspec.json.encode(ask.answer_schema).decode())
+    tools = pack.put(msgspec.json.encode(ask.tools).decode()) if ask.tools else None
     return CallReserved(
         role=attempt.role,
         agent=pick.arm.agent,
         model=pick.arm.model,
         tier=pick.arm.tier,
-        messages=tuple(Said(message.speaker, pack.put(message.text)) for message in ask.messages),
+        messages=tuple(Said(message.speaker, pack.put(message.text)) for message in ask.messages[ask.said_now :]),
         max_output_tokens=grant.output_tokens,
         tokens=grant.tokens,
         cost_nanos=grant.nanos,
@@ -37,4 +38,7 @@ def reservation(
         why=pick.why,
         captured=attempt.captures(pack),
         foreseen=pick.foreseen,
+        tools=tools,
+        skills=ask.skills,
+        follows=ask.follows,
     )

@@ -13,18 +13,18 @@ import anyio
 import msgspec
 
 from events.blobs import Known, Pack
-from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
+from events.log import Clock, Entry, EventLog, LogError, open_log, session_name, system_clock
 from events.types.session import Estimated
 from events.views.experience import Before, standing_and_experience
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
-from events.views.tasks import TaskState, TasksView
+from events.views.tasks import TasksView
 from swarm.alive import lives
 from swarm.confirmed import require_trust, trusted_digests
 from swarm.connect import open_models
 from swarm.crew import crew_of, profiles_here
-from swarm.cycle import TAKEN_UP
+from swarm.engine.consent import Consent
 from swarm.engine.dispatch import Dispatcher
 from swarm.engine.earlier import Earlier, as_recorded, taken_over, told_of
 from swarm.engine.faces import Faces
@@ -41,6 +41,7 @@ from swarm.engine.fork import (
 from swarm.engine.past import Past, take_up
 from swarm.engine.prepare import prepare
 from swarm.engine.submission import opening_of
+from swarm.engine.toolkit import open_toolkit
 from swarm.engine.world import open_surroundings
 from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
 from swarm.estimate.weighed import Weighed
@@ -50,6 +51,9 @@ from swarm.money.ledger import Ledger
 from swarm.owner import Owner, open_session, take_session
 from swarm.plan import Plan, SessionType, is_capped, plan_of, read_plan, type_of, whose_default, with_past
 from swarm.redact import Secrets
+from swarm.results import Result as Result
+from swarm.results import TaskResult as TaskResult
+from swarm.results import close_session
 from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
 from swarm.settings.load import Settings, load_settings
 from swarm.task import TaskFile
@@ -57,36 +61,7 @@ from swarm.taskfile.given import tasks_given
 
 P = ParamSpec("P")
 
-EXIT_CODES = {"budget": 3, "no model": 4, "confirmation": 5}
-"""By the cause of a task's end; any other that is not accepted is 1. The first of 130, 3, 4, 5, 1 counts."""
-
 LET_GO_S = 5.0  # how long a session that ends by an error tries to say so
-
-
-class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    title: str
-    status: str  # "accepted", "failed", "halted", "cancelled", "skipped" or "open" (interrupted)
-    text: str | None = None  # what was accepted
-    unjudged: bool = False
-    reason: str = ""
-    cause: str = ""
-    outputs: tuple[str, ...] = ()
-    tokens: int = 0
-    cost_nanos: int = 0
-    maybe_paid: int = 0
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How a session ended. `head` is the log's end, to be kept and given to `swarm verify`."""
-
-    session: str
-    exit_code: int
-    tasks: tuple[TaskResult, ...]
-    tokens: int
-    cost_nanos: int
-    head: Head
-    interrupted: bool = False
 
 
 async def run(
@@ -338,7 +313,7 @@ async def _run_owned(
                 await opened.run(working=working)
             await opened.catch_up()
             await opened.tell_marks()
-            return await _close(owner, opened)
+            return await close_session(owner, list(opened.tasks.values()), stopped=opened.interrupted)
     except BaseException as error:
         several = isinstance(error, BaseExceptionGroup)
         cause = gravest(cast("BaseExceptionGroup[BaseException]", error)) if several else error
@@ -356,6 +331,16 @@ async def _let_go(owner: Owner, cause: BaseException, secrets: Secrets) -> None:
     reason = secrets.redact(f"{type(cause).__name__}: {cause}") if by_fault else "interrupted"
     with anyio.move_on_after(LET_GO_S, shield=True), suppress(OwnerLost, LogError):
         await owner.close(finished=False, exit_code=1 if by_fault else 130, reason=reason)
+
+
+def _recall(own: MoneyView, faces: Faces, entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        own.apply(entry)
+    faces.recall(entries)
+
+
+def _lives(owner: Owner, clock: Clock, claim: Claim) -> bool:
+    return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
 
 
 @asynccontextmanager
@@ -377,24 +362,20 @@ async def _open(
     own = MoneyView().only(owner.session)
     start, experience = await standing_and_experience(log, before)
 
-    def lives_now(claim: Claim) -> bool:
-        return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
-
     if start.wrong:
         remedy = "it was made anew" if start.kept else "`swarm doctor --fix` makes it anew"
         faces.say(f"the snapshot of this log was not used: {start.wrong}; {remedy}")
 
-    def recall(entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            own.apply(entry)
-        faces.recall(entries)
-
-    await past.recall(log, owner.session, until=start.position, observe=recall)
-    ledger = Ledger(log, lives=lives_now)
+    await past.recall(log, owner.session, until=start.position, observe=partial(_recall, own, faces))
+    ledger = Ledger(log, lives=partial(_lives, owner, clock))
     ledger.begin(start, own, owner.session)
+    consent = Consent(faces, paid=plan.paid_confirmed)
     async with (
         open_models(plan.roster, environ) as models,
-        open_surroundings(root, log, lambda: past.tasks.of(owner.session), secrets.redact) as surroundings,
+        open_surroundings(
+            root, log, partial(past.tasks.of, owner.session), secrets.redact, environ=environ, say=faces.say
+        ) as surroundings,
+        open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces) as toolkit,
     ):
         yield Dispatcher(
             owner,
@@ -405,43 +386,10 @@ async def _open(
             models=models,
             surroundings=surroundings,
             past=past,
+            toolkit=toolkit,
+            consent=consent,
             redact=secrets.redact,
             faces=faces,
             clock=clock,
             position=start.position,
         )
-
-
-async def _close(owner: Owner, dispatcher: Dispatcher) -> Result:
-    states = list(dispatcher.tasks.values())
-    open_ended = any(task.status == "open" or task.cause in TAKEN_UP for task in states)
-    codes = [EXIT_CODES.get(task.cause, 1) for task in states if task.status not in ("accepted", "open", "skipped")]
-    interrupted = dispatcher.interrupted and any(task.status == "open" for task in states)
-    code = 130 if interrupted else next((code for code in (3, 4, 5, 1) if code in codes), 0)
-    await owner.close(finished=not open_ended, exit_code=code, reason="interrupted" if interrupted else "")
-    return Result(
-        session=owner.name,
-        exit_code=code,
-        tasks=tuple([await _task_result(owner.log, task) for task in states]),
-        tokens=sum(task.tokens for task in states),
-        cost_nanos=sum(task.cost_nanos for task in states),
-        head=await owner.log.head(),
-        interrupted=interrupted,
-    )
-
-
-async def _task_result(log: EventLog, task: TaskState) -> TaskResult:
-    text = await log.text(task.result.ref, at=task.result.at) if task.result else None
-    return TaskResult(
-        name=task.name,
-        title=task.title,
-        status=task.status,
-        text=text,
-        unjudged=task.unjudged,
-        reason=task.reason,
-        cause=task.cause,
-        outputs=tuple(output.path for output in task.outputs) if task.status == "accepted" else (),
-        tokens=task.tokens,
-        cost_nanos=task.cost_nanos,
-        maybe_paid=task.maybe_paid,
-    )

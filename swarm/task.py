@@ -21,6 +21,7 @@ Role = Literal["explorer", "worker", "validator"]
 Format = Literal["text", "markdown", "json", "patch"]
 Load = Literal["full", "relevant", "outline", "name"]
 OnExceed = Literal["summarise", "fail", "ask"]
+Changes = Literal["", "apply", "ask", "keep"]
 Operator = Literal["", "not", "==", "!=", "<", "<=", ">", ">="]
 
 ROLES: tuple[Role, ...] = ("explorer", "worker", "validator")
@@ -29,6 +30,9 @@ ROLES: tuple[Role, ...] = ("explorer", "worker", "validator")
 AGENTS: Mapping[Role, str] = {role: PLAIN[role].name for role in ROLES}
 """The agent that fills each role where no other is named or matched."""
 
+CHANGES: tuple[Changes, ...] = ("apply", "ask", "keep")
+"""What may become of the files that tools changed beside the outputs; each next one is more careful than the one before."""
+
 CONTEXT, SUMMARY, BUFFER = "context", "summary", "buffer"
 """What else may have a share of a split budget: what is given to read, the hand-over, and whoever needs more than its own."""
 
@@ -36,6 +40,9 @@ PRIORITIES: Mapping[str, int] = {"critical": 0, "high": 2, "normal": 5, "low": 8
 """How urgent work is, by name: of 0 to 9, 0 goes first."""
 
 NORMAL = PRIORITIES["normal"]
+
+TURNS = 10
+"""Calls of an attempt that has tools, where the task says no other number: the last of them has to be an answer."""
 
 MOST_ATTEMPTS = 20
 MOST_ITEMS = 1_000
@@ -191,6 +198,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = {}  # who fills a role, where that is not its plain agent; set when it is prepared
     budget: Budget | None = None
     limits: Limits = Limits()
+    tools: tuple[str, ...] = ()  # the words of `tools`, as `toolnames` reads them; empty = it has none
+    skills: tuple[str, ...] | None = None  # loaded whatever matches; None = those that match
+    changes: Changes = ""  # what becomes of files that tools changed beside its outputs; "" = as settings say
+    network: bool = False  # whether its commands may reach the network, where the policy has nothing against it
     priority: int = NORMAL  # from 0, which goes first where calls wait, to 9
     judge: Literal["free", "paid"] = "free"
     audit: Literal["", "free", "paid", "off"] = ""  # by whom its result may be looked at again; "" = as settings say

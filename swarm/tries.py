@@ -17,7 +17,7 @@ from events.types.model import ModelCooled
 from swarm.cooldowns import Cooldowns, is_down
 from swarm.errors import BudgetExceeded, Failure, ProviderError, SwarmError
 from swarm.journal import Attempt
-from swarm.messages import Arm, Price, Reply, Request, Tier
+from swarm.messages import Arm, Price, Reply, Request, Tier, ToolCall
 from swarm.models.base import Model
 from swarm.models.limits import Limits, Slot
 from swarm.money import ledger as money
@@ -135,7 +135,7 @@ class Tries:
         return Need(
             **_terms(order, arm),
             price=arm.price,
-            input_tokens=most_tokens(order.ask.messages, order.ask.answer_schema),
+            input_tokens=most_tokens(order.ask.messages, order.ask.answer_schema, order.ask.tools),
             output_tokens=asked,
             least_output_tokens=least,
             model=arm.model,
@@ -174,7 +174,9 @@ class Tries:
         def intent(decided: Need, grant: Grant) -> money.Intent:
             pack = Pack(attempt.owner.known)
             call = reservation(attempt, order.ask, pick, decided, grant, ordinal=order.ordinal, nth=turn.nth, pack=pack)
-            events: list[NewEvent] = [attempt.new(pick.choice)] if pick.choice is not None else []
+            events: list[NewEvent] = attempt.held(pack)
+            if pick.choice is not None:
+                events.append(attempt.new(pick.choice))
             if turn.trial is not None:
                 events.append(attempt.new(turn.trial, topic=self._cooldowns.topic(pick.arm.model)))
             events.append(attempt.new(call, topic=money.TOPIC))
@@ -191,6 +193,7 @@ class Tries:
             max_output_tokens=reserved.grant.output_tokens,
             temperature=order.ask.temperature,
             answer_schema=order.ask.answer_schema,
+            tools=order.ask.tools,
         )
         began = time.monotonic()
         sent = False
@@ -220,7 +223,7 @@ class Tries:
     def _settled(self, order: Order, turn: Turn, reserved: money.Reserved, reply: Reply, milliseconds: int) -> Answer:
         attempt, need, pick, text = order.attempt, reserved.need, turn.pick, self._redact(reply.text)
         billed = bill(need, reserved.grant, reply, order.ask.messages)
-        usage = billed.usage
+        usage, calls = billed.usage, _redacted(reply.calls, self._redact)
         well = [self._recovered(attempt, pick.arm.model)] if turn.trial is not None else []
 
         def events(pack: Pack) -> Sequence[NewEvent]:
@@ -240,6 +243,7 @@ class Tries:
                 doubts=billed.doubts,
                 answered_by="" if reply.model == pick.arm.model else self._redact(reply.model),
                 duration_ms=milliseconds,
+                calls=pack.put(msgspec.json.encode(calls).decode()) if calls else None,
             )
             overran = overrun(reserved.position, need, reserved.grant, billed)
             return [attempt.new(settled), *([attempt.new(overran, topic=money.TOPIC)] if overran else []), *well]
@@ -254,6 +258,8 @@ class Tries:
             limit=reserved.grant.output_tokens,
             why=pick.why,
             short=reply.finish == "length" and pick.foreseen is not None,
+            calls=calls,
+            ordinal=order.ordinal,
         )
 
     async def _failed(self, order: Order, turn: Turn, reserved: money.Reserved, error: ProviderError) -> ProviderError:
@@ -301,6 +307,22 @@ class Tries:
 def is_the_end(error: ProviderError, last: bool) -> bool:
     """Whether a call gives a model up for now."""
     return last or error.failure is not Failure.WAIT or (error.retry_after_s or 0) > LONGEST_PAUSE_S
+
+
+def _redacted(calls: Sequence[ToolCall], redact: Callable[[str], str]) -> tuple[ToolCall, ...]:
+    """What the model wants done, without the secrets that it knows of: the next request says it again.
+
+    What is kept for its provider goes back unchanged or, where a secret stands in it, not at all: changed it is refused.
+    """
+    return tuple(
+        ToolCall(
+            redact(call.id),
+            redact(call.name),
+            redact(call.arguments),
+            call.kept if redact(call.kept) == call.kept else "",
+        )
+        for call in calls
+    )
 
 
 def _terms(order: Order, arm: Arm) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from types import TracebackType
 from typing import Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
+from swarm.messages import ToolCall, ToolSpec
+
 Pause = float | Callable[[], Awaitable[object]]
 """Seconds, or what to wait for: `event.wait`."""
 
@@ -39,6 +41,7 @@ class Answer:
     """How one request is answered. The defaults are an honest stream with usage and [DONE]."""
 
     text: str = "ok"
+    calls: Sequence[ToolCall] = ()  # behind the text; with "stop" the answer ends for them
     chunks: int = 4  # pieces of the text in a stream
     stream: bool = True  # False: one JSON document, though a stream was asked for
     usage: Any = COUNTED  # a mapping, None for null, ABSENT, or COUNTED: a word is a token
@@ -83,6 +86,9 @@ class Wire:
     document: Callable[[Answer, dict[str, Any]], dict[str, Any]]  # an answer in one piece, from it and its usage
     events: Callable[[Answer, dict[str, Any]], list[bytes]]  # the same in a stream
     read: Callable[[dict[str, Any]], list[str]]
+    offered: Callable[[dict[str, Any]], list[ToolSpec]]  # the tools of a request
+    called: Callable[[dict[str, Any]], list[ToolCall]]  # all calls that stand in it, by their order
+    results: Callable[[dict[str, Any]], list[tuple[str, str]]]  # the name of each tool that said something, and what
 
 
 class Provider:
@@ -260,35 +266,64 @@ def _usage(wire: Wire, answer: Answer, asked: dict[str, Any]) -> dict[str, Any]:
     if answer.usage is not COUNTED:
         return {"usage": answer.usage}
     read = sum(len(text.split()) for text in wire.read(asked))
-    return {"usage": wire.usage(read, len(answer.text.split()))}
+    said = len(answer.text.split()) + sum(len(f"{call.name} {call.arguments}".split()) for call in answer.calls)
+    return {"usage": wire.usage(read, said)}
 
 
-def pieces_of(answer: Answer) -> list[str]:
-    """The text of an answer in as many pieces as it is to come in."""
-    size = max(1, -(-len(answer.text) // max(1, answer.chunks)))
-    return [answer.text[start : start + size] for start in range(0, len(answer.text), size)]
+def pieces_of(answer: Answer, text: str | None = None) -> list[str]:
+    """The text of an answer, or another one, in as many pieces as it is to come in."""
+    text = answer.text if text is None else text
+    size = max(1, -(-len(text) // max(1, answer.chunks)))
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def _openai_reason(answer: Answer) -> str | None:
+    return "tool_calls" if answer.calls and answer.finish == "stop" else answer.finish
+
+
+def _openai_call(call: ToolCall, arguments: str) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 def _openai_document(answer: Answer, usage: dict[str, Any]) -> dict[str, Any]:
-    message = {"role": "assistant", "content": answer.text}
-    choice = {"index": 0, "message": message, "finish_reason": answer.finish}
+    message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+    if answer.calls:
+        message["tool_calls"] = [_openai_call(call, call.arguments) for call in answer.calls]
+    choice = {"index": 0, "message": message, "finish_reason": _openai_reason(answer)}
     return {"id": "c1", "model": answer.model, "choices": [choice], **usage}
 
 
 def _openai_events(answer: Answer, usage: dict[str, Any]) -> list[bytes]:
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": piece} for piece in pieces_of(answer)]
+    for index, call in enumerate(answer.calls):
+        deltas.append({"tool_calls": [{"index": index, **_openai_call(call, "")}]})
+        deltas += [
+            {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+            for piece in pieces_of(answer, call.arguments)
+        ]
     chunks: list[dict[str, Any]] = [
         {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
     ]
     if answer.finish is not None:
-        chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": answer.finish}]})
+        chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": _openai_reason(answer)}]})
     if usage:
         chunks.append({"choices": [], **usage})
     shown = [{"id": "c1", "object": "chat.completion.chunk", "model": answer.model, **chunk} for chunk in chunks]
     return [b"data: %b\n\n" % json.dumps(each).encode() for each in shown] + (
         [b"data: [DONE]\n\n"] if answer.done else []
     )
+
+
+def _openai_called(asked: dict[str, Any]) -> list[ToolCall]:
+    calls = [call for message in asked["messages"] for call in message.get("tool_calls", ())]
+    return [ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"]) for call in calls]
+
+
+def _openai_results(asked: dict[str, Any]) -> list[tuple[str, str]]:
+    names = {call.id: call.name for call in _openai_called(asked)}
+    said = [message for message in asked["messages"] if message["role"] == "tool"]
+    return [(names[message["tool_call_id"]], message["content"]) for message in said]
 
 
 OPENAI = Wire(
@@ -298,7 +333,10 @@ OPENAI = Wire(
     usage=lambda read, said: {"prompt_tokens": read, "completion_tokens": said, "total_tokens": read + said},
     document=_openai_document,
     events=_openai_events,
-    read=lambda asked: [str(message["content"]) for message in asked.get("messages", ())],
+    read=lambda asked: [str(each["content"]) for each in asked.get("messages", ()) if each["content"] is not None],
+    offered=lambda asked: [ToolSpec(**each["function"]) for each in asked.get("tools", ())],
+    called=_openai_called,
+    results=_openai_results,
 )
 
 

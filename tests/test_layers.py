@@ -24,8 +24,9 @@ FILE_LINES, FUNCTION_LINES, MOST_FUNCTIONS_LINES = 450, 50, 20
 # from the ground up; a module may import what stands on its own line or below it
 LINES = (
     (
-        "swarm.agents swarm.conditions swarm.credentials swarm.errors swarm.garbage swarm.globs swarm.items swarm.messages swarm.paths swarm.redact"
-        " swarm.settings swarm.task swarm.taskfile swarm.text swarm.units swarm.version swarm.zones"
+        "swarm.agents swarm.conditions swarm.errors swarm.garbage swarm.globs swarm.items swarm.messages swarm.paths swarm.redact"
+        " swarm.credentials swarm.keyfile swarm.library swarm.settings swarm.task swarm.taskfile swarm.text swarm.toolnames swarm.units swarm.version"
+        " swarm.zones"
     ),
     (
         "swarm.choice swarm.money swarm.models swarm.context swarm.prompts swarm.cache swarm.tools"
@@ -36,7 +37,7 @@ LINES = (
     "swarm.roles",
     (
         "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.freelist"
-        " swarm.insight swarm.plan swarm.replay swarm.roster swarm.schedule swarm.tune swarm.whatif"
+        " swarm.insight swarm.plan swarm.replay swarm.results swarm.roster swarm.schedule swarm.tune swarm.whatif"
     ),
     "swarm.cli",
 )

@@ -287,11 +287,12 @@ def test_every_cap_of_the_user_is_one_that_a_project_may_lower_and_not_raise(pla
         assert getattr(place.load(project=lower).settings.budget, field) in (10_000, 100_000_000), "none is higher"
 
 
-def test_each_key_of_an_agent_a_server_a_model_the_log_and_the_day_is_the_users_alone() -> None:
+def test_each_key_of_an_agent_a_server_a_model_the_log_the_day_and_the_network_is_the_users_alone() -> None:
     harmless = {"concurrency", "requests_per_minute", "tokens_per_minute"}
+    of_tools = {("tools", "network"), ("tools", "fetch_hosts"), ("tools", "sandbox")}
     for key, known in KEYS.items():
         whole = ("agents", "models", "models_off", "discover", "providers", "schedules", "log", "time_zone", "choice")
-        users = key[0] in whole and key[-1] not in harmless
+        users = (key[0] in whole and key[-1] not in harmless) or key in of_tools
         assert bool(known.only_user) is users, dotted(key)
 
 
@@ -486,6 +487,31 @@ def test_a_tier_follows_from_place_and_price_and_an_unknown_price_is_not_free(
     ((model, provider),) = available_models(place.load(user=SERVER.format(url=url, more=more)).settings, {})
     assert (model.tier, model.price and model.price.is_free) == (tier, free)
     assert (provider.name, provider.key_env, provider.concurrency) == ("mine", "", 8)
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "more", "tools"),
+    [
+        ("http://127.0.0.1:8080/v1", "qwen2.5-coder-1.5b", "", "schema"),
+        ("http://127.0.0.1:8080/v1", "qwen2.5-coder-1.5b", 'tools = "native"', "native"),
+        ("http://127.0.0.1:8080/v1", "qwen3:4b", "", "native"),
+        ("http://127.0.0.1:8080/v1", "of-unknown-size", "", "native"),
+        ("http://127.0.0.1:8080/v1", "of-unknown-size", 'tools = "schema"', "schema"),
+        ("https://api.example.com/v1", "tiny-1b", "", "native"),
+    ],
+)
+def test_a_small_local_model_is_offered_tools_through_the_schema_unless_settings_say_otherwise(
+    place: Place, url: str, name: str, more: str, tools: str
+) -> None:
+    settings = place.load(user=SERVER.format(url=url, more=more).replace('model = "m"', f'model = "{name}"')).settings
+    assert settings.models["m"].tools == tools
+
+
+def test_how_tools_are_offered_is_one_of_two_words_and_the_users_to_say(place: Place) -> None:
+    (wrong,) = place.problems(user=SERVER.format(url="http://127.0.0.1:1/v1", more='tools = "yes"'))
+    assert "one of native, schema is expected" in wrong
+    (refused,) = place.problems(project='[models."openrouter/free"]\ntools = "schema"')
+    assert "a repository could choose" in refused
 
 
 def test_a_single_value_of_a_preset_can_be_overridden(place: Place) -> None:

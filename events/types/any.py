@@ -41,6 +41,7 @@ from events.types.task import (
     TaskSubmitted,
 )
 from events.types.tool import ApprovalAsked, ApprovalGiven, SandboxProbed, ToolFinished, ToolStarted
+from events.types.tree import ChangesApplied, ChangesUndone
 from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
 from events.upcast import Decoder, decoders
 
@@ -83,6 +84,8 @@ AnyEvent: TypeAlias = (
     | ToolFinished
     | ApprovalAsked
     | ApprovalGiven
+    | ChangesApplied
+    | ChangesUndone
     | CancelRequested
     | VerdictRequested
     | RequestAnswered

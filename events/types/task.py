@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from events.types.base import Captured, Event, TextRef
+from events.types.tree import FileChange
 
 
 class OutputFile(msgspec.Struct, frozen=True, gc=False):
@@ -77,6 +78,8 @@ class StepDrafted(Event, frozen=True, kw_only=True, tag="step.drafted"):
     finish: str = "stop"  # how the answer ended; "length": it was cut
     limit: int = 0  # of a cut answer: at how many tokens
     captured: tuple[Captured, ...] = ()
+    files: tuple[FileChange, ...] = ()  # all that differs in the work copy from the project when it was made
+    stopped: str = ""  # why its use of tools was ended, with finish "loop" or "turns"
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -145,6 +148,7 @@ class TaskAccepted(Event, frozen=True, kw_only=True, tag="task.accepted"):
     result: TextRef
     unjudged: bool = False
     outputs: tuple[OutputFile, ...] = ()  # as they were written
+    kept: bool = False  # what tools changed beside them waits for a person
 
 
 class TaskFailed(Event, frozen=True, kw_only=True, tag="task.failed"):

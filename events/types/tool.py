@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from events.types.base import Captured, Event, TextRef
+from events.types.tree import FileChange
 
 
 class SandboxProbed(Event, frozen=True, kw_only=True, tag="sandbox.probed"):
@@ -39,13 +40,13 @@ class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
     shown: TextRef | None = None  # what of it the model was told; None: all
     failed: bool = False
     refused: str = ""  # the rule of the policy that refused it
-    tree: TextRef | None = None  # the work copy afterwards, where the use changed it
+    tree: str = ""  # digest of all that differs in the work copy from the project then; empty: nothing does, or it was not asked
+    files: tuple[FileChange, ...] = ()  # what the use changed of that
     role: str = "worker"
     source: str = ""  # the MCP server that it is from; empty: our own
     exit_code: int | None = None  # of a command
     cut: bool = False  # it said more than the limit on outputs
     duration_ms: int = 0
-    captured: tuple[Captured, ...] = ()
 
 
 class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):
@@ -57,15 +58,17 @@ class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):
     question: str  # in one line, secrets taken out
     arguments: TextRef
     rule: str = ""  # of the policy, by which a person is asked
+    pattern: str = ""  # the uses like it, for which a word that is remembered holds
     role: str = "worker"
 
 
 class ApprovalGiven(Event, frozen=True, kw_only=True, tag="approval.given"):
-    """A person's word on what waits. Stands on `control/<session>` where another process gave it."""
+    """A person's word on what waits: on `control/<session>` where another process gave it, on `approvals` for a project."""
 
     asked: int  # position of the approval.asked
     allowed: bool
     remember: str = ""  # "session" or "project": it holds for like uses, too
     pattern: str = ""  # the like uses: tool and arguments, as the policy writes them
+    directory: str = ""  # of the project, where it is remembered for that
     by: str = ""
     reason: str = ""  # the model is told it where it was not allowed

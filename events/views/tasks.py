@@ -28,6 +28,7 @@ from events.types.task import (
     TaskSkipped,
     TaskSubmitted,
 )
+from events.types.tree import ChangesApplied, ChangesUndone, FileChange
 from events.views.verdicts import judge_of
 
 Status = Literal["open", "accepted", "failed", "halted", "cancelled", "skipped"]
@@ -56,6 +57,8 @@ class StepState(msgspec.Struct, kw_only=True):
     draft: Place | None = None
     finish: str = ""
     limit: int = 0  # tokens at which its draft was cut
+    stopped: str = ""  # why the use of tools was ended for it
+    files: tuple[FileChange, ...] = ()  # what its draft changed of the project, and the steps before it
     agent: str = ""  # whose draft it is
     model: str = ""
     tier: str = ""
@@ -113,6 +116,8 @@ class TaskState(msgspec.Struct, kw_only=True):
     summary: Place | None = None  # the hand-over of its last halt
     summary_by: str = ""  # agent@model that wrote it; empty: it is folded from the log
     halts: int = 0
+    kept: bool = False  # it is accepted, and what tools changed waits for a person
+    applied: int = 0  # position where that was taken over into the user's tree; 0: it is not there
     taken_up: bool = False  # since its last halt, and nothing was handed in since
 
     @property
@@ -121,9 +126,21 @@ class TaskState(msgspec.Struct, kw_only=True):
         return self.summary if self.taken_up and self.summary is not None else self.handover
 
     @property
+    def files(self) -> tuple[FileChange, ...]:
+        """What tools changed of the project up to its last accepted step."""
+        accepted = [step for step in self.steps if step.stage == "accepted"]
+        return accepted[-1].files if accepted else ()
+
+    @property
     def step(self) -> StepState | None:
         """The step that is to be worked on: the first that is not accepted."""
         return next((step for step in self.steps if step.stage != "accepted"), None)
+
+
+def own_changes(state: TaskState) -> tuple[FileChange, ...]:
+    """What tools changed for a task beside its outputs, which are delivered by themselves."""
+    outputs = {output.path for output in state.outputs}
+    return tuple(change for change in state.files if change.path not in outputs)
 
 
 class _Reserved(msgspec.Struct):
@@ -219,7 +236,7 @@ def advance(task: TaskState, entry: Entry) -> None:
         case StepDrafted() as drafted:
             step = task.steps[entry.step - 1]
             step.stage, step.attempt, step.finish = "drafted", entry.attempt, drafted.finish
-            step.limit = drafted.limit
+            step.limit, step.stopped, step.files = drafted.limit, drafted.stopped, drafted.files
             step.draft = Place(drafted.draft, entry.position)
             step.agent, step.model, step.tier = drafted.agent, drafted.model, drafted.tier
             others_failed = any(arm != f"{step.agent}@{step.model}" for arm in step.fails)
@@ -252,6 +269,10 @@ def advance(task: TaskState, entry: Entry) -> None:
             task.taken_up = task.status == "halted"
             task.status, task.reason, task.cause, task.ended_at, task.abandoned = "open", "", "", 0, ""
             task.result = None
+        case ChangesApplied():
+            task.applied = entry.position
+        case ChangesUndone():
+            task.applied = 0
         case TaskCleared():
             task.gated = False
         case TaskExpanded(children=children):
@@ -272,8 +293,9 @@ def _planned(task: TaskState, entry: Entry, plan: StepPlanned) -> None:
 
 def _ended(task: TaskState, entry: Entry) -> None:
     match entry.event:
-        case TaskAccepted(result=result, unjudged=unjudged):
+        case TaskAccepted(result=result, unjudged=unjudged, kept=kept):
             task.status, task.result, task.unjudged = "accepted", Place(result, entry.position), unjudged
+            task.kept = kept
         case TaskFailed(reason=reason, cause=cause):
             task.status, task.reason, task.cause = "failed", reason, cause
         case TaskHalted(reason=reason, cause=cause, summary=summary, summary_by=by):

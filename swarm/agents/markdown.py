@@ -20,8 +20,9 @@ from swarm.taskfile import yamltree
 from swarm.taskfile.agents import AGENT, agent_of
 from swarm.taskfile.documents import Parts, parts_of
 from swarm.taskfile.problems import START, Full, Place, Problem, Report, Wrong, nearest
-from swarm.taskfile.values import TEXT, At, Key, Keys
+from swarm.taskfile.values import TEXT, At, Key, Keys, items_of
 from swarm.taskfile.yamltree import Mapping, Node, Scalar, Sequence
+from swarm.toolnames import NONE, known_as
 from swarm.units import shortened
 
 MOST_BYTES = 256 * 1024
@@ -32,13 +33,11 @@ FRONT: Keys = {name: key for name, key in AGENT.items() if name != "prompt"} | {
 }
 
 _UNUSED = {
-    "tools": "agents have no tools of their own here",
-    "disallowedTools": "agents have no tools of their own here",
+    "disallowedTools": "write what it does not use with a '-' under `tools`",
     "model": "the choice takes the model; `tiers: [free]` bounds it",
-    "skills": "agents have no skills of their own here",
     "permissionMode": "agents ask for nothing here",
     "hooks": "nothing is run for an agent here",
-    "mcpServers": "agents have no tools of their own here",
+    "mcpServers": "servers stand in the settings",
     "maxTurns": "`limits: {turns: 3}` of a task bounds it",
 }
 """Keys of other programs that somebody may count on, and why they change nothing."""
@@ -166,7 +165,31 @@ def _fields(root: Mapping, reading: _Reading) -> dict[str, Any]:
 
 def _read(key: str, node: Node, reading: _Reading) -> Any:
     at = At(reading.strict, f"{key!r}")
+    if key == "tools" and reading.foreign:
+        return _foreign_tools(node, at, reading)
+    if key == "skills" and reading.foreign and isinstance(node, Scalar):
+        node = _separate(node)
     return _name(node, at, reading) if key == "name" else FRONT[key].kind.read(node, at)
+
+
+def _foreign_tools(node: Node, at: At, reading: _Reading) -> tuple[str, ...]:
+    """The tools that a profile of another program names, as they are called here; what there is not is left out."""
+    node = _separate(node) if isinstance(node, Scalar) else node
+    named = [str(TEXT.read(each, at)).strip() for each in items_of(node)]
+    found: dict[str, None] = {}
+    for name in named:
+        word = name if name == "*" else known_as(name)
+        if word:
+            found[word] = None
+        else:
+            reading.odd.add(node.place, f"{shortened(name)} in {at.where} is no tool here, and is left out")
+    return tuple(found) or (NONE,)
+
+
+def _separate(node: Scalar) -> Sequence:
+    """The names of a text that has commas between them; one in brackets keeps those in it."""
+    names = [each.strip() for each in re.split(r",(?![^(]*\))", node.text)]
+    return Sequence([Scalar(name, False, node.place, (0, 0)) for name in names if name], node.place)
 
 
 def _name(node: Node, at: At, reading: _Reading) -> str:

@@ -30,6 +30,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     words: int = 0  # that an answer has at most; 0 = what the task's level has room for
     tiers: tuple[Tier, ...] = ()
+    tools: tuple[str, ...] = ()  # of those of a task the ones that it uses, as `toolnames` reads them; empty = all
+    skills: tuple[str, ...] | None = None  # of those of a task the ones that it uses; None = all
     tokens: int | None = None  # the cap of its calls for a task
     usd_nanos: int | None = None  # the same in billionths of a US dollar
 

@@ -6,13 +6,15 @@ import argparse
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from swarm.cli.output import Output
 from swarm.settings.load import BUILT_IN, Loaded, ProviderConfig, config_dir, load_settings
+from swarm.settings.mcpserver import VARIABLE
 from swarm.settings.tomlfile import dotted
+from swarm.settings.toolrules import Rule, ToolSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +57,9 @@ def _lines(loaded: Loaded, *, with_origin: bool) -> Iterator[str]:
             table_before = table
             yield ""
             yield f"[{table}]" + (_key_state(settings.providers[key[1]]) if key[0] == "providers" else "")
+        if key == ("tools", "approve"):
+            yield from _rules(settings.tools, with_origin=with_origin)
+            continue
         value = settings.log if key == ("log",) else origin.value
         comment = f"  # {origin.kind}" + ("" if origin.place == BUILT_IN else f" {origin.place}") if with_origin else ""
         yield f"{key[-1]} = {_toml(value)}{comment}"
@@ -62,6 +67,26 @@ def _lines(loaded: Loaded, *, with_origin: bool) -> Iterator[str]:
         yield ""
         yield "# known as well, as soon as the key is set:"
         yield from (f"#   {name:<10}  {settings.providers[name].key_env}" for name in sorted(unused))
+
+
+def _rules(tools: ToolSettings, *, with_origin: bool) -> Iterator[str]:
+    """The rules for tools, each in a line of its own: they come from all layers together.
+
+    Those of a project are comments: as the user's own they would mean more.
+    """
+    if not tools.rules and not tools.stricter:
+        yield "approve = []" + ("  # default" if with_origin else "")
+        return
+    yield "approve = ["
+    for rule in tools.rules:
+        yield f"  {_inline(_table(rule))}," + (f"  # {rule.place}" if with_origin else "")
+    for rule in tools.stricter:
+        yield f"  # {_inline(_table(rule))}, where it is stricter" + (f": {rule.place}" if with_origin else "")
+    yield "]"
+
+
+def _table(rule: Rule) -> dict[str, object]:
+    return {"tool": rule.tool, **({"match": rule.match} if rule.match else {}), "action": rule.action}
 
 
 def _is_unused(loaded: Loaded, name: str, provider: ProviderConfig) -> bool:
@@ -92,9 +117,21 @@ def _document(loaded: Loaded) -> dict[str, Any]:
     }
 
 
+def _listed(value: object) -> str:
+    return _inline(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else _toml(value)
+
+
+def _inline(table: Mapping[str, object]) -> str:
+    """A table in one line: a rule for tools, or what it matches."""
+    return "{ " + ", ".join(f"{dotted((key,))} = {_listed(each)}" for key, each in table.items()) + " }"
+
+
 def _toml(value: object) -> str:
+    if isinstance(value, Mapping):  # of a server of tools: what is written there beside variables may be a secret
+        pairs = cast("Mapping[str, str]", value).items()
+        return _inline({name: text if VARIABLE.search(text) else "***" for name, text in pairs})
     if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False)
+        return "[" + ", ".join(map(_listed, cast("list[object]", value))) + "]"
     if isinstance(value, str):
         return json.dumps(_masked(value), ensure_ascii=False)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -22,6 +22,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "cancel": ("swarm.cli.cancel", "end a session or a task for good"),
         "accept": ("swarm.cli.accept", "accept a task's last draft, whatever was said of it"),
         "reject": ("swarm.cli.reject", "reject a task's last draft and say why"),
+        "apply": ("swarm.cli.apply", "take what tools changed for an accepted task over into your files"),
+        "undo": ("swarm.cli.undo", "bring the files that were taken over back to what they were"),
         "fork": ("swarm.cli.fork", "go on from a point of a recorded session in a new one"),
     },
     "Look": {
@@ -47,6 +49,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "init": ("swarm.cli.init", "write a task file to begin with"),
         "schema": ("swarm.cli.schema", "print the JSON Schema of the task file, for editors"),
         "agents": ("swarm.cli.agents", "list, show and check the profiles of agents"),
+        "skills": ("swarm.cli.skills", "list, show, find, check, make and confirm skills"),
+        "mcp": ("swarm.cli.mcp", "list, confirm and try the servers of tools (MCP) that are configured here"),
         "doctor": ("swarm.cli.doctor", "look at everything that a run needs, and say what mends it"),
         "config": ("swarm.cli.config", "show the settings and where each comes from"),
         "completion": ("swarm.cli.completion", "print what a shell completes commands, options and sessions with"),

@@ -37,11 +37,14 @@ class NoResult(SwarmError):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", nargs="?", metavar="ID", help=HELP)
     parser.add_argument("--text", action="store_true", help="print the result alone, for a pipe")
+    parser.add_argument("--diff", action="store_true", help="print what tools changed of the project, as a patch")
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.text and args.json:
-        raise UsageError("--text prints the result alone and --json a document; use one of them")
+    if args.text + args.diff + args.json > 1:
+        raise UsageError(
+            "--text prints the result alone, --diff the changes alone and --json a document; use one of them"
+        )
     anyio.run(_show, args)
     return 0
 
@@ -55,6 +58,8 @@ async def _show(args: argparse.Namespace) -> None:
             raise NoSuchThing(f"session s{name.session}")
         if args.text:
             await _print_text(log, name, tasks)
+        elif args.diff:
+            await _print_patch(log, name, tasks)
         elif name.task:
             await _print_task(log, name, tasks[name.task], story.attempts.of(name.task), args.output)
         else:
@@ -72,6 +77,15 @@ async def _print_text(log: EventLog, name: Name, tasks: dict[str, TaskState]) ->
         raise NoResult(name, because="its text is no longer kept")
     shown = visible_lines(text) if sys.stdout.isatty() else text
     write_result(shown if shown.endswith("\n") else shown + "\n")
+
+
+async def _print_patch(log: EventLog, name: Name, tasks: dict[str, TaskState]) -> None:
+    """Write the changes as a patch, with what a terminal would act upon made visible where it is one."""
+    from swarm.cli.changes import patch_of
+    from tui.words import visible_lines
+
+    patch = await patch_of(log, name, tasks)
+    write_result(visible_lines(patch) if sys.stdout.isatty() else patch)
 
 
 def _only_result(name: Name, tasks: dict[str, TaskState]) -> Place:

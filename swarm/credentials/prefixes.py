@@ -128,10 +128,8 @@ FORMS = (
     ),
 )
 
-_LENDERS = {
-    "jwt": _WORD,
-    "telegram_token": "[^0-9]",
-}  # what must not stand before them, where that is not a letter or digit
+# what no key of these kinds stands behind; elsewhere that is a letter or a digit
+_NOT_BEHIND = {"jwt": _WORD, "telegram_token": "[^0-9]"}
 
 
 def _shared() -> dict[str, tuple[Form, ...]]:
@@ -173,7 +171,7 @@ def _of_form(form: Form, text: str) -> Iterator[Found]:
 
 
 def _pattern(form: Form) -> re.Pattern[str]:
-    left = _LEFT.format(inside=_LENDERS.get(form.kind, _PLAIN))
+    left = _LEFT.format(inside=_NOT_BEHIND.get(form.kind, _PLAIN))
     cut = rf"{form.signs}{{4,}}+\Z" if form.certain else r"(?!)"
     return compiled(rf"{left}{re.escape(form.prefix)}(?:{form.signs}{{{form.least},}}+{form.more}|(?P<cut>{cut}))")
 

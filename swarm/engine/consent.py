@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import anyio
-
 from swarm.engine.faces import Faces
 from swarm.errors import ConfirmationNeeded
 from swarm.messages import Arm
@@ -15,7 +13,7 @@ class Consent:
     def __init__(self, faces: Faces, *, paid: bool) -> None:
         self._faces, self._paid = faces, paid
         self._refusal: ConfirmationNeeded | None = None  # of paid calls, for as long as the session runs
-        self.asking = anyio.Lock()
+        self.asking = faces.asking
 
     async def confirm(self, arm: Arm) -> None:
         """The first paid call of a session under no cap but the built-in one is asked about, once. Raises ConfirmationNeeded."""

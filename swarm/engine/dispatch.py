@@ -20,21 +20,23 @@ from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkippe
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
 from swarm.calls import Calls
-from swarm.cycle import Next, Open, Placed, Work, accepted, consequences, next_step
+from swarm.cycle import Next, Open, Placed, Work, consequences, next_step
 from swarm.engine.auditing import Audits
 from swarm.engine.audits import goodness
 from swarm.engine.consent import Consent
+from swarm.engine.delivery import Delivery
 from swarm.engine.endings import Caps, ending
 from swarm.engine.faces import Faces
 from swarm.engine.foresight import Foresight
 from swarm.engine.gate import expanded, facts_of, gathered, seen_through
 from swarm.engine.pace import Pace, shared_among_tasks
 from swarm.engine.past import Past
-from swarm.engine.picks import Picks
+from swarm.engine.picks import GOES_ON, Picks
 from swarm.engine.portions import Portions
 from swarm.engine.prepare import prepare_each
 from swarm.engine.requests import answer_to, concerned
 from swarm.engine.submission import submitted
+from swarm.engine.toolkit import Toolkit
 from swarm.engine.world import Surroundings
 from swarm.errors import BudgetExceeded, NoModelAvailable, OwnerLost, SwarmError
 from swarm.items import item_tasks, items_of
@@ -76,6 +78,8 @@ class Dispatcher:
         models: Mapping[str, Connected],
         surroundings: Surroundings,
         past: Past,
+        toolkit: Toolkit,
+        consent: Consent,
         redact: Callable[[str], str],
         faces: Faces,
         clock: Clock,
@@ -86,19 +90,9 @@ class Dispatcher:
         self._past, self._view, self._requests, self._journal = past, past.tasks, past.requests, past.journal
         self._redact, self._faces, self._clock = redact, faces, clock
         self._position = position
-        self._consent = Consent(faces, paid=plan.paid_confirmed)
-        self._calls = Calls(
-            ledger=ledger,
-            models=models,
-            redact=redact,
-            tries=plan.tries,
-            on_unknown=plan.on_unknown,
-            confirm=self._consent.confirm,
-            ask=self._consent.ask,
-            time_zone=plan.time_zone,
-            patience_s=plan.patience_s,
-            clock=clock,
-        )
+        self._consent, self._toolkit = consent, toolkit
+        self._calls = self._open_calls(models)
+        self._delivery = Delivery(owner, plan, surroundings, past, self._consent)
         self._portions = Portions(
             plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
         )
@@ -115,6 +109,21 @@ class Dispatcher:
         self._appended: dict[str, int] = {}  # task -> the last position that was appended for it
         self._following = anyio.CancelScope()
         self.interrupted = False
+
+    def _open_calls(self, models: Mapping[str, Connected]) -> Calls:
+        plan = self._plan
+        return Calls(
+            ledger=self._ledger,
+            models=models,
+            redact=self._redact,
+            tries=plan.tries,
+            on_unknown=plan.on_unknown,
+            confirm=self._consent.confirm,
+            ask=self._consent.ask,
+            time_zone=plan.time_zone,
+            patience_s=plan.patience_s,
+            clock=self._clock,
+        )
 
     def _caps_above(self, ledger: Ledger) -> Caps:
         return Caps(
@@ -305,7 +314,7 @@ class Dispatcher:
             outcome = [Placed(TaskFailed(reason=f"it took longer than its limit of {limit:g} s", cause="time"))]
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await attempt.flush()  # an answer that came is recorded, whatever ends us
+                await attempt.leave()  # an answer that came is recorded, whatever ends us
             raise
         with anyio.CancelScope(shield=True):
             self._note(open_.task, await attempt.finish(outcome, self.tasks))
@@ -323,7 +332,7 @@ class Dispatcher:
                     children = [self.tasks[name] for name in state.children or ()]
                     return [Placed(await gathered(task, children, self._result, attempt.put))]
                 case Work.DELIVER:
-                    return [Placed(await self._delivered(state, task))]
+                    return await self._delivery.deliver(state, task)
                 case _:
                     pass
             role, function = ROLES[open_.work]
@@ -337,6 +346,8 @@ class Dispatcher:
             )
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
             job = self._job(open_, state, task, role)
+            if role == "worker" and task.tools:
+                job = msgspec.structs.replace(job, hands=self._toolkit.hands(attempt, state, task, open_))
             try:
                 outcome: list[Placed] = await function(job, attempt=attempt, call=call)
             except NoModelAvailable as error:
@@ -394,17 +405,12 @@ class Dispatcher:
             world=self._surroundings.world(room),
             pick=self._foresight.within(pick, open_, task, state, role),
             stay=lambda name: picks.staying(role, name, pick),
+            go_on=lambda name: picks.staying(role, name, pick, why=GOES_ON),
             judges=picks.anybody_judges,
             redact=self._redact,
             audits=partial(picks.is_audited, open_.step),
             strain=strain_of(caps, self._ledger.money),
         )
-
-    async def _delivered(self, state: TaskState, task: Task) -> TaskAccepted:
-        end = accepted(state)
-        text = await self._owner.log.text(end.result, at=0)
-        written = await self._surroundings.deliver(task, text, self._past.before(state))
-        return msgspec.structs.replace(end, outputs=written)
 
     def _terms(self, task: Task, role: Role | Beside) -> Terms:
         session, now = self._owner.session, self._clock()

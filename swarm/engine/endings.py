@@ -43,6 +43,7 @@ from swarm.orders import Answer, Terms
 from swarm.owner import Owner
 from swarm.plan import SUMMARISER, Beside, Plan, allowed_arms
 from swarm.task import Role, Task, agents_of
+from swarm.tools.apply import ChangesConflict
 from swarm.tools.deliver import OutputConflict
 
 
@@ -67,7 +68,7 @@ def ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
             return TaskHalted(reason=reason, cause="confirmation")
         case NoModelAvailable():
             return TaskFailed(reason=reason, cause="no model")
-        case OutputConflict():
+        case OutputConflict() | ChangesConflict():
             return TaskFailed(reason=reason, cause="output")
         case UsageError():
             return TaskFailed(reason=reason, cause="input")

@@ -22,8 +22,8 @@ from events.types.session import SessionOpened
 from events.types.task import OutputFile, TaskAccepted, TaskSubmitted
 from events.views.sessions import SessionState
 from events.views.tasks import TasksView
+from swarm.engine.copies import own_files
 from swarm.engine.submission import as_of, first_steps
-from swarm.engine.world import own_files
 from swarm.errors import UsageError
 from swarm.journal import TREE
 from swarm.owner import SESSIONS, new_event

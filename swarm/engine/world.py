@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
@@ -15,11 +15,14 @@ from anyio import to_thread
 
 from events.log import EventLog
 from events.types.task import OutputFile
-from events.views.tasks import TaskState
+from events.views.tasks import StepState, TaskState
 from swarm.context.fit import fit
 from swarm.context.inputs import read_inputs
 from swarm.context.lower import lower_result, lowered
+from swarm.engine.copies import Copies, TaskCopy, loaded
 from swarm.engine.gate import results_of
+from swarm.engine.guides import Guides
+from swarm.keyfile import key_beside
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked, Named, run_checks
 from swarm.roles.job import World
@@ -29,8 +32,14 @@ from swarm.text.lookups import filled, variable_of
 from swarm.tools.deliver import deliver
 
 if TYPE_CHECKING:
+    from swarm.tools.sandbox.box import Sandbox
+    from swarm.tools.tree import Change
     from swarm.tools.workcopy import WorkCopy
 
+
+MOST_CHANGED_CHARS = 12_000  # that a judge is told of what tools changed
+
+NOTHING: Mapping[str, str] = {}
 
 P = ParamSpec("P")
 
@@ -60,30 +69,34 @@ def fitted(material: Sequence[Material], task: Task, room: int) -> list[Material
     return [Material(each.name, text) for each, text in zip(material, texts, strict=True)]
 
 
-def own_files(root: Path, log: EventLog, tasks: Mapping[str, TaskState]) -> frozenset[str]:
-    """What a session itself writes below the project's folder: its outputs, and the log where that lies there."""
-    outputs = {output.path for task in tasks.values() for output in task.outputs}
-    place = Path(log.url)
-    if place.is_relative_to(root):
-        outputs |= {str(file.relative_to(root)) for file in place.parent.glob(f"{place.name}*")}
-    return frozenset(outputs)
-
-
 class Surroundings:
     """The project folder, the log's results, and a work copy for each task that needs one."""
 
     def __init__(
-        self, root: Path, log: EventLog, tasks: Callable[[], Mapping[str, TaskState]], redact: Callable[[str], str]
+        self,
+        root: Path,
+        log: EventLog,
+        tasks: Callable[[], Mapping[str, TaskState]],
+        redact: Callable[[str], str],
+        *,
+        environ: Mapping[str, str],
+        say: Callable[[str], None],
     ) -> None:
         self.root = root
-        self._log, self._tasks, self._redact = log, tasks, redact
-        self._copies: dict[str, tuple[WorkCopy, AsyncExitStack]] = {}
-        self._trees: dict[str, str] = {}  # by task, of what its last work copy was made
-        self._copying = anyio.Lock()
+        self._log, self._tasks, self.redact = log, tasks, redact
+        self.sandbox: Callable[[], Awaitable[Sandbox]] | None = None  # what holds the commands of checks; None: nothing
+        self.guides = Guides(root, environ, say)
+        self.copies = Copies(root, log, tasks, redact, key=lambda: key_beside(log.url))
 
     def world(self, room: int | None) -> World:
         """What of it a role may take, which has a room of so many bytes for what it is given to read."""
-        return World(material=within(self.material, room), checks=self.checks, tree=self.tree)
+        return World(
+            material=within(self.material, room),
+            checks=self.checks,
+            tree=self.tree,
+            guide=self.guides.guide,
+            changed=self.changed,
+        )
 
     async def material(self, task: Task, compact: bool = False) -> Sequence[Material]:
         """The task's inputs, and the results of the tasks that it needs, secrets taken out; `compact`: less of each."""
@@ -91,7 +104,7 @@ class Surroundings:
         found = {need: await self._result(ended[need]) for need in task.needs}
         results = {need: text for need, text in found.items() if text is not None}
         inputs = lowered(task) if compact else task.inputs
-        read = partial(read_inputs, inputs, self.root, self._redact, results, sought=words_of(task))
+        read = partial(read_inputs, inputs, self.root, self.redact, results, sought=words_of(task))
         loaded = await asyncio.to_thread(read) if inputs else ()
         used = {source.from_task for source in inputs}
         if compact:
@@ -103,7 +116,9 @@ class Surroundings:
         """Run the task's deterministic checks on a draft that has the form which the task asks for."""
 
         async def copy() -> WorkCopy:
-            return await self._work_copy(task.id)
+            found = await self._judged(task)
+            found.is_left = True
+            return found.copy
 
         named = texts_by_name(task, draft)
         try:
@@ -115,15 +130,41 @@ class Surroundings:
                 output=task.output.path if task.output else None,
                 several={name: Named(task.outputs[name].path, text) for name, text in named.items()},
                 env={**environment_of(task), "SWARM_TASK": task.id},
-                redact=self._redact,
+                redact=self.redact,
+                box=await self.sandbox() if self.sandbox is not None and _runs(task) else None,
+                network=True,
             )
         finally:
             if is_item_id(task.id):  # there may be a thousand of them, and a copy can have 500 MiB
-                await self._drop_copy(task.id)
+                await self.copies.drop(task.id)
+
+    async def _judged(self, task: Task) -> TaskCopy:
+        """The copy in which the last draft of the task is judged: with what its tools changed."""
+        state = self._tasks().get(task.id)
+        drafted = next((step for step in reversed(state.steps) if step.draft), None) if state and task.tools else None
+        if drafted is None or drafted.draft is None:
+            return await self.copies.of(task.id)
+        return await self.copies.at(task.id, await loaded(self._log, drafted.files, at=drafted.draft.at))
 
     def tree(self, task: Task) -> str:
         """The state of the project as the task's work copy has it, the session's own outputs left out; "" without one."""
-        return self._trees.get(task.id, "")
+        return self.copies.line(task.id)
+
+    async def changed(self, step: StepState) -> str:
+        """What tools changed of the project for the draft of a step, as a patch that a judge reads."""
+        from swarm.tools.diff import bounded
+
+        if step.draft is None:
+            return ""
+        return bounded(await loaded(self._log, step.files, at=step.draft.at), MOST_CHANGED_CHARS)
+
+    async def apply(self, task: Task, changes: Sequence[Change]) -> None:
+        """Bring what tools changed to the user's tree. Raises ChangesConflict where a file there is another by now."""
+        from swarm.tools.apply import apply
+
+        # whoever is cancelled waits for it: no thread writes to the user's files once its task has ended
+        content = partial(self.copies.content, task.id)
+        await to_thread.run_sync(partial(apply, self.root, changes, key=key_beside(self._log.url), content=content))
 
     async def deliver(self, task: Task, text: str, before: Sequence[OutputFile]) -> tuple[OutputFile, ...]:
         """Write the accepted result to the user's tree. Raises OutputConflict where a file changed meanwhile."""
@@ -149,34 +190,27 @@ class Surroundings:
         assert state.result is not None, "an accepted task has a result"
         return await self._log.text(state.result.ref, at=state.result.at)
 
-    async def _work_copy(self, task: str) -> WorkCopy:
-        from swarm.tools.workcopy import open_work_copy, tree_of
-
-        async with self._copying:
-            if task not in self._copies:
-                stack = AsyncExitStack()
-                self._trees[task] = await tree_of(self.root, without=own_files(self.root, self._log, self._tasks()))
-                self._copies[task] = await stack.enter_async_context(open_work_copy(self.root)), stack
-            return self._copies[task][0]
-
-    async def _drop_copy(self, task: str) -> None:
-        """Remove a task's work copy; one that needs it again makes a new one."""
-        _, stack = self._copies.pop(task, (None, None))
-        if stack is not None:
-            with anyio.CancelScope(shield=True):
-                await stack.aclose()
-
     async def close(self) -> None:
-        for task in list(self._copies):
-            await self._drop_copy(task)
+        await self.copies.close()
+
+
+def _runs(task: Task) -> bool:
+    """Whether its checks run commands."""
+    return any(check.run is not None for check in task.checks)
 
 
 @asynccontextmanager
 async def open_surroundings(
-    root: Path, log: EventLog, tasks: Callable[[], Mapping[str, TaskState]], redact: Callable[[str], str]
+    root: Path,
+    log: EventLog,
+    tasks: Callable[[], Mapping[str, TaskState]],
+    redact: Callable[[str], str],
+    *,
+    environ: Mapping[str, str] = NOTHING,
+    say: Callable[[str], None] = lambda _: None,
 ) -> AsyncGenerator[Surroundings]:
-    """The work copies made in it are removed at the end."""
-    surroundings = Surroundings(root, log, tasks, redact)
+    """The work copies made in it are removed at the end. `environ` says where skills lie, `say` is told what a person is to know."""
+    surroundings = Surroundings(root, log, tasks, redact, environ=environ, say=say)
     try:
         yield surroundings
     finally:

@@ -12,6 +12,7 @@ from swarm.models.counts import count_of, decoded
 from swarm.models.failures import UNREADABLE, Source, broken_off, failed_inside
 from swarm.models.meter import Meter
 from swarm.models.stream import ServerEvent
+from swarm.models.toolcalls import CallsHeard, OpenCall, ended
 
 _FINISHES: dict[str, Finish] = {
     "end_turn": "stop",
@@ -43,10 +44,16 @@ _ABSENT = msgspec.Raw(b"null")
 
 
 class _Block(msgspec.Struct, gc=False):
-    """A block of the answer, or a piece of one: only text is read, thinking and the calls of tools are passed over."""
+    """A block of the answer, or the beginning of one. What the model thinks is kept for its provider alone."""
 
     type: str = ""
     text: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: msgspec.Raw = _ABSENT
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None  # thoughts that nobody may read
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -54,6 +61,9 @@ class _Delta(msgspec.Struct, gc=False):
 
     type: str = ""
     text: str | None = None
+    partial_json: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
     stop_reason: str | None = None
 
 
@@ -66,6 +76,7 @@ class _Message(msgspec.Struct, gc=False):
 
 class _Event(msgspec.Struct, gc=False):
     type: str = ""
+    index: int | None = None
     message: _Message | None = None
     content_block: _Block | None = None
     delta: _Delta | None = None
@@ -88,9 +99,12 @@ class AnthropicAnswer:
     def __init__(self, *, source: Source, model: str) -> None:
         self.whole = False
         self.ended = False
-        self._source, self._model = source, model
+        self._source, self._model, self._by = source, model, kept_by(model)
         self._meter = Meter()
         self._texts: list[str] = []
+        self._calls = CallsHeard()
+        self._open: dict[int | None, OpenCall] = {}  # by the index of its block
+        self._thoughts: list[_Thought] = []  # since the last call
         self._finish: str | None = None
         self._usages: list[object] = []  # what was said of it at the start and at the end
         self._began = False  # something came that may be billed
@@ -110,9 +124,9 @@ class AnthropicAnswer:
             case "message_start" if said.message is not None:
                 self._start(said.message)
             case "content_block_start" if said.content_block is not None:
-                self._add(said.content_block.type == "text", said.content_block.text)
+                self._begin(said.index, said.content_block)
             case "content_block_delta" if said.delta is not None:
-                self._add(said.delta.type == "text_delta", said.delta.text)
+                self._go_on(said.index, said.delta)
             case "message_delta" if said.delta is not None:
                 self._close(said.delta.stop_reason, said.usage)
             case "message_stop" if self._began:
@@ -137,27 +151,59 @@ class AnthropicAnswer:
 
     def reply(self) -> Reply:
         """Return what was collected, once `whole`."""
+        finish, calls = ended(_FINISHES.get(self._finish or "", "other"), self._calls.told(self._by))
         return Reply(
             text="".join(self._texts),
-            finish=_FINISHES.get(self._finish or "", "other"),
+            finish=finish,
             usage=usage_in(*self._usages) if len(self._usages) == 2 else None,
             model=self._model,
+            calls=calls,
         )
 
     def _start(self, message: _Message) -> None:
         self._began = True
         self._model = message.model or self._model
         self._usages = [decoded(message.usage)]
-        for block in message.content or ():
-            self._add(block.type == "text", block.text)
+        for number, block in enumerate(message.content or ()):
+            self._begin(number, block)
 
-    def _add(self, is_text: bool, text: str | None) -> None:
+    def _begin(self, index: int | None, block: _Block) -> None:
         self._began = True
-        if is_text and text:
+        match block.type:
+            case "text":
+                self._add(block.text)
+            case "tool_use":
+                call = self._open[index] = self._calls.open(block.id or "", block.name or "")
+                if bytes(block.input) not in (b"null", b"{}"):  # in a stream it is empty, and comes piece by piece
+                    call.pieces.append(bytes(block.input).decode())
+                if self._thoughts:
+                    call.kept["thoughts"] = [thought.whole for thought in self._thoughts]
+                    self._thoughts = []
+                self._meter.add(f"{call.name}{call.arguments}")
+            case "thinking" | "redacted_thinking":
+                self._thoughts.append(_Thought(block))
+                self._meter.think()
+            case _:
+                self._meter.think()
+
+    def _go_on(self, index: int | None, delta: _Delta) -> None:
+        self._began = True
+        match delta.type:
+            case "text_delta":
+                self._add(delta.text)
+            case "input_json_delta" if index in self._open:
+                self._open[index].pieces.append(delta.partial_json or "")
+                self._meter.add(delta.partial_json or "")
+            case "thinking_delta" | "signature_delta" if self._thoughts:
+                self._thoughts[-1].take(delta)
+                self._meter.think()
+            case _:
+                self._meter.think()
+
+    def _add(self, text: str | None) -> None:
+        if text:
             self._texts.append(text)
             self._meter.add(text)
-        elif not is_text:
-            self._meter.think()
 
     def _close(self, reason: str | None, usage: msgspec.Raw) -> None:
         self._began = True
@@ -165,6 +211,29 @@ class AnthropicAnswer:
             self._usages = [*self._usages[:1], decoded(usage)]
         if reason is not None:
             self._finish, self.whole = reason, True
+
+
+class _Thought:
+    """A block of thinking as it comes, to be given back unchanged."""
+
+    def __init__(self, block: _Block) -> None:
+        self._kind, self._data = block.type, block.data
+        self._pieces, self._signature = [block.thinking or ""], [block.signature or ""]
+
+    def take(self, delta: _Delta) -> None:
+        self._pieces.append(delta.thinking or "")
+        self._signature.append(delta.signature or "")
+
+    @property
+    def whole(self) -> dict[str, str]:
+        if self._kind == "redacted_thinking":
+            return {"type": self._kind, "data": self._data or ""}
+        return {"type": self._kind, "thinking": "".join(self._pieces), "signature": "".join(self._signature)}
+
+
+def kept_by(wire_model: str) -> str:
+    """Who may see again what was kept of a call."""
+    return f"anthropic:{wire_model}"
 
 
 def _status_of(error: Mapping[str, object]) -> int | None:

@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from swarm.messages import Reply, Request
-from swarm.models.anthropic_answer import AnthropicAnswer
+from swarm.messages import Reply, Request, ToolCall
+from swarm.models.anthropic_answer import AnthropicAnswer, kept_by
+from swarm.models.by_schema import as_texts
 from swarm.models.exchange import Deadlines
 from swarm.models.served import CACHED_FROM_CHARACTERS, Served, model_ids, split_address, usable_key
-from swarm.models.turns import turns_of
+from swarm.models.toolcalls import kept_of, object_in, sendable
+from swarm.models.toolschema import object_schema
+from swarm.models.turns import Result, Turn, turns_of
 
 if TYPE_CHECKING:
     import httpx
@@ -21,6 +24,9 @@ VERSION = "2023-06-01"
 
 _TAKES_TEMPERATURE = re.compile(r"claude-(2|3|instant)|claude-(opus|sonnet|haiku)-4(-[0-6])?(-\d{8}|-latest)?$")
 """Claude models up to 4.6; those after refuse the field, with status 400."""
+
+_CALL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_KEEP: Mapping[str, Any] = {"cache_control": {"type": "ephemeral"}}
 
 
 class AnthropicMessages(Served):
@@ -74,12 +80,25 @@ class AnthropicMessages(Served):
 
 
 def request_body(request: Request, wire_model: str, *, takes_schema: bool, effort: str = "") -> dict[str, Any]:
-    """Return the JSON body of one message. Without `takes_schema` the schema is left to the prompt."""
-    system, turns = turns_of(request.messages)
+    """Return the JSON body of one message. Without `takes_schema` the schema is left to the prompt.
+
+    With tools more calls will follow: all up to here is to be kept for them. Where no tool is offered any more, the calls so
+    far are told in words, since the format has calls only beside the tools that they are of.
+    """
+    messages = sendable(request.messages, _CALL_ID) if request.tools else as_texts(request.messages)
+    system, turns = turns_of(messages)
     body: dict[str, Any] = {"model": wire_model, "max_tokens": request.max_output_tokens, "stream": True}
     if system:
         body["system"] = _blocks(system, cached=sum(map(len, system)) >= CACHED_FROM_CHARACTERS)
-    body["messages"] = [{"role": turn.speaker, "content": _blocks(turn.texts)} for turn in turns]
+    contents = [_turn_blocks(turn, kept_by(wire_model)) for turn in turns]
+    body["messages"] = [{"role": turn.speaker, "content": blocks} for turn, blocks in zip(turns, contents, strict=True)]
+    if request.tools:
+        body["tools"] = [
+            {"name": tool.name, "description": tool.description, "input_schema": object_schema(tool.parameters)}
+            for tool in request.tools
+        ]
+        for blocks in contents[-1:]:
+            blocks[-1] = {**blocks[-1], **_KEEP}
     thinks = effort not in ("", "none")
     if not thinks and takes_temperature(wire_model):  # what thinks has one of its own
         body["temperature"] = request.temperature
@@ -106,5 +125,25 @@ def _blocks(texts: Sequence[str], *, cached: bool = False) -> list[Mapping[str, 
     """The texts as blocks; `cached` asks for everything up to the last of them to be kept for the requests that follow."""
     blocks: list[Mapping[str, Any]] = [{"type": "text", "text": text} for text in texts]
     if cached:
-        blocks[-1] = {**blocks[-1], "cache_control": {"type": "ephemeral"}}
+        blocks[-1] = {**blocks[-1], **_KEEP}
+    return blocks
+
+
+def _turn_blocks(turn: Turn, by: str) -> list[Mapping[str, Any]]:
+    """What a turn says; what the same model thought before its first call comes first, as it came."""
+    blocks: list[Mapping[str, Any]] = []
+    has_called = False
+    for part in turn.parts:
+        match part:
+            case str():
+                blocks.append({"type": "text", "text": part})
+            case ToolCall():
+                place = len(blocks) if has_called else 0
+                blocks[place:place] = kept_of(part, by).get("thoughts", ())
+                called = {"type": "tool_use", "id": part.id, "name": part.name, "input": object_in(part.arguments)}
+                blocks.append(called)
+                has_called = True
+            case Result():
+                content = {"content": part.text} if part.text.strip() else {}
+                blocks.append({"type": "tool_result", "tool_use_id": part.call.id, **content})
     return blocks

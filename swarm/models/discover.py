@@ -19,7 +19,7 @@ import msgspec
 from swarm.messages import FREE
 from swarm.models.servers import KINDS, LLAMA_CPP, OLLAMA, VLLM, Has, Kind, read_server
 from swarm.settings.load import ModelConfig, ProviderConfig
-from swarm.settings.sizes import JUDGES_FROM
+from swarm.settings.sizes import JUDGES_FROM, tools_by
 
 if TYPE_CHECKING:
     import httpx
@@ -194,6 +194,7 @@ def _config(has: Has, provider: str) -> ModelConfig:
         context_tokens=has.context_tokens,
         judge=(has.size or 0) >= JUDGES_FROM,
         schema=True,  # all four keep an answer to a JSON Schema in `response_format`, by their documentation
+        tools=tools_by(has.size),
     )
 
 

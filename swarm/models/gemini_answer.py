@@ -12,6 +12,7 @@ from swarm.models.counts import agreed, count_of, decoded
 from swarm.models.failures import UNREADABLE, Source, broken_off, failed_inside
 from swarm.models.meter import Meter
 from swarm.models.stream import ServerEvent
+from swarm.models.toolcalls import CallsHeard, ended
 
 _FINISHES: dict[str, Finish] = {
     "STOP": "stop",
@@ -21,18 +22,24 @@ _FINISHES: dict[str, Finish] = {
     "BLOCKLIST": "refusal",
     "PROHIBITED_CONTENT": "refusal",
     "SPII": "refusal",
-    "MALFORMED_FUNCTION_CALL": "tools",
-    "UNEXPECTED_TOOL_CALL": "tools",
 }
-"""FINISH_REASON_UNSPECIFIED, LANGUAGE, OTHER and what is invented later is "other"."""
+"""FINISH_REASON_UNSPECIFIED, LANGUAGE, OTHER, a call that cannot be read (MALFORMED_FUNCTION_CALL) and what is invented later is
+"other"."""
 
 _ABSENT = msgspec.Raw(b"null")
+
+
+class _Called(msgspec.Struct, gc=False):
+    name: str | None = None
+    args: msgspec.Raw = _ABSENT
+    id: str | None = None  # from Gemini 3 on
 
 
 class _Part(msgspec.Struct, gc=False, rename="camel"):
     text: str | None = None
     thought: bool | None = None  # a summary of what the model thought, and no part of the answer
-    function_call: msgspec.Raw = _ABSENT
+    thought_signature: str | None = None
+    function_call: _Called | None = None
 
 
 class _Content(msgspec.Struct, gc=False, rename="camel"):
@@ -72,11 +79,11 @@ class GeminiAnswer:
     def __init__(self, *, source: Source, model: str) -> None:
         self.whole = False
         self.ended = False
-        self._source, self._model = source, model
+        self._source, self._model, self._by = source, model, kept_by(model)
         self._meter = Meter()
         self._texts: list[str] = []
         self._finish: Finish | None = None
-        self._calls = False  # a tool is called in it
+        self._calls = CallsHeard()
         self._usage: object = None
         self._began = False  # something came that may be billed
 
@@ -107,10 +114,10 @@ class GeminiAnswer:
 
     def reply(self) -> Reply:
         """Return what was collected, once `whole`."""
-        finish = self._finish or "other"
-        if self._calls and finish == "stop":
-            finish = "tools"
-        return Reply(text="".join(self._texts), finish=finish, usage=usage_in(self._usage), model=self._model)
+        finish, calls = ended(self._finish or "other", self._calls.told(self._by))
+        return Reply(
+            text="".join(self._texts), finish=finish, usage=usage_in(self._usage), model=self._model, calls=calls
+        )
 
     def _take(self, chunk: _Chunk) -> None:
         if chunk.error is not _ABSENT and not self.whole:
@@ -133,10 +140,23 @@ class GeminiAnswer:
                 self._meter.add(part.text)
             elif part.text:
                 self._meter.think()
-            self._calls = self._calls or part.function_call is not _ABSENT
+            if part.function_call is not None:
+                self._take_call(part.function_call, part.thought_signature)
         if candidate.finish_reason:
             self._finish = _FINISHES.get(candidate.finish_reason, "other")
             self.whole = True
+
+    def _take_call(self, called: _Called, signature: str | None) -> None:
+        """Take a call, which comes in one piece. Its own id and its signature are what the provider wants to see again."""
+        call = self._calls.open(called.id or "", called.name or "")
+        call.pieces.append(bytes(called.args).decode())
+        call.kept |= {name: said for name, said in (("id", called.id), ("signature", signature)) if said}
+        self._meter.add(f"{call.name}{call.arguments}")
+
+
+def kept_by(wire_model: str) -> str:
+    """Who may see again what was kept of a call."""
+    return f"gemini:{wire_model}"
 
 
 def _status_of(error: Mapping[str, object]) -> int | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from swarm.messages import Reply, Request
+from swarm.messages import Reply, Request, ToolCall, ToolSpec
 from swarm.models.exchange import Deadlines
-from swarm.models.gemini_answer import GeminiAnswer, model_ids
+from swarm.models.gemini_answer import GeminiAnswer, kept_by, model_ids
 from swarm.models.served import Served, split_address, usable_key
-from swarm.models.turns import turns_of
+from swarm.models.toolcalls import kept_of, object_in, sendable
+from swarm.models.toolschema import GEMINI_TAKES, object_schema, reduced
+from swarm.models.turns import Part, Result, Turn, turns_of
 
 if TYPE_CHECKING:
     import httpx
@@ -21,6 +23,13 @@ _VERSIONED = re.compile(r"/v\d[a-z0-9]*$")
 _WARM = re.compile(r"gemini-([3-9]|\d\d|[a-z-]+-latest$)")
 """Gemini from 3 on is to be left at its own temperature: below it, it may go round in circles.
 https://ai.google.dev/gemini-api/docs/gemini-3#temperature"""
+
+_UNSIGNED = "skip_thought_signature_validator"
+"""Stands for the signature of a call that another model made: from 3 on Gemini refuses one without any.
+https://ai.google.dev/gemini-api/docs/thought-signatures#faqs"""
+
+_ANY_ID = re.compile(r".*", re.DOTALL)
+_ROLES = {"user": "user", "assistant": "model"}
 
 
 class GeminiGenerate(Served):
@@ -79,18 +88,25 @@ class GeminiGenerate(Served):
 
 
 def request_body(request: Request, wire_model: str, *, takes_schema: bool, effort: str = "") -> dict[str, Any]:
-    """Return the JSON body of one request. Without `takes_schema` the schema is left to the prompt.
+    """Return the JSON body of one request. Without `takes_schema` the schema is left to the prompt, and before Gemini 3 also
+    where tools are offered, since the two are refused together.
 
     What stays the same from request to request comes first, as the provider keeps the beginnings of prompts by itself.
     """
-    system, turns = turns_of(request.messages)
-    body: dict[str, Any] = {"systemInstruction": {"parts": _parts(system)}} if system else {}
-    roles = {"user": "user", "assistant": "model"}
-    body["contents"] = [{"role": roles[turn.speaker], "parts": _parts(turn.texts)} for turn in turns]
+    is_third = _WARM.search(wire_model) is not None
+    system, turns = turns_of(sendable(request.messages, _ANY_ID))
+    body: dict[str, Any] = {"systemInstruction": {"parts": [{"text": text} for text in system]}} if system else {}
+    if request.tools:
+        body["tools"] = [{"functionDeclarations": [_declaration(tool) for tool in request.tools]}]
+    by = kept_by(wire_model)
+    body["contents"] = [
+        {"role": _ROLES[turn.speaker], "parts": _signed(_parts(turn, by)) if is_third else _parts(turn, by)}
+        for turn in turns
+    ]
     config: dict[str, Any] = {"maxOutputTokens": request.max_output_tokens}
-    if not _WARM.search(wire_model):
+    if not is_third:
         config["temperature"] = request.temperature
-    if request.answer_schema is not None and takes_schema:
+    if request.answer_schema is not None and takes_schema and (is_third or not request.tools):
         config |= {"responseMimeType": "application/json", "responseJsonSchema": request.answer_schema}
     if effort:
         is_budget = effort.isascii() and effort.isdigit()
@@ -98,5 +114,38 @@ def request_body(request: Request, wire_model: str, *, takes_schema: bool, effor
     return body | {"generationConfig": config}
 
 
-def _parts(texts: tuple[str, ...]) -> list[dict[str, str]]:
-    return [{"text": text} for text in texts]
+def _declaration(tool: ToolSpec) -> dict[str, Any]:
+    """A tool; of one that takes nothing there is no schema, since one without properties was refused."""
+    parameters = reduced(object_schema(tool.parameters), GEMINI_TAKES, plain_choices=True)
+    takes = {"parametersJsonSchema": parameters} if parameters["properties"] else {}
+    return {"name": tool.name, "description": tool.description, **takes}
+
+
+def _parts(turn: Turn, by: str) -> list[dict[str, Any]]:
+    return [_part(part, by) for part in turn.parts]
+
+
+def _part(part: Part, by: str) -> dict[str, Any]:
+    """A part of a turn. Ids are its own where it gave some; else calls and results are told apart by name and order."""
+    match part:
+        case str():
+            return {"text": part}
+        case ToolCall():
+            kept = kept_of(part, by)
+            signed = {"thoughtSignature": kept["signature"]} if "signature" in kept else {}
+            return {"functionCall": {**_named(part, kept), "args": object_in(part.arguments)}, **signed}
+        case Result():
+            said = {**_named(part.call, kept_of(part.call, by)), "response": {"output": part.text}}
+            return {"functionResponse": said}
+
+
+def _named(call: ToolCall, kept: Mapping[str, Any]) -> dict[str, Any]:
+    return {**({"id": kept["id"]} if "id" in kept else {}), "name": call.name}
+
+
+def _signed(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, the first call with what stands for a signature where it has none; of several, the first alone needs it."""
+    first = next((part for part in parts if "functionCall" in part), None)
+    if first is not None:
+        first.setdefault("thoughtSignature", _UNSIGNED)
+    return parts

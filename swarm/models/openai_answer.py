@@ -12,6 +12,7 @@ from swarm.models.counts import agreed, count_of, decoded
 from swarm.models.failures import UNREADABLE, Source, broken_off, failed_inside
 from swarm.models.meter import Meter
 from swarm.models.stream import ServerEvent
+from swarm.models.toolcalls import CallsHeard, ended
 
 _FINISHES: dict[str, Finish] = {
     "stop": "stop",
@@ -36,13 +37,29 @@ class _Part(msgspec.Struct, gc=False):
     text: str | None = None
 
 
+class _Function(msgspec.Struct, gc=False):
+    name: str | None = None
+    arguments: msgspec.Raw = _ABSENT  # a text, at some servers the object itself
+
+
+class _Call(msgspec.Struct, gc=False):
+    """A call of a tool or a piece of one."""
+
+    index: int | str | None = None
+    id: str | int | None = None
+    function: _Function | None = None
+    extra_content: msgspec.Raw = _ABSENT  # Gemini's signature, which it wants to see again
+
+
 class _Said(msgspec.Struct, gc=False):
-    """A delta of a stream or a message of a document. Of what the model thinks is only seen that it does."""
+    """A delta of a stream or a message of a document. What the model thinks is kept for its provider alone."""
 
     content: str | list[_Part] | None = None
     refusal: str | None = None
     reasoning_content: msgspec.Raw = _ABSENT
     reasoning: msgspec.Raw = _ABSENT
+    tool_calls: list[_Call] | None = None
+    function_call: _Function | None = None  # the one call, as it was said before there were several
 
     @property
     def thinks(self) -> bool:
@@ -83,10 +100,12 @@ class OpenAIAnswer:
     def __init__(self, *, source: Source, model: str) -> None:
         self.whole = False
         self.ended = False
-        self._source, self._model = source, model
+        self._source, self._model, self._by = source, model, kept_by(model)
         self._meter = Meter()
         self._texts: list[str] = []
         self._refusals: list[str] = []
+        self._calls = CallsHeard()
+        self._thoughts: list[str] | None = None  # as `reasoning_content`, if it was there at all
         self._finish: str | None = None
         self._usage: bytes | None = None
         self._began = False  # something came that may be billed
@@ -112,8 +131,15 @@ class OpenAIAnswer:
         finish = _FINISHES.get(self._finish or "", "other")
         if self._refusals and not self._texts:
             finish = "refusal"
+        if self._calls and self._thoughts is not None:
+            self._calls.first.kept["reasoning_content"] = "".join(self._thoughts)
+        finish, calls = ended(finish, self._calls.told(self._by))
         return Reply(
-            text="".join(self._texts or self._refusals), finish=finish, usage=_usage(self._usage), model=self._model
+            text="".join(self._texts or self._refusals),
+            finish=finish,
+            usage=_usage(self._usage),
+            model=self._model,
+            calls=calls,
         )
 
     def _end(self) -> None:
@@ -155,9 +181,46 @@ class OpenAIAnswer:
                 self._meter.add(said.refusal)
             if said.thinks:
                 self._meter.think()
+            self._take_thoughts(said.reasoning_content)
+            if said.tool_calls or said.function_call:
+                self._take_calls(said, is_whole=choice.delta is None)
         if choice.finish_reason == "error":
             raise broken_off(self._source, "the provider broke its answer off with an error")
         self._finish = choice.finish_reason or self._finish
+
+    def _take_thoughts(self, raw: msgspec.Raw) -> None:
+        if raw is not _ABSENT and isinstance(thought := decoded(raw), str):
+            self._thoughts = self._thoughts or []
+            self._thoughts.append(thought)
+
+    def _take_calls(self, said: _Said, *, is_whole: bool) -> None:
+        """Take calls or pieces of them: in a message each stands for itself, whatever its index."""
+        pieces = list(said.tool_calls or ())
+        if said.function_call is not None and not pieces:
+            pieces.append(_Call(index="function_call", function=said.function_call))
+        for piece in pieces:
+            function = piece.function or _Function()
+            id = "" if piece.id is None else str(piece.id)
+            name, arguments = function.name or "", _text_of(function.arguments)
+            self._meter.add(name)
+            self._meter.add(arguments)
+            call = self._calls.open(id, name) if is_whole else self._calls.hear(piece.index, id, name, arguments)
+            if is_whole:
+                call.pieces.append(arguments)
+            if piece.extra_content is not _ABSENT and bytes(piece.extra_content) not in _NOTHING:
+                call.kept["extra_content"] = msgspec.Raw(bytes(piece.extra_content))
+
+
+def kept_by(wire_model: str) -> str:
+    """Who may see again what was kept of a call."""
+    return f"openai:{wire_model}"
+
+
+def _text_of(arguments: msgspec.Raw) -> str:
+    if arguments is _ABSENT or bytes(arguments) == b"null":
+        return ""
+    said = decoded(arguments)
+    return said if isinstance(said, str) else bytes(arguments).decode()
 
 
 def _status_of(error: Mapping[str, object]) -> int | None:

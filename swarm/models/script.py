@@ -9,22 +9,39 @@ from typing import Any, Literal
 import msgspec
 
 from swarm.errors import Failure, ProviderError, UsageError
-from swarm.messages import Reply, Request, Usage
-from swarm.models.scripted import Line
+from swarm.messages import Reply, Request, ToolCall, Usage
+from swarm.models.scripted import Line, words_of
 
 Role = Literal["explorer", "worker", "validator"]
 
 BYTES_A_TOKEN = 4  # what English text has in common vocabularies; a script counts by it
 
 
+class ScriptCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A call of a tool. Arguments are a table; or a text, for those that are no JSON."""
+
+    name: str
+    arguments: dict[str, Any] | str = {}
+
+    @property
+    def written(self) -> str:
+        return self.arguments if isinstance(self.arguments, str) else msgspec.json.encode(self.arguments).decode()
+
+
 class ScriptLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An answer, and the requests that it answers: an empty field asks for nothing."""
 
-    says: str
+    says: str = ""
+    calls: tuple[ScriptCall, ...] = ()  # of tools: what it wants done
     role: Role | None = None
     models: tuple[str, ...] = ()
-    holds: tuple[str, ...] = ()  # texts that all stand in the request
+    holds: tuple[str, ...] = ()  # texts that all stand in the request, be it in the result of a tool
+    after: int | None = None  # so many results of tools stand in the request, and no more
     tokens: int = 0  # of output, where the model counts more than it says: its reasoning
+
+    def __post_init__(self) -> None:
+        if not self.says.strip() and not self.calls:
+            raise ValueError("a [[line]] has neither `says` nor `calls`")
 
 
 class _Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,12 +73,14 @@ def by_script(model: str, lines: Sequence[ScriptLine]) -> Callable[[Request], Li
     def say(request: Request) -> Line:
         texts = "\n".join(message.text for message in request.messages)
         role = role_asked(request.answer_schema)
+        results = sum(message.speaker == "tool" for message in request.messages)
         for line in lines:
             is_meant = line.role in (None, role) and (not line.models or model in line.models)
-            if is_meant and all(held in texts for held in line.holds):
-                return _reply(line, request, model, texts)
+            if is_meant and line.after in (None, results) and all(held in texts for held in line.holds):
+                return _reply(line, request, model, results)
+        done = f" after {results} result{'s' if results != 1 else ''} of tools" if results else ""
         return ProviderError(
-            f"{model}: the script has no answer for this {role}; add a line to it",
+            f"{model}: the script has no answer for this {role}{done}; add a line to it",
             failure=Failure.STOP,
             sent=False,
             charged=False,
@@ -76,16 +95,22 @@ def role_asked(schema: Mapping[str, Any] | None) -> Role:
     return "validator" if "verdict" in known else "explorer" if "steps" in known else "worker"
 
 
-def _reply(line: ScriptLine, request: Request, model: str, texts: str) -> Reply:
+def _reply(line: ScriptLine, request: Request, model: str, results: int) -> Reply:
     text = line.says.strip()
-    wanted = max(line.tokens, _tokens(text))
+    calls = tuple(
+        ToolCall(f"c{number}", call.name, call.written) for number, call in enumerate(line.calls, results + 1)
+    )
+    wanted = max(line.tokens, _tokens(f"{text}{words_of(calls)}"))
     most = request.max_output_tokens
     is_cut = wanted > most and line.tokens == 0
+    read = "\n".join(f"{each.text}{words_of(each.calls)}" for each in request.messages)
+    offered = msgspec.json.encode(request.tools).decode() if request.tools else ""
     return Reply(
         text=text[: most * BYTES_A_TOKEN] if is_cut else text,
-        finish="length" if is_cut else "stop",
-        usage=Usage(input_tokens=_tokens(texts), output_tokens=min(wanted, most)),
+        finish="length" if is_cut else "tools" if calls else "stop",
+        usage=Usage(input_tokens=_tokens(read + offered), output_tokens=min(wanted, most)),
         model=model,
+        calls=() if is_cut else calls,
     )
 
 

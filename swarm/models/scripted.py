@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
 import anyio
 
 from swarm.errors import Failure, ProviderError
-from swarm.messages import Reply, Request, Usage
+from swarm.messages import Reply, Request, ToolCall, Usage
 
-Line = str | Reply | ProviderError
-"""What a script says to one request: a text, a whole reply, or the failure to raise."""
+Line = str | tuple[ToolCall, ...] | Reply | ProviderError
+"""What a script says to one request: a text, calls of tools, a whole reply, or the failure to raise."""
 
 
 class ScriptedModel:
     """Answers in order, or as a function says; see `Model` for the contract.
 
-    A text is cut at `max_output_tokens` words and counted in words; a Reply is given as it is. `requests` holds the last
-    `keep` requests, oldest first, `asked` counts all of them.
+    A text is cut at `max_output_tokens` words and counted in words, and so are calls, of which nothing is left where they are
+    cut; a Reply is given as it is. `requests` holds the last `keep` requests, oldest first, `asked` counts all of them.
     """
 
     def __init__(
@@ -57,24 +57,33 @@ class ScriptedModel:
             await self._sleep(self._latency_s)
         if isinstance(line, ProviderError):
             raise line
-        return line if isinstance(line, Reply) else spoken(line, request, self._name)
+        if isinstance(line, Reply):
+            return line
+        return spoken(line, request, self._name) if isinstance(line, str) else spoken("", request, self._name, line)
 
 
-def spoken(text: str, request: Request, model: str) -> Reply:
-    """Return `text` as the reply to `request`: a word is a token, and words beyond what was asked for are cut off."""
+def spoken(text: str, request: Request, model: str, calls: tuple[ToolCall, ...] = ()) -> Reply:
+    """Return `text` and `calls` as the reply to `request`: a word is a token, and what is beyond the limit is cut off."""
     words = text.split()
+    wanted = len(words) + len(words_of(calls).split())
     limit = request.max_output_tokens
-    is_cut = len(words) > limit
+    is_cut = wanted > limit
     usage = Usage(
-        input_tokens=sum(len(message.text.split()) for message in request.messages),
-        output_tokens=min(len(words), limit),
+        input_tokens=sum(len(f"{each.text} {words_of(each.calls)}".split()) for each in request.messages),
+        output_tokens=min(wanted, limit),
     )
     return Reply(
         text=" ".join(words[:limit]) if is_cut else text,
-        finish="length" if is_cut else "stop",
+        finish="length" if is_cut else "tools" if calls else "stop",
         usage=usage,
         model=model,
+        calls=() if is_cut else calls,
     )
+
+
+def words_of(calls: Sequence[ToolCall]) -> str:
+    """What is counted of calls."""
+    return " ".join(f"{call.name} {call.arguments}" for call in calls)
 
 
 def _in_order(name: str, script: Iterable[Line]) -> Callable[[Request], Line]:

@@ -99,7 +99,7 @@ class Served(ABC):
         if is_whole:
             return reply
         counts = reply.usage is not None and reply.usage.output_tokens > most_tokens
-        return msgspec.structs.replace(reply, finish="length", usage=reply.usage if counts else None)
+        return msgspec.structs.replace(reply, finish="length", usage=reply.usage if counts else None, calls=())
 
     async def listed(self, path: str, read: Callable[[bytes], list[T]]) -> list[T]:
         """Fetch a list of models; `read` reads it, and raises one of UNREADABLE. Raises ProviderError."""

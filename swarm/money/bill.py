@@ -44,7 +44,7 @@ def bill(need: Need, grant: Grant, reply: Reply, messages: Sequence[Message]) ->
         tokens=counted_tokens(usage),
         nanos=cost_nanos(need.price, usage),
         basis="provider",
-        doubts=(*usage.doubts, *_doubts(usage, need, grant, sum(len(each.text) for each in messages), len(reply.text))),
+        doubts=(*usage.doubts, *_doubts(usage, need, grant, sum(len(each.text) for each in messages), _said(reply))),
     )
 
 
@@ -64,6 +64,11 @@ def overrun(reservation: int, need: Need, grant: Grant, billed: Bill) -> CallOve
         max_output_tokens=grant.output_tokens,
         output_tokens=billed.usage.output_tokens,
     )
+
+
+def _said(reply: Reply) -> int:
+    """How many characters the answer has, with what it wants done."""
+    return len(reply.text) + sum(len(call.name) + len(call.arguments) for call in reply.calls)
 
 
 def _doubts(usage: Usage, need: Need, grant: Grant, sent: int, received: int) -> Iterator[str]:

@@ -114,16 +114,23 @@ def worker_brief(task: Task, step: StepBrief, material: Sequence[Material], *, b
     return _join(_section("Task", task.prompt), *parts)
 
 
-def worker_messages(task: Task, brief: str, agent: str = "", length: str = "") -> tuple[Message, ...]:
+def worker_messages(
+    task: Task, brief: str, agent: str = "", length: str = "", *, skills: str = ""
+) -> tuple[Message, ...]:
     """The length is said last: there a small model keeps to it in 27 of 28 answers, in the system's words in 22."""
     system = _system("worker", task, agent)
     if "<<<" in brief:
         system = f"{system}\n\n{module('worker_material')}"
-    return (Message("system", system), Message("user", _join(brief, length)))
+    if task.tools:
+        system = f"{system}\n\n{module('worker_tools')}"
+    return (Message("system", _join(system, skills)), Message("user", _join(brief, length)))
 
 
-def validator_brief(task: Task, step: StepBrief, draft: str, notes: Sequence[str]) -> str:
-    """What the judge is told: what was asked, and the draft. `notes` are optional checks that did not pass."""
+def validator_brief(task: Task, step: StepBrief, draft: str, notes: Sequence[str], *, changed: str = "") -> str:
+    """What the judge is told: what was asked, and the draft. `notes` are optional checks that did not pass.
+
+    `changed` is what tools changed of the project, as a patch.
+    """
     asked = step.instruction or task.prompt
     parts = [_section("What was asked", asked)]
     if step.instruction:
@@ -136,6 +143,8 @@ def validator_brief(task: Task, step: StepBrief, draft: str, notes: Sequence[str
         parts.append(_section("Points", _join(module("validator_rubrics"), _list(points))))
     if notes:
         parts.append(_section("What the checks found", _list(notes)))
+    if changed:
+        parts.append(_section("What was changed of the project, which is part of the work", _fence(changed)))
     return _join(*parts, _section("Draft", _fence(draft)))
 
 
@@ -183,6 +192,7 @@ def system_bytes(role: Role, task: Task) -> int:
     """The size of the largest system words of the role for the task."""
     longest = max(len(agent.prompt.encode()) for agent in agents_of(task, role))
     material = len(module("worker_material")) + 2 if role == "worker" else 0
+    material += len(module("worker_tools")) + 2 if role == "worker" and task.tools else 0
     return len(_system(role, task, "").encode()) + longest + LINE_BYTES + material
 
 

@@ -3,22 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+from events.types.tree import FileChange
 from events.views.tasks import Place, StepState, TaskState
 from swarm.context.parts import beginning
 from swarm.cycle import Open
 from swarm.journal import Attempt
-from swarm.messages import Message
+from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call, Picker
 from swarm.prompts.build import Material, StepBrief
 from swarm.prompts.length import form_of, length_line
 from swarm.roles.checks import Checked
+from swarm.roles.guard import Used
 from swarm.roles.strain import Strain
 from swarm.task import Role, Task, agents_of
+
+
+class Guide(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of skills, and the names of those whose texts that holds."""
+
+    skills: tuple[str, ...] = ()
+    text: str = ""
+
+
+NO_GUIDE = Guide()
+
+
+def skills_named(task: Task) -> tuple[str, ...] | None:
+    """The skills that task and agents name; None: those that match."""
+    if task.skills is not None:
+        return task.skills
+    agents = agents_of(task, "worker")
+    lists = [agent.skills for agent in agents if agent.skills is not None]
+    if len(lists) < len(agents):
+        return None
+    return tuple(dict.fromkeys(name for each in lists for name in each))
+
+
+def wants_guide(task: Task) -> bool:
+    """Whether the worker is told of skills: they are for work with tools, and where somebody names them.
+
+    A single answer to a prompt would pay for a skill in each of its tokens.
+    """
+    named = skills_named(task)
+    return bool(task.tools) if named is None else bool(named)
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +61,27 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     ]  # inputs, and results of the tasks that it needs; True: less of each, as near to a cap
     checks: Callable[[Task, str], Awaitable[tuple[Checked, ...]]]  # the task's deterministic checks on a draft
     tree: Callable[[Task], str]  # the state of the project that they were run on, "" where they needed none of it
+    guide: Callable[[Task], Awaitable[Guide]]  # the skills that fit a task
+    changed: Callable[[StepState], Awaitable[str]]  # what tools changed of the project for a step's draft, as a patch
+
+
+class Hands(Protocol):
+    """The tools of one attempt."""
+
+    async def offered(self) -> tuple[ToolSpec, ...]:
+        """What the model is told of: the same at every turn of the attempt."""
+        ...
+
+    async def use(self, call: ToolCall) -> Used:
+        """Have done what the model wants, or given back from the record; what it is told of it is the `answer`.
+
+        A use that is refused, or comes to nothing, is told as that. Raises what ends the attempt.
+        """
+        ...
+
+    def files(self) -> tuple[FileChange, ...]:
+        """All that differs in the work copy now from the project when it was made."""
+        ...
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,10 +93,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     pick: Picker
     stay: Callable[[str], Picker]  # takes the agent@model that answered before, for as long as it can
+    go_on: Callable[[str], Picker]  # the same, for the rest of a conversation with tools
     judges: bool  # somebody may judge
     redact: Callable[[str], str]
     audits: Callable[[str], bool] = lambda _: False  # whether what a model accepts now is audited; "": the checks alone
     strain: Strain = Strain()  # how near it is to a cap
+    hands: Hands | None = None  # None: the task has no tools
 
     @property
     def step(self) -> StepState:

@@ -54,7 +54,7 @@ async def validate(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
 
 async def _checked(job: Job, attempt: Attempt, draft: str) -> Sequence[CheckResult]:
-    form = form_check(draft, job.step.finish, cut_at(job))
+    form = form_check(draft, job.step.finish, cut_at(job), job.step.stopped)
     if not form.passed or not _is_last(job):
         return (form,)
     form = files_check(job.task, draft)
@@ -100,7 +100,8 @@ async def brief_for(job: Job, attempt: Attempt, draft: str, checks: Sequence[Che
     """What a judge is told of a draft, and of the checks that it did not pass."""
     notes = [f"{check.name}: {check.detail}" for check in checks if not check.passed]
     shown = shown_draft(job.task, draft) if _is_last(job) else draft
-    return validator_brief(job.task, await brief_of(job, attempt), shown, notes)
+    changed = await job.world.changed(job.step) if job.step.files else ""
+    return validator_brief(job.task, await brief_of(job, attempt), shown, notes, changed=changed)
 
 
 async def verdict_on(job: Job, brief: str, call: Call) -> Judged:

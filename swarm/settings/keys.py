@@ -22,9 +22,13 @@ from swarm.settings.complexity import (
     parse_phrases,
     whole,
 )
+from swarm.settings.mcpserver import FORMS
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import WIRES, is_local
 from swarm.settings.tomlfile import KeyPath
+from swarm.settings.toolrules import SANDBOXES, parse_hosts, parse_rules
+from swarm.task import CHANGES
+from swarm.toolnames import GROUPS, NONE, OWN, is_known
 from swarm.units import kind_of, parse_seconds, parse_tokens, parse_usd, shortened
 
 
@@ -264,6 +268,21 @@ def _tags(value: object, source: Source) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.lower() for each in listed))
 
 
+def _tool_words(value: object, source: Source) -> tuple[str, ...]:
+    """The tools that an agent uses, as in a task file."""
+    words = _names(value, source)
+    for word in words:
+        if word != NONE and not is_known(word.removeprefix("-")):
+            raise ValueError(f"{shortened(word)} is no tool here; known here: {', '.join((*GROUPS, NONE, *OWN))}")
+    if (NONE in words and len(words) > 1) or (words and all(word.startswith("-") for word in words)):
+        raise ValueError('tools are expected, such as ["look", "run"] or ["all", "-run"], or "none" alone')
+    return words
+
+
+def _skill_names(value: object, source: Source) -> tuple[str, ...]:
+    return tuple(name for name in _names(value, source) if name != NONE)
+
+
 def _prompt(value: object, source: Source) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"a text is expected, not {kind_of(value) if not isinstance(value, str) else 'an empty one'}")
@@ -273,10 +292,14 @@ def _prompt(value: object, source: Source) -> str:
 
 
 _AGENTS = "since with it a repository could put words into your prompts unseen; its own agents lie in .swarm/agents, where you confirm them"
+_MCP = (
+    "since with it a repository could start programs of its own; its servers lie in .mcp.json, where you confirm them"
+)
 _HERE = "since with it a repository could have your prompts sent to a server that you did not name"
 _PRICES = "since with it a repository could make paid calls look free"
 _SERVERS = "since with it a repository could have your prompts and keys sent to a server of its own"
 _MODELS = "since with it a repository could choose what your money is spent on"
+_TOOLS = "since with it a repository could have commands of its own reach your network or your files"
 _SCHEDULES = "since with it a repository could raise what its own runs may cost"
 
 KEYS: Mapping[KeyPath, Key] = {
@@ -322,6 +345,8 @@ KEYS: Mapping[KeyPath, Key] = {
     ("agents", "*", "tags"): Key(_tags, only_user=_AGENTS),
     ("agents", "*", "words"): Key(_count(1, MOST_WORDS), only_user=_AGENTS),
     ("agents", "*", "tiers"): Key(_tiers, only_user=_AGENTS),
+    ("agents", "*", "tools"): Key(_tool_words, only_user=_AGENTS),
+    ("agents", "*", "skills"): Key(_skill_names, only_user=_AGENTS),
     ("agents", "*", "tokens"): Key(_tokens, only_user=_AGENTS),
     ("agents", "*", "usd"): Key(_usd, only_user=_AGENTS),
     ("calls", "patience_s"): Key(_seconds, 60),
@@ -336,6 +361,17 @@ KEYS: Mapping[KeyPath, Key] = {
     ("complexity", "rules", "*", "weight"): Key(whole(-20, 20)),
     ("complexity", "rules", "*", "points"): Key(whole(-20, 20)),
     ("complexity", "rules", "*", "most"): Key(whole(1, 20)),
+    ("tools", "approve"): Key(parse_rules, []),
+    ("tools", "headless"): Key(_one_of("deny", "fail", "wait"), "deny"),
+    ("tools", "changes"): Key(_one_of(*CHANGES), "ask"),
+    ("tools", "most_offered"): Key(_count(1, 100), 10),
+    ("tools", "output_kib"): Key(_count(1, 65_536), 256),
+    ("tools", "timeout_s"): Key(_seconds, 120),
+    ("tools", "memory_mib"): Key(_count(16, 1_048_576), 2048),
+    ("tools", "processes"): Key(_count(1, 65_536), 256),
+    ("tools", "network"): Key(_truth, False, only_user=_TOOLS),
+    ("tools", "fetch_hosts"): Key(parse_hosts, [], only_user=_TOOLS),
+    ("tools", "sandbox"): Key(_one_of(*SANDBOXES), "auto", only_user=_TOOLS),
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),
     ("models", "*", "model"): Key(_text, only_user=_MODELS),
     ("models", "*", "tier"): Key(_tier, only_user=_PRICES),
@@ -344,6 +380,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("models", "*", "max_output_tokens"): Key(_tokens, only_user=_MODELS),
     ("models", "*", "judge"): Key(_switch, only_user=_MODELS),
     ("models", "*", "schema"): Key(_switch, only_user=_MODELS),
+    ("models", "*", "tools"): Key(_one_of("native", "schema"), only_user=_MODELS),
     ("models", "*", "reasoning_effort"): Key(_word, only_user=_MODELS),
     ("providers", "*", "base_url"): Key(_base_url, only_user=_SERVERS),
     ("providers", "*", "wire"): Key(_one_of(*WIRES), only_user=_SERVERS),
@@ -351,12 +388,13 @@ KEYS: Mapping[KeyPath, Key] = {
     ("providers", "*", "concurrency"): Key(_count(1, 1000)),
     ("providers", "*", "requests_per_minute"): Key(_count(1, 1_000_000)),
     ("providers", "*", "tokens_per_minute"): Key(_tokens),
+    **{("mcpServers", "*", name): Key(parse, only_user=_MCP) for name, parse in FORMS.items()},
 }
 
 
 def pattern_of(key: KeyPath) -> KeyPath:
-    """Return a key with the name of an agent, model, provider, schedule or rule as "*", as KEYS has it."""
-    if len(key) > 1 and key[0] in ("agents", "models", "providers", "schedules"):
+    """Return a key with the name of an agent, server, model, provider, schedule or rule as "*", as KEYS has it."""
+    if len(key) > 1 and key[0] in ("agents", "mcpServers", "models", "providers", "schedules"):
         return (key[0], "*", *key[2:])
     if len(key) > 2 and key[:2] == ("complexity", "rules"):
         return (*key[:2], "*", *key[3:])

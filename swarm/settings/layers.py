@@ -12,8 +12,10 @@ import msgspec
 from swarm.errors import UsageError, amount
 from swarm.settings.complexity import is_name
 from swarm.settings.keys import KEYS, Key, Source, pattern_of
+from swarm.settings.mcpserver import wrong_name
 from swarm.settings.providers import PRESETS, PRICES_OF
 from swarm.settings.tomlfile import KeyPath, TomlFile, dotted, read_toml
+from swarm.settings.toolrules import Rule, laxer
 from swarm.task import NAME_RULE, is_id
 from swarm.units import kind_of, shortened
 
@@ -23,6 +25,7 @@ OriginKind = Literal[
 MOST_OF_A_NAME = 100
 _FROM_A_REPOSITORY = ("project file", "task file")
 _TIERS = ("tiers",)
+_APPROVE = ("tools", "approve")
 _CONFIRM_ABOVE = ("confirm_above_usd",)
 
 
@@ -42,6 +45,7 @@ class Layers:
         self.values: dict[KeyPath, Any] = {}
         self.origins: dict[KeyPath, Origin] = {}
         self.problems: list[str] = []
+        self.rules: dict[OriginKind, tuple[Rule, ...]] = {}  # for tools, of all layers: none covers those of another
         self.refused: set[KeyPath] = set()  # keys with a problem, which need no second one for being missing
 
     def add_file(self, kind: OriginKind, file: TomlFile, *, below: KeyPath = ()) -> None:
@@ -77,6 +81,8 @@ class Layers:
             self.problems.append(f"{place}: {_shown(key)}: {error}")
         else:
             self.origins[key] = Origin(kind, place, value)
+            if key == _APPROVE:
+                self.rules[kind] = tuple(msgspec.structs.replace(rule, place=place) for rule in parsed)
 
     def tables(self, name: str) -> dict[str, dict[str, Any]]:
         """Return the values below a table of tables, such as models: {name: {key: value}}."""
@@ -103,6 +109,8 @@ class Layers:
             raise ValueError(
                 f"a {kind} can leave out tiers of {', '.join(allowed)} but not add {', '.join(more)}; add it in {self.user_file}"
             )
+        if key[0] == "tools" and allowed is not None and (why := laxer(key[1], parsed, allowed)):
+            raise ValueError(f"a {kind} {why}; put it in {self.user_file}")
         if key[0] == "budget" and allowed is not None and parsed > allowed:
             scope, _, unit = key[1].partition("_")
             before, after = (amount(each, "nanos" if unit == "usd" else unit) for each in (allowed, parsed))
@@ -202,6 +210,8 @@ def _check_name(key: KeyPath) -> None:
     if len(key) == 3 and key[0] in ("agents", "schedules") and not is_id(key[1]):
         kind = "a schedule" if key[0] == "schedules" else "an agent"
         raise ValueError(f"{shortened(key[1])} cannot be the name of {kind}: {NAME_RULE}")
+    if len(key) == 3 and key[0] == "mcpServers" and (wrong := wrong_name(key[1])):
+        raise ValueError(wrong)
     if key[:2] == ("complexity", "rules") and len(key) == 4 and not is_name(key[2]):
         raise ValueError(f"{shortened(key[2])} cannot be the name of a rule: 1 to 40 of a-z, 0-9, - and _")
     if len(key) == 3 and key[0] in ("models", "providers"):

@@ -22,10 +22,13 @@ from swarm.messages import FREE, TIERS, Price, Tier
 from swarm.settings.complexity import ComplexityChanges, changes_in
 from swarm.settings.keys import KEYS
 from swarm.settings.layers import Layers, Origin, misspelt, project_file, variables
+from swarm.settings.mcpserver import McpServer, server_of
 from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import Wire, is_local, preset_values, shipped_free
+from swarm.settings.sizes import ToolsBy, size_in, tools_by
 from swarm.settings.tomlfile import KeyPath, read_toml
+from swarm.settings.toolrules import ToolSettings, tool_settings
 
 BUILT_IN = "built in"
 """The place of a default."""
@@ -117,6 +120,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     judge: bool = True  # may judge the work of others
     schema: bool = False  # the provider keeps an answer to a JSON Schema
     reasoning_effort: str = ""  # sent as it stands; "" = not sent
+    tools: ToolsBy = "native"  # how it is offered tools
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,16 +140,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     calls: CallSettings
     choice: ChoiceSettings
     complexity: ComplexityChanges
+    tools: ToolSettings
     agents: tuple[Agent, ...]  # your own profiles
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """The settings, and for each key, such as ("budget", "day_usd"), where its value came from."""
+    """The settings, and for each key, such as ("budget", "day_usd"), where its value came from.
+
+    Servers of tools stand beside the settings: they may hold secrets, and a session records its settings.
+    """
 
     settings: Settings
     origins: dict[KeyPath, Origin]
+    mcp: tuple[McpServer, ...] = ()  # those of the user's settings file
 
 
 class SettingsInvalid(UsageError):
@@ -190,10 +199,10 @@ def load_settings(
     layers.problems += misspelt(environ)
     for name, value in (flags or {}).items():
         layers.add("flag", tuple(name.split(".")), value, place="--" + name.replace(".", "-").replace("_", "-"))
-    settings = _build(layers)
+    settings, servers = _build(layers), _mcp_servers(layers)
     if layers.problems:
         raise SettingsInvalid(layers.problems)
-    return Loaded(settings, layers.origins)
+    return Loaded(settings, layers.origins, servers)
 
 
 def available_models(settings: Settings, environ: Mapping[str, str]) -> list[tuple[ModelConfig, ProviderConfig]]:
@@ -294,6 +303,7 @@ def _build(layers: Layers) -> Settings:
             complex=value["choice", "complex"],
         ),
         complexity=changes_in(layers),
+        tools=tool_settings(layers),
         agents=_agents(layers),
         models=_models(layers, providers),
         providers=providers,
@@ -315,6 +325,19 @@ def _agents(layers: Layers) -> tuple[Agent, ...]:
                 f"{layers.place_of('agents', name)}: agent '{name}' has no prompt; say what it is told of itself, such as "
                 'prompt = "You review SQL: locks, indexes, plans."'
             )
+    return tuple(found)
+
+
+def _mcp_servers(layers: Layers) -> tuple[McpServer, ...]:
+    found: list[McpServer] = []
+    for name, table in layers.tables("mcpServers").items():
+        if any(key[:2] == ("mcpServers", name) for key in layers.refused):
+            continue
+        place = layers.place_of("mcpServers", name)
+        try:
+            found.append(server_of(name, table, origin="settings", place=place, of_project=False))
+        except ValueError as error:
+            layers.problems.append(f"{place}: {error}")
     return tuple(found)
 
 
@@ -382,7 +405,8 @@ def _model(name: str, table: dict[str, Any], providers: Mapping[str, ProviderCon
     tier: Tier = table.get("tier") or _tier(price, local=local)
     if tier == "free" and price and not price.is_free:
         raise ValueError('is of the tier free and has a price; write price = "free" or another tier')
-    values: dict[str, Any] = {**table, "price": price, "tier": tier}
+    tools = tools_by(size_in(table["model"])) if tier == "local" else "native"
+    values: dict[str, Any] = {"tools": tools, **table, "price": price, "tier": tier}
     return ModelConfig(name=name, **values)
 
 

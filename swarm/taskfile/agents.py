@@ -10,6 +10,7 @@ from swarm.messages import TIER_WORDS, TIERS
 from swarm.task import NAME_RULE, is_id, parse_budget
 from swarm.taskfile import yamltree
 from swarm.taskfile.problems import Reported, Wrong
+from swarm.taskfile.tools import AGENT_TOOLS, SKILLS
 from swarm.taskfile.values import (
     PROSE,
     At,
@@ -83,6 +84,8 @@ AGENT: Keys = {
     "tags": Key(TAGS, "the tags of tasks that it takes"),
     "words": Key(whole(1, MOST_WORDS), "the most words that its answer has"),
     "tiers": Key(items_in(one_of(*TIERS, meant=TIER_WORDS), unique=True), "the tiers of its models"),
+    "tools": Key(AGENT_TOOLS, "of the tools of its tasks those that it uses: names, globs and groups; without it all"),
+    "skills": Key(SKILLS, "of the skills of its tasks those that it uses, or none; without it all"),
     "budget": Key(
         Kind(_cap, {"anyOf": [_ONE_AMOUNT.schema, mapping_schema(_CAP)]}), "the cap of its calls for one task"
     ),

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from swarm.messages import TIER_WORDS, TIERS
 from swarm.task import (
+    CHANGES,
     MOST_ATTEMPTS,
     PRIORITIES,
     ROLES,
@@ -30,6 +31,7 @@ from swarm.taskfile.items import EACH
 from swarm.taskfile.problems import Wrong
 from swarm.taskfile.scope import fill, fill_command
 from swarm.taskfile.split import SPLIT, check_split
+from swarm.taskfile.tools import SKILLS, TOOLS
 from swarm.taskfile.values import (
     FILLED,
     OUTPUT_PATH,
@@ -324,6 +326,12 @@ TASK: Keys = {
     "audit": Key(one_of("free", "paid", "off"), "by whom its result may be looked at again once it is accepted"),
     "start": Key(one_of("free", "planned"), "who has the first try of a step: a free model, or whom the plan takes"),
     "explore": Key(TRUTH, "whether an explorer plans it; without it only if it is complex"),
+    "tools": Key(TOOLS, "what it may have done: names, globs and groups of tools; without it nothing"),
+    "skills": Key(SKILLS, "skills that are loaded whatever matches, or none; without it those that match"),
+    "changes": Key(
+        one_of(*CHANGES), "what becomes of files that tools changed beside its outputs, once it is accepted"
+    ),
+    "network": Key(TRUTH, "whether its commands may reach the network, where your settings allow that"),
     "env": Key(_ENV, "environment variables of its commands"),
 }
 """The keys of a task, in the order in which they are told."""

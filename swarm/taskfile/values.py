@@ -59,8 +59,6 @@ _LATER = {
     "session": "use 'tokens'",
     "count": "leave it out",
     "parallel": "leave it out; `concurrency` of a provider in the settings bounds its calls",
-    "skills": "leave it out",
-    "tools": "leave it out",
     "warn": "leave it out",
     "compress": "leave it out",
     "<<": "write under 'defaults' what all tasks have in common",

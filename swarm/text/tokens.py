@@ -53,7 +53,7 @@ def _bytes_in(message: Message) -> int:
         size += sum(
             len(part.encode("utf-8", "replace"))
             for call in message.calls
-            for part in (call.id, call.name, call.arguments)
+            for part in (call.id, call.name, call.arguments, call.kept)
         )
     return size + len(message.answers.encode("utf-8", "replace"))
 

@@ -37,6 +37,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     any moment, and then leaves nothing running."""
     subject: str = "path"  # the argument that says what it is used on; the policy's patterns look at it
     repeatable: bool = False  # using it twice with the same arguments is as good as once
+    in_copy: bool = True  # it works in the work copy, which is made once such a tool is used
     tags: tuple[str, ...] = ()  # words that help to find it
     source: str = ""  # the MCP server that it is from; empty: our own
 

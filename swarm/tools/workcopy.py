@@ -27,7 +27,7 @@ from anyio import to_thread
 from swarm.errors import UsageError
 from swarm.paths import confined
 from swarm.tools.deliver import file_bytes
-from swarm.tools.repository import Repository, files_of, find_repository, give_repository, ignored_of
+from swarm.tools.repository import Repository, files_of, find_repository, give_repository, ignored_of, objects_of
 
 MOST_BYTES = 500 * (1 << 20)
 MOST_FILES = 50_000
@@ -54,6 +54,9 @@ class WorkCopy(msgspec.Struct, frozen=True):
 
     path: Path  # the copy of the project's folder
     temp: Path  # private, for what commands write to TMPDIR
+    readable: tuple[
+        Path, ...
+    ] = ()  # of the user's, what the copy may lead to: the project, the objects that its git borrows
 
     def write_draft(self, path: str | None, text: str) -> Path:
         """Write a draft to its output path in the copy, as delivery would, and return where it stands.
@@ -91,8 +94,8 @@ async def open_work_copy(
         copy = WorkCopy(holder / "project", holder / "tmp")
         copy.path.mkdir()
         copy.temp.mkdir()
-        await _fill(copy.path, root, max_bytes, max_files)
-        yield copy
+        borrowed = await _fill(copy.path, root, max_bytes, max_files)
+        yield msgspec.structs.replace(copy, readable=(root, *borrowed))
     finally:
         with anyio.move_on_after(_REMOVAL_S, shield=True):
             await to_thread.run_sync(_remove, holder, abandon_on_cancel=True)
@@ -175,7 +178,7 @@ async def differing(
 
 
 def _changed(root: Path, tree: Path, names: Iterable[str]) -> list[str]:
-    known, there = _files(root, names), _files(tree, _walk(tree))
+    known, there = _files(root, names), _files(tree, walk(tree))
     return [name for name in known | there if name not in known & there or not _same(root, tree, name)]
 
 
@@ -205,13 +208,16 @@ def _same(root: Path, tree: Path, name: str) -> bool:
         return False
 
 
-async def _fill(tree: Path, root: Path, max_bytes: int, max_files: int) -> None:
+async def _fill(tree: Path, root: Path, max_bytes: int, max_files: int) -> tuple[Path, ...]:
+    """Make the copy, and return the folders of objects that its repository borrows."""
     try:
         repository, found = await _found(root, max_bytes, max_files)
         for start in range(0, len(found), _SLICE):
             await to_thread.run_sync(_copy, root, tree, found[start : start + _SLICE])
         if repository and repository.whole:
             await give_repository(repository, tree)
+            return await to_thread.run_sync(objects_of, repository)
+        return ()
     except OSError as error:
         raise UsageError(
             f"the checks need a copy of {root}, which cannot be made: {error.strerror or error} ({error.filename}); mend "
@@ -226,7 +232,7 @@ async def _found(root: Path, max_bytes: int, max_files: int) -> tuple[Repository
     if repository and (names or repository.whole):
         listed: Iterable[str] = names
     else:
-        repository, listed = None, _walk(root)  # a folder that a repository around it ignores is a plain one, too
+        repository, listed = None, walk(root)  # a folder that a repository around it ignores is a plain one, too
     found = await to_thread.run_sync(partial(_measured, root, listed, max_bytes=max_bytes, max_files=max_files))
     return repository, found
 
@@ -263,7 +269,7 @@ def _digest_of(root: Path, names: Iterable[str]) -> str:
     return whole.hexdigest()
 
 
-def _walk(root: Path) -> Iterator[str]:
+def walk(root: Path) -> Iterator[str]:
     """Yield the path of everything below `root`, folders too, a folder before what is in it."""
     for folder, folders, files in os.walk(root, onerror=_raise):
         folders[:] = sorted(one for one in folders if one not in _UNCOPIED)

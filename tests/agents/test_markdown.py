@@ -107,7 +107,22 @@ def test_one_of_another_program_is_read_as_far_as_it_can_be() -> None:
     assert (read.agent.name, read.agent.tags, read.agent.words) == ("code-reviewer", ("review",), 0)
     assert read.agent.prompt == "You are an expert."
     assert read.agent.description.startswith("Use this agent when: code was written.")
-    assert [each.line for each in read.warnings] == [2, 3, 4, 5, 7], "name, YAML, tools, model, words"
+    assert read.agent.tools == ("read", "search")
+    assert [each.line for each in read.warnings] == [2, 3, 5, 7], "name, YAML, model, words"
+
+
+def test_the_tools_that_one_of_another_program_names_are_those_that_are_called_otherwise_here() -> None:
+    front = "tools: Read, Bash(git log, git diff), mcp__memory__store, mcp__time, NotebookEdit\nskills: docs, sql"
+    read = theirs(f"---\nname: a\n{front}\n---\nHi.\n")
+    assert read.agent is not None
+    assert read.agent.tools == ("read", "run", "memory__store", "time__*")
+    assert read.agent.skills == ("docs", "sql")
+    assert [each.message for each in read.warnings] == ["'NotebookEdit' in 'tools' is no tool here, and is left out"]
+
+
+def test_one_of_another_program_that_names_no_tool_that_there_is_here_has_none() -> None:
+    read = theirs("---\nname: a\ntools: [TodoWrite]\n---\nHi.\n")
+    assert read.agent is not None and read.agent.tools == ("none",)
 
 
 @pytest.mark.parametrize(

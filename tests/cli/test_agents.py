@@ -94,11 +94,11 @@ def test_one_is_shown_as_it_is_used_with_the_tasks_of_a_file(folder: Path, capsy
 def test_lint_tells_every_oddity_with_its_place_and_exits_with_1_where_one_is_an_error(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(folder / ".claude/agents/reviewer.md", "---\nname: reviewer\ntools: Read\n---\nYou review.\n")
+    write(folder / ".claude/agents/reviewer.md", "---\nname: reviewer\nmodel: opus\n---\nYou review.\n")
     assert main(["agents", "lint"]) == 0
     told = capsys.readouterr()
     path = folder / ".claude/agents/reviewer.md"
-    assert f"warning: {path}:3:1: 'tools' changes nothing here" in told.err
+    assert f"warning: {path}:3:1: 'model' changes nothing here" in told.err
     assert told.out == "1 file can be used, 0 errors, 1 warning\n"
     write(folder / ".swarm/agents/bad.md", "---\nwords: many\n---\nHi.\n")
     assert main(["agents", "lint"]) == 1

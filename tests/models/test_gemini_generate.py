@@ -129,7 +129,7 @@ async def test_an_answer_whose_connection_breaks_after_its_end_is_kept() -> None
         ("STOP", "stop"),
         ("MAX_TOKENS", "length"),
         *((word, "refusal") for word in ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII")),
-        ("MALFORMED_FUNCTION_CALL", "tools"),
+        ("MALFORMED_FUNCTION_CALL", "other"),
         ("OTHER", "other"),
         ("INVENTED_LATER", "other"),
     ],

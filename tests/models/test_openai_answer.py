@@ -64,7 +64,7 @@ def test_the_text_is_put_together_from_whatever_the_chunks_hold(chunks: list[Any
         ("stop", "stop"),
         ("length", "length"),
         ("content_filter", "refusal"),
-        ("tool_calls", "tools"),
+        ("tool_calls", "other"),
         ("new_word", "other"),
     ],
 )

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarm.errors import Failure, ProviderError
-from swarm.messages import Message, Reply, Request
+from swarm.messages import Message, Reply, Request, ToolCall, ToolSpec
 from swarm.models.anthropic_answer import AnthropicAnswer
 from swarm.models.failures import Source
 from swarm.models.gemini_answer import GeminiAnswer
@@ -38,6 +38,21 @@ SCHEMA = {
     "additionalProperties": False,
 }
 MESSAGES = (Message("system", "Be brief."), Message("user", "Say hello."))
+TOOLS = (
+    ToolSpec(
+        "get_time",
+        "Tell the time.",
+        {"type": "object", "properties": {"zone": {"type": "string", "pattern": "^[A-Z]+$"}}, "required": ["zone"]},
+    ),
+    ToolSpec("stop", "Stop all clocks.", {}),
+)
+USED = (
+    *MESSAGES,
+    Message("assistant", "I look.", calls=(ToolCall("x1", "get_time", '{"zone": "UTC"}'), ToolCall("x2", "stop", "?"))),
+    Message("tool", "12:00", answers="x1"),
+    Message("tool", "", answers="x2"),
+    Message("user", "And now?"),
+)
 ASKS = {
     "plain": Request(messages=MESSAGES, max_output_tokens=50),
     "kept": Request(
@@ -45,6 +60,7 @@ ASKS = {
         max_output_tokens=50,
     ),
     "strict": Request(messages=MESSAGES, max_output_tokens=50, answer_schema=SCHEMA),
+    "tools": Request(messages=USED, max_output_tokens=50, tools=TOOLS),
 }
 ANSWERS: dict[str, Any] = {"openai": OpenAIAnswer, "anthropic": AnthropicAnswer, "gemini": GeminiAnswer}
 

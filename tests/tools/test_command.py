@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from swarm.tools.command import CommandNotStarted, Outcome, run_command
+from swarm.tools.command import CommandNotStarted, Outcome, Wrap, run_command
 
 
 async def run(command: str, cwd: Path, *, timeout_s: float = 20, limit: int = 65_536, **env: str) -> Outcome:
@@ -161,8 +161,8 @@ async def test_no_core_file_is_written(tmp_path: Path) -> None:
 
 
 async def test_a_sandbox_can_stand_before_the_command(tmp_path: Path) -> None:
-    words = ("/usr/bin/env", "WRAPPED=yes")
-    outcome = await run_command("echo $WRAPPED", cwd=tmp_path, env={}, timeout_s=20, wrap=words)
+    wrap = Wrap(words=("/usr/bin/env", "WRAPPED=yes"))
+    outcome = await run_command("echo $WRAPPED", cwd=tmp_path, env={}, timeout_s=20, wrap=wrap)
     assert outcome.output == "yes\n"
 
 

@@ -1,0 +1,33 @@
+"""`swarm skills new NAME`: writes a skill to begin with."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from skills.lock import SkillError
+from skills.template import write_template
+from swarm.cli.skills_show import SkillTrouble
+from swarm.errors import UsageError
+from swarm.library import FOLDERS
+
+if TYPE_CHECKING:
+    from swarm.cli.output import Output
+
+
+def act(args: argparse.Namespace, output: Output) -> int:
+    if len(args.words) != 1:
+        raise UsageError("name the skill: `swarm skills new sql-review`")
+    try:
+        path = write_template(Path(args.folder or FOLDERS[0]), args.words[0], args.description or "")
+    except SkillError as error:
+        raise SkillTrouble(str(error)) from error
+    if output.json:
+        output.document("swarm.skills.new/1", {"path": str(path)})
+        return 0
+    output.line(str(path))
+    folder = quote(str(path.parent))
+    output.note(f"write there what is to be done; then `swarm skills lint {folder}` and `swarm skills trust {folder}`")
+    return 0

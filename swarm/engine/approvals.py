@@ -1,0 +1,239 @@
+"""Who allows the uses of tools in a session: the policy, and where that asks, a person, whose word is recorded.
+
+A question stands in the log before anybody is asked, so that whoever is there and another process can answer it; the first word
+counts. After a crash an open question is asked again, and a word that was given is found in the record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+import anyio
+import msgspec
+
+from events.blobs import Pack
+from events.bus import follow, read_all
+from events.log import EventLog, NewEvent
+from events.types.tool import ApprovalAsked, ApprovalGiven
+from events.views.approvals import PROJECTS, ApprovalsView, Asked, Held
+from events.views.base import fold
+from swarm.engine.faces import Faces, Wanted, Word
+from swarm.engine.hands import Allow, Allowed
+from swarm.engine.requests import control_topic, person
+from swarm.errors import ConfirmationNeeded, SwarmError
+from swarm.journal import Attempt
+from swarm.messages import ToolCall
+from swarm.owner import Owner
+from swarm.settings.toolrules import ToolSettings
+from swarm.task import Task
+from swarm.tools.base import Tool
+from swarm.tools.policy import COMMANDS, NOBODY, Decision, Remembered, decide, said_of
+
+
+class Approvals:
+    """Allows the uses of tools of one session. `backend` says what holds commands, and is asked only where there is one."""
+
+    def __init__(
+        self,
+        owner: Owner,
+        rules: ToolSettings,
+        *,
+        faces: Faces,
+        directory: str,
+        redact: Callable[[str], str],
+        backend: Callable[[], Awaitable[str]],
+    ) -> None:
+        self._owner, self._rules, self._faces = owner, rules, faces
+        self._directory, self._redact, self._backend = directory, redact, backend
+        self._view: ApprovalsView | None = None
+        self._reading = anyio.Lock()
+
+    def of(self, task: Task, attempt: Attempt) -> Allow:
+        async def allow(tool: Tool, arguments: Mapping[str, Any], call: ToolCall, ordinal: int, /) -> Allowed:
+            decision = await self._decided(tool, arguments, task)
+            if decision.action == "ask":
+                return await self._by_a_person(attempt, tool, arguments, call, ordinal, decision)
+            return _told(decision.action == "allow", decision.rule)
+
+        return allow
+
+    async def _decided(self, tool: Tool, arguments: Mapping[str, Any], task: Task) -> Decision:
+        is_command = tool.name in COMMANDS and not tool.source
+        ruled = partial(
+            decide,
+            tool,
+            arguments,
+            rules=self._rules,
+            backend=await self._backend() if is_command else "",
+            headless=False,
+            network=task.network,
+        )
+        decision = ruled()
+        return ruled(remembered=await self._remembered()) if decision.action == "ask" else decision
+
+    async def _remembered(self) -> tuple[Remembered, ...]:
+        view = await self._known()
+        held = (*await held_for(self._owner.log, self._directory), *view.held.get(self._owner.session, ()))
+        return tuple(Remembered(pattern=each.pattern, allowed=each.allowed, until=each.until) for each in held)
+
+    async def _known(self) -> ApprovalsView:
+        """What the log says of the session's questions, read when it is first needed."""
+        async with self._reading:
+            if self._view is None:
+                self._view = await fold(self._owner.log, ApprovalsView(), session=self._owner.session)
+            return self._view
+
+    async def _by_a_person(
+        self,
+        attempt: Attempt,
+        tool: Tool,
+        arguments: Mapping[str, Any],
+        call: ToolCall,
+        ordinal: int,
+        decision: Decision,
+    ) -> Allowed:
+        view = await self._known()
+        use = (self._owner.session, attempt.state.name, attempt.step, attempt.number, attempt.role, ordinal)
+        asked = view.asked.get(use)
+        word = view.given.get(asked.position) if asked is not None else None
+        if word is None:
+            if self._faces.approve is None and self._rules.headless == "deny":
+                return _told(False, f"{decision.rule}, and {NOBODY}")
+            wanted = self._wanted(attempt, tool, arguments, decision)
+            if asked is None:
+                pattern = self._redact(decision.pattern)
+                asked = await self._ask(attempt, wanted, pattern=pattern, call=call.id, ordinal=ordinal)
+            word = await self._word(asked, wanted)
+        return _told(word.allowed, f"{word.by} {'allowed' if word.allowed else 'refused'} it", word.reason)
+
+    def _wanted(self, attempt: Attempt, tool: Tool, arguments: Mapping[str, Any], decision: Decision) -> Wanted:
+        return Wanted(
+            task=f"{self._owner.name}/{attempt.state.name}",
+            tool=tool.name,
+            question=self._redact(decision.question),
+            arguments=self._redact(json.dumps(dict(arguments), indent=1, ensure_ascii=False)),
+            rule=self._redact(decision.rule),
+            likes=self._redact(said_of(decision.pattern)),
+        )
+
+    async def _ask(self, attempt: Attempt, wanted: Wanted, *, pattern: str, call: str, ordinal: int) -> Asked:
+        """Record the question, and before it all that the attempt did."""
+        await attempt.leave()
+        pack = Pack(self._owner.known)
+        event = ApprovalAsked(
+            tool=wanted.tool,
+            call=call,
+            ordinal=ordinal,
+            question=wanted.question,
+            arguments=pack.put(wanted.arguments),
+            rule=wanted.rule,
+            pattern=pattern,
+            role=attempt.role,
+        )
+        ack = await self._owner.append([attempt.new(event)], texts=pack.texts)
+        (entry,) = await self._owner.log.read(after=ack.positions[0] - 1, limit=1)
+        view = await self._known()
+        view.apply(entry)
+        return view.waiting[entry.position]
+
+    async def _word(self, asked: Asked, wanted: Wanted) -> ApprovalGiven:
+        """Ask whoever is there, and listen for another process: the first word counts.
+
+        Raises ConfirmationNeeded where nobody can be asked, and nobody is waited for.
+        """
+        if self._faces.approve is None:
+            if self._rules.headless != "wait":
+                raise _nobody_for(wanted, self._owner.name)
+            return await self._heard(asked)
+        failed: list[SwarmError] = []
+        async with anyio.create_task_group() as both:
+
+            async def face() -> None:
+                try:
+                    await self._owner.append([await self._said(asked, wanted)], durable=True)
+                except SwarmError as error:
+                    failed.append(error)
+                    both.cancel_scope.cancel()
+
+            both.start_soon(face)
+            given = await self._heard(asked)
+            both.cancel_scope.cancel()
+            return given
+        raise failed[0]
+
+    async def _said(self, asked: Asked, wanted: Wanted) -> NewEvent:
+        assert self._faces.approve is not None, "somebody is there"
+        async with self._faces.asking:
+            word = await self._faces.approve(wanted)
+        word = msgspec.structs.replace(word, reason=self._redact(word.reason))
+        return _given(asked, word, project=self._owner.project, directory=self._directory, topic=self._owner.name)
+
+    async def _heard(self, asked: Asked) -> ApprovalGiven:
+        """Wait until the first word on the question stands in the log."""
+        view = await self._known()
+        async for entries in follow(self._owner.log, after=asked.position):
+            for entry in entries:
+                if isinstance(entry.event, ApprovalGiven) and entry.event.asked == asked.position:
+                    view.apply(entry)
+                    return entry.event
+        raise AssertionError("following a log never ends")
+
+
+def _told(allowed: bool, rule: str, reason: str = "") -> Allowed:
+    if allowed:
+        return Allowed(True, rule)
+    why = f"{rule}: {reason}" if reason else rule
+    return Allowed(
+        False, rule, f"This was not done, for it is not allowed ({why}). Go on without it, or in another way."
+    )
+
+
+async def held_for(log: EventLog, directory: str) -> list[Held]:
+    """The words that hold for uses in the project in that folder, the oldest first."""
+    words = [entry.event async for page in read_all(log, topic=PROJECTS) for entry in page]
+    return [
+        Held(word.pattern, word.allowed, "project")
+        for word in words
+        if isinstance(word, ApprovalGiven) and word.directory == directory and word.pattern
+    ]
+
+
+async def give(log: EventLog, asked: Asked, word: Word, *, project: str, directory: str) -> bool:
+    """Record the word of another process on a question; say whether it is the first, which counts."""
+    new = _given(asked, word, project=project, directory=directory, topic=control_topic(asked.session))
+    ack = await log.append([new], cause=asked.position, durable=True)
+    async for page in read_all(log, after=asked.position, until=ack.positions[0], session=asked.session):
+        for entry in page:
+            if isinstance(entry.event, ApprovalGiven) and entry.event.asked == asked.position:
+                return entry.position == ack.positions[0]
+    raise AssertionError("it was appended")
+
+
+def _given(asked: Asked, word: Word, *, project: str, directory: str, topic: str) -> NewEvent:
+    lasts = word.remember == "project"
+    event = ApprovalGiven(
+        asked=asked.position,
+        allowed=word.allowed,
+        remember=word.remember,
+        pattern=asked.event.pattern if word.remember else "",
+        directory=directory if lasts else "",
+        by=person(),
+        reason=word.reason,
+    )
+    return NewEvent(
+        event=event,
+        topic=PROJECTS if lasts else topic,
+        project=project,
+        session=asked.session,
+        task=asked.task,
+        step=asked.step,
+        attempt=asked.attempt,
+    )
+
+
+def _nobody_for(wanted: Wanted, session: str) -> ConfirmationNeeded:
+    remedy = f"say `swarm approve {wanted.task}` or `swarm deny {wanted.task}`, and then `swarm resume {session}`"
+    return ConfirmationNeeded(wanted.question, remedy=remedy)

@@ -1,0 +1,163 @@
+"""The work copies of a session: one a task, made when it is first needed, and brought to the state that an attempt begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from events.log import EventLog
+from events.types.base import TextRef
+from events.types.tree import FileChange, FileState
+from events.views.tasks import Place, TaskState
+from swarm.errors import SwarmError
+
+if TYPE_CHECKING:
+    from swarm.tools.tree import Change, Held, Tree
+    from swarm.tools.workcopy import WorkCopy
+
+
+class ProjectChanged(SwarmError):
+    """The project is no longer what a work copy was made of, whose state is recorded."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the project is no longer as it was when its work copy was made, so that what tools changed there cannot be "
+            "taken up again; the work on it begins anew"
+        )
+
+
+class TaskCopy:
+    """The work copy of one task, and what differs in it from the project."""
+
+    def __init__(self, copy: WorkCopy, line: str) -> None:
+        self.copy = copy
+        self.line = line  # the state of the project of which it was made, see `tree_of`
+        self.tree: Tree | None = None  # None: nobody asked yet what differs
+        self.is_left = False  # commands were run in it whose traces belong to no attempt
+
+
+class Copies:
+    """Makes and removes them. `redact` takes secrets out of a text, `key` makes digests of contents that hold some."""
+
+    def __init__(
+        self,
+        root: Path,
+        log: EventLog,
+        tasks: Callable[[], Mapping[str, TaskState]],
+        redact: Callable[[str], str],
+        key: Callable[[], bytes],
+    ) -> None:
+        self._root, self._log, self._tasks, self._redact, self._key = root, log, tasks, redact, key
+        self._copies: dict[str, tuple[TaskCopy, AsyncExitStack]] = {}
+        self._copying = anyio.Lock()
+
+    def line(self, task: str) -> str:
+        """The state of the project of which the task's copy was made; "" where it has none."""
+        found = self._copies.get(task)
+        return found[0].line if found else ""
+
+    async def of(self, task: str) -> TaskCopy:
+        """The task's copy, in whatever state it is."""
+        async with self._copying:
+            return await self._made(task)
+
+    async def at(self, task: str, changes: Sequence[Change], *, line: str = "") -> TaskCopy:
+        """The task's copy, with just these changes in it.
+
+        `line` is the state of the project of which the copy was made that they were recorded in; "" = of this session.
+        Raises ProjectChanged where that is another by now, NotRestored where a content is neither kept nor there.
+        """
+        from swarm.tools.tree import Tree, digest_of
+
+        async with self._copying:
+            found = await self._made(task)
+            wanted = digest_of(changes)
+            if found.is_left or (found.tree is not None and found.tree.digest != wanted):
+                await self.drop(task)
+                found = await self._made(task)
+            if line and found.line != line:
+                raise ProjectChanged
+            if found.tree is None:
+                found.tree = Tree(self._root, found.copy.path, redact=self._redact, key=self._key())
+                await found.tree.begin()
+                await found.tree.place(changes)
+            return found
+
+    def folders(self) -> list[Path]:
+        """The copies that there are now."""
+        return [found.copy.path for found, _ in self._copies.values()]
+
+    def content(self, task: str, change: Change) -> bytes | None:
+        """What stands in the task's copy at a path whose content is not kept; None where there is no such copy."""
+        found = self._copies.get(task)
+        if found is None or found[0].tree is None or change not in found[0].tree.changes:
+            return None
+        return (found[0].copy.path / change.path).read_bytes()
+
+    async def _made(self, task: str) -> TaskCopy:
+        from swarm.tools.workcopy import open_work_copy, tree_of
+
+        if task not in self._copies:
+            stack = AsyncExitStack()
+            line = await tree_of(self._root, without=own_files(self._root, self._log, self._tasks()))
+            copy = await stack.enter_async_context(open_work_copy(self._root))
+            self._copies[task] = TaskCopy(copy, line), stack
+        return self._copies[task][0]
+
+    async def drop(self, task: str) -> None:
+        """Remove a task's work copy; one that needs it again makes a new one."""
+        _, stack = self._copies.pop(task, (None, None))
+        if stack is not None:
+            with anyio.CancelScope(shield=True):
+                await stack.aclose()
+
+    async def close(self) -> None:
+        for task in list(self._copies):
+            await self.drop(task)
+
+
+def own_files(root: Path, log: EventLog, tasks: Mapping[str, TaskState]) -> frozenset[str]:
+    """What a session itself writes below the project's folder: outputs, changes of tools, and the log where it lies there."""
+    written = {output.path for task in tasks.values() for output in task.outputs}
+    written |= {change.path for task in tasks.values() if task.applied for change in task.files}
+    place = Path(log.url)
+    if place.is_relative_to(root):
+        written |= {str(file.relative_to(root)) for file in place.parent.glob(f"{place.name}*")}
+    return frozenset(written)
+
+
+def recorded(changes: Sequence[Change], put: Callable[[str], TextRef]) -> tuple[FileChange, ...]:
+    """The changes as an event holds them; `put` keeps their contents with it."""
+    return tuple(FileChange(each.path, _state(each.before, put), _state(each.after, put)) for each in changes)
+
+
+def _state(held: Held, put: Callable[[str], TextRef]) -> FileState:
+    return FileState(held.kind, held.digest, held.form, None if held.text is None else put(held.text))
+
+
+async def loaded(log: EventLog, changes: Sequence[FileChange], *, at: int) -> list[Change]:
+    """The changes with their contents, from an event at a position."""
+    from swarm.tools.tree import Change
+
+    return [Change(each.path, await _held(log, each.before, at), await _held(log, each.after, at)) for each in changes]
+
+
+async def _held(log: EventLog, state: FileState, at: int) -> Held:
+    from swarm.tools.tree import Held
+
+    text = None if state.content is None else await log.text(state.content, at=at)
+    return Held(state.kind, state.digest, state.form, text)
+
+
+def lasting_change(change: FileChange, at: int) -> FileChange:
+    """A change of the event at a position, as an event of a later append holds it."""
+
+    def state(held: FileState) -> FileState:
+        content = Place(held.content, at).lasting if held.content is not None else None
+        return FileState(held.kind, held.digest, held.form, content)
+
+    return FileChange(change.path, state(change.before), state(change.after))

@@ -1,0 +1,336 @@
+"""The hands of an attempt: what a model wants done is looked up, allowed, done in the work copy, and recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from events.blobs import Pack
+from events.types.tool import ToolFinished, ToolStarted
+from events.types.tree import FileChange, changed_on
+from events.views.tasks import Place, TaskState
+from swarm.cycle import Open
+from swarm.engine.copies import Copies, TaskCopy, lasting_change, loaded, recorded
+from swarm.errors import SwarmError
+from swarm.journal import TREE, Attempt
+from swarm.messages import ToolCall, ToolSpec
+from swarm.roles.guard import Used
+from swarm.tools.arguments import ArgumentsUnfit, fitted, plainly, read_arguments
+from swarm.tools.base import Said, Tool, ToolRefused
+from swarm.tools.tree import Change, NameUnwritable, TooManyChanged
+
+if TYPE_CHECKING:
+    from swarm.tools.workcopy import WorkCopy
+
+TOLD_BYTES = 6 * 1024
+"""What a model is told of one output; it reads the rest by its handle."""
+
+USE_TOOL = "use_tool"
+"""The tool through which those are used that a request does not hold in full."""
+
+OFFERED = "tools"
+"""The name under which the tools are recorded that an attempt is offered."""
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """Whether a tool may be used, by which rule, and what the model is told where it may not."""
+
+    yes: bool
+    rule: str = ""
+    reason: str = ""
+
+
+class Allow(Protocol):
+    async def __call__(self, tool: Tool, arguments: Mapping[str, Any], call: ToolCall, ordinal: int, /) -> Allowed:
+        """Decide by the policy, or ask a person. Raises ConfirmationNeeded where one is needed and nobody can be asked."""
+        ...
+
+
+class Toolbox(Protocol):
+    """The tools that a task may use."""
+
+    async def known(self) -> Mapping[str, Tool]:
+        """All of them by name, as a model is told of them; they are not to be used."""
+        ...
+
+    async def working(self, copy: WorkCopy) -> Mapping[str, Tool]:
+        """The same, as they work in a work copy."""
+        ...
+
+    async def offered(self) -> Sequence[ToolSpec]:
+        """Those that a model is told of now."""
+        ...
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """The state of the work copy with which an attempt begins, and the position of the event that holds it."""
+
+    files: tuple[FileChange, ...] = ()
+    at: int = 0
+
+
+def begin_of(state: TaskState, open_: Open) -> Begin:
+    """With what an attempt at a step begins: with the draft of the same agent where it mends that, else as the step did."""
+    step = state.steps[open_.step - 1]
+    found = [before for before in state.steps[: open_.step - 1] if before.draft is not None]
+    if open_.stay_on and step.draft is not None:
+        found.append(step)
+    if not found or found[-1].draft is None:
+        return Begin()
+    return Begin(found[-1].files, found[-1].draft.at)
+
+
+class NotRecorded(Exception):
+    """The record of an attempt does not reach so far."""
+
+
+class RecordedHands:
+    """The hands of an attempt whose uses are all recorded: what they did is given back, and nothing is done."""
+
+    def __init__(self, attempt: Attempt, begin: Begin) -> None:
+        self._attempt = attempt
+        self._files = tuple(lasting_change(each, begin.at) for each in begin.files)
+
+    async def offered(self) -> tuple[ToolSpec, ...]:
+        return ()
+
+    def files(self) -> tuple[FileChange, ...]:
+        return self._files
+
+    async def use(self, call: ToolCall) -> Used:
+        """What is recorded of it. Raises NotRecorded."""
+        _, known = self._attempt.next_use()
+        if known.finished is None:
+            raise NotRecorded
+        self._files = changed_on(
+            self._files, [lasting_change(each, known.finished_at) for each in known.finished.files]
+        )
+        return await _used(self._attempt, known.finished, known.finished_at)
+
+
+class Outputs:
+    """What the uses of an attempt said, in full, by their handles: a model is told the beginning and the end of it."""
+
+    def __init__(self, attempt: Attempt, *, most_bytes: int = TOLD_BYTES) -> None:
+        self._attempt, self._most_bytes = attempt, most_bytes
+        self._texts: dict[str, str] = {}
+
+    def told(self, ordinal: int, text: str) -> str | None:
+        """What a model is told of an output; None: all of it."""
+        from swarm.tools.shorten import shown
+
+        self._texts[str(ordinal)] = text
+        return shown(text, self._most_bytes, str(ordinal))
+
+    async def text_of(self, handle: str) -> str:
+        """Raises ToolRefused where the attempt has no such output."""
+        if handle in self._texts:
+            return self._texts[handle]
+        use = self._attempt.recorded.uses.get(int(handle)) if handle.isdecimal() and len(handle) < 10 else None
+        if use is None or use.finished is None:
+            raise ToolRefused(f"there is no output {handle[:40]!r}; a handle stands where an output was shortened")
+        return await self._attempt.text(Place(use.finished.answer, use.finished_at))
+
+
+class LiveHands:
+    """The hands of one attempt while a process works on it."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        task: str,
+        *,
+        copies: Copies,
+        begin: Begin,
+        box: Toolbox,
+        allow: Allow,
+        outputs: Outputs,
+        doubtful: Callable[[str], Awaitable[bool]],
+        redact: Callable[[str], str],
+    ) -> None:
+        self._attempt, self._task, self._copies = attempt, task, copies
+        self._box, self._allow, self._doubtful = box, allow, doubtful
+        self._redact, self._outputs = redact, outputs
+        self._state: list[tuple[tuple[FileChange, ...], int]] = [(begin.files, begin.at)]  # each on top of those before
+        self._copy: TaskCopy | None = None
+        self._tools: Mapping[str, Tool] = {}
+        self._changes: Sequence[Change] | None = None  # None: the copy is not looked at yet
+
+    async def offered(self) -> tuple[ToolSpec, ...]:
+        async def choose() -> str:
+            return msgspec.json.encode(await self._box.offered()).decode()
+
+        return msgspec.json.decode(await self._attempt.capture(OFFERED, choose), type=tuple[ToolSpec, ...])
+
+    def files(self) -> tuple[FileChange, ...]:
+        """All that differs in the work copy from the project."""
+        if self._changes is not None:
+            return recorded(self._changes, self._attempt.put)
+        found: tuple[FileChange, ...] = ()
+        for files, at in self._state:
+            found = changed_on(found, [lasting_change(each, at) for each in files])
+        return found
+
+    async def use(self, call: ToolCall) -> Used:
+        ordinal, known = self._attempt.next_use()
+        if known.finished is not None:
+            return await self._given_back(known.finished, known.finished_at)
+        try:
+            tool, arguments = called(call, await self._box.known())
+        except ArgumentsUnfit as wrong:
+            return self._ended(call, ordinal, call.name, Said(text=str(wrong), failed=True))
+        if known.started is not None and not await self._repeatable(tool):
+            return self._ended(call, ordinal, tool.name, Said(text=NOT_KNOWN, failed=True))
+        allowed = await self._allow(tool, arguments, call, ordinal)
+        if not allowed.yes:
+            said = Said(text=allowed.reason, failed=True)
+            return self._ended(call, ordinal, tool.name, said, refused=allowed.rule or "a person")
+        return await self._done(call, ordinal, tool, arguments, allowed)
+
+    async def _done(
+        self, call: ToolCall, ordinal: int, tool: Tool, arguments: Mapping[str, Any], allowed: Allowed
+    ) -> Used:
+        await self._attempt.flush()
+        tool = await self._ready(tool)
+        if tool.effect != "none":
+            await self._attempt.begin_use(partial(self._started, tool, call, ordinal, allowed))
+        began = time.monotonic()
+        try:
+            said = await tool.use(arguments)
+        except ToolRefused as refused:
+            said = Said(text=str(refused), failed=True)
+        duration_ms = int((time.monotonic() - began) * 1000)
+        changed: Sequence[Change] = ()
+        if tool.effect != "none" and tool.in_copy:
+            changed = await self._looked(tool)
+        return self._ended(call, ordinal, tool.name, said, tool=tool, changed=changed, duration_ms=duration_ms)
+
+    async def _ready(self, tool: Tool) -> Tool:
+        """The tool as it works in the work copy, which is in the state that all recorded uses left."""
+        if not tool.in_copy:
+            return tool
+        if self._copy is None:
+            known = self._attempt.recorded.captures.get(TREE)
+            line = await self._attempt.text(known) if known is not None else ""
+            self._copy = await self._copies.at(self._task, await self._recorded_changes(), line=line)
+            if known is None:
+                self._attempt.note(TREE, self._copy.line)
+            self._tools = await self._box.working(self._copy.copy)
+        return self._tools[tool.name]
+
+    async def _looked(self, tool: Tool) -> Sequence[Change]:
+        """What the use changed of the work copy."""
+        assert self._copy is not None and self._copy.tree is not None, "the tool worked in it"
+        try:
+            changed = await self._copy.tree.look()
+        except (TooManyChanged, NameUnwritable) as wrong:
+            raise SwarmError(f"{tool.name}: {wrong}") from wrong
+        self._changes = self._copy.tree.changes
+        return changed
+
+    async def _recorded_changes(self) -> list[Change]:
+        found: dict[str, Change] = {}
+        for files, at in self._state:
+            found |= {change.path: change for change in await loaded(self._attempt.log, files, at=at)}
+        return [found[path] for path in sorted(found) if found[path].before != found[path].after]
+
+    async def _given_back(self, finished: ToolFinished, at: int) -> Used:
+        """What is recorded of a use, in place of doing it again."""
+        if finished.files:
+            self._state.append((finished.files, at))
+        return await _used(self._attempt, finished, at)
+
+    async def _repeatable(self, tool: Tool) -> bool:
+        """Whether a use that began, and of which nobody knows how it ended, is made again.
+
+        What changes the work copy alone is: the copy is brought back to the state before it.
+        """
+        if tool.effect != "world" or tool.repeatable:
+            return True
+        return await self._doubtful(
+            f"{tool.name} was being used when the process ended, and nobody knows whether it was done. Use it again?"
+        )
+
+    def _started(self, tool: Tool, call: ToolCall, ordinal: int, allowed: Allowed, pack: Pack) -> ToolStarted:
+        return ToolStarted(
+            tool=tool.name,
+            call=call.id,
+            ordinal=ordinal,
+            arguments=pack.put(plainly(call.arguments)),
+            effect=tool.effect,
+            role=self._attempt.role,
+            rule=allowed.rule,
+            repeatable=tool.repeatable,
+        )
+
+    def _ended(
+        self,
+        call: ToolCall,
+        ordinal: int,
+        name: str,
+        said: Said,
+        *,
+        tool: Tool | None = None,
+        refused: str = "",
+        changed: Sequence[Change] = (),
+        duration_ms: int = 0,
+    ) -> Used:
+        """Hold the end of a use for the next append, and say it as the model is told."""
+        whole = self._redact(said.text)
+        arguments = plainly(call.arguments)
+        shown = self._outputs.told(ordinal, whole)
+        tree = self._copy.tree.digest if self._copy is not None and self._copy.tree is not None else ""
+
+        def finished(pack: Pack) -> ToolFinished:
+            return ToolFinished(
+                tool=name,
+                call=call.id,
+                ordinal=ordinal,
+                arguments=pack.put(arguments),
+                answer=pack.put(whole),
+                shown=None if shown is None else pack.put(shown),
+                failed=said.failed,
+                refused=refused,
+                tree=tree,
+                files=recorded(changed, pack.put),
+                role=self._attempt.role,
+                source=tool.source if tool is not None else "",
+                exit_code=said.exit_code,
+                cut=said.cut,
+                duration_ms=duration_ms,
+            )
+
+        self._attempt.end_use(finished)
+        told = whole if shown is None else shown
+        return Used(tool=name, arguments=arguments, answer=told, failed=said.failed, tree=tree)
+
+
+NOT_KNOWN = (
+    "Nobody knows whether this was done: the process ended while it was. See for yourself before you do it again."
+)
+
+
+def called(call: ToolCall, tools: Mapping[str, Tool]) -> tuple[Tool, Mapping[str, Any]]:
+    """The tool that is meant, and arguments that fit it. Raises ArgumentsUnfit with what the model is told."""
+    name, arguments = call.name, read_arguments(call.arguments)
+    if name == USE_TOOL:
+        name, inner = str(arguments.get("name", "")), arguments.get("arguments", {})
+        arguments = read_arguments(inner if isinstance(inner, str) else msgspec.json.encode(inner).decode())
+    tool = tools.get(name)
+    if tool is None:
+        raise ArgumentsUnfit.no_tool(name, tools)
+    return tool, fitted(arguments, tool.spec)
+
+
+async def _used(attempt: Attempt, finished: ToolFinished, at: int) -> Used:
+    return Used(
+        tool=finished.tool,
+        arguments=await attempt.text(Place(finished.arguments, at)),
+        answer=await attempt.text(Place(finished.shown or finished.answer, at)),
+        failed=finished.failed,
+        tree=finished.tree,
+    )

@@ -1,0 +1,232 @@
+"""The tools of a session: our own, those of MCP servers, the skills, and the sandbox in which commands run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from events.types.tool import SandboxProbed
+from swarm.confirmed import trusted_digests
+from swarm.engine.copies import Copies
+from swarm.engine.guides import Guides
+from swarm.engine.hands import USE_TOOL
+from swarm.messages import ToolSpec
+from swarm.owner import Owner
+from swarm.plan import Plan
+from swarm.settings.load import Loaded, load_settings
+from swarm.settings.mcpfound import find_mcp_servers, kept_folder
+from swarm.settings.toolrules import ToolSettings
+from swarm.task import Task, agents_of, words_of
+from swarm.toolnames import means
+from swarm.tools.base import Tool
+
+if TYPE_CHECKING:
+    from swarm.tools.mcp.host import McpHost
+    from swarm.tools.sandbox.box import Sandbox
+    from swarm.tools.shell import Bounds
+    from swarm.tools.workcopy import WorkCopy
+
+COMMANDS = ("run", "python")
+"""The tools that run what a model wrote."""
+
+SKILLS = ("find_skill", "read_skill")
+"""Tools that who has any has, too: they only look, and at nothing but skills."""
+
+_USE = ToolSpec(
+    USE_TOOL,
+    "Use a tool that find_tool gave.",
+    {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "arguments": {"type": "object"}},
+        "required": ["name", "arguments"],
+    },
+)
+
+
+class Toolchest:
+    """What tools a session has. Each part of it is opened when the first task needs it."""
+
+    def __init__(
+        self,
+        owner: Owner,
+        plan: Plan,
+        root: Path,
+        guides: Guides,
+        mcp: McpHost | None,
+        *,
+        redact: Callable[[str], str],
+    ) -> None:
+        from swarm.tools.select import Selector
+
+        self.plan, self.root, self.guides, self.mcp = plan, root, guides, mcp
+        self.selector = Selector()
+        self._owner, self.redact = owner, redact
+        self._sandbox: Sandbox | None = None
+        self._probing = anyio.Lock()
+
+    async def sandbox(self) -> Sandbox:
+        """What holds commands, found once a session by a preflight that is recorded.
+
+        Raises SandboxMissing where the one that settings name is not there.
+        """
+        from swarm.tools.sandbox.probe import probe
+
+        async with self._probing:
+            if self._sandbox is None:
+                found = await probe(self.plan.tools.sandbox, hidden=self._hidden())
+                probed = SandboxProbed(
+                    backend=found.backend, reason=found.reason, missing=found.missing, version=found.version
+                )
+                await self._owner.append([self._owner.new(probed)])
+                self._sandbox = found
+            return self._sandbox
+
+    async def backend(self) -> str:
+        return (await self.sandbox()).backend
+
+    def box(self, task: Task, text_of: Callable[[str], Awaitable[str]]) -> Box:
+        return Box(self, task, text_of)
+
+    def _hidden(self) -> list[Path]:
+        """What no command may see: the log and all that lies beside it."""
+        place = Path(self._owner.log.url)
+        return [place.parent] if place.is_absolute() else []
+
+
+class Box:
+    """The tools that one attempt may use. `text_of` gives what an earlier use of the attempt said, by its handle."""
+
+    def __init__(self, chest: Toolchest, task: Task, text_of: Callable[[str], Awaitable[str]]) -> None:
+        self._chest, self._task, self._text_of = chest, task, text_of
+        self._known: Mapping[str, Tool] | None = None
+
+    async def known(self) -> Mapping[str, Tool]:
+        if self._known is None:
+            self._known = await self._all(self._chest.root, self._chest.root)
+        return self._known
+
+    async def working(self, copy: WorkCopy) -> Mapping[str, Tool]:
+        return await self._all(copy.path, copy.temp)
+
+    async def offered(self) -> Sequence[ToolSpec]:
+        """The tools that fit the task best, in short; where there are more, the two through which those are found and used."""
+        from swarm.tools.describe import in_brief
+        from swarm.tools.select import FIND_TOOL
+
+        known = await self.known()
+        tools = [tool for name, tool in known.items() if name != FIND_TOOL]
+        named = {tool.name for tool in tools if tool.name in self._task.tools}
+        most = self._chest.plan.tools.most_offered
+        selection = self._chest.selector.select(tools, words_of(self._task), most=most, named=named)
+        specs = [in_brief(tool.spec) for tool in selection.tools]
+        return [*specs, known[FIND_TOOL].spec, _USE] if selection.others else specs
+
+    async def _all(self, root: Path, temp: Path) -> Mapping[str, Tool]:
+        tools = [tool for tool in await self._present(root, temp) if self._may(tool.name, tool.source)]
+        tools += await self._skills()
+        return {tool.name: tool for tool in (*tools, self._finding(tools))}
+
+    async def _present(self, root: Path, temp: Path) -> Sequence[Tool]:
+        from swarm.models.transport import default_tls
+        from swarm.tools.files import file_tools
+        from swarm.tools.shorten import output_tool
+        from swarm.tools.web import fetch_tool
+
+        tools: list[Tool] = [*file_tools(root, redact=self._chest.redact), output_tool(self._text_of)]
+        tools.append(fetch_tool(allow=self._chest.plan.tools.fetch_hosts, tls=default_tls))
+        if any(self._may(name) for name in COMMANDS):
+            tools += await self._commands(root, temp)
+        if self._chest.mcp is not None and self._wants_servers():
+            tools += await self._chest.mcp.tools()
+        return tools
+
+    async def _commands(self, root: Path, temp: Path) -> Sequence[Tool]:
+        from swarm.tools.shell import shell_tools
+
+        settings = self._chest.plan.tools
+        return shell_tools(
+            await self._chest.sandbox(),
+            root,
+            temp,
+            network=self._task.network or settings.network,
+        )
+
+    async def _skills(self) -> Sequence[Tool]:
+        from swarm.library import ranked
+        from swarm.tools.skills import skill_tools
+
+        if self._task.skills == ():
+            return ()
+        return skill_tools(await self._chest.guides.library(), ranked)
+
+    def _finding(self, tools: Sequence[Tool]) -> Tool:
+        """The tool that finds those which are not offered; they are then used through another, so that what is sent stays."""
+        from swarm.tools.select import find_tool
+
+        most = self._chest.plan.tools.most_offered
+        named = {tool.name for tool in tools if tool.name in self._task.tools}
+        selector = self._chest.selector
+        selection = selector.select(tools, words_of(self._task), most=most, named=named)
+        return find_tool(tools, selection, lambda query, but: selector.find(tools, query, but=but), lambda _: None)
+
+    def _wants_servers(self) -> bool:
+        """Whether a word of the task may mean a tool of a server."""
+        words = [word for word in self._task.tools if not word.startswith("-")]
+        return any(word in ("mcp", "all") or "__" in word or "*" in word for word in words)
+
+    def _may(self, name: str, server: str = "") -> bool:
+        """Whether the task may use the tool, and one of the agents that may take it."""
+        return means(self._task.tools, name, server=server) and any(
+            not agent.tools or means(agent.tools, name, server=server) for agent in agents_of(self._task, "worker")
+        )
+
+
+def bounds_of(settings: ToolSettings) -> Bounds:
+    """What one command may take."""
+    from swarm.tools.limits import Limits
+    from swarm.tools.shell import Bounds
+
+    limits = Limits(memory_bytes=settings.memory_mib << 20, processes=settings.processes)
+    return Bounds(timeout_s=settings.timeout_s, output_bytes=settings.output_kib << 10, limits=limits)
+
+
+@asynccontextmanager
+async def open_toolchest(
+    owner: Owner,
+    plan: Plan,
+    root: Path,
+    guides: Guides,
+    copies: Copies,
+    *,
+    environ: Mapping[str, str],
+    redact: Callable[[str], str],
+    say: Callable[[str], None],
+) -> AsyncGenerator[Toolchest]:
+    """Servers are started when one of their tools is wanted, and ended at the end. `say` is told of those that are left out."""
+    async with AsyncExitStack() as stack:
+        found = find_mcp_servers(loaded_here(root, environ), root, environ)
+        servers = found.taking_part(await trusted_digests(owner.log)) if found.servers else ()
+        mcp: McpHost | None = None
+        if servers:
+            from swarm.tools.mcp.host import open_mcp
+
+            host = open_mcp(
+                servers,
+                environ=environ,
+                directory=root,
+                roots=copies.folders,
+                redact=redact,
+                warn=say,
+                kept=kept_folder(environ),
+            )
+            mcp = await stack.enter_async_context(host)
+        yield Toolchest(owner, plan, root, guides, mcp, redact=redact)
+
+
+def loaded_here(root: Path, environ: Mapping[str, str]) -> Loaded:
+    """The settings as they are now: which servers there are is no part of what a session records."""
+    return load_settings(root, environ=environ, flags={})

@@ -1,0 +1,166 @@
+"""What a server offers, and the tools of ours that are made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any, cast
+
+import msgspec
+
+from swarm.messages import ToolSpec
+from swarm.settings.mcpserver import McpServer
+from swarm.tools.base import Said, Tool
+from swarm.tools.mcp.plain import Unusable, one_line, plain, plain_schema, table_of
+
+MOST_TOOLS = 500
+"""Of one server."""
+
+MOST_DESCRIPTION = 2_000
+MOST_INSTRUCTIONS = 2_000
+_MOST_NAME = 64  # as every provider takes it
+_MOST_OWN_NAME = 256
+
+Use = Callable[[str, Mapping[str, Any]], Awaitable[Said]]
+"""Uses a tool by the name that its server gave it."""
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool as its server describes it, made harmless."""
+
+    name: str  # the server's own
+    description: str
+    parameters: dict[str, Any]
+    idempotent: bool = False  # the server's own word
+    read_only: bool = False  # the same
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server said of itself."""
+
+    title: str = ""
+    version: str = ""
+    protocol: str = ""
+    instructions: str = ""
+    definitions: tuple[Definition, ...] = ()
+    oddities: tuple[str, ...] = ()  # what of it was left out, and why
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """The tools of all servers, and what a person should know of them."""
+
+    tools: tuple[Tool, ...]
+    oddities: tuple[str, ...]
+
+
+def definitions_of(entries: Sequence[object]) -> tuple[tuple[Definition, ...], tuple[str, ...]]:
+    """Read the entries of `tools/list`: those that can be offered, and of the others why they cannot."""
+    found: dict[str, Definition] = {}
+    oddities: list[str] = []
+    for entry in entries[:MOST_TOOLS]:
+        try:
+            definition = _definition(entry)
+        except Unusable as error:
+            oddities.append(str(error))
+            continue
+        if definition.name in found:
+            oddities.append(f"it has two tools named {definition.name}; the first holds")
+        else:
+            found[definition.name] = definition
+    if len(entries) > MOST_TOOLS:
+        oddities.append(f"it has {len(entries):,} tools; those behind the first {MOST_TOOLS} are left out")
+    return tuple(found.values()), tuple(oddities)
+
+
+def _definition(entry: object) -> Definition:
+    table = table_of(entry)
+    name = table.get("name")
+    if not isinstance(name, str) or not name.strip() or len(name) > _MOST_OWN_NAME or not name.isprintable():
+        raise Unusable("it has a tool without a name that can be used; the tool is left out")
+    hints = table_of(table.get("annotations"))
+    said = next((each for each in (table.get("description"), table.get("title")) if isinstance(each, str)), "")
+    try:
+        parameters = plain_schema(table.get("inputSchema"))
+    except Unusable as error:
+        raise Unusable(f"its tool {one_line(name, 80)} is left out: {error}") from error
+    return Definition(
+        name=name,
+        description=plain(said, MOST_DESCRIPTION),
+        parameters=parameters,
+        idempotent=hints.get("idempotentHint") is True,
+        read_only=hints.get("readOnlyHint") is True,
+    )
+
+
+def is_allowed(server: McpServer, tool: str) -> bool:
+    """Whether the user's lists let a tool in; what is denied is out, whatever allows it."""
+    if any(fnmatchcase(tool, each) for each in server.deny):
+        return False
+    return not server.allow or any(fnmatchcase(tool, each) for each in server.allow)
+
+
+def offered(listings: Iterable[tuple[McpServer, Listing]], use: Callable[[str], Use]) -> Offered:
+    """The tools that may be offered, in the order of servers and of their lists. `use` gives what uses those of a server."""
+    tools: dict[str, Tool] = {}
+    oddities: list[str] = []
+    for server, listing in listings:
+        oddities += [f"MCP server {server.name!r}: {said}" for said in (*listing.oddities, *_idle(server, listing))]
+        for definition in listing.definitions:
+            if is_allowed(server, definition.name):
+                name = _unique(f"{server.name}__{definition.name}", tools)
+                tools[name] = _tool(name, server, definition, use(server.name))
+    return Offered(tools=tuple(tools.values()), oddities=tuple(oddities))
+
+
+def _tool(name: str, server: McpServer, definition: Definition, use: Use) -> Tool:
+    async def call(arguments: Mapping[str, Any]) -> Said:
+        return await use(definition.name, arguments)
+
+    told = f"From the MCP server {one_line(server.name, _MOST_NAME)}: {definition.description}".rstrip(": ")
+    return Tool(
+        spec=ToolSpec(name=name, description=told, parameters=definition.parameters),
+        effect="world",  # what it says of itself is no more than a hint
+        use=call,
+        subject=_subject(definition.parameters),
+        repeatable=server.trust_hints and (definition.idempotent or definition.read_only),
+        tags=tuple(dict.fromkeys(re.findall(r"[a-z0-9]+", server.name.lower()))),
+        source=server.name,
+    )
+
+
+def _subject(parameters: Mapping[str, Any]) -> str:
+    """The argument that says what a tool is used on: the first text that it wants."""
+    properties = table_of(parameters.get("properties"))
+    required = parameters.get("required")
+    names = cast("list[object]", required) if isinstance(required, list) else []
+    wanted = [name for name in properties if name in names] or list(properties)
+    for name in wanted:
+        if table_of(properties[name]).get("type") == "string":
+            return name
+    return "path"
+
+
+def _unique(wanted: str, taken: Mapping[str, object]) -> str:
+    """A name that every provider takes. Where it is too long or taken, what tells it apart is made of what it was."""
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", wanted)
+    if len(name) <= _MOST_NAME and name not in taken:
+        return name
+    mark = hashlib.sha256(wanted.encode("utf-8", "replace")).hexdigest()[:8]
+    name = f"{name[: _MOST_NAME - 9]}_{mark}"
+    return name if name not in taken else _unique(f"{wanted} ", taken)
+
+
+def _idle(server: McpServer, listing: Listing) -> list[str]:
+    """Say of entries of the lists that they mean no tool: a tool that is misspelt there would be used unseen."""
+    names = [definition.name for definition in listing.definitions]
+    found: list[str] = []
+    for key, globs in (("allow", server.allow), ("deny", server.deny)):
+        for each in globs:
+            if not any(fnmatchcase(name, each) for name in names):
+                near = get_close_matches(each, names, n=1)
+                meant = f"; did you mean {near[0]!r}?" if near else ""
+                found.append(f"`{key}` names {each!r}, and it has no such tool{meant}")
+    return found
