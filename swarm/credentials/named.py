@@ -108,9 +108,12 @@ def _authorization(text: str, lower: str, at: int) -> Iterator[Found]:
     if not (found := compiled(_HEADER, re.IGNORECASE).match(text, end)):
         return
     scheme, value = (found["scheme"] or "").lower(), found["value"]
-    if scheme in {"", "basic"} and _is_user_and_password(value):
-        yield Found(*found.span("value"), "authorization")
-    elif header and scheme != "basic" and is_random(value, least=_LEAST_PASSWORD if scheme else _LEAST):
+    if header and scheme not in {"", "basic"}:
+        is_one = is_random(value, least=_LEAST_PASSWORD)
+    else:
+        bare = header and not scheme and is_random(value, least=_LEAST)
+        is_one = bare or (scheme in {"", "basic"} and _is_user_and_password(value))
+    if is_one:
         yield Found(*found.span("value"), "authorization")
 
 
