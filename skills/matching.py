@@ -10,7 +10,7 @@ from functools import cached_property
 import msgspec
 
 from skills.skill import Skill
-from skills.words import spoken_words, tag_of
+from skills.words import spoken_words, stem
 
 Rank = Callable[[str, Sequence[Mapping[str, str]]], Sequence[float]]
 """How well documents (`name`, `tags`, `description`) fit a query: 0 where nothing speaks for it, more is better."""
@@ -101,7 +101,7 @@ class Catalogue:
 
 
 def _marks(skill: Skill) -> _Marks:
-    name, tags = frozenset(spoken_words(skill.name)), frozenset(skill.tags)
+    name, tags = frozenset(spoken_words(skill.name)), frozenset(stem(tag) for tag in skill.tags)
     return _Marks(name, tags, name | tags | frozenset(spoken_words(skill.description)))
 
 
@@ -119,8 +119,8 @@ def match(
     Where not all can be shown, `explore` gives the last place to a skill that is seldom used, so that none stays unseen for
     being unused; it takes the place of none that fits.
     """
-    asked = frozenset(spoken_words(query)) | {tag_of(tag) for tag in tags}
-    wanted = {tag_of(tag): tag for tag in tags}
+    wanted = {stem(tag.lower()): tag for tag in tags}
+    asked = {**wanted, **spoken_words(query)}
     scores = rank(" ".join((query, *tags)), catalogue.documents)
     found = [
         _judged(skill, score, marks, asked, wanted, catalogue)
@@ -138,22 +138,22 @@ def match(
 
 
 def _judged(
-    skill: Skill, score: float, marks: _Marks, asked: frozenset[str], wanted: Mapping[str, str], catalogue: Catalogue
+    skill: Skill, score: float, marks: _Marks, asked: Mapping[str, str], wanted: Mapping[str, str], catalogue: Catalogue
 ) -> Match:
     tags = tuple(sorted(wanted[tag] for tag in marks.tags & wanted.keys()))
-    shared = marks.all & asked
+    shared = marks.all & asked.keys()
     return Match(
         skill=skill,
         score=score * (1 + TAG_BOOST * len(tags)),
-        words=tuple(sorted(shared)),
+        words=tuple(word for form, word in asked.items() if form in shared),
         tags=tags,
         fits=bool(tags) or _speaks_enough(shared, marks, asked, catalogue),
     )
 
 
-def _speaks_enough(shared: frozenset[str], marks: _Marks, asked: frozenset[str], catalogue: Catalogue) -> bool:
+def _speaks_enough(shared: frozenset[str], marks: _Marks, asked: Mapping[str, str], catalogue: Catalogue) -> bool:
     """Whether a task names a skill, or shares two words with it that tell it from others, one of them a tag or of its name."""
-    if marks.name and marks.name <= asked:
+    if marks.name and marks.name <= asked.keys():
         return True
     rare = max(_RARE_FROM, len(catalogue.skills) // _RARE_SHARE)
     telling = {word for word in shared if catalogue.holders[word] <= rare}

@@ -12,7 +12,6 @@ from skills.files import Refused, read_head
 from skills.frontmatter import MOST_BYTES, Front, Keys, Unreadable, front_of, keys_of
 from skills.simpleyaml import Value
 from skills.skill import FILE, Finding, Place, Skill
-from skills.words import tag_of
 
 KNOWN = ("name", "description", "license", "compatibility", "metadata", "allowed-tools")
 """The keys of the format."""
@@ -133,7 +132,7 @@ def _tags(metadata: Value | None) -> tuple[str, ...]:
     """`metadata.tags`: words with spaces or commas between them, or a list."""
     if not isinstance(metadata, dict):
         return ()
-    return tuple(dict.fromkeys(tag_of(tag) for tag in _TAG_GAP.split(metadata.get("tags", "").strip("[]")) if tag))
+    return tuple(dict.fromkeys(tag for tag in _TAG_GAP.split(metadata.get("tags", "").lower().strip("[]")) if tag))
 
 
 def _tools(value: Value | None) -> tuple[str, ...] | None:

@@ -12,9 +12,8 @@ Value = str | list[str] | dict[str, str]
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _PLAIN_START = re.compile(r"[A-Za-z0-9(/._+~$^<=;\u00a1-\ud7ff]")
-_UNUSUAL = re.compile(
-    r"[^\n\x20-\x7e\u00a1-\u2027\u202a-\ud7ff\ue000-\ufdff]"
-)  # tabs and what YAML may not hold, or breaks lines
+# tabs, what YAML may not hold or breaks a line at, and lines of spaces, which may belong to a text
+_UNUSUAL = re.compile(r"[^\n\x20-\x7e\u00a1-\u2027\u202a-\ud7ff\ue000-\ufdff]|(?:\A|\n) +(?:\n|\Z)")
 _BLOCKS = {">": "\n", ">-": "", "|": "\n", "|-": ""}  # by the sign: what the last line ends with
 
 
@@ -23,8 +22,8 @@ class NotSimple(Exception):
 
 
 def read_simple(text: str) -> dict[str, Value]:
-    """Return the keys of a mapping with their values, all of them as written. Raises NotSimple."""
-    if _UNUSUAL.search(text):
+    """Return the keys of a mapping with their values, all of them as written. The text ends with a line. Raises NotSimple."""
+    if not text.endswith("\n") or _UNUSUAL.search(text):
         raise NotSimple
     lines = text.split("\n")
     found: dict[str, Value] = {}

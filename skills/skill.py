@@ -62,5 +62,5 @@ class Skill(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def tags(self) -> tuple[str, ...]:
         """Its own tags, then those that its name and its description are good for; nothing twice."""
-        derived = (*spoken_words(self.name), *telling_words(self.description))
+        derived = (*spoken_words(self.name).values(), *telling_words(self.description))
         return tuple(dict.fromkeys((*self.own_tags, *derived)))

@@ -36,7 +36,7 @@ What the answer has to hold, and in which form.
 
 def write_template(folder: Path, name: str, description: str = "") -> Path:
     """Write a new skill below `folder` and return its SKILL.md. Raises SkillError; nothing that is there is overwritten."""
-    if usable_name(name) != name or len(name) > MOST_NAME:
+    if not name or usable_name(name) != name or len(name) > MOST_NAME:
         made = usable_name(name)[:MOST_NAME].rstrip("-")
         hint = f"; write {made}" if made else ""
         raise SkillError(

@@ -23,16 +23,21 @@ _IN_ANY_TEXT = (
     "some such than that the their them then there these they this to up us use used user users uses using via want was we "
     "what when where whether which while who will with without work working would you your"
 )
+_PLURAL = re.compile(r"(?<=[A-Z0-9])s\Z")
 _COMMON = frozenset(_IN_ANY_TEXT.split())
 
 
-def spoken_words(text: str) -> list[str]:
-    """The words of a text in their order, small, in one form for singular, plural and the common endings of verbs.
+def spoken_words(text: str) -> dict[str, str]:
+    """The words of a text in their order, small; by the one form that singular, plural and the endings of verbs have.
 
     >>> spoken_words("Debugging the failing tests")
-    ['debug', 'fail', 'test']
+    {'debug': 'debugging', 'fail': 'failing', 'test': 'tests'}
     """
-    return [_stem(word) for word in _WORD.findall(text.lower()) if word not in _COMMON]
+    words = [word for word in _WORD.findall(text.lower()) if word not in _COMMON]
+    found: dict[str, str] = {}
+    for word in words:
+        found.setdefault(stem(word), word)
+    return found
 
 
 def telling_words(description: str) -> list[str]:
@@ -41,16 +46,11 @@ def telling_words(description: str) -> list[str]:
     >>> telling_words("Extracts text from PDFs and .docx files, on GitHub, too.")
     ['pdf', 'docx', 'github']
     """
-    found = [match.strip("`.").lower() for match in _TELLING.findall(description)]
-    return list(dict.fromkeys(_stem(word) for word in found if word and word not in _COMMON))[:MOST_TELLING]
+    found = [_PLURAL.sub("", match).strip("`.").lower() for match in _TELLING.findall(description)]
+    return list(dict.fromkeys(word for word in found if word and word not in _COMMON))[:MOST_TELLING]
 
 
-def tag_of(text: str) -> str:
-    """A tag in the form in which tags are compared."""
-    return _stem(text.strip().lower())
-
-
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
     """A word without the ending that its plural or its other forms as a verb have."""
     if len(word) < 4 or not word.isascii():
         return word

@@ -1,4 +1,4 @@
-"""What a person has confirmed: the commands of task files, and the profiles of a project's agents."""
+"""What a person has confirmed: the commands of task files, and the profiles of a project's agents and its servers of tools."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from events.log import EventLog, NewEvent, is_there, open_log
 from events.types.session import FileTrusted
 from swarm.agents.found import Profile
 from swarm.errors import ConfirmationNeeded
+from swarm.settings.mcpserver import McpServer
 from swarm.task import TaskFile
 
 TOPIC = "trust"
@@ -41,6 +42,12 @@ async def record_profile_trust(log: EventLog, profile: Profile) -> None:
     """Record that a person confirmed the profile of an agent, as it stands in its file now."""
     event = FileTrusted(digest=profile.digest, path=profile.path, commands=())
     await log.append([NewEvent(event=event, topic=TOPIC)])
+
+
+async def record_server_trust(log: EventLog, server: McpServer, shown: str) -> None:
+    """Record that a person confirmed a server of a project as it is configured now; `shown` is what they saw of it."""
+    path = server.place.rpartition(":")[0]  # without the line
+    await log.append([NewEvent(event=FileTrusted(digest=server.digest, path=path, commands=(shown,)), topic=TOPIC)])
 
 
 async def record_trust(log: EventLog, file: TaskFile, redact: Callable[[str], str]) -> None:

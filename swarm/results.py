@@ -15,7 +15,6 @@ EXIT_CODES = {"budget": 3, "no model": 4, "confirmation": 5}
 """By the cause of a task's end; any other that is not accepted is 1. The first of 130, 3, 4, 5, 1 counts."""
 
 
-
 class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str

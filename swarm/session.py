@@ -13,18 +13,18 @@ import anyio
 import msgspec
 
 from events.blobs import Known, Pack
-from events.log import Clock, Entry, EventLog, Head, LogError, open_log, session_name, system_clock
+from events.log import Clock, Entry, EventLog, LogError, open_log, session_name, system_clock
 from events.types.session import Estimated
 from events.views.experience import Before, standing_and_experience
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
 from events.views.sessions import Claim, SessionState
-from events.views.tasks import TaskState, TasksView
+from events.views.tasks import TasksView
 from swarm.alive import lives
 from swarm.confirmed import require_trust, trusted_digests
 from swarm.connect import open_models
 from swarm.crew import crew_of, profiles_here
-from swarm.cycle import TAKEN_UP
+from swarm.engine.consent import Consent
 from swarm.engine.dispatch import Dispatcher
 from swarm.engine.earlier import Earlier, as_recorded, taken_over, told_of
 from swarm.engine.faces import Faces
@@ -41,7 +41,7 @@ from swarm.engine.fork import (
 from swarm.engine.past import Past, take_up
 from swarm.engine.prepare import prepare
 from swarm.engine.submission import opening_of
-from swarm.engine.toolchest import open_toolchest
+from swarm.engine.toolkit import open_toolkit
 from swarm.engine.world import open_surroundings
 from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
 from swarm.estimate.weighed import Weighed
@@ -51,6 +51,9 @@ from swarm.money.ledger import Ledger
 from swarm.owner import Owner, open_session, take_session
 from swarm.plan import Plan, SessionType, is_capped, plan_of, read_plan, type_of, whose_default, with_past
 from swarm.redact import Secrets
+from swarm.results import Result as Result
+from swarm.results import TaskResult as TaskResult
+from swarm.results import close_session
 from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
 from swarm.settings.load import Settings, load_settings
 from swarm.task import TaskFile
@@ -330,6 +333,16 @@ async def _let_go(owner: Owner, cause: BaseException, secrets: Secrets) -> None:
         await owner.close(finished=False, exit_code=1 if by_fault else 130, reason=reason)
 
 
+def _recall(own: MoneyView, faces: Faces, entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        own.apply(entry)
+    faces.recall(entries)
+
+
+def _lives(owner: Owner, clock: Clock, claim: Claim) -> bool:
+    return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
+
+
 @asynccontextmanager
 async def _open(
     owner: Owner,
@@ -349,25 +362,18 @@ async def _open(
     own = MoneyView().only(owner.session)
     start, experience = await standing_and_experience(log, before)
 
-    def lives_now(claim: Claim) -> bool:
-        return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
-
     if start.wrong:
         remedy = "it was made anew" if start.kept else "`swarm doctor --fix` makes it anew"
         faces.say(f"the snapshot of this log was not used: {start.wrong}; {remedy}")
 
-    def recall(entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            own.apply(entry)
-        faces.recall(entries)
-
-    await past.recall(log, owner.session, until=start.position, observe=recall)
-    ledger = Ledger(log, lives=lives_now)
+    await past.recall(log, owner.session, until=start.position, observe=partial(_recall, own, faces))
+    ledger = Ledger(log, lives=partial(_lives, owner, clock))
     ledger.begin(start, own, owner.session)
+    consent = Consent(faces, paid=plan.paid_confirmed)
     async with (
         open_models(plan.roster, environ) as models,
         open_surroundings(root, log, lambda: past.tasks.of(owner.session), secrets.redact) as surroundings,
-        open_toolchest(owner, plan.tools, root) as tools,
+        open_toolkit(owner, plan, surroundings, consent, environ=environ, secrets=secrets, say=faces.say) as toolkit,
     ):
         yield Dispatcher(
             owner,
@@ -378,8 +384,8 @@ async def _open(
             models=models,
             surroundings=surroundings,
             past=past,
-            tools=tools,
-            policy=tools,
+            toolkit=toolkit,
+            consent=consent,
             redact=secrets.redact,
             faces=faces,
             clock=clock,

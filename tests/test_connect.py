@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from swarm.connect import EMBEDDED, SCRIPTED, Roster, Script, embedded_model, endpoint, models_at, open_models
-from swarm.messages import Message, Request
+from swarm.messages import Message, Request, ToolSpec
 from swarm.models.script import ScriptUnusable
 from swarm.models.transport import TransportKind
 from swarm.settings.load import ProviderConfig
@@ -80,6 +81,41 @@ async def test_a_provider_is_spoken_to_in_its_own_format_with_its_key_in_a_heade
         assert str(schema) not in plain and "low" not in plain
 
 
+TOOLS = tuple(
+    ToolSpec(name, says, {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]})
+    for name, says in (("weather", "Tell the weather of a city."), ("mayor", "Name the mayor of a city."))
+)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_tools_are_offered_to_a_model_as_the_settings_say(wire: Wire) -> None:
+    asked = Request(messages=ASK.messages, max_output_tokens=20, tools=TOOLS)
+    models = (model("native"), model("small", tools="schema"))
+    async with Provider(lambda _: Answer('{"answer": "dry"}'), wire=WIRES[wire]) as provider:
+        known = Roster(models=models, providers=(speaking(wire, provider.url),))
+        async with open_models(known, {"ONE_KEY": KEY}) as connected:
+            replies = [await connected[each.name].model.ask(asked) for each in models]
+        native, small = (WIRES[wire].offered(seen.body) for seen in provider.requests)
+    assert ([tool.name for tool in native], small) == (["weather", "mayor"], [])
+    assert [reply.text for reply in replies] == ['{"answer": "dry"}', "dry"]
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "tools"),
+    [
+        ("http://127.0.0.1:11434/v1", "llama3.2:3b", "schema"),
+        ("http://127.0.0.1:11434/v1", "qwen3:8b", "native"),
+        ("http://127.0.0.1:11434/v1", "kimi-k2", "native"),
+        ("https://api.groq.com/openai/v1", "llama-3b", "native"),
+    ],
+)
+async def test_a_small_local_model_that_is_named_chooses_tools_through_the_schema(
+    url: str, name: str, tools: str
+) -> None:
+    config, _ = await endpoint(url, model=name, price=None, environ={}, transport="aiohttp")
+    assert config.tools == tools
+
+
 @pytest.mark.parametrize("wire", WIRES)
 async def test_a_provider_lists_its_models_in_its_own_format(wire: Wire) -> None:
     async with Provider(models=["b", "a"], wire=WIRES[wire]) as provider:
@@ -119,3 +155,15 @@ async def test_calls_of_the_embedded_model_right_behind_each_other_are_all_answe
         replies = [await connected["small"].model.ask(ASK) for _ in range(6)]
     assert provider.name == EMBEDDED
     assert all(reply.text and reply.usage for reply in replies)
+
+
+@needs_engine
+async def test_the_embedded_model_chooses_one_of_two_tools(small: Path) -> None:
+    config, provider = embedded_model("small", small, context_tokens=1_024, may_judge=False)
+    known = Roster(models=(config,), providers=(provider,), embedded=str(small))
+    question = Message("user", "Use the tool weather with the city Paris.")
+    async with open_models(known, {}) as connected:
+        reply = await connected["small"].model.ask(Request(messages=(question,), max_output_tokens=60, tools=TOOLS))
+    (call,) = reply.calls
+    assert (reply.finish, call.name, list(json.loads(call.arguments))) == ("tools", "weather", ["city"])
+    assert reply.usage is not None

@@ -37,7 +37,7 @@ LINES = (
     "swarm.roles",
     (
         "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.freelist"
-        " swarm.insight swarm.plan swarm.replay swarm.roster swarm.schedule swarm.tune swarm.whatif"
+        " swarm.insight swarm.plan swarm.replay swarm.results swarm.roster swarm.schedule swarm.tune swarm.whatif"
     ),
     "swarm.cli",
 )

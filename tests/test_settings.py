@@ -489,6 +489,31 @@ def test_a_tier_follows_from_place_and_price_and_an_unknown_price_is_not_free(
     assert (provider.name, provider.key_env, provider.concurrency) == ("mine", "", 8)
 
 
+@pytest.mark.parametrize(
+    ("url", "name", "more", "tools"),
+    [
+        ("http://127.0.0.1:8080/v1", "qwen2.5-coder-1.5b", "", "schema"),
+        ("http://127.0.0.1:8080/v1", "qwen2.5-coder-1.5b", 'tools = "native"', "native"),
+        ("http://127.0.0.1:8080/v1", "qwen3:4b", "", "native"),
+        ("http://127.0.0.1:8080/v1", "of-unknown-size", "", "native"),
+        ("http://127.0.0.1:8080/v1", "of-unknown-size", 'tools = "schema"', "schema"),
+        ("https://api.example.com/v1", "tiny-1b", "", "native"),
+    ],
+)
+def test_a_small_local_model_is_offered_tools_through_the_schema_unless_settings_say_otherwise(
+    place: Place, url: str, name: str, more: str, tools: str
+) -> None:
+    settings = place.load(user=SERVER.format(url=url, more=more).replace('model = "m"', f'model = "{name}"')).settings
+    assert settings.models["m"].tools == tools
+
+
+def test_how_tools_are_offered_is_one_of_two_words_and_the_users_to_say(place: Place) -> None:
+    (wrong,) = place.problems(user=SERVER.format(url="http://127.0.0.1:1/v1", more='tools = "yes"'))
+    assert "one of native, schema is expected" in wrong
+    (refused,) = place.problems(project='[models."openrouter/free"]\ntools = "schema"')
+    assert "a repository could choose" in refused
+
+
 def test_a_single_value_of_a_preset_can_be_overridden(place: Place) -> None:
     settings = place.load(
         user='[models."groq/gpt-oss-20b"]\nprice = "free"\n[providers.groq]\ntokens_per_minute = "8k"\n'

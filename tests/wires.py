@@ -155,7 +155,7 @@ def _read_gemini(asked: dict[str, Any]) -> list[str]:
 
 def _gemini_offered(asked: dict[str, Any]) -> list[ToolSpec]:
     declared = [each for tools in asked.get("tools", ()) for each in tools["functionDeclarations"]]
-    return [ToolSpec(each["name"], each["description"], each["parametersJsonSchema"]) for each in declared]
+    return [ToolSpec(each["name"], each["description"], each.get("parametersJsonSchema", {})) for each in declared]
 
 
 def _gemini_called(asked: dict[str, Any]) -> list[ToolCall]:

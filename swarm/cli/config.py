@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from swarm.cli.output import Output
 from swarm.settings.load import BUILT_IN, Loaded, ProviderConfig, config_dir, load_settings
+from swarm.settings.mcpserver import VARIABLE
 from swarm.settings.tomlfile import dotted
 from swarm.settings.toolrules import Rule, ToolSettings
 
@@ -78,9 +79,9 @@ def _rules(tools: ToolSettings, *, with_origin: bool) -> Iterator[str]:
         return
     yield "approve = ["
     for rule in tools.rules:
-        yield f"  {_toml(_table(rule))}," + (f"  # {rule.place}" if with_origin else "")
+        yield f"  {_inline(_table(rule))}," + (f"  # {rule.place}" if with_origin else "")
     for rule in tools.stricter:
-        yield f"  # {_toml(_table(rule))}, where it is stricter" + (f": {rule.place}" if with_origin else "")
+        yield f"  # {_inline(_table(rule))}, where it is stricter" + (f": {rule.place}" if with_origin else "")
     yield "]"
 
 
@@ -116,12 +117,21 @@ def _document(loaded: Loaded) -> dict[str, Any]:
     }
 
 
+def _listed(value: object) -> str:
+    return _inline(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else _toml(value)
+
+
+def _inline(table: Mapping[str, object]) -> str:
+    """A table in one line: a rule for tools, or what it matches."""
+    return "{ " + ", ".join(f"{dotted((key,))} = {_listed(each)}" for key, each in table.items()) + " }"
+
+
 def _toml(value: object) -> str:
-    if isinstance(value, Mapping):
-        table = cast("Mapping[str, object]", value)
-        return "{ " + ", ".join(f"{dotted((key,))} = {_toml(each)}" for key, each in table.items()) + " }"
+    if isinstance(value, Mapping):  # of a server of tools: what is written there beside variables may be a secret
+        pairs = cast("Mapping[str, str]", value).items()
+        return _inline({name: text if VARIABLE.search(text) else "***" for name, text in pairs})
     if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, cast("list[object]", value))) + "]"
+        return "[" + ", ".join(map(_listed, cast("list[object]", value))) + "]"
     if isinstance(value, str):
         return json.dumps(_masked(value), ensure_ascii=False)
     return str(value).lower() if isinstance(value, bool) else str(value)

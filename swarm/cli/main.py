@@ -52,6 +52,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "schema": ("swarm.cli.schema", "print the JSON Schema of the task file, for editors"),
         "agents": ("swarm.cli.agents", "list, show and check the profiles of agents"),
         "skills": ("swarm.cli.skills", "list, show, find, check, make and confirm skills"),
+        "mcp": ("swarm.cli.mcp", "list, confirm and try the servers of tools (MCP) that are configured here"),
         "doctor": ("swarm.cli.doctor", "look at everything that a run needs, and say what mends it"),
         "config": ("swarm.cli.config", "show the settings and where each comes from"),
         "completion": ("swarm.cli.completion", "print what a shell completes commands, options and sessions with"),

@@ -29,7 +29,6 @@ from swarm.engine.endings import Caps, ending
 from swarm.engine.faces import Faces
 from swarm.engine.foresight import Foresight
 from swarm.engine.gate import expanded, facts_of, gathered, seen_through
-from swarm.engine.hands import begin_of
 from swarm.engine.pace import Pace, shared_among_tasks
 from swarm.engine.past import Past
 from swarm.engine.picks import Picks
@@ -92,18 +91,7 @@ class Dispatcher:
         self._redact, self._faces, self._clock = redact, faces, clock
         self._position = position
         self._consent, self._toolkit = consent, toolkit
-        self._calls = Calls(
-            ledger=ledger,
-            models=models,
-            redact=redact,
-            tries=plan.tries,
-            on_unknown=plan.on_unknown,
-            confirm=self._consent.confirm,
-            ask=self._consent.ask,
-            time_zone=plan.time_zone,
-            patience_s=plan.patience_s,
-            clock=clock,
-        )
+        self._calls = self._open_calls(models)
         self._delivery = Delivery(owner, plan, surroundings, past, self._consent)
         self._portions = Portions(
             plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
@@ -121,6 +109,21 @@ class Dispatcher:
         self._appended: dict[str, int] = {}  # task -> the last position that was appended for it
         self._following = anyio.CancelScope()
         self.interrupted = False
+
+    def _open_calls(self, models: Mapping[str, Connected]) -> Calls:
+        plan = self._plan
+        return Calls(
+            ledger=self._ledger,
+            models=models,
+            redact=self._redact,
+            tries=plan.tries,
+            on_unknown=plan.on_unknown,
+            confirm=self._consent.confirm,
+            ask=self._consent.ask,
+            time_zone=plan.time_zone,
+            patience_s=plan.patience_s,
+            clock=self._clock,
+        )
 
     def _caps_above(self, ledger: Ledger) -> Caps:
         return Caps(
@@ -344,8 +347,7 @@ class Dispatcher:
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
             job = self._job(open_, state, task, role)
             if role == "worker" and task.tools:
-                hands = self._toolkit.hands(attempt, begin_of(state, open_), task, open_)
-                job = msgspec.structs.replace(job, hands=hands)
+                job = msgspec.structs.replace(job, hands=self._toolkit.hands(attempt, state, task, open_))
             try:
                 outcome: list[Placed] = await function(job, attempt=attempt, call=call)
             except NoModelAvailable as error:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
+from events.views.tasks import TaskState
 from swarm.cycle import Open
+from swarm.engine.consent import Consent
 from swarm.engine.copies import Copies
-from swarm.engine.hands import Allow, Begin, LiveHands, Outputs, Toolbox
+from swarm.engine.hands import LiveHands, Outputs, begin_of
+from swarm.engine.permission import Permission
+from swarm.engine.toolchest import Toolchest, open_toolchest
+from swarm.engine.world import Surroundings
 from swarm.journal import Attempt
+from swarm.owner import Owner
+from swarm.plan import Plan
+from swarm.redact import Secrets
 from swarm.task import Task
-
-
-class Tools(Protocol):
-    """The tools of a session."""
-
-    def box(self, task: Task, attempt: Attempt, text_of: Callable[[str], Awaitable[str]]) -> Toolbox: ...
-
-
-class Policy(Protocol):
-    """Who allows the uses of tools."""
-
-    def of(self, task: Task, attempt: Attempt) -> Allow: ...
 
 
 class Toolkit:
@@ -29,26 +25,44 @@ class Toolkit:
 
     def __init__(
         self,
-        tools: Tools,
-        policy: Policy,
+        chest: Toolchest,
+        permission: Permission,
         copies: Copies,
         *,
         redact: Callable[[str], str],
         doubtful: Callable[[str], Awaitable[bool]],
     ) -> None:
-        self._tools, self._policy, self._copies = tools, policy, copies
+        self._chest, self._permission, self._copies = chest, permission, copies
         self._redact, self._doubtful = redact, doubtful
 
-    def hands(self, attempt: Attempt, begin: Begin, task: Task, open_: Open) -> LiveHands:
+    def hands(self, attempt: Attempt, state: TaskState, task: Task, open_: Open) -> LiveHands:
         outputs = Outputs(attempt)
         return LiveHands(
             attempt,
             open_.task,
             copies=self._copies,
-            begin=begin,
-            box=self._tools.box(task, attempt, outputs.text_of),
-            allow=self._policy.of(task, attempt),
+            begin=begin_of(state, open_),
+            box=self._chest.box(task, attempt, outputs.text_of),
+            allow=self._permission.of(task, attempt),
             outputs=outputs,
             doubtful=self._doubtful,
             redact=self._redact,
         )
+
+
+@asynccontextmanager
+async def open_toolkit(
+    owner: Owner,
+    plan: Plan,
+    surroundings: Surroundings,
+    consent: Consent,
+    *,
+    environ: Mapping[str, str],
+    secrets: Secrets,
+    say: Callable[[str], None],
+) -> AsyncGenerator[Toolkit]:
+    """Nothing is started before a task needs it, and all that was is ended at the end."""
+    root, copies = surroundings.root, surroundings.copies
+    async with open_toolchest(owner, plan, root, environ=environ, secrets=secrets, say=say) as chest:
+        permission = Permission(plan, chest, consent.ask)
+        yield Toolkit(chest, permission, copies, redact=secrets.redact, doubtful=consent.ask)

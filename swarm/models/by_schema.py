@@ -17,7 +17,7 @@ import msgspec
 from swarm.messages import Message, Reply, Request, ToolCall, ToolSpec
 from swarm.models.base import Model
 from swarm.models.toolcalls import object_in
-from swarm.models.toolschema import GRAMMAR_TAKES, reduced
+from swarm.models.toolschema import GRAMMAR_TAKES, object_schema, reduced
 
 _HOW = (
     'To use a tool, answer with JSON alone: {"tool": NAME, "arguments": {...}}. Its result comes next. '
@@ -104,11 +104,10 @@ def _call_text(call: ToolCall) -> str:
 
 def _line(tool: ToolSpec) -> str:
     """A tool on one line: what it is called, what it takes (what may be left out with a question mark), what it does."""
-    parameters = reduced(tool.parameters, GRAMMAR_TAKES)
+    parameters = _parameters(tool)
     needed = parameters.get("required", ())
     takes = ", ".join(
-        f"{name}{'' if name in needed else '?'}: {_kind(schema)}"
-        for name, schema in parameters.get("properties", {}).items()
+        f"{name}{'' if name in needed else '?'}: {_kind(schema)}" for name, schema in parameters["properties"].items()
     )
     return f"- {tool.name}({takes}): {' '.join(tool.description.split())}"
 
@@ -127,9 +126,12 @@ def _choice(request: Request) -> dict[str, Any]:
 
 
 def _call_schema(tool: ToolSpec) -> dict[str, Any]:
-    no_others = {"properties": dict[str, Any](), "additionalProperties": False}
-    arguments = {**no_others, **reduced(tool.parameters, GRAMMAR_TAKES), "type": "object"}
+    arguments = {"additionalProperties": False, **_parameters(tool)}  # what is open, small models fill
     return _exactly({"tool": {"const": tool.name}, "arguments": arguments})
+
+
+def _parameters(tool: ToolSpec) -> dict[str, Any]:
+    return reduced(object_schema(tool.parameters), GRAMMAR_TAKES)
 
 
 def _exactly(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from swarm.models.exchange import Deadlines
 from swarm.models.gemini_answer import GeminiAnswer, kept_by, model_ids
 from swarm.models.served import Served, split_address, usable_key
 from swarm.models.toolcalls import kept_of, object_in, sendable
-from swarm.models.toolschema import GEMINI_TAKES, reduced
+from swarm.models.toolschema import GEMINI_TAKES, object_schema, reduced
 from swarm.models.turns import Part, Result, Turn, turns_of
 
 if TYPE_CHECKING:
@@ -115,12 +115,10 @@ def request_body(request: Request, wire_model: str, *, takes_schema: bool, effor
 
 
 def _declaration(tool: ToolSpec) -> dict[str, Any]:
-    parameters = reduced(tool.parameters, GEMINI_TAKES, plain_choices=True)
-    return {
-        "name": tool.name,
-        "description": tool.description,
-        "parametersJsonSchema": {**parameters, "type": "object"},
-    }
+    """A tool; of one that takes nothing there is no schema, since one without properties was refused."""
+    parameters = reduced(object_schema(tool.parameters), GEMINI_TAKES, plain_choices=True)
+    takes = {"parametersJsonSchema": parameters} if parameters["properties"] else {}
+    return {"name": tool.name, "description": tool.description, **takes}
 
 
 def _parts(turn: Turn, by: str) -> list[dict[str, Any]]:

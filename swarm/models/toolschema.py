@@ -96,7 +96,7 @@ class _Reducing:
     def _flat(self, schema: object, inside: tuple[str, ...]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """A schema with what it refers to and what it combines, and the references that it is inside of by now."""
         self._left -= 1
-        said = _mapping(schema) if self._left >= 0 else {}
+        said: Mapping[str, Any] = _mapping(schema) if self._left >= 0 else {}
         while isinstance(reference := said.get("$ref"), str):
             if reference in inside:
                 return {}, inside

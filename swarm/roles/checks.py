@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import sys
 import warnings
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,8 @@ from swarm.roles.results import NotInForm, file_texts
 from swarm.roles.schemas import check_schema, read_schema, require_jsonschema
 from swarm.task import Check, Task
 from swarm.text.fence import unfenced
-from swarm.tools.command import CommandNotStarted, Outcome, run_command
+from swarm.tools.command import NO_WRAP, CommandNotStarted, Wrap, run_command
+from swarm.tools.sandbox.box import Sandbox
 from swarm.tools.workcopy import WorkCopy, differing
 
 MATCH_TIMEOUT_S = 10.0
@@ -64,8 +64,9 @@ class _World:
         several: Mapping[str, Named],
         copy: Callable[[], Awaitable[WorkCopy]],
         redact: Callable[[str], str],
+        wrap: Callable[[WorkCopy], Wrap],
     ) -> None:
-        self.draft = draft
+        self.draft, self.wrap = draft, wrap
         self._output, self._several, self._copy, self._redact = output, several, copy, redact
         self._placed: tuple[WorkCopy, Mapping[str, str]] | None = None
 
@@ -133,15 +134,18 @@ async def run_checks(
     redact: Callable[[str], str],
     several: Mapping[str, Named] | None = None,
     match_timeout_s: float = MATCH_TIMEOUT_S,
+    box: Sandbox | None = None,
+    network: bool = True,
 ) -> tuple[Checked, ...]:
     """Carry out the checks on a draft, in their order, and return how each went, without secrets; rubrics are left out.
 
     `copy` is awaited once the first check needs the work copy; the draft is then written to `output` in it, or the files
     that it is made of, `several`, to their paths. `root` is the project's folder, from which schemas are read. `env` is
     given to commands, which also find the path of the draft in SWARM_OUTPUT, and those of its files in SWARM_OUTPUT_NAME.
+    They run in the sandbox `box` where there is one, with the network of this machine or with none.
     Raises UsageError where a draft cannot be placed or a schema cannot be used.
     """
-    world = _World(draft, output, several or {}, copy, redact)
+    world = _World(draft, output, several or {}, copy, redact, partial(_wrapped, box, network))
     results: list[Checked] = []
     for check in (check for check in checks if check.rubric is None):
         wrong, said = await _wrong(check, world, root, env, match_timeout_s)
@@ -308,26 +312,19 @@ async def _run(check: Check, command: str, world: _World, env: Mapping[str, str]
     copy, variables = await world.placed()
     env = {**env, **variables, "GIT_CEILING_DIRECTORIES": str(copy.path.parent)}
     try:
-        outcome = await run_command(command, cwd=copy.path, env=env, timeout_s=check.timeout_s, temp=copy.temp)
+        outcome = await run_command(
+            command, cwd=copy.path, env=env, timeout_s=check.timeout_s, temp=copy.temp, wrap=world.wrap(copy)
+        )
     except CommandNotStarted as error:
         return f"it could not be started: {error.why}", ""
     said = _last_lines(world.shown(outcome.output))
-    return _ended(outcome, check.timeout_s, said.rpartition("\n")[2]), said
+    last = said.rpartition("\n")[2]
+    return f"{outcome.how}: {last}" if outcome.how and last else outcome.how, said
 
 
-def _ended(outcome: Outcome, timeout_s: float, last: str) -> str:
-    """Say how a command failed, with the last line that it printed; empty where it did not."""
-    if outcome.exit_code == 0:
-        return ""
-    if outcome.exit_code is None:
-        how = f"took longer than {timeout_s:g} s and was ended"
-    elif outcome.exit_code < 0:
-        how = f"was ended by signal {-outcome.exit_code}"
-        with suppress(ValueError):
-            how = f"was ended by {signal.Signals(-outcome.exit_code).name}"
-    else:
-        how = f"exit code {outcome.exit_code}"
-    return f"{how}: {last}" if last else how
+def _wrapped(box: Sandbox | None, network: bool, copy: WorkCopy) -> Wrap:
+    """What is put around the commands of checks: as a check is confirmed by a person, it may read what the project is."""
+    return box.wrap(copy=copy.path, temp=copy.temp, readable=copy.readable, network=network) if box else NO_WRAP
 
 
 def _last_lines(output: str) -> str:

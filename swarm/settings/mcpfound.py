@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from swarm.settings.layers import up_to_root
-from swarm.settings.load import Loaded, config_dir, home_dir
+from swarm.settings.load import Loaded, config_dir, data_dir, home_dir
 from swarm.settings.mcpfile import McpFile, read_mcp_file
 from swarm.settings.mcpserver import McpOrigin, McpServer
 
@@ -60,3 +60,8 @@ def find_mcp_servers(loaded: Loaded, root: Path, environ: Mapping[str, str]) -> 
         problems=tuple(said for file in files for said in file.problems),
         warnings=tuple(said for file in files for said in file.warnings),
     )
+
+
+def kept_folder(environ: Mapping[str, str]) -> Path:
+    """Return where it is kept what servers offered the last time."""
+    return data_dir(environ) / "mcp"

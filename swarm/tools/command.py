@@ -121,7 +121,7 @@ async def run_command(
     with _folder(temp) as private, open_groups(wrap.groups, limits) as groups:
         shell = ("/bin/sh", "-c", _LIMITED, "sh", *_numbers(limits, timeout_s, wrap), command)
         output = _Output(output_limit)
-        watch = Watch(limits, tuple(dict.fromkeys((cwd, private, *wrap.folders))))
+        watch = Watch(limits, tuple(dict.fromkeys((cwd, private, *wrap.folders))), lost=not wrap.namespace)
         environment = _environment(os.environ, private, {**wrap.env, **env})
         async with _started(command, shell, wrap, groups, cwd, environment) as running:
             ended = await _see_to_its_end(running, output, watch, timeout_s, limits)

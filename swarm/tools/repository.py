@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -14,6 +15,7 @@ from anyio import to_thread
 from swarm.errors import UsageError
 
 _PATIENCE_S = 120
+_MOST_BORROWED = 10
 _ASKED = ("objects", "index", "shallow", "info/exclude")
 
 
@@ -65,6 +67,20 @@ async def ignored_of(root: Path, names: Sequence[str]) -> frozenset[str]:
     """Return those of `names`, below `root`, that git would not take. They need not be there."""
     said = await _git(root, "check-ignore", "-z", "--stdin", "--no-index", told="\0".join(names))
     return frozenset((said or "").split("\0"))
+
+
+def objects_of(repository: Repository) -> tuple[Path, ...]:
+    """Return the folders in which a repository has its objects: its own, and those that it borrows some from itself."""
+    found: list[Path] = []
+    todo = [repository.objects]
+    while todo and len(found) < _MOST_BORROWED:
+        folder = todo.pop().resolve()
+        if folder.is_dir() and folder not in found:
+            found.append(folder)
+            with suppress(OSError):
+                lines = os.fsdecode((folder / "info" / "alternates").read_bytes()).split("\n")
+                todo += [folder / line for line in lines if line and not line.startswith("#")]
+    return tuple(found)
 
 
 async def give_repository(source: Repository, copy: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from anyio import to_thread
 from swarm.tools.limits import MEBIBYTE, Limits
 
 _LOOK_S = 0.1
+_SELDOM = 5  # looks
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -26,14 +27,16 @@ class Use(msgspec.Struct):
     memory_bytes: int = 0
 
 
-def use_of(pid: int, *, most: int) -> Use:
-    """What a process and its descendants use, the count given up behind `most`; nothing on a system without /proc.
+def use_of(pids: Iterable[int], *, most: int) -> Use:
+    """What processes and their descendants use, the count given up behind `most`; nothing on a system without /proc.
 
     Memory is what belongs to each alone or by copy on write, so that it may be said too high, never too low.
     """
-    use, todo = Use([]), [pid]
+    use, todo, seen = Use([]), [*pids], set[int]()
     while todo and use.processes <= most:
-        one = todo.pop()
+        if (one := todo.pop()) in seen:
+            continue
+        seen.add(one)
         place = f"/proc/{one}"
         with suppress(OSError, ValueError):  # it ended meanwhile
             with open(f"{place}/statm", "rb") as file:  # noqa: PTH123 - a Path for each would cost more than the look
@@ -45,6 +48,14 @@ def use_of(pid: int, *, most: int) -> Use:
                 with open(f"{place}/task/{thread}/children", "rb") as file:  # noqa: PTH123
                     todo += map(int, file.read().split())
     return use
+
+
+def session_of(pid: int) -> Iterator[int]:
+    """Yield the processes of the session that a process opened: those, too, that its descendants left behind."""
+    for name in filter(str.isdecimal, os.listdir("/proc") if os.path.isdir("/proc") else ()):  # noqa: PTH112, PTH208
+        with suppress(OSError):
+            if os.getsid(int(name)) == pid:
+                yield int(name)
 
 
 def shared_out(pids: Sequence[int]) -> int:
@@ -86,8 +97,10 @@ def unlinked_of(pids: Sequence[int]) -> int:
 class Watch:
     """Looks at one command until it is found to have gone past its limits."""
 
-    def __init__(self, limits: Limits, folders: Sequence[Path]) -> None:
-        self._limits, self._folders = limits, folders
+    def __init__(self, limits: Limits, folders: Sequence[Path], *, lost: bool = False) -> None:
+        """`lost`: processes that a descendant leaves behind are nobody's descendants, since there is no namespace."""
+        self._limits, self._folders, self._lost = limits, folders, lost
+        self._looks = 0
         self._free = _free(folders)
         self._most_disk = min(limits.disk_bytes, self._free // 2)  # nobody's disk is filled to the last byte
         self._doubted = self._free - self._most_disk // 2  # with less room than this it is counted who took it
@@ -96,10 +109,15 @@ class Watch:
     async def until_broken(self, pid: int) -> str:
         """Return what limit the process and its descendants went past, in words, once they did."""
         while True:
-            use = use_of(pid, most=self._limits.processes)
+            use = use_of(self._roots(pid), most=self._limits.processes)
             if said := self._too_much(use) or await self._too_full(use):
                 return said
             await anyio.sleep(_LOOK_S)
+
+    def _roots(self, pid: int) -> list[int]:
+        """Where to look from; those that were lost are sought seldom, among all processes of the machine."""
+        self._looks += 1
+        return [pid, *(session_of(pid) if self._lost and self._looks % _SELDOM == 0 else ())]
 
     def _too_much(self, use: Use) -> str:
         limits = self._limits

@@ -27,7 +27,7 @@ from anyio import to_thread
 from swarm.errors import UsageError
 from swarm.paths import confined
 from swarm.tools.deliver import file_bytes
-from swarm.tools.repository import Repository, files_of, find_repository, give_repository, ignored_of
+from swarm.tools.repository import Repository, files_of, find_repository, give_repository, ignored_of, objects_of
 
 MOST_BYTES = 500 * (1 << 20)
 MOST_FILES = 50_000
@@ -54,6 +54,9 @@ class WorkCopy(msgspec.Struct, frozen=True):
 
     path: Path  # the copy of the project's folder
     temp: Path  # private, for what commands write to TMPDIR
+    readable: tuple[
+        Path, ...
+    ] = ()  # of the user's, what the copy may lead to: the project, the objects that its git borrows
 
     def write_draft(self, path: str | None, text: str) -> Path:
         """Write a draft to its output path in the copy, as delivery would, and return where it stands.
@@ -91,8 +94,8 @@ async def open_work_copy(
         copy = WorkCopy(holder / "project", holder / "tmp")
         copy.path.mkdir()
         copy.temp.mkdir()
-        await _fill(copy.path, root, max_bytes, max_files)
-        yield copy
+        borrowed = await _fill(copy.path, root, max_bytes, max_files)
+        yield msgspec.structs.replace(copy, readable=(root, *borrowed))
     finally:
         with anyio.move_on_after(_REMOVAL_S, shield=True):
             await to_thread.run_sync(_remove, holder, abandon_on_cancel=True)
@@ -205,13 +208,16 @@ def _same(root: Path, tree: Path, name: str) -> bool:
         return False
 
 
-async def _fill(tree: Path, root: Path, max_bytes: int, max_files: int) -> None:
+async def _fill(tree: Path, root: Path, max_bytes: int, max_files: int) -> tuple[Path, ...]:
+    """Make the copy, and return the folders of objects that its repository borrows."""
     try:
         repository, found = await _found(root, max_bytes, max_files)
         for start in range(0, len(found), _SLICE):
             await to_thread.run_sync(_copy, root, tree, found[start : start + _SLICE])
         if repository and repository.whole:
             await give_repository(repository, tree)
+            return await to_thread.run_sync(objects_of, repository)
+        return ()
     except OSError as error:
         raise UsageError(
             f"the checks need a copy of {root}, which cannot be made: {error.strerror or error} ({error.filename}); mend "

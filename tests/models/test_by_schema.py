@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,12 +12,10 @@ from hypothesis import strategies as st
 
 from swarm.messages import Message, Reply, Request, ToolCall, ToolSpec
 from swarm.models.by_schema import BySchema, as_schema, as_texts, from_schema
-from swarm.models.local import open_local
-from swarm.models.openai_chat import Dialect, OpenAIChat
+from swarm.models.openai_chat import Dialect
 from swarm.models.scripted import ScriptedModel
 from swarm.models.transport import open_transport
 from swarm.text.tokens import most_tokens
-from tests.local_model import needs_engine, small_model
 from tests.provider import Answer, Provider
 from tests.wires import CLASSES, WIRES
 
@@ -58,6 +55,16 @@ def test_tools_are_told_behind_the_system_prompt_and_chosen_by_the_schema() -> N
         each["additionalProperties"] is False and len(each["required"]) == len(each["properties"])
         for each in (read, now, answer)
     )
+
+
+def test_what_a_tool_takes_in_one_of_several_forms_can_all_be_given() -> None:
+    forms = [{"properties": {"path": {"$ref": "#/$defs/p"}}}, {"properties": {"url": {"type": "string"}}}]
+    tool = ToolSpec("load", "Load it.", {"type": "object", "oneOf": forms, "$defs": {"p": {"type": "string"}}})
+    asked = as_schema(Request(messages=ASK.messages, max_output_tokens=50, tools=(tool,)))
+    assert "- load(path?: string, url?: string): Load it." in asked.messages[0].text
+    assert asked.answer_schema is not None
+    properties = asked.answer_schema["anyOf"][0]["properties"]["arguments"]["properties"]
+    assert properties == {"path": {"type": "string"}, "url": {"type": "string"}}
 
 
 def test_a_request_without_tools_and_calls_stays_as_it_is() -> None:
@@ -230,32 +237,3 @@ async def test_the_scripted_model_uses_a_tool_through_the_schema() -> None:
         assert [call.name for call in (await model.ask(ASK)).calls] == ["read"]
         assert (await model.ask(ASK)).text == "a bird"
     assert scripted.requests[0] == as_schema(ASK)
-
-
-@needs_engine
-async def test_the_embedded_model_chooses_one_of_two_tools(tmp_path_factory: pytest.TempPathFactory) -> None:
-    path: Path = small_model(tmp_path_factory)
-    weather = ToolSpec(
-        "weather",
-        "Tell the weather of a city.",
-        {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    )
-    async with (
-        open_local(path, name="small", context_tokens=2_048) as server,
-        open_transport("aiohttp", environ={}) as pool,
-    ):
-        chat = OpenAIChat(
-            "small",
-            base_url=server.base_url,
-            wire_model="small",
-            transport=pool,
-            key=server.key,
-            headers={"Connection": "close"},
-            dialect=Dialect(takes_schema=True),
-        )
-        question = Message("user", "Use the tool weather with the city Paris.")
-        asked = Request(messages=(question,), max_output_tokens=60, tools=(weather, READ))
-        answer = await BySchema(chat).ask(asked)
-    assert answer.finish == "tools" and answer.usage is not None
-    (call,) = answer.calls
-    assert call.name == "weather" and list(json.loads(call.arguments)) == ["city"]

@@ -138,9 +138,11 @@ def test_a_few_models_of_a_server_take_part_as_free_local_ones_and_only_large_on
     assert (large.name, large.model, large.provider) == ("ollama/large", "large", "ollama")
     assert (large.tier, large.price, large.context_tokens) == ("local", FREE, 4_096)
     assert (large.judge, small.judge) == (True, False)
+    assert (large.tools, small.tools) == ("native", "schema")
     assert large.schema and small.schema, "a verdict has a form"
     (unsaid,) = configs([seen_as(VLLM, Has(model="secret-blend"))])
     assert not unsaid.judge, "whose size nobody says judges nobody"
+    assert unsaid.tools == "native"
 
 
 def test_a_server_that_the_settings_name_is_left_to_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -10,15 +11,17 @@ import anyio
 import pytest
 
 from swarm.errors import Failure, ProviderError
-from swarm.messages import Message, Reply, Request
+from swarm.messages import Message, Reply, Request, ToolCall, ToolSpec
 from swarm.models.base import Model
-from swarm.models.scripted import ScriptedModel
+from swarm.models.scripted import ScriptedModel, spoken
 from swarm.models.transport import TransportKind, open_transport
 from tests.provider import Answer, Provider
 from tests.wires import CLASSES, WIRES, limit_in
 
 NEVER = "wait for ever"
 BUSY = "be busy"
+TOOL = ToolSpec("read", "Read a file.", {"type": "object", "properties": {"path": {"type": "string"}}})
+CALLS = (ToolCall("a1", "read", '{"path": "größe"}'), ToolCall("a2", "list", "{}"))
 OpenModel = Callable[[], AbstractAsyncContextManager[Model]]
 
 
@@ -26,8 +29,17 @@ def asked(text: str, *, limit: int = 20) -> Request:
     return Request(messages=(Message("system", "Repeat."), Message("user", text)), max_output_tokens=limit)
 
 
+def tool_user(results: list[tuple[str, str]], texts: list[str]) -> Answer:
+    """Wants two things done, then tells what came of them."""
+    if results:
+        return Answer(" ".join(f"{name}={said}" for name, said in results), model="m")
+    return Answer(texts[-1], calls=CALLS, model="m")
+
+
 def served(wire: str, kind: TransportKind) -> OpenModel:
     def answer(body: dict[str, Any]) -> Answer:
+        if WIRES[wire].offered(body):
+            return tool_user(WIRES[wire].results(body), WIRES[wire].read(body))
         system, text = WIRES[wire].read(body)
         limit = limit_in(body)
         if system != "Repeat.":
@@ -54,8 +66,13 @@ def served(wire: str, kind: TransportKind) -> OpenModel:
 
 @asynccontextmanager
 async def scripted() -> AsyncGenerator[Model, None]:
-    def say(request: Request) -> str | ProviderError:
+    def say(request: Request) -> str | Reply | ProviderError:
         text = request.messages[-1].text
+        if request.tools:
+            names = {call.id: call.name for message in request.messages for call in message.calls}
+            said = [(names[each.answers], each.text) for each in request.messages if each.speaker == "tool"]
+            answer = tool_user(said, [text])
+            return spoken(answer.text, request, "m", tuple(answer.calls))
         if text == BUSY:
             return ProviderError("m: busy", failure=Failure.WAIT, sent=True, charged=False, status=503)
         return text
@@ -92,6 +109,23 @@ async def test_an_answer_that_reached_its_limit_says_so(open_model: OpenModel) -
     assert (reply.text, reply.finish) == ("one two three", "length")
     assert reply.usage is not None
     assert reply.usage.output_tokens == 3
+
+
+async def test_tools_are_called_and_what_they_say_is_heard(open_model: OpenModel) -> None:
+    question = (Message("system", "Work."), Message("user", "I look."))
+    async with open_model() as model:
+        first = await model.ask(Request(messages=question, max_output_tokens=20, tools=(TOOL,)))
+        results = [Message("tool", f"said {call.name}", answers=call.id) for call in first.calls]
+        messages = (*question, Message("assistant", first.text, calls=first.calls), *results)
+        last = await model.ask(Request(messages=messages, max_output_tokens=20, tools=(TOOL,)))
+    assert (first.text, first.finish) == ("I look.", "tools")
+    assert [(each.name, json.loads(each.arguments)) for each in first.calls] == [
+        ("read", {"path": "größe"}),
+        ("list", {}),
+    ]
+    assert len({each.id for each in first.calls}) == 2
+    assert (last.text, last.finish, last.calls) == ("read=said read list=said list", "stop", ())
+    assert first.usage is not None and first.usage.output_tokens == 7
 
 
 async def test_a_failure_is_a_provider_error_and_the_model_can_be_asked_again(open_model: OpenModel) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from swarm.errors import Failure, ProviderError
-from swarm.messages import Message, Reply, Request
+from swarm.messages import Message, Reply, Request, ToolCall, Usage
 from swarm.models.scripted import ScriptedModel
 
 ASK = Request(messages=(Message("user", "two words"),), max_output_tokens=10)
@@ -41,3 +41,15 @@ async def test_latency_passes_on_the_clock_it_was_given() -> None:
 
     await ScriptedModel("m", ["yes"], latency_s=2.5, sleep=sleep).ask(ASK)
     assert slept == [2.5]
+
+
+async def test_calls_are_said_and_counted_like_words_and_gone_where_they_are_cut() -> None:
+    calls = (ToolCall("c1", "read", '{"path": "x"}'), ToolCall("c2", "now", "{}"))
+    model = ScriptedModel("m", [calls, calls])
+    reply = await model.ask(ASK)
+    assert (reply.text, reply.calls, reply.finish) == ("", calls, "tools")
+    assert reply.usage == Usage(input_tokens=2, output_tokens=5)
+    used = (*ASK.messages, Message("assistant", "so", calls=calls), Message("tool", "it says", answers="c1"))
+    cut = await model.ask(Request(messages=used, max_output_tokens=4))
+    assert (cut.calls, cut.finish) == ((), "length")
+    assert cut.usage == Usage(input_tokens=10, output_tokens=4)

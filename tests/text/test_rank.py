@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarm.text.rank import bm25, words
+from swarm.text.rank import FIELDS, MOST_WORDS, asked, bm25, clauses, rank, words
 
 TEXTS = (
     "The cache keeps answers for an hour.",
@@ -50,3 +50,68 @@ def test_scores_are_finite_never_negative_and_the_same_again(query: str, texts: 
     assert len(scores) == len(texts)
     assert all(0 <= score < 1e6 for score in scores)
     assert bm25(query, texts) == scores
+
+
+SKILLS = (
+    {"name": "review-code", "description": "Looks at changes before they are merged.", "tags": "git"},
+    {"name": "write-tests", "description": "Adds what is missing to a suite of tests.", "tags": "python"},
+    {"name": "tidy-tables", "description": "Cleans rows, dates and numbers of spreadsheets.", "tags": "data csv"},
+    {"name": "nothing", "description": "", "tags": ""},
+)
+
+
+def fits(query: str) -> list[str]:
+    """The names of those that fit, the best first."""
+    scores = rank(query, SKILLS)
+    return [SKILLS[number]["name"] for number in sorted(range(4), key=lambda at: -scores[at]) if scores[number]]
+
+
+def test_a_document_is_found_by_name_tag_or_description_and_by_how_a_word_begins() -> None:
+    assert fits("code")[0] == fits("the changes of this branch")[0] == fits("git")[0] == "review-code"
+    assert fits("reviewing a patch")[0] == "review-code"
+    assert fits("a CSV of customers")[0] == "tidy-tables"
+    assert fits("zebra") == fits("") == []
+
+
+def test_a_word_in_the_name_counts_more_than_one_in_the_description_and_a_tag_more_than_that() -> None:
+    documents = [
+        {field: "invoices", "other": "a few words more"} for field in ("description", "name", "tags", "parameters")
+    ]
+    scores = rank("invoices", documents)
+    assert sorted(range(4), key=lambda at: -scores[at]) == [1, 2, 0, 3]
+
+
+def test_a_tag_lifts_but_its_lack_keeps_nobody_out() -> None:
+    documents = [
+        {"name": "a", "description": "plots figures"},
+        {"name": "b", "description": "plots", "tags": "figures"},
+    ]
+    first, second = rank("plots figures", documents)
+    assert 0 < first < second
+
+
+def test_each_clause_of_a_query_may_ask_for_something_of_its_own() -> None:
+    assert clauses("Clean the three tables. Then write the missing tests, and commit!") == [
+        "Clean the three tables",
+        " write the missing tests, ",
+    ]
+    assert clauses("Clean the tables") == clauses("") == []
+    assert {*fits("Tidy up the tables and then write some more tests")[:2]} == {"tidy-tables", "write-tests"}
+
+
+def test_a_long_query_is_read_up_to_a_number_of_words() -> None:
+    read, *parts = asked("word. " * 10_000)
+    assert len(read.split()) == MOST_WORDS
+    assert len(parts) <= 8
+    assert asked("...") == [""]
+
+
+@given(
+    st.text(max_size=60),
+    st.lists(st.dictionaries(st.sampled_from([*FIELDS, "body"]), st.text(max_size=40)), max_size=5),
+)
+def test_ranks_are_finite_never_negative_and_the_same_again(query: str, documents: list[dict[str, str]]) -> None:
+    scores = rank(query, documents)
+    assert len(scores) == len(documents)
+    assert all(0 <= score < 1e6 for score in scores)
+    assert rank(query, documents) == scores

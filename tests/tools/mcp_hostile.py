@@ -25,7 +25,21 @@ def tool(name: str, schema: object = NOTHING, **more: Any) -> dict[str, Any]:
 TOOLS = [
     tool("echo", OBJECT, annotations={"idempotentHint": True, "readOnlyHint": True}),
     *map(
-        tool, ("fail", "never", "die", "shout", "flood", "garble", "change", "environment", "roots", "heard", "picture")
+        tool,
+        (
+            "fail",
+            "never",
+            "die",
+            "shout",
+            "flood",
+            "tail",
+            "garble",
+            "change",
+            "environment",
+            "roots",
+            "heard",
+            "picture",
+        ),
     ),
 ]
 ODD = [
@@ -93,11 +107,13 @@ class Server:
                 sys.stderr.flush()
                 os._exit(3)
             case "shout":
-                sys.stderr.write("noise " * 2_000_000)
+                sys.stderr.write("noise " * 500_000)
                 sys.stderr.flush()
                 self.answer(id_, text("done"))
             case "flood":
                 self.answer(id_, text("x" * 50_000_000))
+            case "tail":  # as servers in TypeScript write it: the id comes last
+                self.send({"result": text("x" * 9_000_000), "jsonrpc": "2.0", "id": id_})
             case "garble":
                 sys.stdout.write('{"jsonrpc": "2.0", "id": 1, "resu\n\n[1, 2\n"\\ud800"\n')
                 sys.stdout.flush()

@@ -125,7 +125,7 @@ class Connection:
 
     def _transport(self) -> AbstractAsyncContextManager[TransportStreams]:
         if self._server.kind != "stdio":
-            return self._watched(open_web(self._server))
+            return self._watched(open_web(self._server, self.words))
         return self._watched(
             open_pipe(self._server, directory=self._directory, environment=self._environment, words=self.words)
         )
@@ -139,7 +139,8 @@ class Connection:
 
     def _ended_by_itself(self) -> None:
         if not self._stop.is_set():
-            self.failure = "it ended" if self._server.kind == "stdio" else "it closed the connection"
+            gone = "it ended" if self._server.kind == "stdio" else "it closed the connection"
+            self.failure = gone if self.settled.is_set() else f"{gone} before it was ready"
             self._stop.set()
 
     async def _answer_roots(self, context: ClientRequestContext) -> types.ListRootsResult | types.ErrorData:

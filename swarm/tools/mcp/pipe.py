@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -30,7 +30,6 @@ MOST_MESSAGE = 8 << 20
 
 _MOST_THROWN_AWAY = 1 << 30  # of one message: a server that never ends a line is ended
 _CHUNK = 65_536
-_HEAD = 256  # bytes of a message in which its id stands, where it is to be found without reading the rest
 _FREE_WORDS = 1 << 20  # bytes of stderr that are read as fast as they come
 _PAUSE_S = 0.01  # between pieces behind them: a flood is held up instead of keeping us busy
 _LEAVE_S = 1.0  # for a server to go once its stdin is closed, and again once it was asked to
@@ -39,7 +38,10 @@ _QUEUE = 64  # messages that wait for a server which does not read
 _GUARDED = '(read -r _ <"/dev/fd/$0"; kill -s KILL -- "-$$") >/dev/null 2>&1 & exec "$@"'
 """The server, and beside it in its process group what ends the group once we are gone: then its pipe has no other end."""
 
-_ID = re.compile(rb'\A\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*([0-9]{1,15})\s*,')
+_ENDS = 256  # bytes of a message, at either end, in which its id is looked for without reading the rest
+_TOO_LONG = f"its answer is longer than {MOST_MESSAGE >> 20} MiB, and was thrown away"
+_ID_FIRST = re.compile(rb'\A\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*([0-9]{1,15})\s*,')
+_ID_LAST = re.compile(rb'[\]},]\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*([0-9]{1,15})\s*\}\s*\Z')
 
 
 @asynccontextmanager
@@ -152,58 +154,58 @@ async def _write(end: int, messages: MemoryObjectReceiveStream[SessionMessage]) 
 
 async def _read(end: int, messages: MemoryObjectSendStream[SessionMessage | Exception], words: LastWords) -> None:
     """Hand on each line that is a message; what is none belongs to its words. The end of its stdout ends the session."""
-    line, thrown_away = bytearray(), 0
+    lines = _Lines()
     async with messages:
         while chunk := await _next(end):
-            *ended, rest = chunk.split(b"\n")
-            for piece in ended:
-                if not thrown_away:
-                    line += piece
-                    await _hand_on(bytes(line), messages, words)
-                line.clear()
-                thrown_away = 0
-            if thrown_away:
-                thrown_away += len(rest)
-            else:
-                line += rest
-            if len(line) > MOST_MESSAGE:
-                await messages.send(_too_long(bytes(line[:_HEAD])))
-                thrown_away = len(line)
-                line.clear()
-            if thrown_away > _MOST_THROWN_AWAY:
+            for line, too_long in lines.feed(chunk):
+                message = _error(line, _TOO_LONG) if too_long else _message(line)
+                if message is not None:
+                    await messages.send(message)
+                elif line.strip():
+                    words.add(line[:_CHUNK] + b"\n")
+            if lines.left_out > _MOST_THROWN_AWAY:
                 words.add(b"(it wrote a line without an end)\n")
                 return
 
 
-async def _hand_on(line: bytes, messages: MemoryObjectSendStream[SessionMessage | Exception], words: LastWords) -> None:
-    if len(line) > MOST_MESSAGE:
-        await messages.send(_too_long(line[:_HEAD]))
-    elif (message := _message(line)) is not None:
-        await messages.send(message)
-    elif line.strip():
-        words.add(line[:_CHUNK] + b"\n")
+class _Lines:
+    """Lines out of pieces. Of one that is too long its beginning and its end are kept, where its id may stand."""
+
+    def __init__(self) -> None:
+        self._line = bytearray()
+        self.left_out = 0
+
+    def feed(self, piece: bytes) -> Iterator[tuple[bytes, bool]]:
+        """Yield the lines that this piece ends, and of each whether it was too long."""
+        *ended, rest = piece.split(b"\n")
+        for each in ended:
+            self._add(each)
+            yield bytes(self._line), self.left_out > 0
+            self._line.clear()
+            self.left_out = 0
+        self._add(rest)
+
+    def _add(self, piece: bytes) -> None:
+        self._line += piece
+        if len(self._line) > MOST_MESSAGE or self.left_out:
+            self.left_out += max(0, len(self._line) - 2 * _ENDS)
+            del self._line[_ENDS:-_ENDS]
 
 
 def _message(line: bytes) -> SessionMessage | None:
     """A line as a message; None where it is none. What is nearly one, and answers a call, is an error for that call."""
     with suppress(ValueError):
         return SessionMessage(types.jsonrpc_message_adapter.validate_json(line, by_name=False))
-    with suppress(
-        ValueError, RecursionError
-    ):  # bytes that are no UTF-8, or half of a surrogate: both happen where texts are cut
+    with suppress(ValueError, RecursionError):  # no UTF-8, or half of a surrogate: both happen where texts are cut
         mended = json.dumps(json.loads(line.decode("utf-8", "replace")), ensure_ascii=False).encode("utf-8", "replace")
         return SessionMessage(types.jsonrpc_message_adapter.validate_json(mended, by_name=False))
-    return _error(line[:_HEAD], "its answer is no message of the protocol")
+    return _error(line, "its answer is no message of the protocol")
 
 
-def _too_long(head: bytes) -> SessionMessage | Exception:
-    said = f"its answer is longer than {MOST_MESSAGE >> 20} MiB, and was thrown away"
-    return _error(head, said) or ValueError(said)
-
-
-def _error(head: bytes, said: str) -> SessionMessage | None:
+def _error(line: bytes, said: str) -> SessionMessage | None:
     """The answer that a call gets whose own cannot be used; None where nobody can say which call that is."""
-    if (found := _ID.match(head)) is None:
+    found = _ID_FIRST.match(line[:_ENDS]) or _ID_LAST.search(line[-_ENDS:])
+    if found is None:
         return None
     error = types.ErrorData(code=types.INTERNAL_ERROR, message=said)
     return SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=int(found[1]), error=error))

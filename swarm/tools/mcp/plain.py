@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, cast
+from unicodedata import category
 
 import msgspec
 
@@ -12,11 +13,10 @@ MOST_SCHEMA_BYTES = 16_384
 MOST_SCHEMA_DEPTH = 24
 MOST_TEXT_IN_SCHEMA = 1_024
 
-# controls but tab and line feed, marks of the writing direction, what has no width, tags, halves of surrogates
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
-)
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
+"""Kinds of characters: controls, marks of the writing direction and what has no width, surrogates, private ones, separators."""
+
+_BLANK = re.compile("[\u115f\u1160\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # letters that nobody sees
 _FENCE = re.compile(r"<{3,}|>{3,}")  # material in our own prompts stands between such marks
 _TURN = re.compile(r"<\|[^<>|\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>")
 """Marks with which templates of models divide a conversation; some servers of models read them in any text."""
@@ -40,12 +40,18 @@ def table_of(value: object) -> Mapping[str, Any]:
 
 def plain(text: str, most: int) -> str:
     """Return a text of a server without what is not seen and without the marks of a conversation, cut to `most` characters."""
-    text = _UNSEEN.sub("", text[: 4 * most].replace("\r\n", "\n").replace("\r", "\n"))
+    text = _seen(text[: 4 * most].replace("\r\n", "\n").replace("\r", "\n"))
     before = ""
     while before != text:  # taking one mark out can put another together
         before, text = text, _TURN.sub("", _FENCE.sub(lambda found: found[0][:2], text))
     text = text.strip()
     return text if len(text) <= most else text[: most - 1].rstrip() + "\u2026"
+
+
+def _seen(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return _BLANK.sub("", "".join(char for char in text if char in "\n\t" or category(char) not in _UNSEEN))
 
 
 def one_line(text: str, most: int) -> str:
@@ -111,12 +117,7 @@ def _value(value: object, depth: int) -> Any:
 def _is_plain(value: object) -> bool:
     """Whether data can stay as it is: a value that was changed would be another one."""
     text = value if isinstance(value, str) else _encoded(value).decode()
-    return (
-        len(text) <= MOST_SCHEMA_BYTES
-        and not _UNSEEN.search(text)
-        and not _TURN.search(text)
-        and not _FENCE.search(text)
-    )
+    return len(text) <= MOST_SCHEMA_BYTES and _seen(text) == text and not _TURN.search(text) and not _FENCE.search(text)
 
 
 def _without_texts(node: object) -> object:

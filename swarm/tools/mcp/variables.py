@@ -56,6 +56,16 @@ def secrets_of(server: McpServer) -> Secrets:
     return Secrets.from_environ(values | headers | words, extra_names=[*headers, *words])
 
 
+def shown_of(server: McpServer) -> str:
+    """What a server is, on one line, as it is written: variables by their names, without secrets that somebody wrote there."""
+    written = msgspec.structs.replace(server, env=_literal(server.env), headers=_literal(server.headers))
+    return secrets_of(written).redact(server.shown)
+
+
+def _literal(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if not VARIABLE.search(value)}
+
+
 def _written(server: McpServer) -> tuple[str, ...]:
     return (server.command, *server.args, *server.env.values(), server.cwd, server.url, *server.headers.values())
 

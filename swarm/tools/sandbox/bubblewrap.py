@@ -18,6 +18,21 @@ _NAMESPACES = (
     *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
     *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"),
 )
+_OF_KERNEL = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+_OF_MACHINE = (
+    *(
+        "/proc/acpi",
+        "/proc/asound",
+        "/proc/kcore",
+        "/proc/keys",
+        "/proc/latency_stats",
+        "/proc/mtrr",
+        "/proc/sched_debug",
+    ),
+    *("/proc/scsi", "/proc/timer_list", "/sys/firmware", "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/fs/bpf"),
+)
+"""What container engines set read-only, and what they mask, since it is of the machine and not of a namespace."""
+
 NO_MORE_NAMESPACES = "--disable-userns"
 """What programs of version 0.8 on know: no further namespaces, in which a command would have all capabilities again."""
 
@@ -53,6 +68,10 @@ def bubblewrap_words(
     yield from () if more_namespaces else (NO_MORE_NAMESPACES,)
     yield from () if network else ("--unshare-net",)
     yield from ("--ro-bind", "/", "/", "--dev", "/dev", *_memory("/dev/shm"), "--remount-ro", "/dev", "--proc", "/proc")
+    for place in _OF_KERNEL:  # the kernel lets root write there without any capability
+        yield from ("--ro-bind-try", place, place)
+    for place in filter(os.path.lexists, _OF_MACHINE):
+        yield from _emptied(place)
     for place in places.masked:
         yield from _memory(place)
     for place in places.temporary:
@@ -62,14 +81,19 @@ def bubblewrap_words(
         if any(within(place, each) for each in places.emptied):
             yield from ("--ro-bind-try", place, place)
     own = (str(copy), str(temp))
-    hidden = {each: Path(each).is_dir() for each in places.hidden if not any(within(each, one) for one in own)}
-    for place, is_folder in hidden.items():
-        yield from ("--tmpfs", place) if is_folder else ("--ro-bind", "/dev/null", place)
+    hidden = [each for each in places.hidden if not any(within(each, one) for one in own)]
+    for place in hidden:
+        yield from _emptied(place)
     for place in own:
         yield from ("--bind", place, place)
-    for place in (*places.masked, *(each for each, is_folder in hidden.items() if is_folder)):
-        if place != places.home:
+    for place in (*places.masked, *hidden, *filter(os.path.lexists, _OF_MACHINE)):
+        if place != places.home and Path(place).is_dir():
             yield from ("--remount-ro", place)
+
+
+def _emptied(place: str) -> tuple[str, ...]:
+    """Nothing to be seen at a place that exists; a folder is set read-only when all that is mounted in it is there."""
+    return ("--tmpfs", place) if Path(place).is_dir() else ("--ro-bind", "/dev/null", place)
 
 
 def _memory(place: str) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ def missing_of(version: int, *, counted: bool) -> tuple[str, ...]:
     gaps = {
         "processes": not counted,
         "private /tmp": True,
+        "modes and times": True,
         "loopback": True,
         "udp": True,
         "unix sockets": True,
