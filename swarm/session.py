@@ -373,7 +373,7 @@ async def _open(
     async with (
         open_models(plan.roster, environ) as models,
         open_surroundings(root, log, lambda: past.tasks.of(owner.session), secrets.redact) as surroundings,
-        open_toolkit(owner, plan, surroundings, consent, environ=environ, secrets=secrets, say=faces.say) as toolkit,
+        open_toolkit(owner, plan, surroundings, consent, environ=environ, secrets=secrets, faces=faces) as toolkit,
     ):
         yield Dispatcher(
             owner,

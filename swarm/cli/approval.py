@@ -18,7 +18,7 @@ from swarm.cli.names import find, last_session
 from swarm.cli.output import Declined, Output
 from swarm.cli.recorded import log_errors, require_log, settings_of, utc_text
 from swarm.cli.running import secrets_of
-from swarm.engine.approvals import give, name_of
+from swarm.engine.approvals import give
 from swarm.engine.faces import Word
 from swarm.errors import UsageError
 from swarm.tools.policy import said_of
@@ -71,7 +71,7 @@ async def decide(args: argparse.Namespace, *, allowed: bool, reason: str = "") -
             state = await _session(log, asked.session)
             directory = state.directory
             if not await give(log, asked, word, project=Path(directory).name, directory=directory):
-                raise UsageError(f"{name_of(asked)} was answered already; `swarm log {name_of(asked)}` shows by whom")
+                raise UsageError(f"{asked.name} was answered already; `swarm log {asked.name}` shows by whom")
     _tell(asked, word, state, output)
     return 0
 
@@ -96,7 +96,7 @@ def _only(found: list[Asked], name: str | None) -> Asked:
     if not found:
         where = f" in {name}" if name else ""
         raise UsageError(f"nothing waits for a person's word{where}; `swarm approve --list` shows what does")
-    names = list(dict.fromkeys(map(name_of, found)))
+    names = list(dict.fromkeys(asked.name for asked in found))
     if len(names) > 1:
         raise UsageError(f"{len(names)} tasks wait for a person's word; name one of them: {', '.join(names[:10])}")
     return found[0]
@@ -105,11 +105,11 @@ def _only(found: list[Asked], name: str | None) -> Asked:
 async def _confirmed(log: EventLog, asked: Asked, args: argparse.Namespace) -> None:
     """Show what is allowed, and ask whether that is meant. Raises Declined, ConfirmationNeeded."""
     output: Output = args.output
-    output.problem(f"{name_of(asked)}: {asked.event.question}", "bold")
+    output.problem(f"{asked.name}: {asked.event.question}", "bold")
     shown(arguments_of(await log.text(asked.event.arguments, at=asked.position)), MOST_LINES, output)
     if args.session or args.project:
         output.problem(f"for this {'session' if args.session else 'project'}: {said_of(asked.event.pattern)}")
-    remedy = f"say `{to_type('approve', '--yes', name_of(asked), log=args.log)}`"
+    remedy = f"say `{to_type('approve', '--yes', asked.name, log=args.log)}`"
     if not args.yes and not output.confirm("Allow it?", remedy=remedy):
         raise Declined("Nothing was said to it", remedy=f"to allow it, {remedy}")
 
@@ -125,14 +125,14 @@ def _tell(asked: Asked, word: Word, state: SessionState, output: Output) -> None
         output.document("swarm.approval/1", {**_document(asked), **more})
     else:
         like = f", and for the {word.remember}: {said_of(asked.event.pattern)}" if word.remember else ""
-        output.note(f"{name_of(asked)}: {asked.event.tool} is {said}{like}")
+        output.note(f"{asked.name}: {asked.event.tool} is {said}{like}")
     if state.claim is None or not exists(state.claim, system_clock()):
         output.note(f"go on with: {to_type('resume', session_name(asked.session), log=output.log)}")
 
 
 def _document(asked: Asked) -> dict[str, Any]:
     return {
-        "task": name_of(asked),
+        "task": asked.name,
         "position": asked.position,
         "asked": utc_text(asked.at),
         "tool": asked.event.tool,
@@ -145,5 +145,5 @@ def _table(found: list[Asked], output: Output) -> None:
     from tui.words import span
 
     now = system_clock()
-    rows = [(name_of(asked), asked.event.tool, span(now - asked.at), asked.event.question) for asked in found]
+    rows = [(asked.name, asked.event.tool, span(now - asked.at), asked.event.question) for asked in found]
     output.table(("ID", "TOOL", "FOR", "QUESTION"), rows)

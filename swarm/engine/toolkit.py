@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 
 from events.views.tasks import TaskState
 from swarm.cycle import Open
+from swarm.engine.approvals import Approvals
 from swarm.engine.consent import Consent
 from swarm.engine.copies import Copies
+from swarm.engine.faces import Faces
 from swarm.engine.hands import LiveHands, Outputs, begin_of
-from swarm.engine.permission import Permission
 from swarm.engine.toolchest import Toolchest, open_toolchest
 from swarm.engine.world import Surroundings
 from swarm.journal import Attempt
@@ -26,13 +27,13 @@ class Toolkit:
     def __init__(
         self,
         chest: Toolchest,
-        permission: Permission,
+        approvals: Approvals,
         copies: Copies,
         *,
         redact: Callable[[str], str],
         doubtful: Callable[[str], Awaitable[bool]],
     ) -> None:
-        self._chest, self._permission, self._copies = chest, permission, copies
+        self._chest, self._approvals, self._copies = chest, approvals, copies
         self._redact, self._doubtful = redact, doubtful
 
     def hands(self, attempt: Attempt, state: TaskState, task: Task, open_: Open) -> LiveHands:
@@ -43,7 +44,7 @@ class Toolkit:
             copies=self._copies,
             begin=begin_of(state, open_),
             box=self._chest.box(task, attempt, outputs.text_of),
-            allow=self._permission.of(task, attempt),
+            allow=self._approvals.of(task, attempt),
             outputs=outputs,
             doubtful=self._doubtful,
             redact=self._redact,
@@ -59,10 +60,16 @@ async def open_toolkit(
     *,
     environ: Mapping[str, str],
     secrets: Secrets,
-    say: Callable[[str], None],
+    faces: Faces,
 ) -> AsyncGenerator[Toolkit]:
     """Nothing is started before a task needs it, and all that was is ended at the end."""
     root, copies = surroundings.root, surroundings.copies
-    async with open_toolchest(owner, plan, root, environ=environ, secrets=secrets, say=say) as chest:
-        permission = Permission(plan, chest, consent.ask)
-        yield Toolkit(chest, permission, copies, redact=secrets.redact, doubtful=consent.ask)
+    async with open_toolchest(owner, plan, root, environ=environ, secrets=secrets, say=faces.say) as chest:
+
+        async def backend() -> str:
+            return (await chest.sandbox()).backend
+
+        approvals = Approvals(
+            owner, plan.tools, faces=faces, directory=str(root), redact=secrets.redact, backend=backend
+        )
+        yield Toolkit(chest, approvals, copies, redact=secrets.redact, doubtful=consent.ask)
