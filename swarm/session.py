@@ -372,8 +372,10 @@ async def _open(
     consent = Consent(faces, paid=plan.paid_confirmed)
     async with (
         open_models(plan.roster, environ) as models,
-        open_surroundings(root, log, lambda: past.tasks.of(owner.session), secrets.redact) as surroundings,
-        open_toolkit(owner, plan, surroundings, consent, environ=environ, secrets=secrets, faces=faces) as toolkit,
+        open_surroundings(
+            root, log, partial(past.tasks.of, owner.session), secrets.redact, environ=environ, say=faces.say
+        ) as surroundings,
+        open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces) as toolkit,
     ):
         yield Dispatcher(
             owner,

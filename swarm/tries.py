@@ -310,8 +310,19 @@ def is_the_end(error: ProviderError, last: bool) -> bool:
 
 
 def _redacted(calls: Sequence[ToolCall], redact: Callable[[str], str]) -> tuple[ToolCall, ...]:
-    """What the model wants done, without the secrets that it knows of: the next request says it again."""
-    return tuple(ToolCall(redact(call.id), redact(call.name), redact(call.arguments)) for call in calls)
+    """What the model wants done, without the secrets that it knows of: the next request says it again.
+
+    What is kept for its provider goes back unchanged or, where a secret stands in it, not at all: changed it is refused.
+    """
+    return tuple(
+        ToolCall(
+            redact(call.id),
+            redact(call.name),
+            redact(call.arguments),
+            call.kept if redact(call.kept) == call.kept else "",
+        )
+        for call in calls
+    )
 
 
 def _terms(order: Order, arm: Arm) -> dict[str, Any]:

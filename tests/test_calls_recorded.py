@@ -13,7 +13,7 @@ import pytest
 from events.types.call import CallReserved, CallSettled, CallUnknown
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, Failure, NoModelAvailable, ProviderError, SwarmError
 from swarm.journal import Journal
-from swarm.messages import Message, Price, Reply, Usage
+from swarm.messages import Message, Price, Reply, ToolCall, Usage
 from swarm.models.scripted import ScriptedModel
 from swarm.money.caps import Cap
 from swarm.orders import Pick
@@ -52,6 +52,29 @@ async def test_secrets_are_out_of_answers_and_errors_before_they_are_recorded() 
         (entry,) = await it.only(CallSettled)
         assert isinstance(entry.event, CallSettled)
         assert await it.log.text(entry.event.answer, at=entry.position) == "it is [secret:PW]"
+
+
+async def test_what_a_provider_wants_back_beside_a_call_is_recorded_unchanged_or_with_a_secret_in_it_not_at_all() -> (
+    None
+):
+    def hide(text: str) -> str:
+        return text.replace("hunter2", "[secret:PW]")
+
+    said = (
+        ToolCall("c1", "read", '{"key": "hunter2"}', '{"by":"m","signature":"EpYC"}'),
+        ToolCall("c2", "read", "{}", '{"by":"m","thoughts":"hunter2"}'),
+    )
+    reply = Reply(text="", finish="tools", usage=None, model="free", calls=said)
+    async with desk([ScriptedModel("free", [reply])], redact=hide) as it:
+        answer = await it.call(arm("free"))
+        (entry,) = await it.only(CallSettled)
+        assert isinstance(entry.event, CallSettled) and entry.event.calls is not None
+        recorded = await it.log.text(entry.event.calls, at=entry.position)
+    assert answer.calls == msgspec.json.decode(recorded, type=tuple[ToolCall, ...])
+    assert [(call.arguments, call.kept) for call in answer.calls] == [
+        ('{"key": "[secret:PW]"}', said[0].kept),
+        ("{}", ""),
+    ]
 
 
 async def test_a_call_that_waits_for_money_gives_its_slot_to_one_that_need_not() -> None:

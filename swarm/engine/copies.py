@@ -87,6 +87,10 @@ class Copies:
                 await found.tree.place(changes)
             return found
 
+    def folders(self) -> list[Path]:
+        """The copies that there are now."""
+        return [found.copy.path for found, _ in self._copies.values()]
+
     def content(self, task: str, change: Change) -> bytes | None:
         """What stands in the task's copy at a path whose content is not kept; None where there is no such copy."""
         found = self._copies.get(task)

@@ -4,50 +4,69 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
 from events.types.tool import SandboxProbed
-from swarm.journal import Attempt
+from swarm.confirmed import trusted_digests
+from swarm.engine.copies import Copies
+from swarm.engine.guides import Guides
+from swarm.engine.hands import USE_TOOL
 from swarm.messages import ToolSpec
 from swarm.owner import Owner
 from swarm.plan import Plan
-from swarm.redact import Secrets
-from swarm.task import Task, agents_of
+from swarm.settings.load import Loaded, load_settings
+from swarm.settings.mcpfound import find_mcp_servers, kept_folder
+from swarm.settings.toolrules import ToolSettings
+from swarm.task import Task, agents_of, words_of
 from swarm.toolnames import means
 from swarm.tools.base import Tool
 
 if TYPE_CHECKING:
-    from skills.library import Library
     from swarm.tools.mcp.host import McpHost
     from swarm.tools.sandbox.box import Sandbox
+    from swarm.tools.shell import Bounds
     from swarm.tools.workcopy import WorkCopy
 
 COMMANDS = ("run", "python")
 """The tools that run what a model wrote."""
+
+SKILLS = ("find_skill", "read_skill")
+"""Tools that who has any has, too: they only look, and at nothing but skills."""
+
+_USE = ToolSpec(
+    USE_TOOL,
+    "Use a tool that find_tool gave.",
+    {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "arguments": {"type": "object"}},
+        "required": ["name", "arguments"],
+    },
+)
 
 
 class Toolchest:
     """What tools a session has. Each part of it is opened when the first task needs it."""
 
     def __init__(
-        self, owner: Owner, plan: Plan, root: Path, *, environ: Mapping[str, str], secrets: Secrets, mcp: McpHost | None
+        self,
+        owner: Owner,
+        plan: Plan,
+        root: Path,
+        guides: Guides,
+        mcp: McpHost | None,
+        *,
+        redact: Callable[[str], str],
     ) -> None:
-        self.plan, self.root, self.environ, self.mcp = plan, root, environ, mcp
-        self._owner, self._secrets = owner, secrets
+        from swarm.tools.select import Selector
+
+        self.plan, self.root, self.guides, self.mcp = plan, root, guides, mcp
+        self.selector = Selector()
+        self._owner, self.redact = owner, redact
         self._sandbox: Sandbox | None = None
         self._probing = anyio.Lock()
-        self._roots: set[Path] = set()
-
-    @cached_property
-    def library(self) -> Library:
-        """The skills of the user, the project and the program, as they were when the first task asked for them."""
-        from swarm.library import library_here
-
-        return library_here(self.root, self.environ)
 
     async def sandbox(self) -> Sandbox:
         """What holds commands, found once a session by a preflight that is recorded.
@@ -66,7 +85,10 @@ class Toolchest:
                 self._sandbox = found
             return self._sandbox
 
-    def box(self, task: Task, attempt: Attempt, text_of: Callable[[str], Awaitable[str]]) -> Box:
+    async def backend(self) -> str:
+        return (await self.sandbox()).backend
+
+    def box(self, task: Task, text_of: Callable[[str], Awaitable[str]]) -> Box:
         return Box(self, task, text_of)
 
     def _hidden(self) -> list[Path]:
@@ -91,36 +113,70 @@ class Box:
         return await self._all(copy.path, copy.temp)
 
     async def offered(self) -> Sequence[ToolSpec]:
-        return [tool.spec for tool in (await self.known()).values()]
+        """The tools that fit the task best, in short; where there are more, the two through which those are found and used."""
+        from swarm.tools.describe import in_brief
+        from swarm.tools.select import FIND_TOOL
+
+        known = await self.known()
+        tools = [tool for name, tool in known.items() if name != FIND_TOOL]
+        named = {tool.name for tool in tools if tool.name in self._task.tools}
+        most = self._chest.plan.tools.most_offered
+        selection = self._chest.selector.select(tools, words_of(self._task), most=most, named=named)
+        specs = [in_brief(tool.spec) for tool in selection.tools]
+        return [*specs, known[FIND_TOOL].spec, _USE] if selection.others else specs
 
     async def _all(self, root: Path, temp: Path) -> Mapping[str, Tool]:
+        tools = [tool for tool in await self._present(root, temp) if self._may(tool.name, tool.source)]
+        tools += await self._skills()
+        return {tool.name: tool for tool in (*tools, self._finding(tools))}
+
+    async def _present(self, root: Path, temp: Path) -> Sequence[Tool]:
+        from swarm.models.transport import default_tls
         from swarm.tools.files import file_tools
         from swarm.tools.shorten import output_tool
+        from swarm.tools.web import fetch_tool
 
-        tools: list[Tool] = [*file_tools(root), output_tool(self._text_of)]
-        if self._may("fetch"):
-            tools.append(self._fetch())
+        tools: list[Tool] = [*file_tools(root, redact=self._chest.redact), output_tool(self._text_of)]
+        tools.append(fetch_tool(allow=self._chest.plan.tools.fetch_hosts, tls=default_tls))
         if any(self._may(name) for name in COMMANDS):
             tools += await self._commands(root, temp)
         if self._chest.mcp is not None and self._wants_servers():
             tools += await self._chest.mcp.tools()
-        return {tool.name: tool for tool in tools if self._may(tool.name, tool.source)}
-
-    def _fetch(self) -> Tool:
-        from swarm.tools.web import fetch_tool
-
-        return fetch_tool(allow=self._chest.plan.tools.fetch_hosts)
+        return tools
 
     async def _commands(self, root: Path, temp: Path) -> Sequence[Tool]:
         from swarm.tools.shell import shell_tools
 
-        return shell_tools(await self._chest.sandbox(), copy=root, temp=temp)
+        settings = self._chest.plan.tools
+        return shell_tools(
+            await self._chest.sandbox(),
+            root,
+            temp,
+            network=self._task.network or settings.network,
+        )
+
+    async def _skills(self) -> Sequence[Tool]:
+        from swarm.library import ranked
+        from swarm.tools.skills import skill_tools
+
+        if self._task.skills == ():
+            return ()
+        return skill_tools(await self._chest.guides.library(), ranked)
+
+    def _finding(self, tools: Sequence[Tool]) -> Tool:
+        """The tool that finds those which are not offered; they are then used through another, so that what is sent stays."""
+        from swarm.tools.select import find_tool
+
+        most = self._chest.plan.tools.most_offered
+        named = {tool.name for tool in tools if tool.name in self._task.tools}
+        selector = self._chest.selector
+        selection = selector.select(tools, words_of(self._task), most=most, named=named)
+        return find_tool(tools, selection, lambda query, but: selector.find(tools, query, but=but), lambda _: None)
 
     def _wants_servers(self) -> bool:
-        return any(
-            not word.startswith("-") and (word in ("mcp", "all") or "_" in word or "*" in word)
-            for word in self._task.tools
-        )
+        """Whether a word of the task may mean a tool of a server."""
+        words = [word for word in self._task.tools if not word.startswith("-")]
+        return any(word in ("mcp", "all") or "__" in word or "*" in word for word in words)
 
     def _may(self, name: str, server: str = "") -> bool:
         """Whether the task may use the tool, and one of the agents that may take it."""
@@ -129,16 +185,48 @@ class Box:
         )
 
 
+def bounds_of(settings: ToolSettings) -> Bounds:
+    """What one command may take."""
+    from swarm.tools.limits import Limits
+    from swarm.tools.shell import Bounds
+
+    limits = Limits(memory_bytes=settings.memory_mib << 20, processes=settings.processes)
+    return Bounds(timeout_s=settings.timeout_s, output_bytes=settings.output_kib << 10, limits=limits)
+
+
 @asynccontextmanager
 async def open_toolchest(
     owner: Owner,
     plan: Plan,
     root: Path,
+    guides: Guides,
+    copies: Copies,
     *,
     environ: Mapping[str, str],
-    secrets: Secrets,
+    redact: Callable[[str], str],
     say: Callable[[str], None],
 ) -> AsyncGenerator[Toolchest]:
-    """The servers that are started for it are ended at the end."""
-    async with AsyncExitStack():
-        yield Toolchest(owner, plan, root, environ=environ, secrets=secrets, mcp=None)
+    """Servers are started when one of their tools is wanted, and ended at the end. `say` is told of those that are left out."""
+    async with AsyncExitStack() as stack:
+        found = find_mcp_servers(loaded_here(root, environ), root, environ)
+        servers = found.taking_part(await trusted_digests(owner.log)) if found.servers else ()
+        mcp: McpHost | None = None
+        if servers:
+            from swarm.tools.mcp.host import open_mcp
+
+            host = open_mcp(
+                servers,
+                environ=environ,
+                directory=root,
+                roots=copies.folders,
+                redact=redact,
+                warn=say,
+                kept=kept_folder(environ),
+            )
+            mcp = await stack.enter_async_context(host)
+        yield Toolchest(owner, plan, root, guides, mcp, redact=redact)
+
+
+def loaded_here(root: Path, environ: Mapping[str, str]) -> Loaded:
+    """The settings as they are now: which servers there are is no part of what a session records."""
+    return load_settings(root, environ=environ, flags={})

@@ -17,7 +17,6 @@ from swarm.engine.world import Surroundings
 from swarm.journal import Attempt
 from swarm.owner import Owner
 from swarm.plan import Plan
-from swarm.redact import Secrets
 from swarm.task import Task
 
 
@@ -43,7 +42,7 @@ class Toolkit:
             open_.task,
             copies=self._copies,
             begin=begin_of(state, open_),
-            box=self._chest.box(task, attempt, outputs.text_of),
+            box=self._chest.box(task, outputs.text_of),
             allow=self._approvals.of(task, attempt),
             outputs=outputs,
             doubtful=self._doubtful,
@@ -53,23 +52,13 @@ class Toolkit:
 
 @asynccontextmanager
 async def open_toolkit(
-    owner: Owner,
-    plan: Plan,
-    surroundings: Surroundings,
-    consent: Consent,
-    *,
-    environ: Mapping[str, str],
-    secrets: Secrets,
-    faces: Faces,
+    owner: Owner, plan: Plan, surroundings: Surroundings, consent: Consent, *, environ: Mapping[str, str], faces: Faces
 ) -> AsyncGenerator[Toolkit]:
     """Nothing is started before a task needs it, and all that was is ended at the end."""
-    root, copies = surroundings.root, surroundings.copies
-    async with open_toolchest(owner, plan, root, environ=environ, secrets=secrets, say=faces.say) as chest:
-
-        async def backend() -> str:
-            return (await chest.sandbox()).backend
-
-        approvals = Approvals(
-            owner, plan.tools, faces=faces, directory=str(root), redact=secrets.redact, backend=backend
-        )
-        yield Toolkit(chest, approvals, copies, redact=secrets.redact, doubtful=consent.ask)
+    root, copies, redact = surroundings.root, surroundings.copies, surroundings.redact
+    async with open_toolchest(
+        owner, plan, root, surroundings.guides, copies, environ=environ, redact=redact, say=faces.say
+    ) as chest:
+        approvals = Approvals(owner, plan.tools, faces=faces, directory=str(root), redact=redact, backend=chest.backend)
+        surroundings.sandbox = chest.sandbox
+        yield Toolkit(chest, approvals, copies, redact=redact, doubtful=consent.ask)

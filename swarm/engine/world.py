@@ -21,6 +21,7 @@ from swarm.context.inputs import read_inputs
 from swarm.context.lower import lower_result, lowered
 from swarm.engine.copies import Copies, TaskCopy, loaded
 from swarm.engine.gate import results_of
+from swarm.engine.guides import Guides
 from swarm.keyfile import key_beside
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked, Named, run_checks
@@ -31,11 +32,14 @@ from swarm.text.lookups import filled, variable_of
 from swarm.tools.deliver import deliver
 
 if TYPE_CHECKING:
+    from swarm.tools.sandbox.box import Sandbox
     from swarm.tools.tree import Change
     from swarm.tools.workcopy import WorkCopy
 
 
 MOST_CHANGED_CHARS = 12_000  # that a judge is told of what tools changed
+
+NOTHING: Mapping[str, str] = {}
 
 P = ParamSpec("P")
 
@@ -69,15 +73,30 @@ class Surroundings:
     """The project folder, the log's results, and a work copy for each task that needs one."""
 
     def __init__(
-        self, root: Path, log: EventLog, tasks: Callable[[], Mapping[str, TaskState]], redact: Callable[[str], str]
+        self,
+        root: Path,
+        log: EventLog,
+        tasks: Callable[[], Mapping[str, TaskState]],
+        redact: Callable[[str], str],
+        *,
+        environ: Mapping[str, str],
+        say: Callable[[str], None],
     ) -> None:
         self.root = root
-        self._log, self._tasks, self._redact = log, tasks, redact
+        self._log, self._tasks, self.redact = log, tasks, redact
+        self.sandbox: Callable[[], Awaitable[Sandbox]] | None = None  # what holds the commands of checks; None: nothing
+        self.guides = Guides(root, environ, say)
         self.copies = Copies(root, log, tasks, redact, key=lambda: key_beside(log.url))
 
     def world(self, room: int | None) -> World:
         """What of it a role may take, which has a room of so many bytes for what it is given to read."""
-        return World(material=within(self.material, room), checks=self.checks, tree=self.tree, changed=self.changed)
+        return World(
+            material=within(self.material, room),
+            checks=self.checks,
+            tree=self.tree,
+            guide=self.guides.guide,
+            changed=self.changed,
+        )
 
     async def material(self, task: Task, compact: bool = False) -> Sequence[Material]:
         """The task's inputs, and the results of the tasks that it needs, secrets taken out; `compact`: less of each."""
@@ -85,7 +104,7 @@ class Surroundings:
         found = {need: await self._result(ended[need]) for need in task.needs}
         results = {need: text for need, text in found.items() if text is not None}
         inputs = lowered(task) if compact else task.inputs
-        read = partial(read_inputs, inputs, self.root, self._redact, results, sought=words_of(task))
+        read = partial(read_inputs, inputs, self.root, self.redact, results, sought=words_of(task))
         loaded = await asyncio.to_thread(read) if inputs else ()
         used = {source.from_task for source in inputs}
         if compact:
@@ -111,7 +130,9 @@ class Surroundings:
                 output=task.output.path if task.output else None,
                 several={name: Named(task.outputs[name].path, text) for name, text in named.items()},
                 env={**environment_of(task), "SWARM_TASK": task.id},
-                redact=self._redact,
+                redact=self.redact,
+                box=await self.sandbox() if self.sandbox is not None and _runs(task) else None,
+                network=True,
             )
         finally:
             if is_item_id(task.id):  # there may be a thousand of them, and a copy can have 500 MiB
@@ -173,12 +194,23 @@ class Surroundings:
         await self.copies.close()
 
 
+def _runs(task: Task) -> bool:
+    """Whether its checks run commands."""
+    return any(check.run is not None for check in task.checks)
+
+
 @asynccontextmanager
 async def open_surroundings(
-    root: Path, log: EventLog, tasks: Callable[[], Mapping[str, TaskState]], redact: Callable[[str], str]
+    root: Path,
+    log: EventLog,
+    tasks: Callable[[], Mapping[str, TaskState]],
+    redact: Callable[[str], str],
+    *,
+    environ: Mapping[str, str] = NOTHING,
+    say: Callable[[str], None] = lambda _: None,
 ) -> AsyncGenerator[Surroundings]:
-    """The work copies made in it are removed at the end."""
-    surroundings = Surroundings(root, log, tasks, redact)
+    """The work copies made in it are removed at the end. `environ` says where skills lie, `say` is told what a person is to know."""
+    surroundings = Surroundings(root, log, tasks, redact, environ=environ, say=say)
     try:
         yield surroundings
     finally:

@@ -114,14 +114,16 @@ def worker_brief(task: Task, step: StepBrief, material: Sequence[Material], *, b
     return _join(_section("Task", task.prompt), *parts)
 
 
-def worker_messages(task: Task, brief: str, agent: str = "", length: str = "") -> tuple[Message, ...]:
+def worker_messages(
+    task: Task, brief: str, agent: str = "", length: str = "", *, skills: str = ""
+) -> tuple[Message, ...]:
     """The length is said last: there a small model keeps to it in 27 of 28 answers, in the system's words in 22."""
     system = _system("worker", task, agent)
     if "<<<" in brief:
         system = f"{system}\n\n{module('worker_material')}"
     if task.tools:
         system = f"{system}\n\n{module('worker_tools')}"
-    return (Message("system", system), Message("user", _join(brief, length)))
+    return (Message("system", _join(system, skills)), Message("user", _join(brief, length)))
 
 
 def validator_brief(task: Task, step: StepBrief, draft: str, notes: Sequence[str], *, changed: str = "") -> str:

@@ -23,6 +23,36 @@ from swarm.roles.strain import Strain
 from swarm.task import Role, Task, agents_of
 
 
+class Guide(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of skills, and the names of those whose texts that holds."""
+
+    skills: tuple[str, ...] = ()
+    text: str = ""
+
+
+NO_GUIDE = Guide()
+
+
+def skills_named(task: Task) -> tuple[str, ...] | None:
+    """The skills that task and agents name; None: those that match."""
+    if task.skills is not None:
+        return task.skills
+    agents = agents_of(task, "worker")
+    lists = [agent.skills for agent in agents if agent.skills is not None]
+    if len(lists) < len(agents):
+        return None
+    return tuple(dict.fromkeys(name for each in lists for name in each))
+
+
+def wants_guide(task: Task) -> bool:
+    """Whether the worker is told of skills: they are for work with tools, and where somebody names them.
+
+    A single answer to a prompt would pay for a skill in each of its tokens.
+    """
+    named = skills_named(task)
+    return bool(task.tools) if named is None else bool(named)
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """What a role may take from outside, each through `attempt.capture`."""
 
@@ -31,6 +61,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     ]  # inputs, and results of the tasks that it needs; True: less of each, as near to a cap
     checks: Callable[[Task, str], Awaitable[tuple[Checked, ...]]]  # the task's deterministic checks on a draft
     tree: Callable[[Task], str]  # the state of the project that they were run on, "" where they needed none of it
+    guide: Callable[[Task], Awaitable[Guide]]  # the skills that fit a task
     changed: Callable[[StepState], Awaitable[str]]  # what tools changed of the project for a step's draft, as a patch
 
 
@@ -62,6 +93,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     pick: Picker
     stay: Callable[[str], Picker]  # takes the agent@model that answered before, for as long as it can
+    go_on: Callable[[str], Picker]  # the same, for the rest of a conversation with tools
     judges: bool  # somebody may judge
     redact: Callable[[str], str]
     audits: Callable[[str], bool] = lambda _: False  # whether what a model accepts now is audited; "": the checks alone

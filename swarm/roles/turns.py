@@ -43,7 +43,7 @@ async def converse(job: Job, call: Call, ask: Ask, hands: Hands) -> Said:
             return Said(answer, "loop", stopped)
         turn += 1
         ask = _following(ask, answer, used, last=turn == turns)
-        pick = job.stay(answer.arm)
+        pick = job.go_on(answer.arm)
 
 
 def _following(ask: Ask, answer: Answer, used: Sequence[Used], *, last: bool) -> Ask:

@@ -13,7 +13,18 @@ from swarm.journal import Attempt
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import worker_brief, worker_messages
-from swarm.roles.job import Hands, Job, answer_tokens, brief_of, may_have_more, said_to, whole_answer
+from swarm.roles.job import (
+    NO_GUIDE,
+    Guide,
+    Hands,
+    Job,
+    answer_tokens,
+    brief_of,
+    may_have_more,
+    said_to,
+    wants_guide,
+    whole_answer,
+)
 from swarm.roles.results import answer_schema, normal_form
 from swarm.roles.strain import strained
 from swarm.roles.turns import converse
@@ -33,7 +44,8 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
     last = job.open.step == job.state.total
     said = await attempt.capture("brief", brief)
-    ask = draft_ask(job.task, said, strain.clamped(output_tokens), type_=job.state.type, last=last)
+    guide = await _guided(job, attempt)
+    ask = draft_ask(job.task, said, strain.clamped(output_tokens), type_=job.state.type, last=last, guide=guide)
     if job.hands is not None:
         return [await _with_tools(job, job.hands, attempt, call, ask, last=last)]
     answer = await whole_answer(job, call, ask)
@@ -50,6 +62,17 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         limit=_limit(job, answer),
     )
     return [Placed(drafted, job.open.step, job.open.attempt)]
+
+
+async def _guided(job: Job, attempt: Attempt) -> Guide:
+    """The skills that the worker is told of, as they were when the attempt began."""
+    if not wants_guide(job.task):
+        return Guide()
+
+    async def guide() -> str:
+        return msgspec.json.encode(await job.world.guide(job.task)).decode()
+
+    return msgspec.json.decode(await attempt.capture("skills", guide), type=Guide)
 
 
 async def _with_tools(job: Job, hands: Hands, attempt: Attempt, call: Call, ask: Ask, *, last: bool) -> Placed:
@@ -74,10 +97,11 @@ def _limit(job: Job, answer: Answer) -> int:
     return answer.limit if answer.finish == "length" and job.state.answer_tokens else 0
 
 
-def draft_ask(task: Task, brief: str, output_tokens: int, *, type_: str, last: bool) -> Ask:
+def draft_ask(task: Task, brief: str, output_tokens: int, *, type_: str, last: bool, guide: Guide = NO_GUIDE) -> Ask:
     """What is asked for a draft; only that of the last step has to have the form of the task's result."""
     return Ask(
-        **said_to(task, "worker", type_, output_tokens, partial(worker_messages, task, brief)),
+        **said_to(task, "worker", type_, output_tokens, partial(worker_messages, task, brief, skills=guide.text)),
+        skills=guide.skills,
         output_tokens=output_tokens,
         answer_schema=answer_schema(task) if last else None,
     )

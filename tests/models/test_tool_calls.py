@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarm.errors import ProviderError
@@ -83,6 +83,7 @@ def told(said: list[list[tuple[str, str, str]]]) -> tuple[Message, ...]:
 
 
 @pytest.mark.parametrize("wire", WIRES)
+@settings(max_examples=50)
 @given(said=rounds, chunks=st.integers(1, 9))
 def test_calls_and_results_arrive_as_they_were_meant(
     wire: str, said: list[list[tuple[str, str, str]]], chunks: int
@@ -101,6 +102,7 @@ def test_calls_and_results_arrive_as_they_were_meant(
 
 
 @pytest.mark.parametrize("wire", WIRES)
+@settings(max_examples=50)
 @given(said=rounds)
 def test_a_conversation_with_calls_that_goes_on_is_sent_as_before(
     wire: str, said: list[list[tuple[str, str, str]]]
@@ -155,6 +157,7 @@ TWO = [("read", X), ("read", Y)]
         ([piece(1, "b", "read", X), piece(0, "a", "read", Y)], TWO),  # in the order in which they come
         ([piece(0, "a", "read", {"path": "x"})], [("read", '{"path": "x"}')]),  # an object, and no text
         ([piece(0, "a", "now"), piece(0, arguments="")], [("now", "{}")]),
+        ([piece(0, "a", "now"), piece(0, "b", "now")], [("now", "{}")] * 2),
         ([piece(0, "a", "now", "null")], [("now", "{}")]),
         (
             [piece(0, "a", "read", '{"path": ')],
@@ -241,6 +244,17 @@ async def test_arguments_that_do_not_end_are_cut_and_nothing_of_them_is_done(wir
             reply = await model.ask(Request(messages=ASK, max_output_tokens=50, tools=(READ,)))
             await server.hung_up.wait()
     assert (reply.finish, reply.calls, reply.usage) == ("length", (), None)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_what_is_said_in_calls_counts_as_output_while_it_comes(wire: str) -> None:
+    words = json.dumps({"path": " ".join(["word"] * 200)})
+    answer: Reading = ANSWERS[wire](source=SOURCE, model="m")
+    for event in EventParser().feed(
+        b"".join(WIRES[wire].events(Answer("", calls=(ToolCall("a", "read", words),)), {}))
+    ):
+        answer.take_event(event)
+    assert 200 <= answer.least_tokens <= 210
 
 
 def history(*calls: ToolCall) -> tuple[Message, ...]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarm.messages import Message, Speaker
-from swarm.models.turns import Turn, turns_of
+from swarm.messages import Message, Speaker, ToolCall
+from swarm.models.turns import Result, Turn, turns_of
 
 SPEAKERS: tuple[Speaker, ...] = ("system", "user", "assistant")
 S, U, A = partial(Message, "system"), partial(Message, "user"), partial(Message, "assistant")
@@ -58,3 +58,22 @@ def test_a_conversation_that_goes_on_begins_as_it_did(messages: list[Message]) -
     assert later_system == system
     assert later[: len(turns) - 1] == turns[:-1]
     assert later[len(turns) - 1].parts[: len(turns[-1].parts)] == turns[-1].parts
+
+
+def test_results_of_tools_come_first_in_their_turn_with_their_calls() -> None:
+    calls = (ToolCall("a", "read", "{}"), ToolCall("b", "list", "{}"))
+    messages = (
+        U("u"),
+        Message("assistant", " ", calls=calls),
+        S("hurry"),
+        Message("tool", "one", answers="b"),
+        Message("tool", "", answers="a"),
+        Message("tool", "lost", answers="z"),
+        A("done"),
+    )
+    assert turns_of(messages)[1] == (
+        Turn("user", ("u",)),
+        Turn("assistant", calls),
+        Turn("user", (Result(calls[1], "one"), Result(calls[0], ""), "hurry", "lost")),
+        Turn("assistant", ("done",)),
+    )

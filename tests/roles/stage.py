@@ -24,7 +24,7 @@ from swarm.orders import Answer, Ask, Picker
 from swarm.owner import Owner
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked
-from swarm.roles.job import Job, World
+from swarm.roles.job import Guide, Job, World
 from swarm.task import Task
 from tests.ledger_agents import a_session
 
@@ -39,6 +39,7 @@ class Stage:
         self.asked: list[Ask] = []
         self.checked: list[str] = []  # drafts that the task's checks saw
         self.tree = ""  # the state of the project that they ran on
+        self.guide = Guide()  # what is told of skills
         self.changed = ""  # what tools changed of it, as a patch
         self.material: list[Material] = []
         self.checks: tuple[Checked, ...] = ()
@@ -88,6 +89,9 @@ class Stage:
             self.checked.append(draft)
             return self.checks
 
+        async def guide(_: Task) -> Guide:
+            return self.guide
+
         async def changed(_: StepState) -> str:
             return self.changed
 
@@ -95,9 +99,10 @@ class Stage:
             open=Open(work=work, task="t", step=step, attempt=attempt),
             task=self.task,
             state=state,
-            world=World(material=material, checks=checks, tree=lambda _: self.tree, changed=changed),
+            world=World(material=material, checks=checks, tree=lambda _: self.tree, guide=guide, changed=changed),
             pick=judge_picker((), "", paid=False, excluded={}),
             stay=lambda _: judge_picker((), "", paid=False, excluded={}),
+            go_on=lambda _: judge_picker((), "", paid=False, excluded={}),
             judges=judges,
             redact=lambda text: text.replace("hunter2", "[secret:PW]"),
         )
