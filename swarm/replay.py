@@ -308,6 +308,7 @@ class _Player:
             ),
             pick=cast("Picker", _not_recorded),
             stay=lambda _: cast("Picker", _not_recorded),
+            go_on=lambda _: cast("Picker", _not_recorded),
             judges=any(arm.model not in barred for arm in arms),
             redact=lambda text: text,
             audits=partial(self._is_audited, open_, task),

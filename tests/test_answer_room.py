@@ -10,7 +10,7 @@ import pytest
 
 from events.log import EventLog, open_log
 from events.types.task import StepRejected
-from swarm.engine.picks import staying_picker
+from swarm.engine.picks import CUT, staying_picker
 from swarm.messages import FREE, Arm
 from swarm.orders import Pick
 from swarm.replay import replay
@@ -113,7 +113,7 @@ def test_who_was_cut_is_asked_again_for_as_long_as_it_can_answer() -> None:
     def otherwise(excluded: Mapping[str, str], nth: int, input_tokens: int) -> Pick:
         return Pick(arms[0])
 
-    pick = staying_picker(arms, "maker@b", otherwise)
+    pick = staying_picker(arms, "maker@b", otherwise, CUT)
     again, other = pick({}, 1, 10), pick({"b": "out of order"}, 2, 10)
     assert again is not None and again.arm == arms[1] and again.choice is None and "cut" in again.why
     assert other is not None and other.arm == arms[0]

@@ -64,7 +64,9 @@ class SizesView(msgspec.Struct):
         match entry.event:
             case TaskSubmitted(complexity=level, type=type_):
                 self._tasks.setdefault(entry.session, {})[entry.task] = level, type_
-            case CallReserved(role=role, model=model, foreseen=foreseen):
+            case CallReserved(
+                role=role, model=model, foreseen=foreseen, tools=None
+            ):  # with tools most answers are calls of them
                 if (task := self._tasks.get(entry.session, {}).get(entry.task)) is not None:
                     self._calls[entry.position] = _Call(Kind(role, *task, model), foreseen is not None)
             case CallSettled() as settled:

@@ -31,7 +31,7 @@ from swarm.engine.foresight import Foresight
 from swarm.engine.gate import expanded, facts_of, gathered, seen_through
 from swarm.engine.pace import Pace, shared_among_tasks
 from swarm.engine.past import Past
-from swarm.engine.picks import Picks
+from swarm.engine.picks import GOES_ON, Picks
 from swarm.engine.portions import Portions
 from swarm.engine.prepare import prepare_each
 from swarm.engine.requests import answer_to, concerned
@@ -405,6 +405,7 @@ class Dispatcher:
             world=self._surroundings.world(room),
             pick=self._foresight.within(pick, open_, task, state, role),
             stay=lambda name: picks.staying(role, name, pick),
+            go_on=lambda name: picks.staying(role, name, pick, why=GOES_ON),
             judges=picks.anybody_judges,
             redact=self._redact,
             audits=partial(picks.is_audited, open_.step),

@@ -27,11 +27,11 @@ class Foresight:
     def within(self, pick: Picker, open_: Open, task: Task, state: TaskState, role: Role) -> Picker:
         """The same picks, with what the answer will have at the most.
 
-        Nothing is foreseen where a person counts the calls, since an answer that is cut takes one more, and after a draft that
-        was cut: the next one is not like those before.
+        Nothing is foreseen where a person counts the calls, since an answer that is cut takes one more; after a draft that was
+        cut: the next one is not like those before; and where tools are used: most answers are calls of them.
         """
         was_cut = open_.step > 0 and state.steps[open_.step - 1].finish == "length"
-        if task.limits.turns is not None or was_cut:
+        if task.limits.turns is not None or was_cut or (role == "worker" and task.tools):
             return pick
 
         def foreseeing(excluded: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:

@@ -61,6 +61,10 @@ class Toolbox(Protocol):
         """The same, as they work in a work copy."""
         ...
 
+    async def narrow(self, skills: Sequence[str]) -> None:
+        """Leave out what one of these skills, whose texts a model is told, does not allow itself."""
+        ...
+
     async def offered(self) -> Sequence[ToolSpec]:
         """Those that a model is told of now."""
         ...
@@ -95,7 +99,7 @@ class RecordedHands:
         self._attempt = attempt
         self._files = tuple(lasting_change(each, begin.at) for each in begin.files)
 
-    async def offered(self) -> tuple[ToolSpec, ...]:
+    async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
         return ()
 
     def files(self) -> tuple[FileChange, ...]:
@@ -160,7 +164,9 @@ class LiveHands:
         self._tools: Mapping[str, Tool] = {}
         self._changes: Sequence[Change] | None = None  # None: the copy is not looked at yet
 
-    async def offered(self) -> tuple[ToolSpec, ...]:
+    async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
+        await self._box.narrow(skills)
+
         async def choose() -> str:
             return msgspec.json.encode(await self._box.offered()).decode()
 

@@ -30,6 +30,7 @@ EXPECTED_OUTPUT_TOKENS = 500  # until a task's own history says more
 EXPECTED_VERDICT_TOKENS = 100
 MOST_BYTES = 6  # in a token of ordinary text, on average over a prompt
 CUT = "its answer was cut, and it is asked again with room for more"
+GOES_ON = "it is told what its tools said"
 
 
 def context_of(role: str, type_: str) -> str:
@@ -70,10 +71,10 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
         worker = self.state.steps[step - 1].model
         return is_due(self.plan, self.task, session=self.session, step=step, worker=worker, judge=judge)
 
-    def staying(self, role: Role, name: str, otherwise: Picker) -> Picker:
+    def staying(self, role: Role, name: str, otherwise: Picker, *, why: str = CUT) -> Picker:
         """Takes the arm of that name where nothing excludes it, no draw; else as the other picker does."""
         arms, excluded = allowed_arms(self.plan, self.task, role)
-        return staying_picker([arm for arm in arms if arm.model not in excluded], name, otherwise)
+        return staying_picker([arm for arm in arms if arm.model not in excluded], name, otherwise, why)
 
     def question(self, open_: Open, role: Role) -> Question:
         """What is to be chosen for; a draw adds its moment, its number and the size of the prompt."""
@@ -177,12 +178,12 @@ def _too_small(arms: Sequence[Arm], tokens: int) -> dict[str, str]:
     }
 
 
-def staying_picker(arms: Sequence[Arm], name: str, otherwise: Picker) -> Picker:
+def staying_picker(arms: Sequence[Arm], name: str, otherwise: Picker, why: str) -> Picker:
     """Takes the arm of that name where nothing excludes it; no draw."""
 
     def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
         arm = next((arm for arm in arms if arm.name == name and arm.model not in failed), None)
-        return Pick(arm, why=CUT) if arm else otherwise(failed, nth, input_tokens)
+        return Pick(arm, why=why) if arm else otherwise(failed, nth, input_tokens)
 
     return pick
 

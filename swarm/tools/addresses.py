@@ -66,9 +66,10 @@ def is_named(host: str, port: int, allow: Sequence[str]) -> bool:
     """Say whether the user's list has a host: by its name, `*.example.com` for all below, `host:8080` for one port."""
     name = host.lower().rstrip(".")
     told = f"[{name}]" if ":" in name else name
-    return any(fnmatchcase(one, entry.lower()) for entry in allow for one in (name, told, f"{told}:{port}"))
+    entries = [entry.lower().replace("[", "[[]") for entry in allow]  # brackets stand around an address of IPv6
+    return any(fnmatchcase(one, entry) for entry in entries for one in (name, told, f"{told}:{port}"))
 
 
 def is_named_itself(host: str, port: int, allow: Sequence[str]) -> bool:
-    """The same without a `*` for any host: what is private has to be named."""
-    return is_named(host, port, [entry for entry in allow if entry.strip("*.:")])
+    """The same by entries without a wildcard: below a name of the internet anybody may put a private address."""
+    return is_named(host, port, [entry for entry in allow if not set(entry) & {"*", "?"}])

@@ -11,7 +11,7 @@ from swarm.text.fence import unfenced
 from swarm.tools.base import ToolRefused
 
 _HUNK = re.compile(r"@@(?: -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))?)?(?: @@| ?\.\.\. ?@@|$)")
-_GIT = re.compile(r'diff --git (?:a/(.+) b/\1|"a/(.+)" "b/\2")')
+_GIT = re.compile(r'diff --git (?:(?:a/)?(.+) (?:b/)?\1|"(?:a/)?(.+)" "(?:b/)?\2")')
 _BINARY = ("GIT binary patch", "Binary files ")
 _ESCAPE = re.compile(r'\\([0-7]{3}|[abfnrtv"\\])')
 _PLAIN = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}

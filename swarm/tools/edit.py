@@ -9,7 +9,7 @@ from typing import Any
 
 from swarm.tools.base import Said, ToolRefused
 from swarm.tools.enclosure import Enclosure, printable
-from swarm.tools.texts import decoded, line_end, what_it_is
+from swarm.tools.texts import Redact, decoded, line_end, shown_lines, what_it_is
 
 LARGEST = 16 * (1 << 20)
 """Files with more bytes are not changed by `edit` and `patch`."""
@@ -18,6 +18,7 @@ _SHOWN_LINES = 12
 _SHOWN_PLACES = 8
 _COMPARED = 4_000  # lines of a file that are held beside the text which is not in it
 _ALIKE = 0.6
+_LINE_END = r"(?:\r\n|(?<!\r)\n)"
 
 
 class Ambiguous(ToolRefused):
@@ -41,7 +42,7 @@ class NotFound(ToolRefused):
         super().__init__(f"`old` is not in {path}, nothing was changed; {nearest}")
 
 
-def edit(enclosure: Enclosure, arguments: Mapping[str, Any]) -> Said:
+def edit(enclosure: Enclosure, arguments: Mapping[str, Any], *, redact: Redact = str) -> Said:
     """Replace `old` by `new` in a file. Its other bytes, line endings, mode and byte order mark stay."""
     path, old, new = arguments["path"], arguments["old"], arguments["new"]
     if not old:
@@ -54,7 +55,7 @@ def edit(enclosure: Enclosure, arguments: Mapping[str, Any]) -> Said:
     name = printable(found.path)
     refuse_unless_text(name, found.content, found.size)
     before = decoded(found.content)
-    after, lines = replaced(before.text, old, new, name, everywhere=bool(arguments.get("all", False)))
+    after, lines = replaced(before.text, old, new, name, everywhere=bool(arguments.get("all", False)), redact=redact)
     try:
         content = type(before)(after, before.bom).encoded()
     except UnicodeEncodeError:
@@ -72,19 +73,19 @@ def refuse_unless_text(name: str, content: bytes, size: int) -> None:
         raise ToolRefused(f"{name} has {size:,} bytes, more than can be changed here; nothing was changed")
 
 
-def replaced(text: str, old: str, new: str, name: str, *, everywhere: bool = False) -> tuple[str, list[int]]:
+def replaced(
+    text: str, old: str, new: str, name: str, *, everywhere: bool = False, redact: Redact = str
+) -> tuple[str, list[int]]:
     """Return the text with `old` replaced, and the lines in which that was. Pure.
 
-    A newline in `old` stands for any line ending where `old` is not there as it is; those of `new` become what the file
-    has. Raises NotFound, and Ambiguous where it stands more than once and not `everywhere` is meant.
+    A newline in `old` stands for any line ending of the file; those of `new` become what most of its lines have. Raises NotFound, and Ambiguous where it stands more than once and not `everywhere` is meant.
     """
     pattern = re.compile(re.escape(old))
+    if "\r\n" in text and "\n" in old:
+        pattern = re.compile(_LINE_END.join(re.escape(line) for line in re.split(r"\r?\n", old)))
     found = list(pattern.finditer(text))
-    if not found and "\r\n" in text:
-        pattern = re.compile(r"\r?\n".join(re.escape(line) for line in re.split(r"\r?\n", old)))
-        found = list(pattern.finditer(text))
     if not found:
-        raise NotFound(name, _nearest(text, old))
+        raise NotFound(name, _nearest(shown_lines(text, redact), old))
     starts = [match.start() for match in found]
     if not everywhere and (len(found) > 1 or _overlaps(text, pattern, found[0])):
         raise Ambiguous(name, _lines_at(text, _all_starts(text, pattern)))
@@ -122,12 +123,11 @@ def _more(lines: list[int]) -> str:
     return f" and {len(lines) - _SHOWN_PLACES:,} more" if len(lines) > _SHOWN_PLACES else ""
 
 
-def _nearest(text: str, old: str) -> str:
+def _nearest(lines: list[str], old: str) -> str:
     """Say what is nearest to a text that is not there: the same but for white space, or the lines most like it."""
-    lines, wanted = text.splitlines(), old.splitlines()
-    bare = ["".join(line.split()) for line in wanted]
+    bare = ["".join(line.split()) for line in old.splitlines()]
     while bare and not bare[0]:
-        del bare[0], wanted[0]
+        del bare[0]
     if not bare:
         return "it is white space only"
     stripped = ["".join(line.split()) for line in lines]

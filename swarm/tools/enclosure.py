@@ -110,9 +110,8 @@ class Enclosure:
     def read(self, path: str, most_bytes: int) -> Found:
         """Return the file's first `most_bytes` bytes, and how many it has."""
         with self._leading(path) as place:
-            handle = self._open(place, _FILE)
+            handle, found = self._open(place)
             with os.fdopen(handle, "rb") as file:
-                found = _regular(os.fstat(handle), place.named)
                 content = file.read(most_bytes)
                 return Found(place.path, content, max(found.st_size, len(content)), stat.S_IMODE(found.st_mode))
 
@@ -194,9 +193,15 @@ class Enclosure:
             raise Unusable(path, "leads out of the project; name a path relative to it")
         return parts
 
-    def _open(self, place: _Place, flags: int) -> int:
+    def _open(self, place: _Place) -> tuple[int, os.stat_result]:
+        """Open an ordinary file to be read. What it is is looked at before, because to open a device can do something."""
         _regular(os.stat(place.name, dir_fd=place.folder, follow_symlinks=False), place.named)
-        return os.open(place.name, flags, dir_fd=place.folder)
+        handle = os.open(place.name, _FILE, dir_fd=place.folder)
+        try:
+            return handle, _regular(os.fstat(handle), place.named)
+        except Unusable:
+            os.close(handle)
+            raise
 
     def _enter(self, folder: int, name: str, path: str) -> int:
         if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):

@@ -18,7 +18,7 @@ from swarm.tools.enclosure import PASSED_OVER, Enclosure, Entry, NotThere, print
 from swarm.tools.near import told
 from swarm.tools.patch import patch
 from swarm.tools.search import search_tool
-from swarm.tools.texts import line_count, readable, what_it_is
+from swarm.tools.texts import Redact, line_count, readable, shown_lines, what_it_is
 
 READ_BYTES = 24_000
 """What one reading gives: about 6,000 tokens of source code."""
@@ -34,23 +34,37 @@ _COUNT = {"type": "integer", "minimum": 1}
 _Use = Callable[[Enclosure, Mapping[str, Any]], Said]
 
 
-def file_tools(root: Path, *, read_bytes: int = READ_BYTES) -> tuple[Tool, ...]:
+def file_tools(root: Path, *, read_bytes: int = READ_BYTES, redact: Redact = str) -> tuple[Tool, ...]:
     """Return read, list, search, write, edit and patch for the files below `root`; of a file, one reading gives `read_bytes`.
 
     Lines are given as they are, without numbers: `edit` and `patch` find their places by text, and numbers in front of it
-    end up in what models want replaced. `search` gives the numbers that `read` takes.
+    end up in what models want replaced. `search` gives the numbers that `read` takes. `redact` takes secrets out of a whole
+    text before a part of it is shown.
     """
     enclosure = Enclosure(root)
     return (
-        _tool(enclosure, "none", partial(_read, most=read_bytes), _READ, tags=("view", "open", "cat", "show")),
+        _tool(
+            enclosure,
+            "none",
+            partial(_read, most=read_bytes, redact=redact),
+            _READ,
+            tags=("view", "open", "cat", "show"),
+        ),
         _tool(enclosure, "none", _list, _LIST, tags=("ls", "tree", "folder", "directory")),
-        search_tool(enclosure),
+        search_tool(enclosure, redact=redact),
         _tool(enclosure, "copy", _write, _WRITE, tags=("create", "save", "new")),
-        _tool(enclosure, "copy", edit, _EDIT, tags=("replace", "change", "modify"), repeatable=False),
         _tool(
             enclosure,
             "copy",
-            patch,
+            partial(edit, redact=redact),
+            _EDIT,
+            tags=("replace", "change", "modify"),
+            repeatable=False,
+        ),
+        _tool(
+            enclosure,
+            "copy",
+            partial(patch, redact=redact),
             _PATCH,
             tags=("diff", "apply", "change", "rename", "delete"),
             subject="diff",
@@ -112,7 +126,7 @@ def _guided(use: _Use, enclosure: Enclosure, arguments: Mapping[str, Any]) -> Sa
         raise told(enclosure, error) from None
 
 
-def _read(enclosure: Enclosure, arguments: Mapping[str, Any], *, most: int) -> Said:
+def _read(enclosure: Enclosure, arguments: Mapping[str, Any], *, most: int, redact: Redact) -> Said:
     path, first = arguments["path"], max(1, int(arguments.get("from", 1)))
     found = enclosure.read(path, _LARGEST)
     name = printable(found.path)
@@ -120,10 +134,8 @@ def _read(enclosure: Enclosure, arguments: Mapping[str, Any], *, most: int) -> S
     if kind:
         raise ToolRefused(f"{name} is {kind} of {found.size:,} bytes, and `read` gives text; nothing was read")
     if found.size > _LARGEST:
-        raise ToolRefused(f"{name} has {found.size:,} bytes, more than `read` looks at; find the place with `search`")
-    lines = readable(found.content).replace("\r\n", "\n").split("\n")
-    if lines[-1] == "":
-        lines.pop()
+        raise ToolRefused(f"{name} has {found.size:,} bytes, more than can be read here; look at it with a command")
+    lines = shown_lines(readable(found.content), redact)
     if not lines:
         return Said(text=f"[{name} is empty]")
     if first > len(lines):

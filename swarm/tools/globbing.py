@@ -29,7 +29,12 @@ def glob_of(glob: str) -> Callable[[str], bool]:
     plain = list(islice(_written_out(written), _MOST_WRITTEN + 1))
     if len(plain) > _MOST_WRITTEN:
         raise ToolRefused(f"the glob stands for more than {_MOST_WRITTEN} others; give one with fewer braces")
-    return partial(_matches_one, [one.split("/") for one in plain])
+    return partial(_matches_one, [_parts(one) for one in plain])
+
+
+def _parts(glob: str) -> list[str]:
+    parts = glob.split("/")
+    return [*parts, "*"] if parts[-1] == "**" else parts  # all that is in a folder, not the folder
 
 
 def _written_out(glob: str) -> Iterator[str]:

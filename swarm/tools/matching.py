@@ -1,7 +1,7 @@
 """The child process that looks for a pattern where ripgrep is not there or does not know it.
 
 Run as `python -P -m swarm.tools.matching` in the project's folder: a pattern can take for ever, and nothing could end it in
-our own process. Stdin is one JSON object: `pattern`, `ignore_case`, `plain`, `seconds`, `most_bytes` (of a file),
+our own process. It imports nothing of ours. Stdin is one JSON object: `pattern`, `ignore_case`, `plain`, `seconds`, `most_bytes` (of a file),
 `most` (lines of one) and `names`. Stdout gets what
 ripgrep writes: for each line that matches the file's name, NUL, the line's number and a colon.
 """
@@ -12,13 +12,10 @@ import json
 import os
 import re
 import resource
+import stat
 import sys
 from itertools import islice
-from pathlib import Path
 from typing import Any
-
-from swarm.tools.base import ToolRefused
-from swarm.tools.enclosure import Enclosure
 
 
 def main() -> int:
@@ -27,14 +24,20 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # it ends even if its parent was killed
     written = re.escape(order["pattern"]) if order["plain"] else order["pattern"]
     pattern = re.compile(written, re.IGNORECASE if order["ignore_case"] else re.NOFLAG)
-    project = Enclosure(Path())
     for name in order["names"]:
         try:
-            content = project.read(name, order["most_bytes"]).content
-        except ToolRefused:
+            text = _read(name, order["most_bytes"])
+        except OSError:
             continue  # removed or swapped since it was listed
-        _tell_of(name, content.decode("utf-8", "replace"), pattern, order["most"])
+        _tell_of(name, text, pattern, order["most"])
     return 0
+
+
+def _read(name: str, most_bytes: int) -> str:
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        content = file.read(most_bytes) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+    return content.decode("utf-8", "replace")
 
 
 def _tell_of(name: str, text: str, pattern: re.Pattern[str], most: int) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from swarm.tools.base import Said, ToolRefused
 from swarm.tools.diffs import BadDiff, FileDiff, Hunk, read_diff
 from swarm.tools.edit import LARGEST, refuse_unless_text
 from swarm.tools.enclosure import Enclosure, NotThere, Unusable, printable
-from swarm.tools.texts import BOM, line_end
+from swarm.tools.texts import BOM, Redact, line_end, shown_lines
 
 MOST_FUZZ = 2
 
@@ -35,22 +36,23 @@ class _Held(msgspec.Struct, frozen=True):
     mode: int | None = None
 
 
+_Apply = Callable[[str, Sequence[Hunk], str], tuple[str, list[str]]]
 _Files = dict[str, _Held | None]  # by path, every symlink followed; None: no file
 
 
-def patch(enclosure: Enclosure, arguments: Mapping[str, Any]) -> Said:
+def patch(enclosure: Enclosure, arguments: Mapping[str, Any], *, redact: Redact = str) -> Said:
     """Apply a diff to the files that it names: all of it, or nothing. The answer says what was done and what did not fit."""
     fuzz = min(MOST_FUZZ, max(0, int(arguments.get("fuzz", 0))))
     before: _Files = {}
     after: _Files = {}
     told: list[str] = []
     for one in read_diff(arguments["diff"]):
-        told += _plan(enclosure, one, fuzz, before, after)
+        told += _plan(enclosure, one, partial(applied, fuzz=fuzz, redact=redact), before, after)
     _carry_out(enclosure, before, after)
     return Said(text="\n".join(told))
 
 
-def _plan(enclosure: Enclosure, one: FileDiff, fuzz: int, before: _Files, after: _Files) -> list[str]:
+def _plan(enclosure: Enclosure, one: FileDiff, apply: _Apply, before: _Files, after: _Files) -> list[str]:
     """Work out what becomes of one file and keep it in `after`; return what is to be told of it."""
     source = _place(enclosure, one.old) if one.old is not None else None
     target = _place(enclosure, one.new) if one.new is not None else None
@@ -62,7 +64,7 @@ def _plan(enclosure: Enclosure, one: FileDiff, fuzz: int, before: _Files, after:
     if target and target != source and _held(enclosure, target, before, after) is not None:
         raise BadDiff(f"{printable(target)} is there already, and the diff makes it")
     name = printable(target or source or "")
-    text, notes = applied(held.content.decode("utf-8", "surrogateescape"), one.hunks, name, fuzz=fuzz)
+    text, notes = apply(held.content.decode("utf-8", "surrogateescape"), one.hunks, name)
     if target is None and text:
         raise BadDiff(f"it deletes {name}, and {len(text.splitlines()):,} lines of that file are not in it")
     if source is not None:
@@ -106,7 +108,9 @@ def _done(source: str | None, target: str | None) -> str:
     return f"{printable(source)} is {'changed' if source == target else f'renamed to {printable(target)}'}"
 
 
-def applied(text: str, hunks: Sequence[Hunk], name: str, *, fuzz: int = 0) -> tuple[str, list[str]]:
+def applied(
+    text: str, hunks: Sequence[Hunk], name: str, *, fuzz: int = 0, redact: Redact = str
+) -> tuple[str, list[str]]:
     """Return the text with the hunks applied, and what did not fit as it was written, in sentences. Pure.
 
     A hunk goes where all its old lines stand, at the line that it names or at the only other place; up to `fuzz` lines of
@@ -120,6 +124,8 @@ def applied(text: str, hunks: Sequence[Hunk], name: str, *, fuzz: int = 0) -> tu
     changes: list[_Change] = []
     for hunk in hunks:
         found = _find(lines, where, hunk, name, fuzz)
+        if found is None:
+            raise DoesNotApply(name, hunk, _unlike(shown_lines(text, redact), where, hunk))
         changes.append(_change(lines, hunk, found, line_end(text)))
         notes += _notes(hunk, found)
     after = "".join(_joined(lines, sorted(changes, key=lambda change: (change.at, change.count)), name))
@@ -172,8 +178,8 @@ def lines_of(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def _find(lines: list[str], where: Mapping[str, list[int]], hunk: Hunk, name: str, fuzz: int) -> _Found:
-    """Return where a hunk belongs, with as much of its context as can be. Raises DoesNotApply."""
+def _find(lines: list[str], where: Mapping[str, list[int]], hunk: Hunk, name: str, fuzz: int) -> _Found | None:
+    """Return where a hunk belongs, with as much of its context as can be; None where that is nowhere."""
     old = hunk.old
     if not old:
         return _Found(_insertion(lines, hunk, name))
@@ -189,7 +195,7 @@ def _find(lines: list[str], where: Mapping[str, list[int]], hunk: Hunk, name: st
                 raise DoesNotApply(name, hunk, f"it fits at lines {numbers}; give the right line, or more context")
             if places:
                 return _Found(places[0], *cut, is_exact)
-    raise DoesNotApply(name, hunk, _unlike(lines, where, old, hunk.start))
+    return None
 
 
 def _context(body: Sequence[tuple[str, str]]) -> int:
@@ -246,12 +252,13 @@ def _notes(hunk: Hunk, found: _Found) -> list[str]:
     return [f"  hunk {hunk.number} {', '.join(told)}"] if told else []
 
 
-def _unlike(lines: list[str], where: Mapping[str, list[int]], old: list[str], start: int | None) -> str:
+def _unlike(lines: list[str], where: Mapping[str, list[int]], hunk: Hunk) -> str:
     """Say which line is unlike where most of the hunk fits."""
+    old = hunk.old
     votes = Counter(
         at - offset for offset, line in enumerate(old) for at in where.get(_bare(line), ())[:50] if at >= offset
     )
-    wanted = None if start is None else start - 1
+    wanted = None if hunk.start is None else hunk.start - 1
     if not votes:
         return "none of its old lines is in the file; look with `read`"
     best = max(votes, key=lambda at: (votes[at], at == wanted, -at))

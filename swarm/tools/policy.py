@@ -10,6 +10,7 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from swarm.settings.toolrules import ACTIONS, Action, Rule, ToolSettings
 from swarm.toolnames import GROUPS, stands_for
 from swarm.tools.base import Tool
 from swarm.tools.commandline import INTERPRETERS, SHELLS, WRAPPERS, may_mean, simple_words, surely_means
+from swarm.tools.diffs import BadDiff, paths_of
 
 LOOKING = frozenset((*GROUPS["look"], "find_tool", "find_skill"))
 CHANGING = frozenset(GROUPS["edit"])
@@ -29,8 +31,6 @@ HARMLESS = frozenset(("ask_human", "task"))
 NOBODY = "nobody is there to be asked"
 _SUBCOMMAND = re.compile(r"[a-z][a-z0-9-]*")
 _PROGRAM = re.compile(r"[A-Za-z0-9_.+-]+")
-_FILE_OF_PATCH = re.compile(r"^(?:---|\+\+\+|rename from|rename to|copy from|copy to) (.*)$", re.MULTILINE)
-_OF_GIT = re.compile(r"^diff --git (.*)$", re.MULTILINE)
 
 
 class Like(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -206,12 +206,8 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _files_of_patch(text: str) -> Iterator[str]:
-    for found in _FILE_OF_PATCH.finditer(text):
-        name = found[1].partition("\t")[0].strip().strip('"')
-        if name != "/dev/null":
-            yield name.removeprefix("a/").removeprefix("b/")
-    for found in _OF_GIT.finditer(text):
-        yield from (name.strip('"').removeprefix("a/").removeprefix("b/") for name in found[1].split(" "))
+    with suppress(BadDiff):  # which the tool refuses, too: it is read in the same way
+        yield from paths_of(text)
 
 
 def _fits_subject(pattern: str, text: str, use: _Use, *, surely: bool) -> bool:

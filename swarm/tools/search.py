@@ -1,4 +1,9 @@
-"""Searching the project's files: by ripgrep where it is, else by a child process of ours, with the same result."""
+"""Searching the project's files: by ripgrep where it is, else by a child process of ours.
+
+Either tells the numbers of lines; the lines are read here, inside of the project, so that neither a folder that is swapped
+meanwhile nor what the two show of a line makes a difference. What is left of one: a byte that is no UTF-8 matches nothing
+for ripgrep, and any character for us.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -24,9 +30,9 @@ from swarm.tools.child import ask_child
 from swarm.tools.enclosure import Enclosure, NotThere, Unusable, printable
 from swarm.tools.globbing import glob_of
 from swarm.tools.near import told
-from swarm.tools.texts import readable, what_it_is
+from swarm.tools.texts import Redact, readable, shown_lines, what_it_is
 
-LARGEST_FILE = 8 * (1 << 20)
+LARGEST_FILE = 16 * (1 << 20)
 """Files with more bytes are not searched."""
 
 MOST_HITS = 100
@@ -74,11 +80,13 @@ _Hits = dict[str, list[int]]  # of each file the numbers of the lines, all in th
 _Matcher = Callable[[_Sought, Sequence[str], float], Awaitable[tuple[_Hits, bool]]]  # and whether it came to its end
 
 
-def search_tool(enclosure: Enclosure, *, ripgrep: str | None = None, seconds: float = SEARCH_S) -> Tool:
+def search_tool(
+    enclosure: Enclosure, *, ripgrep: str | None = None, seconds: float = SEARCH_S, redact: Redact = str
+) -> Tool:
     """Return `search`. `ripgrep` is the program to use, None for the one in PATH, "" for none."""
 
     async def used(arguments: Mapping[str, Any]) -> Said:
-        return await _search(enclosure, arguments, _program() if ripgrep is None else ripgrep, seconds)
+        return await _search(enclosure, arguments, _program() if ripgrep is None else ripgrep, seconds, redact)
 
     return Tool(
         spec=_SPEC, effect="none", use=used, repeatable=True, tags=("grep", "find", "regex", "where", "occurrences")
@@ -90,7 +98,9 @@ def _program() -> str:
     return found if Path(found).is_absolute() else ""  # one from the folder that we are in would be the project's
 
 
-async def _search(enclosure: Enclosure, arguments: Mapping[str, Any], ripgrep: str, seconds: float) -> Said:
+async def _search(
+    enclosure: Enclosure, arguments: Mapping[str, Any], ripgrep: str, seconds: float, redact: Redact
+) -> Said:
     sought = _Sought(
         arguments["pattern"], bool(arguments.get("plain", False)), bool(arguments.get("ignore_case", False))
     )
@@ -98,8 +108,9 @@ async def _search(enclosure: Enclosure, arguments: Mapping[str, Any], ripgrep: s
     deadline = anyio.current_time() + seconds
     glob = arguments.get("glob", "")
     heap = await to_thread.run_sync(partial(_files, enclosure, arguments.get("path") or ".", glob))
-    ways = [partial(_by_ripgrep, enclosure, ripgrep)] if ripgrep else []
-    found, is_whole = await _found(enclosure, sought, heap.names, [*ways, partial(_by_ourselves, enclosure)], deadline)
+    ways: list[_Matcher] = [partial(_by_ripgrep, enclosure, ripgrep)] if ripgrep else []
+    ways.append(partial(_by_ourselves, enclosure))
+    found, is_whole = await _found(partial(_lines_of, enclosure, redact), sought, heap.names, ways, deadline)
     notes = _notes(heap, found, glob, is_whole)
     return Said(text="\n".join((*_drawn(found), *notes)), cut=not is_whole or heap.is_cut)
 
@@ -111,8 +122,9 @@ def _refuse_bad(sought: _Sought) -> None:
         raise ToolRefused(f"a pattern has at most {_MOST_PATTERN:,} characters and no NUL; give a shorter one")
     try:
         sought.pattern.encode()
-        if not sought.plain:
-            re.compile(sought.pattern)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `[[` may mean something else in a later Python
+            re.compile("" if sought.plain else sought.pattern)
     except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as error:
         raise ToolRefused(f"the pattern is no regular expression: {error}; mend it, or give `plain`") from None
 
@@ -125,7 +137,7 @@ def _files(enclosure: Enclosure, path: str, glob: str) -> _Heap:
         raise told(enclosure, error) from None
     wanted = glob_of(glob) if glob else None
     if entry.is_file:
-        return _Heap([enclosure.where(path)])
+        return _Heap([enclosure.where(path)]) if entry.size <= LARGEST_FILE else _Heap([], too_large=1)
     if not entry.is_folder:
         raise Unusable(path, "is no ordinary file or folder")
     heap = _Heap([])
@@ -151,13 +163,17 @@ class _Lines(msgspec.Struct, frozen=True):
 
 
 async def _found(
-    enclosure: Enclosure, sought: _Sought, names: Sequence[str], ways: Sequence[_Matcher], deadline: float
+    lines_of: Callable[[_Hits], list[_Lines]],
+    sought: _Sought,
+    names: Sequence[str],
+    ways: Sequence[_Matcher],
+    deadline: float,
 ) -> tuple[list[_Lines], bool]:
     """Return a little more than what is shown, and whether all that comes before was looked through."""
     found: list[_Lines] = []
     for batch in _batches(names):
         hits, is_whole = await _first_way(sought, batch, ways, deadline)
-        found += await to_thread.run_sync(partial(_lines_of, enclosure, hits))
+        found += await to_thread.run_sync(partial(lines_of, hits))
         if _count(found) > MOST_HITS:
             return found, True
         if not is_whole:
@@ -202,7 +218,6 @@ def _batches(names: Sequence[str]) -> Iterator[list[str]]:
 async def _by_ripgrep(
     enclosure: Enclosure, program: str, sought: _Sought, names: Sequence[str], seconds: float
 ) -> tuple[_Hits, bool]:
-    """Ask ripgrep. It opens files by their paths, so of what it says only the numbers of lines are believed."""
     options = [
         "--no-config",
         "--no-messages",
@@ -223,7 +238,7 @@ async def _by_ripgrep(
         raise _Unknown from error
     if answer.complaint and not answer.output:
         raise _Unknown
-    return _read(answer.output, "./"), answer.exit_code is not None
+    return _read(answer.output, "./"), answer.exit_code in (0, 1, 2)  # 2: it could not read a file
 
 
 async def _by_ourselves(
@@ -243,7 +258,7 @@ async def _by_ourselves(
         most_bytes=_OUTPUT,
         told=json.dumps(order).encode(),
     )
-    return _read(answer.output, ""), answer.exit_code is not None
+    return _read(answer.output, ""), answer.exit_code == 0
 
 
 def _read(output: bytes, before: str) -> _Hits:
@@ -253,13 +268,13 @@ def _read(output: bytes, before: str) -> _Hits:
     for piece in rest:
         line, _, following = piece.partition(b"\n")
         number, colon, _ = line.partition(b":")
-        if colon:  # else the output was cut here
+        if colon and number.isdigit():  # else the output was cut here
             hits.setdefault(os.fsdecode(name).removeprefix(before), []).append(int(number))
         name = following
     return hits
 
 
-def _lines_of(enclosure: Enclosure, hits: _Hits) -> list[_Lines]:
+def _lines_of(enclosure: Enclosure, redact: Redact, hits: _Hits) -> list[_Lines]:
     """Return the lines themselves, read from inside of the project; those of binary files are left out."""
     found: list[_Lines] = []
     for name, numbers in hits.items():
@@ -267,8 +282,8 @@ def _lines_of(enclosure: Enclosure, hits: _Hits) -> list[_Lines]:
             content = enclosure.read(name, LARGEST_FILE).content
         except Unusable:
             continue  # removed or swapped since
-        lines = [] if what_it_is(content) else readable(content).split("\n")
-        there = [(number, _cut(lines[number - 1])) for number in numbers if number <= len(lines)]
+        lines = [] if what_it_is(content) else shown_lines(readable(content), redact)
+        there = [(number, _cut(lines[number - 1])) for number in numbers if 0 < number <= len(lines)]
         if there:
             found.append(_Lines(name, there))
         if _count(found) > MOST_HITS:
@@ -286,7 +301,6 @@ def _drawn(found: Sequence[_Lines]) -> Iterator[str]:
 
 
 def _cut(line: str) -> str:
-    line = line.removesuffix("\r")
     return line if len(line) <= _LINE else f"{line[:_LINE]}[... {len(line) - _LINE:,} more]"
 
 
@@ -300,6 +314,6 @@ def _notes(heap: _Heap, found: Sequence[_Lines], glob: str, is_whole: bool) -> I
     if not is_whole:
         yield "[it took too long, and not all files were searched; narrow it, or use a simpler pattern]"
     if heap.too_large:
-        yield f"[{heap.too_large:,} files above {LARGEST_FILE >> 20} MiB were not searched]"
+        yield f"[{heap.too_large:,} file{'s' if heap.too_large > 1 else ''} above {LARGEST_FILE >> 20} MiB not searched]"
     if heap.is_cut:
         yield f"[only the first {_MOST_FILES:,} files were searched; narrow it with `path` or `glob`]"

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 
 import msgspec
+
+Redact = Callable[[str], str]
+"""Takes secrets out of a text."""
 
 _LOOKED_AT = 8_192  # bytes, as git does
 BOM = "\ufeff"
@@ -49,6 +53,25 @@ def decoded(raw: bytes) -> Text:
 def readable(raw: bytes) -> str:
     """Return the text in some bytes for somebody who reads it: no byte order mark, what is no UTF-8 as U+FFFD."""
     return raw.decode("utf-8-sig", "replace")
+
+
+def shown_lines(text: str, redact: Redact) -> list[str]:
+    """Return the lines of a text as they may be shown, as many as it has.
+
+    Secrets are looked for in the whole text, so that neither a part of it nor a line cut short shows half of one.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    whole = redact("\n".join(lines)).split("\n")
+    if whole == lines:
+        return lines
+    kept = frozenset(whole)
+    return [line if line in kept else _without_secret(redact(line), line) for line in lines]
+
+
+def _without_secret(redacted: str, line: str) -> str:
+    return redacted if redacted != line else "[a line of a secret]"
 
 
 def line_end(text: str) -> str:

@@ -80,8 +80,8 @@ def fetch_tool(
 ) -> Tool:
     """Return `fetch`.
 
-    A host is asked where every address that its name has is one of the open internet, or where `allow` names it (a name,
-    `*.example.com`, `localhost:8000`); what is connected to is an address that was looked at. A redirect is followed on the
+    A host is asked where every address that its name has is one of the open internet, or where `allow` names it itself (as
+    `localhost:8000`, not as `*.example.com`): what is connected to is an address that was looked at. A redirect is followed on the
     same host and to hosts in `allow`; of any other the model is told, so that the policy sees it. With a `proxy` names are
     resolved by that, and addresses in the URL alone can be looked at. At most `most_bytes` of an answer are read.
     """

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -36,7 +37,7 @@ class PrivateHost(ToolRefused):
     def __init__(self, host: str, address: str) -> None:
         self.host, self.address = host, address
         where = f"{host} is at {address}, which" if host != address else f"{address}"
-        super().__init__(f"{where} is no address of the open internet; the user can allow it, nothing else helps")
+        super().__init__(f"{where} is no address of the open internet; only a user who names it can have it fetched")
 
 
 def parsed(url: str) -> URL:
@@ -44,12 +45,15 @@ def parsed(url: str) -> URL:
     try:
         found = URL(url)
         host, port = found.host, found.port
+        seen = urlsplit(url).hostname
     except ValueError as error:
         raise ToolRefused(f"{url[:200]!r} is no URL: {error}") from None
     if found.scheme not in ("http", "https") or not host or not port:
         raise ToolRefused(f"{url[:200]!r} cannot be fetched; give a whole URL, such as https://example.com/page")
     if found.user is not None or found.password is not None:
         raise ToolRefused("a URL with a user or password in it is not fetched; leave them out")
+    if seen != host:  # others look at a URL, too, and have to see the host that is asked in the end
+        raise ToolRefused(f"the host of {url[:200]!r} is written in an odd way; write it as {host}")
     return found.with_fragment(None)
 
 

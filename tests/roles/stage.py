@@ -102,6 +102,7 @@ class Stage:
             world=World(material=material, checks=checks, tree=lambda _: self.tree, guide=guide, changed=changed),
             pick=judge_picker((), "", paid=False, excluded={}),
             stay=lambda _: judge_picker((), "", paid=False, excluded={}),
+            go_on=lambda _: judge_picker((), "", paid=False, excluded={}),
             judges=judges,
             redact=lambda text: text.replace("hunter2", "[secret:PW]"),
         )

@@ -173,7 +173,9 @@ def test_a_path_is_matched_as_it_is_meant_and_to_the_safe_side(path: str, refuse
 def test_of_a_patch_each_file_counts() -> None:
     diff = "--- a/src/a.py\n+++ b/src/a.py\n@@ -1 +1 @@\n-x\n+y\n--- /dev/null\n+++ b/secrets/key\t2026\n@@ -0,0 +1 @@\n+z\n"
     renamed = "diff --git a/src/a.py b/secrets/b\nrename from src/a.py\nrename to secrets/b\n"
-    for text in (diff, renamed):
+    quoted = diff.replace("b/secrets/key", '"b/secrets\\057key"')
+    fenced = f"```diff\n{diff}```"
+    for text in (diff, renamed, quoted, fenced):
         assert action(PATCH, {"diff": text}, rule("edit", "deny", "secrets/*")) == "deny"
         assert action(PATCH, {"diff": text}, rule("edit", "allow", "src/*"), rule("edit", "ask")) == "ask"
     assert action(PATCH, {"diff": diff}, rule("edit", "allow", "**"), rule("edit", "ask")) == "allow"
