@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,16 +15,18 @@ from events.bus import read_all
 from events.log import EventLog, open_log
 from events.types.call import CallReserved
 from events.types.task import StepDrafted, StepRejected, TaskAccepted
-from events.types.tool import ToolFinished, ToolStarted
+from events.types.tool import SandboxProbed, ToolFinished, ToolStarted
 from events.types.tree import ChangesApplied
 from swarm.engine.faces import Faces
 from swarm.errors import ConfirmationNeeded
 from swarm.messages import ToolCall
 from swarm.replay import replay
+from swarm.settings.toolrules import ToolSettings
 from tests.provider import Answer
 from tests.running import Cast, faces, resume, run, serving, verdict
 
 FIX = "tasks:\n- id: fix\n  prompt: Mend a.py\n  tools: [look, edit]\n  changes: apply\n  check: [{run: 'grep -q 2 a.py'}]\n"
+AUTHOR = ("-c", "user.name=ada", "-c", "user.email=ada@example.com")
 E = TypeVar("E")
 
 KEEP = FIX.replace("apply", "keep")
@@ -246,3 +249,20 @@ async def test_a_task_without_tools_is_offered_none(project: Path) -> None:
         await run(log, "tasks:\n- id: a\n  prompt: Say something\n", plan, project)
         assert all("tools" not in seen.body for seen in provider.requests)
         assert [*await events(log, ToolStarted), *await events(log, ToolFinished)] == []
+
+
+async def test_a_command_has_the_limits_that_settings_name_and_sees_the_history_of_the_project(project: Path) -> None:
+    for words in (["init", "-q"], ["add", "-A"], [*AUTHOR, "commit", "-q", "-m", "the beginning"]):
+        subprocess.run(["git", "-C", str(project), *words], check=True)
+    cast = Cast(worker=[uses(*(("run", {"command": each}) for each in ("seq 9000", "git log"))), "Done."])
+    text = "tasks:\n- id: look\n  prompt: Look\n  tools: [run]\n  check: [{contains: Done}]\n"
+    tools = ToolSettings(output_kib=1)
+    async with open_log("memory:") as log, serving(cast, tools=tools) as (_, plan):
+        assert (await run(log, text, plan, project)).exit_code == 0
+        (probed,) = await events(log, SandboxProbed)
+        if probed.backend == "none":
+            pytest.skip("no sandbox here: commands are asked about")
+        assert [each.cut for each in await events(log, ToolFinished)] == [True, False]
+    counted, history = told(cast)[1]
+    assert len(counted) < 2048
+    assert "the beginning" in history
