@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -276,7 +275,7 @@ async def test_a_mark_that_stands_for_a_secret_is_never_written_into_a_file(proj
 
 async def test_a_command_has_the_limits_that_settings_name_and_sees_the_history_of_the_project(project: Path) -> None:
     for words in (["init", "-q"], ["add", "-A"], [*AUTHOR, "commit", "-q", "-m", "the beginning"]):
-        subprocess.run(["git", "-C", str(project), *words], check=True)
+        await anyio.run_process(["git", "-C", str(project), *words])
     cast = Cast(worker=[uses(*(("run", {"command": each}) for each in ("seq 9000", "git log"))), "Done."])
     text = "tasks:\n- id: look\n  prompt: Look\n  tools: [run]\n  check: [{contains: Done}]\n"
     tools = ToolSettings(output_kib=1)
