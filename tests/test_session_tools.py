@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +20,7 @@ from swarm.engine.faces import Faces
 from swarm.errors import ConfirmationNeeded
 from swarm.messages import ToolCall
 from swarm.replay import replay
-from swarm.settings.toolrules import ToolSettings
+from swarm.settings.toolrules import Rule, ToolSettings
 from tests.provider import Answer
 from tests.running import Cast, faces, resume, run, serving, verdict
 
@@ -251,9 +250,32 @@ async def test_a_task_without_tools_is_offered_none(project: Path) -> None:
         assert [*await events(log, ToolStarted), *await events(log, ToolFinished)] == []
 
 
+async def test_a_rule_for_a_path_holds_through_a_link_that_leads_there(project: Path) -> None:
+    (project / "hidden").mkdir()
+    (project / "hidden" / "key.txt").write_text("nobody is to read this\n")
+    (project / "open").symlink_to("hidden")
+    cast = Cast(worker=(use("read", path="open/key.txt"), "I could not."))
+    rules = ToolSettings(rules=(Rule(tool="look", match="hidden/**", action="deny"),))
+    text = FIX.replace("grep -q 2 a.py", "true")
+    async with open_log("memory:") as log, serving(cast, tools=rules) as (_, plan):
+        await run(log, text, plan, project)
+        (finished,) = await events(log, ToolFinished)
+    assert finished.refused == "rule deny look hidden/**"
+    assert "nobody is to read" not in told(cast)[1][0]
+
+
+async def test_a_mark_that_stands_for_a_secret_is_never_written_into_a_file(project: Path) -> None:
+    cast = Cast(worker=(use("write", path="a.py", text="key = '[secret:API_KEY]'\n"), *MEND[1:]))
+    async with open_log("memory:") as log, serving(cast) as (_, plan):
+        result = await run(log, FIX, plan, project)
+    assert result.exit_code == 0
+    assert "[secret:NAME]" in told(cast)[1][0]
+    assert (project / "a.py").read_text() == "x = 2\n"
+
+
 async def test_a_command_has_the_limits_that_settings_name_and_sees_the_history_of_the_project(project: Path) -> None:
     for words in (["init", "-q"], ["add", "-A"], [*AUTHOR, "commit", "-q", "-m", "the beginning"]):
-        subprocess.run(["git", "-C", str(project), *words], check=True)
+        await anyio.run_process(["git", "-C", str(project), *words])
     cast = Cast(worker=[uses(*(("run", {"command": each}) for each in ("seq 9000", "git log"))), "Done."])
     text = "tasks:\n- id: look\n  prompt: Look\n  tools: [run]\n  check: [{contains: Done}]\n"
     tools = ToolSettings(output_kib=1)

@@ -74,7 +74,18 @@ def test_the_list_says_where_each_is_from_what_it_costs_and_which_are_not_used(
     told = capsys.readouterr()
     lines = told.out.splitlines()
     assert lines[0].split() == ["NAME", "FROM", "TAGS", "LINE", "TOKENS", "STATE"]
-    assert lines[1].split() == ["slow-query", "project", "postgres,", "slow,", "query", "21", "13", "not", "trusted"]
+    assert lines[1].split() == [
+        "slow-query",
+        "project",
+        "postgres,",
+        "slow,",
+        "query,",
+        "sql",
+        "21",
+        "13",
+        "not",
+        "trusted",
+    ]
     assert "1 skill of this project not used" in told.err
     assert main(["skills", "trust", "--yes"]) == 0
     assert states(capsys)["slow-query", "user"] == f"covered by {folder / '.claude/skills/slow-query'}"
