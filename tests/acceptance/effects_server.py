@@ -10,7 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-POST: dict[str, Any] = {"name": "post", "description": "Post a line.", "inputSchema": {"type": "object", "properties": {}}}
+POST: dict[str, Any] = {
+    "name": "post",
+    "description": "Post a line.",
+    "inputSchema": {"type": "object", "properties": {}},
+}
 
 
 def answer_to(request: dict[str, Any], file: Path) -> dict[str, Any] | None:
