@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
