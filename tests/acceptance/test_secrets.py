@@ -110,10 +110,11 @@ LEAKING: tuple[Turn, ...] = (
 
 @pytest.mark.skipif(find_spec("mcp") is None, reason="the package mcp is not installed")
 def test_a_canary_in_files_skills_servers_and_what_tools_say_appears_nowhere(tmp_path: Path) -> None:
-    place = a_place(tmp_path, **{"config.ini": KEPT, "task.yaml": TASK.replace("apply", "keep")})
+    place = a_place(
+        tmp_path, **{"config.ini": KEPT, "task.yaml": TASK.replace("apply", "keep").replace("look, edit", "all")}
+    )
     place.settings('[tools]\napprove = [{ tool = "h__*", action = "allow" }]\n')
-    config, temporary = place.home / ".config" / "swarm", tmp_path / "temporary"
-    temporary.mkdir()
+    config = place.home / ".config" / "swarm"
     told = json.dumps(f"Started with {HELD} and {KEPT}.")
     given = {"SERVICE_TOKEN": HELD, "OTHER_TOKEN": "${MY_SERVICE_API_KEY}", "INJECTION": told}
     server = {"command": sys.executable, "args": ["-S", str(Path(mcp_hostile.__file__)), "odd"], "env": given}
@@ -123,14 +124,14 @@ def test_a_canary_in_files_skills_servers_and_what_tools_say_appears_nowhere(tmp
     (config / "skills" / "aviary" / "SKILL.md").write_text(told)
     (config / "skills" / "aviary" / "keys.md").write_text(KEPT)
     own = {path for path in place.home.rglob("*") if path.is_file()}
-    env = {"MY_SERVICE_API_KEY": KEPT, "TMPDIR": str(temporary)}
+    env = {"MY_SERVICE_API_KEY": KEPT}
     said: list[str] = []
     with provider_thread(Worker(*LEAKING)) as provider:
         done = place.swarm(*place.words(provider), "--debug", "-v", env=env)
         assert done.returncode == 0, done.stderr
         said += [done.stdout, done.stderr]
         requests = [request.target + json.dumps(request.body) for request in provider.requests]
-    assert list(temporary.iterdir()) == [], "the work copies are gone"
+    assert list(place.temporary.iterdir()) == [], "the work copies are gone"
     assert any("[secret:SERVICE_TOKEN]" in request for request in requests), "the server had its key"
     assert sum("[secret:MY_SERVICE_API_KEY]" in request for request in requests) > 3
     words = "show s1/fix --diff|show s1/fix --json|log --json --texts|why s1/fix"

@@ -28,6 +28,13 @@ def place(tmp_path: Path) -> Place:
     return a_place(tmp_path)
 
 
+def with_tools(place: Place, words: str) -> str:
+    """Have the task use others, and return its text."""
+    text = TASK.replace("look, edit", words)
+    (place.project / "task.yaml").write_text(text)
+    return text
+
+
 def sleeping(mark: str) -> list[int]:
     """The processes of the machine that have a word on their command line."""
     found: list[int] = []
@@ -51,6 +58,7 @@ async def until(mark: str, *, there: bool) -> None:
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc to see processes in")
 async def test_a_command_that_was_running_ends_with_the_process_and_is_run_again(place: Place) -> None:
     mark = f"4321.{place.project.stat().st_ino}"
+    task = with_tools(place, "edit, run")
     command = f"echo x >> b.txt; sleep {mark}; true"
     with provider_thread(Worker([EDIT], [("run", {"command": command})], [AGAIN], "Done.")) as provider:
         with place.started(*place.words(provider)) as process:
@@ -68,7 +76,7 @@ async def test_a_command_that_was_running_ends_with_the_process_and_is_run_again
                 os.kill(pid, signal.SIGTERM)
             _, told = process.communicate(timeout=50)
         assert process.returncode == 0, told
-        assert place.files() == {"task.yaml": TASK, "a.py": "x = 3\n", "b.txt": "x\n"}, (
+        assert place.files() == {"task.yaml": task, "a.py": "x = 3\n", "b.txt": "x\n"}, (
             "the copy was brought back before"
         )
         await check_whole(place, provider)
@@ -101,7 +109,7 @@ async def test_what_changed_the_copy_alone_is_done_again_from_the_state_before_i
 @pytest.mark.skipif(find_spec("mcp") is None, reason="the package mcp is not installed")
 async def test_what_reached_the_world_is_asked_about_and_not_done_again_by_itself(place: Place, tmp_path: Path) -> None:
     place.settings('[tools]\napprove = [{ tool = "e__*", action = "allow" }]\n')
-    posted = tmp_path / "posted"
+    posted, task = tmp_path / "posted", with_tools(place, "edit, mcp")
     server = {"command": sys.executable, "args": ["-S", str(Path(effects_server.__file__)), str(posted)]}
     (place.home / ".config" / "swarm" / "mcp.json").write_text(json.dumps({"mcpServers": {"e": server}}))
     with provider_thread(Worker([EDIT], [("e__post", {})], [AGAIN], "Done.")) as provider:
@@ -119,7 +127,7 @@ async def test_what_reached_the_world_is_asked_about_and_not_done_again_by_itsel
         done = place.swarm("resume", "--yes")
         assert done.returncode == 0, done.stderr
         assert posted.read_text() == "posted\nposted\n"
-        assert place.files() == {"task.yaml": TASK, "a.py": "x = 3\n"}
+        assert place.files() == {"task.yaml": task, "a.py": "x = 3\n"}
         await check_whole(place, provider)
 
 

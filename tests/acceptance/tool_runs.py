@@ -31,7 +31,7 @@ TASK = """\
 tasks:
 - id: fix
   prompt: Mend a.py
-  tools: [all]
+  tools: [look, edit]
   changes: apply
   check: [{contains: Done}]
 """
@@ -66,6 +66,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     def log(self) -> Path:
         return self.home / ".local" / "share" / "swarm" / "log.db"
 
+    @property
+    def temporary(self) -> Path:
+        """Where the work copies are made."""
+        return self.home.parent / "temporary"
+
     def settings(self, text: str) -> None:
         folder = self.home / ".config" / "swarm"
         folder.mkdir(parents=True)
@@ -90,7 +95,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         process = subprocess.Popen(
             [sys.executable, "-P", *program, *words],
             cwd=self.project,
-            env=environment(self.home, {"SWARM_DISCOVER": "false", **(env or {})}),
+            env=environment(self.home, {"SWARM_DISCOVER": "false", "TMPDIR": str(self.temporary), **(env or {})}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -137,9 +142,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def a_place(folder: Path, **files: str) -> Place:
+    """Make them, with these files beside the task and what it is to mend."""
     place = Place(home=folder / "home", project=folder / "project")
     place.home.mkdir()
     place.project.mkdir()
+    place.temporary.mkdir()
     for name, text in {"task.yaml": TASK, "a.py": "x = 1\n", **files}.items():
         (place.project / name).write_text(text)
     return place
@@ -150,6 +157,7 @@ async def check_whole(place: Place, provider: Provider) -> None:
     async with open_log(place.log, read_only=True) as log:
         assert (await replay(log, 1)).divergence is None
     assert (await verify_log(place.log)).ok
+    assert not list(place.temporary.glob("swarm-copy-*")), "a work copy was left"
     in_doubt = sum(isinstance(entry.event, CallUnknown) for entry in await place.entries())
     asked = Counter(json.dumps(seen.body["messages"]) for seen in provider.requests)
     assert sum(asked.values()) - len(asked) <= in_doubt, "an answer that was recorded was asked for again"
