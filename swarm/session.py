@@ -11,6 +11,7 @@ from typing import ParamSpec, cast
 
 import anyio
 import msgspec
+from anyio import to_thread
 
 from events.blobs import Known, Pack
 from events.log import Clock, Entry, EventLog, LogError, open_log, session_name, system_clock
@@ -227,7 +228,10 @@ async def resume_session(
     clock: Clock = system_clock,
 ) -> Result:
     """Go on with a session from its log. Raises SessionBusy where its owner lives."""
+    from swarm.tools.workcopy import sweep
+
     root = Path(state.directory)
+    await to_thread.run_sync(sweep, root)  # what is left to do may need no copy, and the last process was perhaps killed
     settings = msgspec.json.encode(plan).decode()
     owner = await take_session(log, state, settings=settings, project=root.name, clock=clock, take_over=take_over)
     return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)

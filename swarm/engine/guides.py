@@ -24,10 +24,12 @@ LISTED = 8
 
 
 class Guides:
-    """The skills of a session, read when the first task wants some."""
+    """The skills of a session, read when the first task wants some. `redact` takes secrets out of what is told of them."""
 
-    def __init__(self, root: Path, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
-        self._root, self._environ, self._say = root, environ, say
+    def __init__(
+        self, root: Path, environ: Mapping[str, str], say: Callable[[str], None], redact: Callable[[str], str]
+    ) -> None:
+        self._root, self._environ, self._say, self._redact = root, environ, say, redact
         self._library: Library | None = None
         self._told: set[str] = set()
 
@@ -61,7 +63,7 @@ class Guides:
         lines = [part.text for part in brief.parts if part.skill.name not in loaded]
         if lines and task.tools:
             texts.append("\n".join(["Other skills, which read_skill reads:", *lines]))
-        return Guide(skills=tuple(loaded), text="\n\n".join(texts))
+        return Guide(skills=tuple(loaded), text=self._redact("\n\n".join(texts)))
 
 
 def _matching(library: Library, task: Task) -> Matches:

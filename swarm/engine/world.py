@@ -85,7 +85,7 @@ class Surroundings:
         self.root = root
         self._log, self._tasks, self.redact = log, tasks, redact
         self.sandbox: Callable[[], Awaitable[Sandbox]] | None = None  # what holds the commands of checks; None: nothing
-        self.guides = Guides(root, environ, say)
+        self.guides = Guides(root, environ, say, redact)
         self.copies = Copies(root, log, tasks, redact, key=lambda: key_beside(log.url))
 
     def world(self, room: int | None) -> World:
