@@ -25,10 +25,12 @@ from events.types.task import (
     TaskAccepted,
     TaskExpanded,
 )
+from events.types.tool import ApprovalAsked, ApprovalGiven, SandboxProbed, ToolFinished
 from events.views.tasks import TaskState, TasksView
 from swarm.cli.output import Output, counted
 from swarm.cli.streams import write_aside
 from swarm.errors import amount, dollars
+from swarm.insight.uses import ended_said, sandbox_said, used_said, word_said
 from tui.words import status_of, visible
 
 Mode = Literal["auto", "live", "plain", "json", "none"]
@@ -246,7 +248,7 @@ def change_of(entry: Entry) -> str:
     match entry.event:
         case StepPlanned(title=title, total=total) if total > 1:
             return f"● {name}  planned, step {entry.step} of {total}: {title}"
-        case CallReserved(role=role, model=model, nth=nth):
+        case CallReserved(role=role, model=model, nth=nth, follows=follows) if not follows or nth > 1:
             return f"● {name}  {role} on {model}{', another try' if nth > 1 else ''}"
         case CallFailed(reason=reason):
             return f"↻ {name}  {reason}"
@@ -273,8 +275,26 @@ def change_of(entry: Entry) -> str:
             return f"! {name}  {overran(entry.event)}"
         case TaskAccepted(outputs=outputs) if outputs:
             return f"✔ {entry.task}  wrote {', '.join(output.path for output in outputs)}"
+        case ToolFinished() | ApprovalAsked() | ApprovalGiven() | SandboxProbed():
+            return _of_tools(name, entry.event)
         case _:
             return _ended(entry)
+
+
+def _of_tools(name: str, event: ToolFinished | ApprovalAsked | ApprovalGiven | SandboxProbed) -> str:
+    match event:
+        case ToolFinished(refused=rule) if rule:
+            return f"! {name}  {used_said(event)} refused: {rule}"
+        case ToolFinished(failed=failed):
+            return f"● {name}  {used_said(event)}: {ended_said(event, failed=failed)}"
+        case ApprovalAsked(question=question):
+            return f"? {name}  {question}"
+        case ApprovalGiven():
+            return f"{'●' if event.allowed else '!'} {name}  {word_said(event)}"
+        case SandboxProbed(backend="bubblewrap"):
+            return ""  # as it should be
+        case SandboxProbed():
+            return f"! {sandbox_said(event)}"
 
 
 def _ended(entry: Entry) -> str:
