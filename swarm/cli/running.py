@@ -297,6 +297,7 @@ def tell(
             output.note(
                 f"{task.name}: accepted but unjudged: no model here may judge, only the form was looked at", "yellow"
             )
+    _changes(result, output, log)
     if output.quiet and not (told or output.json):
         _errors(result, output)
     accepted = sum(task.status == "accepted" for task in result.tasks)
@@ -322,6 +323,21 @@ def tell(
             f" and {len(failed) - MOST_NAMED} more" if failed[MOST_NAMED:] else ""
         )
         output.note(f"failed: {named}; see why with: {to_type('why', f'{result.session}/{failed[0]}', log=log)}")
+
+
+def _changes(result: Result, output: Output, log: str | None) -> None:
+    """Where that is which tools changed, and what is typed to have it otherwise."""
+    for task in result.tasks:
+        if task.changed:
+            name, many = f"{result.session}/{task.name}", counted(len(task.changed), "file")
+            show, apply, undo = (
+                to_type(*words, log=log) for words in (("show", name, "--diff"), ("apply", name), ("undo", name))
+            )
+            output.note(
+                f"{task.name}: {many} changed; `{apply}` takes them over, `{show}` shows them"
+                if task.kept
+                else f"{task.name}: {many} changed in your files; `{undo}` takes them back"
+            )
 
 
 def _errors(result: Result, output: Output) -> None:
