@@ -93,10 +93,12 @@ class Copies:
 
     def content(self, task: str, change: Change) -> bytes | None:
         """What stands in the task's copy at a path whose content is not kept; None where there is no such copy."""
+        from swarm.tools.tree import bytes_at
+
         found = self._copies.get(task)
         if found is None or found[0].tree is None or change not in found[0].tree.changes:
             return None
-        return (found[0].copy.path / change.path).read_bytes()
+        return bytes_at(found[0].copy.path / change.path, change.after.kind)
 
     async def _made(self, task: str) -> TaskCopy:
         from swarm.tools.workcopy import open_work_copy, tree_of

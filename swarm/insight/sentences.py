@@ -43,7 +43,7 @@ from events.types.tree import ChangesApplied, ChangesUndone
 from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
 from events.views.verdicts import CHECKS
 from swarm.insight.reason import in_unit, many, usd
-from swarm.insight.uses import ended_said, files_said, sandbox_said, used_said, word_said
+from swarm.insight.uses import ended_said, files_said, sandbox_said, used_said
 
 
 def said(entry: Entry) -> str:
@@ -55,6 +55,7 @@ def said(entry: Entry) -> str:
         or _of_tools(entry)
         or _of_calls(entry)
         or _of_ends(entry)
+        or _of_approvals(entry)
         or _of_sessions(entry)
         or _of_the_log(entry)
         or entry.kind
@@ -100,10 +101,6 @@ def _of_tools(entry: Entry) -> str:
             return f"{used_said(event)} was refused: {rule}"
         case ToolFinished() as event:
             return f"{used_said(event)} was used: {ended_said(event, failed=event.failed)}"
-        case ApprovalAsked() as event:
-            return f"a person is asked, by the rule: {event.rule}. {event.question}"
-        case ApprovalGiven() as event:
-            return f"the use was {word_said(event)}"
         case SandboxProbed() as event:
             return sandbox_said(event)
         case ChangesApplied() as event:
@@ -197,6 +194,18 @@ def _of_ends(entry: Entry) -> str:
             return f"it is done once for each of {many(len(children), 'item')}"
         case TaskReopened(reason=reason):
             return f"the task was taken up again: {reason}"
+        case _:
+            return ""
+
+
+def _of_approvals(entry: Entry) -> str:
+    match entry.event:
+        case ApprovalAsked() as event:
+            return f"{event.tool} waited for a person's word ({event.rule}): {event.question}"
+        case ApprovalGiven() as event:
+            said = "allowed" if event.allowed else "refused"
+            why = f": {event.reason}" if event.reason else ""
+            return f"{event.by} {said} it{f' for the {event.remember}' if event.remember else ''}{why}"
         case _:
             return ""
 
