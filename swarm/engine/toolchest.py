@@ -160,7 +160,7 @@ class Toolchest:
     def _hidden(self) -> list[Path]:
         """What no command may see: the log, and all that lies beside it where that is no folder of the project's."""
         place = Path(self._owner.log.url)
-        files = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", ".lock")]
+        files = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", ".lock", ".key")]
         shared = self.root.is_relative_to(place.parent) or place.parent.is_relative_to(self.root)
         return [*files, *(() if shared else (place.parent,))] if place.is_absolute() else []
 
@@ -235,7 +235,9 @@ class Box:
             await self._chest.sandbox(),
             root,
             temp,
+            readable=readable,
             network=self._task.network or settings.network,
+            bounds=bounds_of(settings),
         )
 
     async def _skills(self) -> Sequence[Tool]:
