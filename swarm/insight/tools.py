@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from events.types.task import StepDrafted
 from events.types.tool import ToolFinished
 from events.views.attempts import Attempt, Use
-from swarm.insight.reason import Reason
+from swarm.insight.reason import Reason, many
 from swarm.insight.uses import use_said
 
 _LAST_USES = 4  # that are told of an attempt whose use of tools was ended
@@ -42,7 +42,7 @@ def uses_of(attempt: Attempt) -> Iterator[Reason]:
     if attempt.uses:
         failed = sum(use.state == "failed" for use in attempt.uses)
         yield Reason(
-            said=f"it used tools {len(attempt.uses)} times" + (f", {failed} of them failed" if failed else ""),
+            said=f"it made {many(len(attempt.uses), 'use')} of tools" + (f", {failed} of which failed" if failed else ""),
             facts={"uses": len(attempt.uses), "failed": failed},
         )
     if attempt.stopped:

@@ -21,7 +21,7 @@ def use_said(use: Use) -> str:
         case "waiting":
             return f"{head}: {word or f'waits for a person ({use.rule})'}"
         case "open":
-            return f"{head}: under way ({word or use.rule})"
+            return f"{head}: begun, and no end is recorded ({word or use.rule})"
         case "refused":
             return f"{head}: {word or f'refused, {use.rule}'}"
         case "done" | "failed":
