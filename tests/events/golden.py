@@ -205,10 +205,12 @@ async def write_fifth(log: EventLog, clock: SetClock) -> None:
     probed = SandboxProbed(backend="landlock", reason="no bubblewrap", missing=("processes", "udp"), version="6")
     await scribe.append(scribe.new(probed))
     scribe.at("fix")
-    await scribe.append(scribe.new(make.submitted(title="fix")), scribe.new(make.planned(title="fix")))
+    await scribe.append(scribe.new(make.submitted(title="fix")))
+    scribe.at("fix", 1)
+    await scribe.append(scribe.new(make.planned(title="fix")))
     scribe.at("fix", 1, 1)
     wanted = await scribe.call("worker")
-    ask = make.approval_asked(arguments=scribe.put('{"command":"make test"}'))
+    ask = make.approval_asked(ordinal=2, arguments=scribe.put('{"command":"make test"}'))
     *_, asked = await scribe.append(scribe.settled(wanted, "I look."), scribe.new(_looked(scribe)), scribe.new(ask))
     word = make.approval_given(asked, remember="session", pattern='{"tool":"run","match":"make *"}')
     await scribe.append(scribe.new(word, f"control/{session_name(1)}"), cause=asked)
@@ -244,6 +246,7 @@ async def _changed_and_refused(scribe: Scribe) -> None:
     )
     refused = make.tool_finished(
         tool="git__push",
+        on="origin",
         ordinal=3,
         arguments=scribe.put("{}"),
         answer=scribe.put("This was not done."),
@@ -268,7 +271,9 @@ async def _applied_and_undone(scribe: Scribe) -> None:
 async def _in_circles(scribe: Scribe) -> None:
     """The same again and again; then a use that is refused by a person for the project, and one that is still under way."""
     scribe.at("turn")
-    await scribe.append(scribe.new(make.submitted(title="turn")), scribe.new(make.planned(title="turn")))
+    await scribe.append(scribe.new(make.submitted(title="turn")))
+    scribe.at("turn", 1)
+    await scribe.append(scribe.new(make.planned(title="turn")))
     scribe.at("turn", 1, 1)
     draft = scribe.put("I look again.")
     uses = [make.tool_finished(ordinal=n, arguments=draft, answer=draft) for n in (1, 2, 3)]
