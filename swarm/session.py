@@ -373,7 +373,13 @@ async def _open(
     async with (
         open_models(plan.roster, environ) as models,
         open_surroundings(
-            root, log, partial(past.tasks.of, owner.session), secrets.redact, environ=environ, say=faces.say
+            root,
+            log,
+            partial(past.tasks.of, owner.session),
+            secrets.redact,
+            environ=environ,
+            say=faces.say,
+            session=owner.name,
         ) as surroundings,
         open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces) as toolkit,
     ):

@@ -47,6 +47,7 @@ class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
     exit_code: int | None = None  # of a command
     cut: bool = False  # it said more than the limit on outputs
     duration_ms: int = 0
+    skill: str = ""  # of which it gave the text, or a file
 
 
 class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):

@@ -302,6 +302,7 @@ class LiveHands:
                 exit_code=said.exit_code,
                 cut=said.cut,
                 duration_ms=duration_ms,
+                skill=said.skill,
             )
 
         self._attempt.end_use(finished)

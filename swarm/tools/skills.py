@@ -37,7 +37,8 @@ def _find(library: Library, rank: Rank) -> Tool:
 def _read(library: Library) -> Tool:
     async def read(arguments: Mapping[str, Any]) -> Said:
         try:
-            return Said(text=_text_of(library, str(arguments["name"]), str(arguments.get("file") or "")))
+            name = str(arguments["name"])
+            return Said(text=_text_of(library, name, str(arguments.get("file") or "")), skill=name)
         except UnknownSkill as error:
             raise ToolRefused(_refusal(error)) from error
         except SkillChanged as error:
