@@ -1,4 +1,4 @@
-"""`swarm skills`: lists skills, shows one, looks for those that fit, checks and makes them, and confirms those of a project."""
+"""`swarm skills`: lists skills, shows one, looks for those that fit, checks, makes, confirms and weighs them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ actions:
   lint [PATH...]  what is wrong with skills by their specification; exits with 1 where something is
   new NAME        write a skill to begin with
   trust [PATH...] confirm the skills of this project, all or those of a folder, as their files are now
+  stats [NAME...] what each took, how first drafts went with it and without, and what that suggests
 """
 _MODULES = {
     "list": "swarm.cli.skills_list",
@@ -27,17 +28,19 @@ _MODULES = {
     "lint": "swarm.cli.skills_lint",
     "new": "swarm.cli.skills_new",
     "trust": "swarm.cli.skills_trust",
+    "stats": "swarm.cli.skills_stats",
 }
 _OPTIONS = {
-    "level": "show",
-    "file": "show",
-    "tags": "match",
-    "most": "match",
-    "into": "new",
-    "description": "new",
-    "yes": "trust",
+    "level": ("show",),
+    "file": ("show",),
+    "tags": ("match",),
+    "most": ("match",),
+    "into": ("new",),
+    "description": ("new",),
+    "yes": ("trust",),
+    "period": ("stats",),
 }
-"""By what an option is kept as the action that it belongs to."""
+"""By what an option is kept as the actions that it belongs to."""
 
 _SPOKEN = {"into": "in"}  # what is typed, where that is another word
 
@@ -58,12 +61,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--in", dest="into", metavar="FOLDER", help="new: where skills lie; default: .swarm/skills")
     parser.add_argument("--description", metavar="TEXT", help="new: what it does, and when it is of use")
     parser.add_argument("--yes", action="store_true", help="trust: confirm without being asked")
+    periods = ("day", "week", "month", "all")
+    parser.add_argument(
+        "--period", choices=periods, help="stats: of today, this week, this month or all that the log holds (default)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    for option, action in _OPTIONS.items():
-        if getattr(args, option) not in (None, False) and args.action != action:
-            raise UsageError(f"--{_SPOKEN.get(option, option)} goes with `swarm skills {action}`")
+    for option, actions in _OPTIONS.items():
+        if getattr(args, option) not in (None, False) and args.action not in actions:
+            named = " or ".join(f"`swarm skills {action}`" for action in actions)
+            raise UsageError(f"--{_SPOKEN.get(option, option)} goes with {named}")
     output: Output = args.output
     code: int = importlib.import_module(_MODULES[args.action]).act(args, output)
     return code
