@@ -20,6 +20,7 @@ from swarm.engine.faces import Faces
 from swarm.errors import ConfirmationNeeded
 from swarm.messages import ToolCall
 from swarm.replay import replay
+from swarm.settings.toolrules import Rule, ToolSettings
 from tests.provider import Answer
 from tests.running import Cast, faces, resume, run, serving, verdict
 
@@ -246,3 +247,26 @@ async def test_a_task_without_tools_is_offered_none(project: Path) -> None:
         await run(log, "tasks:\n- id: a\n  prompt: Say something\n", plan, project)
         assert all("tools" not in seen.body for seen in provider.requests)
         assert [*await events(log, ToolStarted), *await events(log, ToolFinished)] == []
+
+
+async def test_a_rule_for_a_path_holds_through_a_link_that_leads_there(project: Path) -> None:
+    (project / "hidden").mkdir()
+    (project / "hidden" / "key.txt").write_text("nobody is to read this\n")
+    (project / "open").symlink_to("hidden")
+    cast = Cast(worker=(use("read", path="open/key.txt"), "I could not."))
+    rules = ToolSettings(rules=(Rule(tool="look", match="hidden/**", action="deny"),))
+    text = FIX.replace("grep -q 2 a.py", "true")
+    async with open_log("memory:") as log, serving(cast, tools=rules) as (_, plan):
+        await run(log, text, plan, project)
+        (finished,) = await events(log, ToolFinished)
+    assert finished.refused == "rule deny look hidden/**"
+    assert "nobody is to read" not in told(cast)[1][0]
+
+
+async def test_a_mark_that_stands_for_a_secret_is_never_written_into_a_file(project: Path) -> None:
+    cast = Cast(worker=(use("write", path="a.py", text="key = '[secret:API_KEY]'\n"), *MEND[1:]))
+    async with open_log("memory:") as log, serving(cast) as (_, plan):
+        result = await run(log, FIX, plan, project)
+    assert result.exit_code == 0
+    assert "[secret:NAME]" in told(cast)[1][0]
+    assert (project / "a.py").read_text() == "x = 2\n"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from anyio import to_thread
 
-from swarm.roles.job import Guide, skills_named
+from swarm.errors import UsageError
+from swarm.roles.job import Guide, skills_of_agents
 from swarm.task import Task, words_of
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class Guides:
 
     async def guide(self, task: Task, step: int) -> Guide:
         """What the worker of a step is told of skills. A skill that may not be used is told of to a person, once."""
-        library, wanted = await self.library(), skills_named(task)
-        explore = await self._explore(task, step) if wanted is None else None
-        return await to_thread.run_sync(self._chosen, library, task, wanted, explore)
+        library = await self.library()
+        explore = await self._explore(task, step) if task.skills is None else None
+        return await to_thread.run_sync(self._chosen, library, task, explore)
 
     async def _explore(self, task: Task, step: int) -> Explore | None:
         """By what a seldom used skill is drawn for the step; None where it is told of none."""
@@ -77,10 +77,14 @@ class Guides:
             self._uses = await self._used()
         return Explore(seed=seed, used=self._uses)
 
-    def _chosen(self, library: Library, task: Task, wanted: Sequence[str] | None, explore: Explore | None) -> Guide:
+    def _chosen(self, library: Library, task: Task, explore: Explore | None) -> Guide:
+        from skills.library import UnknownSkill
         from swarm.library import about_tokens
 
-        matches = _named(library, wanted) if wanted is not None else _matching(library, task, explore)
+        try:
+            matches = library.named(task.skills) if task.skills is not None else _matching(library, task, explore)
+        except UnknownSkill as error:
+            raise UsageError(str(error)) from error
         brief = library.brief(matches, tokens=GUIDE_TOKENS, count=about_tokens)
         for said in brief.refused:
             if said not in self._told:
@@ -108,14 +112,5 @@ def _matching(library: Library, task: Task, explore: Explore | None) -> Matches:
     from swarm.library import ranked
 
     found = library.match(words_of(task), rank=ranked, tags=task.tags, most=LISTED, explore=explore)
-    if task.tools:
-        return found
-    return msgspec.structs.replace(found, shown=found.fitting)
-
-
-def _named(library: Library, names: Sequence[str]) -> Matches:
-    """Those that are named, whatever the task is about. Raises UnknownSkill."""
-    from skills.matching import Match, Matches
-
-    shown = tuple(Match(skill=library.get(name), score=1.0, fits=True) for name in names)
-    return Matches(shown, (), len(library.skills))
+    names = skills_of_agents(task)
+    return found if names is None else found.only(names)

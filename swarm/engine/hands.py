@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+from anyio import to_thread
 
 from events.blobs import Pack
 from events.types.tool import ToolFinished, ToolStarted
@@ -45,8 +47,13 @@ class Allowed(msgspec.Struct, frozen=True):
 
 
 class Allow(Protocol):
-    async def __call__(self, tool: Tool, arguments: Mapping[str, Any], call: ToolCall, ordinal: int, /) -> Allowed:
-        """Decide by the policy, or ask a person. Raises ConfirmationNeeded where one is needed and nobody can be asked."""
+    async def __call__(
+        self, tool: Tool, arguments: Mapping[str, Any], call: ToolCall, ordinal: int, /, *, really: str = ""
+    ) -> Allowed:
+        """Decide by the policy, or ask a person. Raises ConfirmationNeeded where one is needed and nobody can be asked.
+
+        `really` is where the path in the arguments leads, where that is another: through a symlink of the project.
+        """
         ...
 
 
@@ -59,6 +66,10 @@ class Toolbox(Protocol):
 
     async def working(self, copy: WorkCopy) -> Mapping[str, Tool]:
         """The same, as they work in a work copy."""
+        ...
+
+    async def narrow(self, skills: Sequence[str]) -> None:
+        """Leave out what one of these skills, whose texts a model is told, does not allow itself."""
         ...
 
     async def offered(self) -> Sequence[ToolSpec]:
@@ -95,7 +106,7 @@ class RecordedHands:
         self._attempt = attempt
         self._files = tuple(lasting_change(each, begin.at) for each in begin.files)
 
-    async def offered(self) -> tuple[ToolSpec, ...]:
+    async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
         return ()
 
     def files(self) -> tuple[FileChange, ...]:
@@ -160,7 +171,9 @@ class LiveHands:
         self._tools: Mapping[str, Tool] = {}
         self._changes: Sequence[Change] | None = None  # None: the copy is not looked at yet
 
-    async def offered(self) -> tuple[ToolSpec, ...]:
+    async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
+        await self._box.narrow(skills)
+
         async def choose() -> str:
             return msgspec.json.encode(await self._box.offered()).decode()
 
@@ -185,7 +198,11 @@ class LiveHands:
             return self._ended(call, ordinal, call.name, Said(text=str(wrong), failed=True))
         if known.started is not None and not await self._repeatable(tool):
             return self._ended(call, ordinal, tool.name, Said(text=NOT_KNOWN, failed=True))
-        allowed = await self._allow(tool, arguments, call, ordinal)
+        if marked(tool, arguments):
+            return self._ended(call, ordinal, tool.name, Said(text=MARKED, failed=True))
+        await self._attempt.flush()
+        tool = await self._ready(tool)
+        allowed = await self._allow(tool, arguments, call, ordinal, really=await self._led_to(tool, arguments))
         if not allowed.yes:
             said = Said(text=allowed.reason, failed=True)
             return self._ended(call, ordinal, tool.name, said, refused=allowed.rule or "a person")
@@ -194,8 +211,6 @@ class LiveHands:
     async def _done(
         self, call: ToolCall, ordinal: int, tool: Tool, arguments: Mapping[str, Any], allowed: Allowed
     ) -> Used:
-        await self._attempt.flush()
-        tool = await self._ready(tool)
         if tool.effect != "none":
             await self._attempt.begin_use(partial(self._started, tool, call, ordinal, allowed))
         began = time.monotonic()
@@ -221,6 +236,19 @@ class LiveHands:
                 self._attempt.note(TREE, self._copy.line)
             self._tools = await self._box.working(self._copy.copy)
         return self._tools[tool.name]
+
+    async def _led_to(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
+        """Where the path that a tool is used on leads, where that is another path; "" where it is none that can be used."""
+        from swarm.tools.enclosure import Enclosure
+
+        path = arguments.get(tool.subject)
+        if self._copy is None or not tool.in_copy or tool.source or tool.subject != "path" or not isinstance(path, str):
+            return ""
+        try:
+            real = await to_thread.run_sync(Enclosure(self._copy.copy.path).where, path)
+        except ToolRefused:
+            return ""
+        return real if real != path else ""
 
     async def _looked(self, tool: Tool) -> Sequence[Change]:
         """What the use changed of the work copy."""
@@ -313,6 +341,23 @@ class LiveHands:
 NOT_KNOWN = (
     "Nobody knows whether this was done: the process ended while it was. See for yourself before you do it again."
 )
+
+
+MARKED = (
+    "Nothing was written: the new text holds a mark such as [secret:NAME], which stands where a secret was taken out. Leave "
+    "the lines that hold one as they are."
+)
+
+_MARK = re.compile(r"\[secret:[A-Za-z0-9_]+\]")
+
+
+def marked(tool: Tool, arguments: Mapping[str, Any]) -> bool:
+    """Whether a file would be written in which a mark stands for the secret that was there."""
+    if tool.effect != "copy" or tool.source:
+        return False
+    new = [str(arguments.get(name, "")) for name in ("text", "new")]
+    new += [line for line in str(arguments.get("diff", "")).splitlines() if line.startswith("+")]
+    return any(_MARK.search(text) for text in new)
 
 
 def called(call: ToolCall, tools: Mapping[str, Tool]) -> tuple[Tool, Mapping[str, Any]]:

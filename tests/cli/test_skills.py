@@ -62,39 +62,50 @@ def test_the_list_says_where_each_is_from_what_it_costs_and_which_are_not_used(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = folder.parent / "home"
-    write_skill(folder / ".claude/skills", "sql-review", SLOW, more="metadata:\n  tags: Postgres\n")
-    write_skill(home / ".config/swarm/skills", "sql-review", "Mine. Use when asked.")
+    write_skill(folder / ".claude/skills", "slow-query", SLOW, more="metadata:\n  tags: Postgres\n")
+    write_skill(home / ".config/swarm/skills", "slow-query", "Mine. Use when asked.")
     write_skill(home / ".agents/skills", "notes", "Takes notes. Use when asked.")
     assert states(capsys) == {
-        ("sql-review", "project"): "not trusted",
-        ("sql-review", "user"): "",
+        ("slow-query", "project"): "not trusted",
+        ("slow-query", "user"): "",
         ("notes", "user"): "",
     }
     assert main(["skills"]) == 0
     told = capsys.readouterr()
     lines = told.out.splitlines()
     assert lines[0].split() == ["NAME", "FROM", "TAGS", "LINE", "TOKENS", "STATE"]
-    assert lines[1].split() == ["sql-review", "project", "postgres,", "sql,", "review", "21", "13", "not", "trusted"]
+    assert lines[1].split() == [
+        "slow-query",
+        "project",
+        "postgres,",
+        "slow,",
+        "query,",
+        "sql",
+        "21",
+        "13",
+        "not",
+        "trusted",
+    ]
     assert "1 skill of this project not used" in told.err
     assert main(["skills", "trust", "--yes"]) == 0
-    assert states(capsys)["sql-review", "user"] == f"covered by {folder / '.claude/skills/sql-review'}"
-    write(folder / ".claude/skills/sql-review/x.py", "")
-    assert states(capsys)["sql-review", "project"] == "changed since it was trusted: x.py was added"
+    assert states(capsys)["slow-query", "user"] == f"covered by {folder / '.claude/skills/slow-query'}"
+    write(folder / ".claude/skills/slow-query/x.py", "")
+    assert states(capsys)["slow-query", "project"] == "changed since it was trusted: x.py was added"
 
 
 def test_one_is_shown_whole_at_a_level_or_by_its_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_skill(folder / ".swarm/skills", "sql-review", SLOW, files={"references/a.md": "More.\n"})
-    assert main(["skills", "show", "sql-review"]) == 0
+    write_skill(folder / ".swarm/skills", "slow-query", SLOW, files={"references/a.md": "More.\n"})
+    assert main(["skills", "show", "slow-query"]) == 0
     page = capsys.readouterr().out
-    assert "skill    sql-review (not trusted)" in page, "a person may look at what no model is told"
+    assert "skill    slow-query (not trusted)" in page, "a person may look at what no model is told"
     assert "files    references/a.md (6 bytes)" in page and page.endswith(
         "Look at the plan first.\n\n## Pitfalls\n\nNone.\n"
     )
-    assert main(["skills", "show", "sql-review", "--level", "outline"]) == 0
-    assert capsys.readouterr().out == f"- sql-review: {SLOW}\n  # How\n  ## Pitfalls\n"
-    assert main(["skills", "show", "sql-review", "--file", "references/a.md"]) == 0
+    assert main(["skills", "show", "slow-query", "--level", "outline"]) == 0
+    assert capsys.readouterr().out == f"- slow-query: {SLOW}\n  # How\n  ## Pitfalls\n"
+    assert main(["skills", "show", "slow-query", "--file", "references/a.md"]) == 0
     assert capsys.readouterr().out == "More.\n"
-    found = document(capsys, "show", "sql-review")
+    found = document(capsys, "show", "slow-query")
     assert list(found["levels"]) == ["name", "line", "outline", "body", "resources"]
     assert found["files"] == [{"path": "references/a.md", "bytes": 6}]
 
@@ -139,13 +150,13 @@ def test_what_ships_passes_its_own_lint(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_new_skill_passes_lint_and_is_not_written_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["skills", "new", "sql-review", "--description", SLOW]) == 0
+    assert main(["skills", "new", "slow-query", "--description", SLOW]) == 0
     told = capsys.readouterr()
-    assert told.out == ".swarm/skills/sql-review/SKILL.md\n"
-    assert "`swarm skills trust .swarm/skills/sql-review`" in told.err
+    assert told.out == ".swarm/skills/slow-query/SKILL.md\n"
+    assert "`swarm skills trust .swarm/skills/slow-query`" in told.err
     assert main(["skills", "lint", ".swarm/skills"]) == 0
     assert capsys.readouterr().out == "1 skill, 0 errors, 0 warnings\n"
-    assert main(["skills", "new", "sql-review"]) == 2
+    assert main(["skills", "new", "slow-query"]) == 2
     assert "is there already" in capsys.readouterr().err
     assert document(capsys, "new", "other", "--in", "mine")["path"] == "mine/other/SKILL.md"
 
