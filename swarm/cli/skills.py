@@ -20,6 +20,7 @@ actions:
   new NAME        write a skill to begin with
   trust [PATH...] confirm the skills of this project, all or those of a folder, as their files are now
   stats [NAME...] what each took, how first drafts went with it and without, and what that suggests
+  gaps            kinds of tasks that no skill fits, and faults that come again and again; --draft N has one written
 """
 _MODULES = {
     "list": "swarm.cli.skills_list",
@@ -29,16 +30,23 @@ _MODULES = {
     "new": "swarm.cli.skills_new",
     "trust": "swarm.cli.skills_trust",
     "stats": "swarm.cli.skills_stats",
+    "gaps": "swarm.cli.skills_gaps",
 }
 _OPTIONS = {
     "level": ("show",),
     "file": ("show",),
     "tags": ("match",),
     "most": ("match",),
-    "into": ("new",),
+    "into": ("new", "gaps"),
     "description": ("new",),
-    "yes": ("trust",),
-    "period": ("stats",),
+    "yes": ("trust", "gaps"),
+    "period": ("stats", "gaps"),
+    "any": ("gaps",),
+    "draft": ("gaps",),
+    "local": ("gaps",),
+    "endpoint": ("gaps",),
+    "model": ("gaps",),
+    "budget": ("gaps",),
 }
 """By what an option is kept as the actions that it belongs to."""
 
@@ -58,13 +66,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--file", metavar="PATH", help="show: this file of the skill")
     parser.add_argument("--tags", metavar="TAGS", help="match: tags of the task, with commas between them")
     parser.add_argument("--most", type=int, metavar="N", help="match: so many at the most; default: 10")
-    parser.add_argument("--in", dest="into", metavar="FOLDER", help="new: where skills lie; default: .swarm/skills")
+    parser.add_argument(
+        "--in", dest="into", metavar="FOLDER", help="new, gaps --draft: where skills lie; default: .swarm/skills"
+    )
     parser.add_argument("--description", metavar="TEXT", help="new: what it does, and when it is of use")
-    parser.add_argument("--yes", action="store_true", help="trust: confirm without being asked")
+    parser.add_argument("--yes", action="store_true", help="trust, gaps --draft: without being asked")
     periods = ("day", "week", "month", "all")
     parser.add_argument(
-        "--period", choices=periods, help="stats: of today, this week, this month or all that the log holds (default)"
+        "--period",
+        choices=periods,
+        help="stats, gaps: of today, this week, this month or all that the log holds (default)",
     )
+    parser.add_argument("--any", action="store_true", help="gaps: tasks without tools, too, which are told of no skill")
+    parser.add_argument("--draft", type=int, metavar="N", help="gaps: have a model write a skill for this one")
+    models = parser.add_argument_group("models, for gaps --draft")
+    models.add_argument("--model", metavar="NAME", help="this one alone, of those that take part in any run")
+    models.add_argument("--local", action="store_true", help="the embedded model alone")
+    models.add_argument("--endpoint", metavar="URL", help="this OpenAI-compatible server alone")
+    models.add_argument("--budget", metavar="AMOUNT", help="cap it: $0.10 or 20k tokens")
+    parser.set_defaults(progress="auto")
 
 
 def run(args: argparse.Namespace) -> int:
