@@ -21,6 +21,7 @@ actions:
   trust [PATH...] confirm the skills of this project, all or those of a folder, as their files are now
   stats [NAME...] what each took, how first drafts went with it and without, and what that suggests
   gaps            kinds of tasks that no skill fits, and faults that come again and again; --draft N has one written
+  eval [NAME...]  do the cases of skills with the skill and without; exits with 1 where one does not help
 """
 _MODULES = {
     "list": "swarm.cli.skills_list",
@@ -31,6 +32,7 @@ _MODULES = {
     "trust": "swarm.cli.skills_trust",
     "stats": "swarm.cli.skills_stats",
     "gaps": "swarm.cli.skills_gaps",
+    "eval": "swarm.cli.skills_eval",
 }
 _OPTIONS = {
     "level": ("show",),
@@ -39,14 +41,16 @@ _OPTIONS = {
     "most": ("match",),
     "into": ("new", "gaps"),
     "description": ("new",),
-    "yes": ("trust", "gaps"),
+    "yes": ("trust", "gaps", "eval"),
     "period": ("stats", "gaps"),
     "any": ("gaps",),
     "draft": ("gaps",),
-    "local": ("gaps",),
-    "endpoint": ("gaps",),
-    "model": ("gaps",),
-    "budget": ("gaps",),
+    "scripted": ("eval",),
+    "script": ("eval",),
+    "local": ("gaps", "eval"),
+    "endpoint": ("gaps", "eval"),
+    "model": ("gaps", "eval"),
+    "budget": ("gaps", "eval"),
 }
 """By what an option is kept as the actions that it belongs to."""
 
@@ -79,11 +83,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--any", action="store_true", help="gaps: tasks without tools, too, which are told of no skill")
     parser.add_argument("--draft", type=int, metavar="N", help="gaps: have a model write a skill for this one")
-    models = parser.add_argument_group("models, for gaps --draft")
+    models = parser.add_argument_group("models, for gaps --draft and eval")
     models.add_argument("--model", metavar="NAME", help="this one alone, of those that take part in any run")
     models.add_argument("--local", action="store_true", help="the embedded model alone")
     models.add_argument("--endpoint", metavar="URL", help="this OpenAI-compatible server alone")
-    models.add_argument("--budget", metavar="AMOUNT", help="cap it: $0.10 or 20k tokens")
+    models.add_argument("--budget", metavar="AMOUNT", help="cap it all: $0.10 or 20k tokens")
+    models.add_argument("--script", metavar="FILE", help="eval: no model, but the answers of this script")
+    models.add_argument(
+        "--scripted",
+        action="store_true",
+        help="eval: no model, but the good answer of each case with the skill, the bad one without: a test of the cases",
+    )
     parser.set_defaults(progress="auto")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from skills.levels import listed_files
-from skills.library import Library, UnknownSkill
+from skills.library import Library, UnknownSkill, is_hidden
 from skills.listing import FIND
 from skills.lock import SkillChanged, SkillError
 from skills.matching import Rank
@@ -58,6 +58,8 @@ def _text_of(library: Library, name: str, file: str) -> str:
     skill = library.get(name)
     if not file:
         return library.body(skill) + listed_files(library.resources(skill))
+    if is_hidden(file):
+        raise ToolRefused(f"the skill {name!r} has no file {file[:80]!r} for you")
     try:
         return library.resource(skill, file).decode("utf-8")
     except UnicodeDecodeError as error:
