@@ -49,6 +49,7 @@ class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
     cut: bool = False  # it said more than the limit on outputs
     duration_ms: int = 0
     on: str = ""  # what it was used on, in one line that is cut, secrets taken out
+    skill: str = ""  # of which it gave the text, or a file
 
 
 class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):

@@ -335,6 +335,7 @@ class LiveHands:
                 cut=said.cut,
                 duration_ms=duration_ms,
                 on=on,
+                skill=said.skill,
             )
 
         self._attempt.end_use(finished)
