@@ -12,12 +12,11 @@ from skills.skill import Place
 from swarm.errors import UsageError
 from swarm.settings.layers import up_to_root
 from swarm.settings.load import config_dir, home_dir
-from swarm.text.rank import bm25
+from swarm.text.rank import rank
 
 FOLDERS = (".swarm/skills", ".agents/skills", ".claude/skills")
 """Of a project, in the order of their precedence."""
 
-_WEIGHTS = {"name": 2.0, "tags": 2.0, "description": 1.0}
 _BYTES_A_TOKEN = 4  # of English text
 
 
@@ -61,12 +60,8 @@ def lock_here(environ: Mapping[str, str]) -> Lock:
 
 
 def ranked(query: str, documents: Sequence[Mapping[str, str]]) -> list[float]:
-    """How well each skill fits a query, by the words of its fields: name and tags count double."""
-    scores = [0.0] * len(documents)
-    for field, weight in _WEIGHTS.items():
-        found = bm25(query, [document.get(field, "") for document in documents])
-        scores = [before + weight * score for before, score in zip(scores, found, strict=True)]
-    return scores
+    """How well each skill fits a query, by the words of its fields, as tools are found."""
+    return rank(query, documents)
 
 
 def about_tokens(text: str) -> int:

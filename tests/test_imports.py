@@ -30,6 +30,8 @@ HEAVY = (
     "hypothesis",
     "yaml",
     "optuna",
+    "mcp",
+    "pydantic",
 )
 MODULES = sorted(
     module.name for package in PACKAGES for module in pkgutil.walk_packages([str(ROOT / package)], prefix=f"{package}.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.abc import TaskGroup, TaskStatus
 
 from events.types.tool import SandboxProbed
 from swarm.confirmed import trusted_digests
@@ -25,8 +27,10 @@ from swarm.toolnames import means
 from swarm.tools.base import Tool
 
 if TYPE_CHECKING:
+    from swarm.settings.mcpserver import McpServer
     from swarm.tools.mcp.host import McpHost
     from swarm.tools.sandbox.box import Sandbox
+    from swarm.tools.select import Past, Selection, Selector
     from swarm.tools.shell import Bounds
     from swarm.tools.workcopy import WorkCopy
 
@@ -56,17 +60,56 @@ class Toolchest:
         plan: Plan,
         root: Path,
         guides: Guides,
-        mcp: McpHost | None,
+        copies: Copies,
         *,
+        tasks: TaskGroup,
+        environ: Mapping[str, str],
         redact: Callable[[str], str],
+        say: Callable[[str], None],
     ) -> None:
+        self.plan, self.root, self.guides = plan, root, guides
+        self._owner, self._copies, self._tasks = owner, copies, tasks
+        self._environ, self.redact, self._say = environ, redact, say
+        self._past: Past | None = None
+        self._sandbox: Sandbox | None = None
+        self._host: McpHost | None = None
+        self._looked_for_servers = False
+        self._opening = anyio.Lock()
+        self.closing = anyio.Event()
+
+    @cached_property
+    def _selector(self) -> Selector:
+        from swarm.text.embed import installed_embedder
         from swarm.tools.select import Selector
 
-        self.plan, self.root, self.guides, self.mcp = plan, root, guides, mcp
-        self.selector = Selector()
-        self._owner, self.redact = owner, redact
-        self._sandbox: Sandbox | None = None
-        self._probing = anyio.Lock()
+        return Selector(installed_embedder())
+
+    async def servers(self) -> McpHost | None:
+        """The servers of tools that take part, none of which is started yet; None where there is none."""
+        async with self._opening:
+            if not self._looked_for_servers:
+                self._looked_for_servers = True
+                found = find_mcp_servers(loaded_here(self.root, self._environ), self.root, self._environ)
+                trusted = await trusted_digests(self._owner.log) if found.servers else ()
+                if servers := found.taking_part(trusted):
+                    self._host = await self._tasks.start(self._serve, servers)
+            return self._host
+
+    async def _serve(self, servers: Sequence[McpServer], *, task_status: TaskStatus[McpHost]) -> None:
+        """Keep the host open until the session ends, in a task of its own: it is closed where it was opened."""
+        from swarm.tools.mcp.host import open_mcp
+
+        async with open_mcp(
+            servers,
+            environ=self._environ,
+            directory=self.root,
+            roots=self._copies.folders,
+            redact=self.redact,
+            warn=self._say,
+            kept=kept_folder(self._environ),
+        ) as host:
+            task_status.started(host)
+            await self.closing.wait()
 
     async def sandbox(self) -> Sandbox:
         """What holds commands, found once a session by a preflight that is recorded.
@@ -75,7 +118,7 @@ class Toolchest:
         """
         from swarm.tools.sandbox.probe import probe
 
-        async with self._probing:
+        async with self._opening:
             if self._sandbox is None:
                 found = await probe(self.plan.tools.sandbox, hidden=self._hidden())
                 probed = SandboxProbed(
@@ -84,6 +127,25 @@ class Toolchest:
                 await self._owner.append([self._owner.new(probed)])
                 self._sandbox = found
             return self._sandbox
+
+    async def select(self, tools: Sequence[Tool], task: Task) -> Selection:
+        """Choose which of the tools a step of the task is offered."""
+        most = self.plan.tools.most_offered
+        named = {tool.name for tool in tools if tool.name in task.tools}
+        past = await self.past() if len(tools) > most else None
+        return self._selector.select(tools, words_of(task), past, most=most, named=named)
+
+    def find(self, tools: Sequence[Tool], query: str, but: Collection[str]) -> Sequence[Tool]:
+        return self._selector.find(tools, query, self._past, but=but)
+
+    async def past(self) -> Past:
+        """By tool what steps were told in which it was used, as the log has it when that is first asked."""
+        from events.views.toolpast import texts_of, tool_past
+
+        if self._past is None:
+            log = self._owner.log
+            self._past = await texts_of(log, (await tool_past(log)).view)
+        return self._past
 
     async def backend(self) -> str:
         return (await self.sandbox()).backend
@@ -119,16 +181,14 @@ class Box:
 
         known = await self.known()
         tools = [tool for name, tool in known.items() if name != FIND_TOOL]
-        named = {tool.name for tool in tools if tool.name in self._task.tools}
-        most = self._chest.plan.tools.most_offered
-        selection = self._chest.selector.select(tools, words_of(self._task), most=most, named=named)
+        selection = await self._chest.select(tools, self._task)
         specs = [in_brief(tool.spec) for tool in selection.tools]
         return [*specs, known[FIND_TOOL].spec, _USE] if selection.others else specs
 
     async def _all(self, root: Path, temp: Path) -> Mapping[str, Tool]:
         tools = [tool for tool in await self._present(root, temp) if self._may(tool.name, tool.source)]
         tools += await self._skills()
-        return {tool.name: tool for tool in (*tools, self._finding(tools))}
+        return {tool.name: tool for tool in (*tools, await self._finding(tools))}
 
     async def _present(self, root: Path, temp: Path) -> Sequence[Tool]:
         from swarm.models.transport import default_tls
@@ -140,8 +200,9 @@ class Box:
         tools.append(fetch_tool(allow=self._chest.plan.tools.fetch_hosts, tls=default_tls))
         if any(self._may(name) for name in COMMANDS):
             tools += await self._commands(root, temp)
-        if self._chest.mcp is not None and self._wants_servers():
-            tools += await self._chest.mcp.tools()
+        host = await self._chest.servers() if self._wants_servers() else None
+        if host is not None:
+            tools += await host.tools()
         return tools
 
     async def _commands(self, root: Path, temp: Path) -> Sequence[Tool]:
@@ -163,15 +224,12 @@ class Box:
             return ()
         return skill_tools(await self._chest.guides.library(), ranked)
 
-    def _finding(self, tools: Sequence[Tool]) -> Tool:
+    async def _finding(self, tools: Sequence[Tool]) -> Tool:
         """The tool that finds those which are not offered; they are then used through another, so that what is sent stays."""
         from swarm.tools.select import find_tool
 
-        most = self._chest.plan.tools.most_offered
-        named = {tool.name for tool in tools if tool.name in self._task.tools}
-        selector = self._chest.selector
-        selection = selector.select(tools, words_of(self._task), most=most, named=named)
-        return find_tool(tools, selection, lambda query, but: selector.find(tools, query, but=but), lambda _: None)
+        selection = await self._chest.select(tools, self._task)
+        return find_tool(tools, selection, lambda query, but: self._chest.find(tools, query, but), lambda _: None)
 
     def _wants_servers(self) -> bool:
         """Whether a word of the task may mean a tool of a server."""
@@ -207,24 +265,12 @@ async def open_toolchest(
     say: Callable[[str], None],
 ) -> AsyncGenerator[Toolchest]:
     """Servers are started when one of their tools is wanted, and ended at the end. `say` is told of those that are left out."""
-    async with AsyncExitStack() as stack:
-        found = find_mcp_servers(loaded_here(root, environ), root, environ)
-        servers = found.taking_part(await trusted_digests(owner.log)) if found.servers else ()
-        mcp: McpHost | None = None
-        if servers:
-            from swarm.tools.mcp.host import open_mcp
-
-            host = open_mcp(
-                servers,
-                environ=environ,
-                directory=root,
-                roots=copies.folders,
-                redact=redact,
-                warn=say,
-                kept=kept_folder(environ),
-            )
-            mcp = await stack.enter_async_context(host)
-        yield Toolchest(owner, plan, root, guides, mcp, redact=redact)
+    async with anyio.create_task_group() as tasks:
+        chest = Toolchest(owner, plan, root, guides, copies, tasks=tasks, environ=environ, redact=redact, say=say)
+        try:
+            yield chest
+        finally:
+            chest.closing.set()
 
 
 def loaded_here(root: Path, environ: Mapping[str, str]) -> Loaded:

@@ -113,7 +113,8 @@ class _Reader:
     """Reads the servers of one file and gathers what is wrong."""
 
     def __init__(self, path: Path, lines: Mapping[KeyPath, int], origin: McpOrigin, of_project: bool) -> None:
-        self._path, self._lines, self._origin, self._of_project = path, lines, origin, of_project
+        self._path, self._lines, self._of_project = path, lines, of_project
+        self._origin: McpOrigin = origin
         self.problems: list[str] = []
         self.warnings: list[str] = []
 

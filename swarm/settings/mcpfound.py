@@ -41,6 +41,17 @@ class McpFound(msgspec.Struct, frozen=True, kw_only=True):
             each for each in self.servers if self.state(each, trusted) == "not confirmed" and not each.disabled
         )
 
+    def told(self, trusted: Collection[str]) -> str:
+        """What a person is told of servers that would take part, were they confirmed; empty where there is none."""
+        names = [each.name for each in self.unconfirmed(trusted)]
+        if not names:
+            return ""
+        said = f"{', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
+        return (
+            f"servers of tools of this project that nobody confirmed take no part: {said}; look at them with `swarm mcp list`, "
+            "and confirm them with `swarm mcp trust`"
+        )
+
     def _usable(self, trusted: Collection[str]) -> list[McpServer]:
         return [each for each in self.servers if not each.of_project or each.digest in trusted]
 

@@ -59,8 +59,12 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that decides what is started or spoken to, as it is written: what a person confirms."""
-        said = (self.kind, self.command, self.args, dict(self.env), self.cwd, self.url, dict(self.headers))
+        """SHA-256 of all that decides what is started or spoken to, as it is written: what a person confirms.
+
+        For a project it is of its file, too: the same words in another project may name another program.
+        """
+        file = self.place.rpartition(":")[0] if self.of_project else ""
+        said = (file, self.kind, self.command, self.args, dict(self.env), self.cwd, self.url, dict(self.headers))
         return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
 
     @property

@@ -31,6 +31,7 @@ OWN_WEIGHT = 2.0
 """What a document's own text counts in its vector beside each of the queries for which it was good before."""
 
 _DEPTH = 64  # places that count; behind them stands less than a sixth of the first
+_ONE_THREAD = 1 << 18  # multiplications up to which OpenBLAS, which numpy's wheels bring, uses one thread
 _DIGITS = 5  # of a likeness: further ones depend on how the machine adds
 
 
@@ -39,9 +40,6 @@ class Hit(NamedTuple):
 
     number: int
     score: float
-    shared: tuple[
-        str, ...
-    ]  # the query's words in its own text, the rarest first; none: it is found by its past or its meaning
 
 
 class Index:
@@ -64,11 +62,20 @@ class Index:
         parts = asked(query)
         scores = _fused([self._by_words(part) for part in parts])
         if self._embedder is not None and self._vectors is not None:
-            likeness = self._embedder.embed(parts) @ self._vectors.T
+            likeness = _likeness(self._embedder.embed(parts), self._vectors)
             scores += MEANING_WEIGHT * _fused([*np.round(likeness.astype(np.float64), _DIGITS)])
         found = np.flatnonzero(scores)
         order = found[np.argsort(-scores[found], kind="stable")][:most]
-        return [Hit(number, float(scores[number]), self._shared(parts[0], number)) for number in order.tolist()]
+        return list(map(Hit, order.tolist(), scores[order].tolist()))
+
+    def shared(self, query: str, numbers: Sequence[int]) -> list[list[str]]:
+        """Return for each of these documents the query's words in its own text, the rarest first.
+
+        One that was found and shares none was found by its past or its meaning.
+        """
+        looked_for = frozenset(terms(asked(query)[0]))
+        found = [self._words[number] & looked_for for number in numbers]
+        return [sorted(words, key=lambda word: (len(self._rows[word][0]), word)) for words in found]
 
     def _by_words(self, part: str) -> Scores:
         import numpy as np
@@ -78,11 +85,6 @@ class Index:
             return np.zeros(self._size)
         holding, adding = np.concatenate([row[0] for row in rows]), np.concatenate([row[1] for row in rows])
         return np.bincount(holding, adding, self._size).astype(np.float64, copy=False)
-
-    def _shared(self, query: str, number: int) -> tuple[str, ...]:
-        words = self._words[number]
-        shared = {word for word in terms(query) if word in words}
-        return tuple(sorted(shared, key=lambda word: (len(self._rows[word][0]), word)))
 
 
 def _own_words(document: Mapping[str, str]) -> frozenset[str]:
@@ -116,6 +118,17 @@ def _vectors_of(documents: Sequence[Mapping[str, str]], embedder: Embedder) -> V
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     np.divide(vectors, lengths, out=vectors, where=lengths > 0)
     return vectors
+
+
+def _likeness(some: Vectors, vectors: Vectors) -> Vectors:
+    """The cosine of each of some with each of the vectors, in pieces that are too small to be spread over threads.
+
+    They take a fraction of a millisecond; to wait for a thread that has no core takes ten.
+    """
+    import numpy as np
+
+    step = max(1, _ONE_THREAD // max(1, some.size))
+    return np.concatenate([some @ vectors[at : at + step].T for at in range(0, max(1, len(vectors)), step)], axis=1)
 
 
 def _described(document: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from swarm.tools.describe import in_full, properties_of
 
 if TYPE_CHECKING:
     from swarm.text.embed import Embedder
-    from swarm.text.index import Hit, Index
+    from swarm.text.index import Index
 
 Past = Mapping[str, Sequence[str]]
 """By the name of a tool texts of steps whose accepted work it was used in, the newest last."""
@@ -50,10 +50,14 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 class _Known(msgspec.Struct, frozen=True):
+    """A list of tools as it was given, and what was made of it."""
+
     tools: Sequence[Tool]
     past: Past
     documents: bytes
     index: Index
+    numbers: Mapping[str, int]  # of the tools by their names, in their order
+    own: Sequence[int]
 
 
 class Selector:
@@ -83,15 +87,21 @@ class Selector:
         """
         if len(tools) <= most:
             return Selection(tuple(Offered(tool, "named" if tool.name in named else "one of few") for tool in tools))
-        hits, past = self._index(tools, past or _NO_PAST).best(query, len(tools)), past or _NO_PAST
-        first = {tool.name: Offered(tool, "named") for tool in tools if tool.name in named}
-        fitting = {tool.name: Offered(tool, _why(hit, tool, past)) for hit in hits for tool in [tools[hit.number]]}
-        others = {tool.name: Offered(tool, "of general use") for tool in tools if not tool.source}
-        order = [*first, *(name for name in (fitting | others) if name not in first)]
-        taken = order[: max(most, len(first))]
-        offered = tuple((others | fitting | first)[name] for name in taken)
-        rest = dict.fromkeys([*order, *(tool.name for tool in tools)])
-        return Selection(offered, tuple(name for name in rest if name not in set(taken)))
+        known = self._know(tools, past or _NO_PAST)
+        why = dict.fromkeys(sorted(known.numbers[name] for name in named if name in known.numbers), "named")
+        room = max(most, len(why))
+        for hit in known.index.best(query, len(tools)):
+            why.setdefault(hit.number, "")  # it is said of those alone that are offered
+        for number in known.own:
+            why.setdefault(number, "of general use")
+        first, names = [*why][:room], [*known.numbers]
+        shared = known.index.shared(query, first)
+        offered = [
+            Offered(tools[number], why[number] or self._said(known, number, words))
+            for number, words in zip(first, shared, strict=True)
+        ]
+        rest = [*dict.fromkeys((*why, *range(len(names))))][len(first) :]
+        return Selection(tuple(offered), tuple([names[number] for number in rest]))
 
     def find(
         self,
@@ -103,14 +113,14 @@ class Selector:
         most: int = MOST_FOUND,
     ) -> list[Tool]:
         """Return up to `most` tools that fit the query, the best first, without those that are named in `but`."""
-        hits = self._index(tools, past or _NO_PAST).best(query, len(tools))
+        hits = self._know(tools, past or _NO_PAST).index.best(query, len(tools))
         return [tools[hit.number] for hit in hits if tools[hit.number].name not in but][:most]
 
-    def _index(self, tools: Sequence[Tool], past: Past) -> Index:
-        """The index of these tools, from before where they are the same or look the same."""
+    def _know(self, tools: Sequence[Tool], past: Past) -> _Known:
+        """What is known of these tools, from before where they are the same or look the same."""
         for known in self._known:
             if known.tools is tools and known.past is past:
-                return known.index
+                return known
         documents = [document_of(tool, past.get(tool.name, ())) for tool in tools]
         look = msgspec.json.encode(documents)
         index = next((known.index for known in self._known if known.documents == look), None)
@@ -118,8 +128,20 @@ class Selector:
             from swarm.text.index import Index  # it imports numpy, which few tools do not need
 
             index = Index(documents, self._embedder)
-        self._known = [_Known(tools, past, look, index), *self._known[: _KEPT - 1]]
-        return index
+        numbers = {tool.name: number for number, tool in enumerate(tools)}
+        own = [number for number, tool in enumerate(tools) if not tool.source]
+        known = _Known(tools, past, look, index, numbers, own)
+        others = [other for other in self._known if other.documents != look]
+        self._known = [known, *others[: _KEPT - 1]]
+        return known
+
+    def _said(self, known: _Known, number: int, shared: Sequence[str]) -> str:
+        """What led to a tool that fits."""
+        if shared:
+            return f"words: {', '.join(shared[:_MOST_SHARED])}"
+        if known.past.get(known.tools[number].name):
+            return "used in like steps"
+        return "like words" if self._embedder is None else "like in meaning"
 
 
 def document_of(tool: Tool, past: Sequence[str] = ()) -> dict[str, str]:
@@ -132,12 +154,6 @@ def document_of(tool: Tool, past: Sequence[str] = ()) -> dict[str, str]:
         "parameters": " ".join(said),
         "past": "\n".join(" ".join(asked(text)[0].split()) for text in past),
     }
-
-
-def _why(hit: Hit, tool: Tool, past: Past) -> str:
-    if hit.shared:
-        return f"words: {', '.join(hit.shared[:_MOST_SHARED])}"
-    return "used in like steps" if past.get(tool.name) else "like in meaning"
 
 
 def find_tool(
@@ -183,4 +199,4 @@ def _find_spec(others: Sequence[str]) -> ToolSpec:
 def _told(found: Sequence[Tool]) -> str:
     if not found:
         return "No other tool fits that. Say in other words what it should do, or go on with those that you have."
-    return "You can use from now on:\n\n" + "\n\n".join(in_full(tool.spec) for tool in found)
+    return "You can use, through use_tool:\n\n" + "\n\n".join(in_full(tool.spec) for tool in found)

@@ -286,9 +286,9 @@ def test_a_damaged_log_names_its_first_problems_and_counts_the_rest() -> None:
 
 
 def test_an_extra_that_is_not_installed_is_named_with_how_to_get_it() -> None:
-    assert extras_finding(["local", "schema", "tune"]) == Finding(name="extras", said="local, schema, tune installed")
+    assert extras_finding(["local", "schema", "tune", "mcp"]).said == "local, schema, tune, mcp installed"
     missing = extras_finding(["local"])
-    assert missing.state == "ok" and missing.remedy.startswith("pip install 'pheroswarm[schema,tune]'")
+    assert missing.state == "ok" and missing.remedy.startswith("pip install 'pheroswarm[schema,tune,mcp]'")
 
 
 def test_a_model_that_the_provider_no_longer_lists_is_a_warning() -> None:

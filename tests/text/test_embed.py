@@ -14,6 +14,8 @@ from tests.text.wordvectors import SPACE, write_package
 
 WEIGHTS = "weights/l2_supercat_256.safetensors"
 TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+BEYOND = b'{"embedding.weight": {"dtype": "F16", "shape": [9, 2], "data_offsets": [0, 36]}}'
+OTHER = BEYOND.replace(b"F16", b"F32")
 
 
 def test_words_that_mean_alike_are_near_and_each_vector_has_length_one(tmp_path: Path) -> None:
@@ -58,6 +60,9 @@ def test_a_word_of_any_length_is_read_at_once(tmp_path: Path) -> None:
         (WEIGHTS, b"", "ends in its header"),
         (WEIGHTS, b"\xff" * 80, "ends in its header"),
         (WEIGHTS, (2).to_bytes(8, "little") + b"{}", "embedding.weight"),
+        (WEIGHTS, (2).to_bytes(8, "little") + b"{'", "malformed"),
+        (WEIGHTS, (len(BEYOND)).to_bytes(8, "little") + BEYOND, "length|size"),
+        (WEIGHTS, (len(OTHER)).to_bytes(8, "little") + OTHER, "no table of 16-bit numbers"),
         (TOKENIZER, b"{", "truncated"),
         (TOKENIZER, b'{"model": {"vocab": {"a": 4000000}, "merges": []}}', "beyond the"),
         (TOKENIZER, b'{"model": {"vocab": {"a": "b"}, "merges": []}}', "int"),

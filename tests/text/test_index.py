@@ -32,7 +32,7 @@ def test_by_words_alone_what_shares_none_is_not_found() -> None:
     index = Index(TOOLS)
     assert found(index, "commit this with a message") == ["git_commit", "gitCommitAll"]
     assert found(index, "a kitten") == found(index, "") == []
-    assert index.best("show the file", 1)[0].shared == ("file", "show")
+    assert index.shared("show the file", [0, 1]) == [["file", "show"], []]
 
 
 def test_of_equals_the_one_that_stands_first_comes_first() -> None:
@@ -43,7 +43,7 @@ def test_of_equals_the_one_that_stands_first_comes_first() -> None:
 def test_with_vectors_it_is_found_by_its_meaning(embedder: Embedder) -> None:
     index = Index(TOOLS, embedder)
     assert found(index, "a kitten", 1) == ["cat_of_day"]
-    assert index.best("a kitten", 1)[0].shared == ()
+    assert index.shared("a kitten", [1]) == [[]]
     assert found(index, "the documents", 1) == ["read_text"]
 
 
@@ -52,7 +52,7 @@ def test_what_was_good_for_a_query_before_is_found_by_the_next_like_it(embedder:
     learned = [*TOOLS[:3], {**TOOLS[3], "past": "feed the kitten\nwalk the dog"}]
     index = Index(learned, embedder if with_vectors else None)
     assert found(index, "please feed it and walk the dog", 1) == ["gitCommitAll"]
-    assert index.best("please feed it", 1)[0].shared == ()
+    assert index.shared("please feed it", [3]) == [[]]
 
 
 def test_a_query_that_asks_for_two_things_finds_both(embedder: Embedder) -> None:

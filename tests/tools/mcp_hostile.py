@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -146,7 +147,7 @@ def over_stdio(mode: str) -> None:
     if mode == "exits":
         sys.exit("there is no database at postgres://me:hunter2hunter2@db")
     if mode == "spawns":  # a child that outlives it and holds its pipes
-        os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "600")
+        subprocess.Popen(["sleep", "600"])
     if mode == "deaf":
         time.sleep(600)
     lock = threading.Lock()

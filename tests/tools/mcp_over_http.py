@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.tools.mcp_hostile import Server
+from tests.tools.mcp_hostile import NOTHING, Server
 
 
 class OverHttp(BaseHTTPRequestHandler):
@@ -20,13 +20,13 @@ class OverHttp(BaseHTTPRequestHandler):
     seen: list[Mapping[str, str]] = []  # noqa: RUF012 - of the one server of a test
 
     def do_POST(self) -> None:
-        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        message: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.seen.append(dict(self.headers))
         said: list[Mapping[str, Any]] = []
         status = self.path.strip("/")
         if status.isdigit():
             self.reply(int(status), b"no")
-        elif self.path == "/silent" or (message.get("params") or {}).get("name") == "never":
+        elif self.path == "/silent" or message.get("params", NOTHING).get("name") == "never":
             time.sleep(2)
         else:
             Server("http", said.append).take(message)

@@ -173,6 +173,67 @@ async def test_tools_that_change_are_offered_anew() -> None:
             await before["h__echo"].use({"text": "?"})
 
 
+async def test_a_run_that_ends_does_not_wait_for_a_server_that_is_still_starting() -> None:
+    began, found, before = anyio.Event(), list[int](), 0.0
+
+    async def ask(one: Run) -> None:
+        began.set()
+        await one.tools()
+
+    async with anyio.create_task_group() as tasks:
+        with anyio.fail_after(20):
+            async with run(hostile("silent")) as one:
+                tasks.start_soon(ask, one)
+                await began.wait()
+                while len(children()) < 2:  # noqa: ASYNC110
+                    await anyio.sleep(0.01)
+                found, before = children(), anyio.current_time()
+                tasks.cancel_scope.cancel()
+    assert found and anyio.current_time() - before < 3.5
+    await gone(found)
+
+
+async def test_without_the_package_no_server_takes_part_and_that_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(name: str) -> None:
+        assert name == "mcp"
+
+    monkeypatch.setattr("swarm.tools.mcp.host.find_spec", nowhere)
+    async with run(hostile(), hostile(name="other")) as one:
+        assert await one.tools() == {}
+        with pytest.raises(ToolRefused, match="is left out: the package mcp is not installed"):
+            await one.host.start("h")
+        (said,) = one.warnings
+        assert "pip install 'pheroswarm[mcp]'" in said
+
+
+GROWS = """
+from mcp.server.mcpserver import Context, MCPServer
+
+server = MCPServer("grows")
+
+
+@server.tool()
+async def grow(ctx: Context) -> str:
+    server.add_tool(lambda: "new", name="new")
+    await ctx.notify_tools_changed()
+    return "grown"
+
+
+server.run("stdio")
+"""
+
+
+async def test_a_server_of_the_newer_protocol_is_listened_to_for_changes(tmp_path: Path) -> None:
+    (tmp_path / "grows.py").write_text(GROWS)
+    async with run(hostile(args=(str(tmp_path / "grows.py"),))) as one:
+        assert {*await one.tools()} == {"h__grow"}
+        assert (await one.host.start("h")).protocol >= "2026-07-28"
+        assert (await one.use("grow")).text == "grown"
+        with anyio.fail_after(10):
+            while {*await one.tools()} != {"h__grow", "h__new"}:  # noqa: ASYNC110 - the notice comes when it comes
+                await anyio.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     ("server", "why"),
     [

@@ -8,7 +8,7 @@ from typing import Any
 from unicodedata import category
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarm.messages import ToolSpec
@@ -35,6 +35,8 @@ HOSTILE = st.text(
     st.sampled_from("a<>|[]/ISNT\x1b\u202e\u200b\U000e0041\ud800\n im_startsystem"), max_size=60
 ) | st.text(max_size=60)
 
+quiet = settings(max_examples=50, deadline=None)
+
 
 def use_of(server: str) -> Any:
     async def use(tool: str, arguments: object) -> Said:
@@ -56,6 +58,7 @@ def names_of(*listings: tuple[McpServer, list[str]]) -> list[str]:
     return [tool.name for tool in offered(given_, use_of).tools]
 
 
+@quiet
 @given(HOSTILE)
 def test_a_plain_text_has_no_marks_of_a_conversation_and_nothing_unseen(text: str) -> None:
     found = plain(text, 50)
@@ -66,6 +69,7 @@ def test_a_plain_text_has_no_marks_of_a_conversation_and_nothing_unseen(text: st
     assert "\n" not in one_line(text, 50)
 
 
+@quiet
 @given(JSON)
 def test_any_json_is_a_schema_of_an_object_that_providers_take_or_unusable(schema: object) -> None:
     try:
@@ -114,15 +118,18 @@ def test_a_schema_that_is_too_long_loses_its_texts_before_the_tool_is_lost() -> 
     deep: dict[str, Any] = {}
     for _ in range(40):
         deep = {"items": deep}
-    for schema, why in (
+    wrong: list[tuple[dict[str, Any], str]] = [
         (deep, "nested deeper"),
         ({"properties": {"\u202ea": {}}}, "nobody sees"),
         ({"type": "array"}, "object"),
-    ):
+        ({"properties": {"a": {"minimum": object()}}}, "as JSON"),
+    ]
+    for schema, why in wrong:
         with pytest.raises(Unusable, match=why):
             plain_schema({"type": "object", **schema})
 
 
+@quiet
 @given(
     st.lists(
         st.tuples(st.text(min_size=1, max_size=80), st.lists(st.text(min_size=1, max_size=80), max_size=4)), max_size=4
@@ -137,8 +144,15 @@ def test_each_offered_name_is_one_that_every_provider_takes_and_no_two_are_equal
 
 
 def test_names_stay_apart_where_what_they_are_made_of_is_the_same() -> None:
-    found = names_of((server("a__b"), ["c"]), (server("a"), ["b__c", "ä", "ö", "x" * 70, "x" * 71]))
-    assert found[0] == "a__b__c" and found[1].startswith("a__b__c_") and len(set(found)) == 6
+    found = names_of((server("a"), ["b", "ä", "ö", "x" * 70, "x" * 71]), (server("B"), ["b"]))
+    assert found[0] == "a__b" and found[-1] == "B__b" and len(set(found)) == 6
+
+
+def test_no_servers_tools_have_names_that_begin_as_those_of_another() -> None:
+    names = ["a", "a__b", "a_", "a b", "a_b", "é", "-", "x" * 40, "x" * 41]
+    found = [name.partition("__")[0] for name in names_of(*((server(name), ["b__c"]) for name in names))]
+    assert len(set(found)) == len(names) and found[:2] == ["a", "a_b"]
+    assert all(len(prefix) <= 32 for prefix in found)
 
 
 def test_lists_of_a_user_let_tools_in_and_one_that_means_no_tool_is_told() -> None:
@@ -164,20 +178,24 @@ async def test_an_offered_tool_reaches_the_world_and_hints_are_believed_only_whe
     for trusted in (False, True):
         (tool,) = offered([(server("my srv", trust_hints=trusted), Listing(definitions=definitions))], use_of).tools
         assert (tool.effect, tool.repeatable, tool.source, tool.subject) == ("world", trusted, "my srv", "url")
+        assert not tool.in_copy
         assert tool.spec == ToolSpec(name="my_srv__get", description="From the MCP server my srv: d", parameters=schema)
         assert tool.tags == ("my", "srv") and await tool.use({}) == Said(text="my srv get")
 
 
+@quiet
 @given(st.lists(JSON, max_size=4))
 def test_a_list_of_anything_gives_tools_and_reasons(entries: list[object]) -> None:
     definitions, oddities = definitions_of([*entries, entry("good")])
     assert definitions[-1].name == "good" and len(definitions) + len(oddities) == len(entries) + 1
 
 
+@quiet
 @given(JSON)
-def test_any_result_is_a_text_that_can_be_stored(result: object) -> None:
-    for one in (result, {"content": result}, {"content": [result]}, {"structuredContent": result, "content": []}):
-        said = said_of(one if isinstance(one, dict) else {})
+def test_any_result_is_a_text_that_can_be_stored(result: Any) -> None:
+    forms: list[dict[str, Any]] = [{"content": result}, {"content": [result]}, {"structuredContent": result}]
+    for one in forms:
+        said = said_of(one)
         said.text.encode()
         assert said.text
 

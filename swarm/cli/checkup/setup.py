@@ -27,7 +27,7 @@ from swarm.settings.pricetable import old_prices, table_date
 
 PATIENCE_S = 15.0  # for one provider
 MOST_NAMED = 5
-_EXTRAS = (("local", "xllamacpp"), ("schema", "jsonschema"), ("tune", "optuna"))  # what each brings
+_EXTRAS = (("local", "xllamacpp"), ("schema", "jsonschema"), ("tune", "optuna"), ("mcp", "mcp"))  # what each brings
 
 
 def read_settings(start: Path, environ: Mapping[str, str], log: str | None) -> tuple[Loaded | None, Finding]:
@@ -77,7 +77,7 @@ def extras_finding(there: Sequence[str]) -> Finding:
     said = f"{', '.join(there) or 'none'} installed"
     remedy = (
         f"pip install 'pheroswarm[{','.join(missing)}]'  # local: the embedded model; schema: checks with JSON Schema; "
-        "tune: swarm tune"
+        "tune: swarm tune; mcp: servers of tools"
     )
     return Finding(name="extras", said=said, remedy=remedy if missing else "")
 

@@ -25,7 +25,7 @@ from swarm.settings.mcpserver import McpServer
 from swarm.tools.mcp.errors import CallFailed, ConnectionLost, ServerUnready
 from swarm.tools.mcp.listing import MOST_INSTRUCTIONS, MOST_TOOLS, Listing, definitions_of
 from swarm.tools.mcp.pipe import open_pipe
-from swarm.tools.mcp.plain import one_line, plain
+from swarm.tools.mcp.plain import one_line, plain, table_of
 from swarm.tools.mcp.web import open_web
 from swarm.tools.mcp.words import LastWords
 from swarm.version import VERSION
@@ -45,6 +45,7 @@ class Connection:
         self._server, self._directory, self._environment, self._roots = server, directory, environment, roots
         self._client: Client | None = None
         self._stop = anyio.Event()
+        self._scope = anyio.CancelScope()
         self._pages = _Pages()
         self.words = LastWords()
         self.listing = Listing()
@@ -55,14 +56,20 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        return self._client is not None and not self._stop.is_set()
+        """Whether it can be asked: it is ready, and has not ended."""
+        return self.settled.is_set() and self._client is not None and not self._stop.is_set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, is about to, or could not be started."""
+        return self.settled.is_set() and not self.is_open
 
     async def run(self) -> None:
         """Start it, read what it offers, and keep it until `end`, or its own end. Never raises but for cancellation."""
         _silence()
-        deadline = anyio.current_time() + self._server.start_s
+        self._scope.deadline = anyio.current_time() + self._server.start_s
         try:
-            with anyio.CancelScope(deadline=deadline) as scope:
+            with self._scope:
                 async with Client(
                     self._transport(),
                     client_info=types.Implementation(name="swarm", version=VERSION),
@@ -72,9 +79,9 @@ class Connection:
                 ) as client:
                     self._client = client
                     await self.refresh()
-                    scope.deadline = math.inf
+                    self._scope.deadline = math.inf
                     await self._live(client)
-            if scope.cancelled_caught:
+            if self._scope.cancelled_caught and not self._stop.is_set():
                 self.failure = f"it was not ready within {self._server.start_s:g} s (`start_s`)"
         except Exception as error:
             self.failure = self.failure or why(error, self._server)
@@ -87,6 +94,8 @@ class Connection:
     def end(self) -> None:
         """Have it end. `ended` says when it has."""
         self._stop.set()
+        if not self.settled.is_set():
+            self._scope.cancel()
 
     async def refresh(self) -> None:
         """Read again what it offers. Raises ConnectionLost, CallFailed."""
@@ -197,15 +206,17 @@ class _Pages:
         tools = result.get("tools")
         if not self._reading or not isinstance(tools, list):
             return
-        entries: list[Any] = tools
+        entries = cast("list[object]", tools)
         self.entries += entries
-        result["tools"] = [
-            {"name": entry["name"], "inputSchema": {**entry["inputSchema"], "type": "object"}}
-            for entry in entries
-            if isinstance(entry, dict)
-            and isinstance(entry.get("name"), str)
-            and isinstance(entry.get("inputSchema"), dict)
-        ]
+        result["tools"] = [readable for entry in entries if (readable := _readable(entry))]
+
+
+def _readable(entry: object) -> dict[str, Any]:
+    """What the SDK needs of an entry; empty where it cannot be read."""
+    name, schema = table_of(entry).get("name"), table_of(entry).get("inputSchema")
+    if not isinstance(name, str) or not isinstance(schema, dict):
+        return {}
+    return {"name": name, "inputSchema": {**table_of(cast("object", schema)), "type": "object"}}
 
 
 class _Watched:

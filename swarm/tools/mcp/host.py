@@ -50,7 +50,7 @@ class McpHost:
         if servers and find_spec("mcp") is None:
             self._tell(MISSING)
             for slot in self._slots.values():
-                slot.out = slot.failure = "the package mcp is not installed"
+                slot.out = "the package mcp is not installed"
 
     async def tools(self) -> tuple[Tool, ...]:
         """All tools that may be offered, in the order of the configuration; the same as before unless a server changed its own.

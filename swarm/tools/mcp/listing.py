@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, cast
@@ -13,6 +13,7 @@ import msgspec
 
 from swarm.messages import ToolSpec
 from swarm.settings.mcpserver import McpServer
+from swarm.toolnames import SERVER_MARK
 from swarm.tools.base import Said, Tool
 from swarm.tools.mcp.plain import Unusable, one_line, plain, plain_schema, table_of
 
@@ -22,6 +23,7 @@ MOST_TOOLS = 500
 MOST_DESCRIPTION = 2_000
 MOST_INSTRUCTIONS = 2_000
 _MOST_NAME = 64  # as every provider takes it
+_MOST_PREFIX = 32
 _MOST_OWN_NAME = 256
 
 Use = Callable[[str, Mapping[str, Any]], Awaitable[Said]]
@@ -105,12 +107,15 @@ def is_allowed(server: McpServer, tool: str) -> bool:
 def offered(listings: Iterable[tuple[McpServer, Listing]], use: Callable[[str], Use]) -> Offered:
     """The tools that may be offered, in the order of servers and of their lists. `use` gives what uses those of a server."""
     tools: dict[str, Tool] = {}
+    prefixes: set[str] = set()
     oddities: list[str] = []
     for server, listing in listings:
+        prefix = _prefix(server.name, prefixes)
+        prefixes.add(prefix)
         oddities += [f"MCP server {server.name!r}: {said}" for said in (*listing.oddities, *_idle(server, listing))]
         for definition in listing.definitions:
             if is_allowed(server, definition.name):
-                name = _unique(f"{server.name}__{definition.name}", tools)
+                name = _unique(f"{prefix}{SERVER_MARK}{definition.name}", tools)
                 tools[name] = _tool(name, server, definition, use(server.name))
     return Offered(tools=tuple(tools.values()), oddities=tuple(oddities))
 
@@ -123,6 +128,7 @@ def _tool(name: str, server: McpServer, definition: Definition, use: Use) -> Too
     return Tool(
         spec=ToolSpec(name=name, description=told, parameters=definition.parameters),
         effect="world",  # what it says of itself is no more than a hint
+        in_copy=False,  # its server may work anywhere
         use=call,
         subject=_subject(definition.parameters),
         repeatable=server.trust_hints and (definition.idempotent or definition.read_only),
@@ -143,13 +149,24 @@ def _subject(parameters: Mapping[str, Any]) -> str:
     return "path"
 
 
+def _prefix(name: str, taken: Collection[str]) -> str:
+    """What the names of a server's tools begin with: of no other server, so that a rule for one never means another's tools."""
+    prefix = re.sub(r"_+", "_", re.sub(r"[^a-zA-Z0-9_-]", "_", name)).strip("_") or "server"
+    if len(prefix) <= _MOST_PREFIX and prefix not in taken:
+        return prefix
+    return f"{prefix[: _MOST_PREFIX - 9]}_{_mark(name)}"
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
+
+
 def _unique(wanted: str, taken: Mapping[str, object]) -> str:
     """A name that every provider takes. Where it is too long or taken, what tells it apart is made of what it was."""
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", wanted)
     if len(name) <= _MOST_NAME and name not in taken:
         return name
-    mark = hashlib.sha256(wanted.encode("utf-8", "replace")).hexdigest()[:8]
-    name = f"{name[: _MOST_NAME - 9]}_{mark}"
+    name = f"{name[: _MOST_NAME - 9]}_{_mark(wanted)}"
     return name if name not in taken else _unique(f"{wanted} ", taken)
 
 

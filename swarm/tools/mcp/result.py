@@ -70,8 +70,8 @@ def _kind(block: Mapping[str, Any], otherwise: str) -> str:
 def _is_said(structured: object, blocks: list[object]) -> bool:
     """Whether one of the texts is the same: servers say what is structured as text, too."""
     alone: list[object] = [structured]
-    if list(table := table_of(structured)) == ["result"]:
-        alone.append(table["result"])  # a value that was wrapped to be an object
+    if len(table := table_of(structured)) == 1:
+        alone += table.values()  # a value that was wrapped to be an object
     for block in blocks:
         text = table_of(block).get("text")
         if not isinstance(text, str):

@@ -73,7 +73,7 @@ class Slot:
         connection = self._connection
         if connection is not None and connection.is_open and connection.stale:
             await self._renew(connection)
-        elif self.listing is None and not self.failure:
+        elif self.listing is None and not self.failure and not self.out:
             try:
                 await self.connection()
             except ToolRefused:
@@ -104,16 +104,20 @@ class Slot:
     async def connection(self) -> Connection:
         """The connection to it, made anew where there is none. Raises ToolRefused where there can be none."""
         async with self._lock:
-            connection = self._connection
-            if connection is not None and connection.is_open:
+            if self._connection is not None and self._connection.is_over:
+                await self._buried(self._connection)
+            if self._connection is None:
+                self._connection = await self._launched()
+            connection = self._connection  # whoever began to start it may have been cancelled since
+            await connection.settled.wait()
+            if connection.is_open:
+                self.failure = ""
+                self._take(connection.listing)
                 return connection
-            if connection is not None:
-                await connection.ended.wait()
-                self._connection = None
-                self._failed(connection)
-            if self.out or self._ready is None:
-                raise ToolRefused(f"the MCP server {self.server.name!r} is left out: {self.out}")
-            return await self._start(self._ready)
+            await self._buried(connection)
+            raise ToolRefused(
+                f"the MCP server {self.server.name!r} could not be used: {self.failure or 'it was ended'}"
+            )
 
     def words(self) -> tuple[str, ...]:
         """The last lines that it wrote beside its messages, secrets taken out."""
@@ -132,23 +136,26 @@ class Slot:
     def _redact(self, text: str) -> str:
         return self._redact_known(self._secrets.redact(text))
 
-    async def _start(self, ready: McpServer) -> Connection:
+    async def _launched(self) -> Connection:
+        if self.out or self._ready is None:
+            raise ToolRefused(f"the MCP server {self.server.name!r} is left out: {self.out}")
         # the SDK takes .6 s to be imported, and the loop does not wait for that
         module: Any = await anyio.to_thread.run_sync(import_module, "swarm.tools.mcp.connection")
         connection: Connection = module.Connection(
-            ready, directory=self._directory, environment=self._environment, roots=self._roots
+            self._ready, directory=self._directory, environment=self._environment, roots=self._roots
         )
-        self._connection = connection
         self._tasks.start_soon(connection.run)
-        await connection.settled.wait()
-        if not connection.is_open:
-            await connection.ended.wait()
-            self._connection = None
-            self._failed(connection)
-            raise ToolRefused(f"the MCP server {self.server.name!r} could not be started: {self.failure}")
-        self.failure = ""
-        self._take(connection.listing)
         return connection
+
+    async def _buried(self, connection: Connection) -> None:
+        """Let a connection go that ends. An end that nobody wanted counts; where there were too many, the server is left out."""
+        await connection.ended.wait()
+        self._connection = None
+        if not connection.failure:
+            return
+        words = connection.words.lines(self._redact)
+        said = f"; it wrote: {' | '.join(words)}" if words else ""
+        self._count(self._redact(connection.failure) + said)
 
     async def _renew(self, connection: Connection) -> None:
         """Read again what it offers, since it said that this is not the same any more; where that fails, what was known stays."""
@@ -160,21 +167,14 @@ class Slot:
         self._take(connection.listing)
 
     def _take(self, listing: Listing) -> None:
+        if listing is self.listing:
+            return
         if listing != self.listing and self._place is not None:
             keep(self._place, listing)
         self.listing = listing
 
-    def _failed(self, connection: Connection) -> None:
-        """Count an end that nobody wanted, and leave the server out where there were too many."""
-        if not connection.failure:
-            return
-        words = connection.words.lines(self._redact)
-        said = f"; it wrote: {' | '.join(words)}" if words else ""
-        self.failure = self._redact(connection.failure) + said
-        self._count(self.failure)
-
     def _count(self, why: str) -> None:
-        self._failures += 1
+        self._failures, self.failure = self._failures + 1, why
         if self._failures >= MOST_FAILURES:
             self.out = self.failure = f"{why} ({self._failures} times)"
 
