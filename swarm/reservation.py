@@ -41,4 +41,5 @@ def reservation(
         tools=tools,
         skills=ask.skills,
         follows=ask.follows,
+        branch=attempt.branch,
     )
