@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from typing import cast as cast_to
 
 import anyio
 import pytest
 
 from events.bus import read_all
-from events.log import Entry, EventLog, open_log
-from events.types.call import CallReserved
+from events.log import Ack, EventLog, LogError, NewEvent, open_log
+from events.types.call import CallReserved, CallSettled
 from events.types.tool import ToolFinished, ToolStarted
-from events.views.cost import CostView
 from events.views.base import fold
+from events.views.cost import CostView
 from events.views.money import MoneyView
 from swarm.replay import replay
+from tests.ledger_agents import entries_of
 from tests.provider import Answer
-from tests.running import Cast, faces, model, money_of, resume, run, serving
+from tests.running import DEAR, Cast, faces, model, money_of, resume, run, serving
 from tests.test_session_tools import events, project, use
 
 __all__ = ["project"]
@@ -29,6 +31,16 @@ FIX = (
 )
 MEND = (use("read", path="a.py"), use("edit", path="a.py", old="1", new="2"), "I changed a.py to say 2.")
 SEND = (use("task", prompt="See that a.py says 2."), "Done: a.py says 2.")
+
+
+LOOKS = [use("read", path="a.py", **{"from": line}) for line in range(2, 60)]
+
+
+@pytest.fixture
+def long(project: Path) -> Path:
+    """The same project with something to read."""
+    (project / "a.py").write_text("x = 1\n" + "# nothing\n" * 60)
+    return project
 
 
 def tools_offered(cast: Cast, who: str) -> list[set[str]]:
@@ -111,25 +123,24 @@ async def test_a_part_that_is_none_is_told_and_costs_nothing(
     assert "subagent" not in cast.roles
 
 
-async def test_a_sub_agent_that_reaches_its_cap_ends_with_what_it_has_and_the_worker_goes_on(project: Path) -> None:
-    reads = [use("read", path="a.py", offset=line) for line in range(1, 30)]
-    cast = Cast(worker=(use("task", prompt="Read a.py.", budget_tokens=6_000), *MEND), subagent=reads)
+async def test_a_sub_agent_that_reaches_its_cap_ends_with_what_it_has_and_the_worker_goes_on(long: Path) -> None:
+    cast = Cast(worker=(use("task", prompt="Read a.py.", budget_tokens=6_000), *MEND), subagent=LOOKS)
     async with open_log("memory:") as log, serving(cast) as (_, plan):
-        assert (await run(log, FIX, plan, project)).exit_code == 0
+        assert (await run(log, FIX, plan, long)).exit_code == 0
         own = (await money_of(log)).scopes["s1/fix/1/1/task:1"]
         assert 0 < own.spent.tokens <= 6_000 and not own.reserved.tokens
         assert (await replay(log, 1)).divergence is None
     told = results(cast)[0]
     assert "its next call was refused: the budget of s1/fix/1/1/task:1 has" in told
     assert "budget set" not in told, "what to do about a cap is for people"
-    assert '- read {"offset":1,"path":"a.py"}' in told
+    assert '- read {"from":2,"path":"a.py"}' in told
 
 
 async def test_settings_bound_what_a_sub_agent_may_ask_for_and_what_is_left_above_it_does(project: Path) -> None:
     for asked, text, most, told in (
         (90_000, FIX, 20_000, "20,000"),
         (5_000, FIX, 20_000, "5,000"),
-        (90_000, FIX.replace("  changes", "  budget: {tokens: 12000, on_exceed: halt}\n  changes"), 20_000, "11,"),
+        (90_000, FIX.replace("  changes", "  budget: {tokens: 12000, on_exceed: fail}\n  changes"), 20_000, "11,"),
     ):
         cast = Cast(worker=(use("task", prompt="Look.", budget_tokens=asked), *MEND))
         async with open_log("memory:") as log, serving(cast, subagent_tokens=most) as (_, plan):
@@ -148,22 +159,21 @@ async def test_its_calls_count_in_the_scopes_of_the_worker_and_are_told_apart_in
     by_role = {role: sum(1 for call in calls if call.role == role) for role in ("worker", "sub-agent")}
     assert by_role == {"worker": 2, "sub-agent": 3}
     assert scopes["s1/fix/worker"].calls == scopes["s1/fix"].calls == 5
-    assert scopes["s1/fix/worker/maker"].calls == 5
+    assert scopes["s1/fix/worker/generalist"].calls == 5
     assert scopes["s1/fix/sub-agent"].calls == scopes["s1/fix/1/1/task:1"].calls == 3
     assert {payer.role: cost.calls for payer, cost in costs.items()} == by_role
 
 
-async def test_no_scope_holds_more_than_its_cap_at_any_position_also_with_sub_agents(project: Path) -> None:
+async def test_no_scope_holds_more_than_its_cap_at_any_position_also_with_sub_agents(long: Path) -> None:
     text = FIX.replace(
         "  changes",
-        "  budget: {tokens: 24000, on_exceed: halt}\n  roles: {worker: {budget: {tokens: 16000}}}\n  changes",
+        "  budget: {tokens: 24000, on_exceed: fail}\n  roles: {worker: {budget: {tokens: 16000}}}\n  changes",
     )
-    sends = [use("task", prompt=f"Look at part {part}.", budget_tokens=5_000) for part in range(6)]
-    looks = [use("read", path="a.py", offset=line) for line in range(1, 60)]
-    cast = Cast(worker=[*sends, *MEND], subagent=looks)
+    sends = [use("task", prompt=f"Look at part {part}.", budget_tokens=5_000) for part in range(15)]
+    cast = Cast(worker=[*sends, *MEND], subagent=LOOKS)
     caps = {"s1/fix": 24_000, "s1/fix/worker": 16_000}
     async with open_log("memory:") as log, serving(cast) as (_, plan):
-        result = await run(log, text, plan, project)
+        result = await run(log, text, plan, long)
         assert result.exit_code == 3, "the sub-agents took what the worker needed, and not a token more"
         money = MoneyView()
         async for page in read_all(log):
@@ -176,16 +186,13 @@ async def test_no_scope_holds_more_than_its_cap_at_any_position_also_with_sub_ag
         assert (await replay(log, 1)).divergence is None
 
 
-async def test_a_sub_agent_is_begun_on_a_free_model_whoever_sent_it(project: Path) -> None:
+async def test_a_sub_agent_is_the_workers_agent_and_begun_on_a_free_model(project: Path) -> None:
     cast = Cast(worker=SEND, subagent=MEND)
-    from tests.running import DEAR
-
-    models = (model("free1"), model("dear1", "paid", price=DEAR))
-    text = FIX.replace("  changes", "  roles: {worker: {models: [dear1, free1]}}\n  changes")
+    models = (model("dear1", "paid", price=DEAR), model("free1"))
     async with open_log("memory:") as log, serving(cast, *models) as (_, plan):
-        await run(log, text, plan, project)
+        await run(log, FIX, plan, project)
         calls = [call for call in await events(log, CallReserved) if call.role == "sub-agent"]
-    assert {(call.agent, call.model) for call in calls} == {("maker", "free1")}
+    assert {(call.agent, call.model) for call in calls} == {("generalist", "free1")}
 
 
 @pytest.mark.parametrize("at", range(1, 6))
@@ -218,16 +225,42 @@ async def test_an_interrupted_part_goes_on_from_its_record_and_the_work_copy_as_
         assert len([each for each in await events(log, ToolFinished) if each.tool == "edit"]) == 1
 
 
-async def test_a_process_that_dies_in_a_part_leaves_a_copy_that_the_next_one_makes_again(project: Path) -> None:
-    """The log ends between any two of its appends; what is not in it was never done."""
+class Dying:
+    """A log to which nothing is appended any more once so many events of a sub-agent are in it, as if the process had died."""
+
+    def __init__(self, log: EventLog, after: int) -> None:
+        self._log, self._left = log, after
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._log, name)
+
+    async def append(self, events: Sequence[NewEvent], **options: Any) -> Ack:
+        if self._left <= 0:
+            raise LogError("the process is dead")
+        ack = await self._log.append(events, **options)
+        self._left -= sum(getattr(new.event, "branch", "") != "" for new in events)
+        return ack
+
+
+@pytest.mark.parametrize("after", range(1, 7))
+async def test_a_part_in_which_the_process_died_goes_on_behind_its_last_event(project: Path, after: int) -> None:
+    """Of a sub-agent stand in the log: three calls reserved, a tool started, and two finished."""
     cast = Cast(worker=SEND, subagent=MEND)
     async with open_log(project.parent / "log.db") as log, serving(cast) as (_, plan):
-        await run(log, FIX, plan, project)
-        entries: list[Entry] = [entry async for page in read_all(log) for entry in page]
-    edit = next(e for e in entries if isinstance(e.event, ToolFinished) and e.event.tool == "edit")
-    sent = next(e for e in entries if isinstance(e.event, ToolFinished) and e.event.tool == "task")
-    assert edit.position < sent.position
+        with pytest.raises(LogError):
+            await run(cast_log(Dying(log, after)), FIX, plan, project)
+        known = sum(isinstance(entry.event, CallSettled) for entry in await entries_of(log))
+        asked = len(cast.roles)
+        cast.play("worker", *SEND[min(known, 1) :])
+        cast.play("subagent", *MEND[max(0, known - 1) :])
+        result = await resume(log, plan, take_over=True)
+        assert result.exit_code == 0
+        assert len(cast.roles) - asked == 5 - known, "no answer that is recorded is asked for again"
+        assert (project / "a.py").read_text() == "x = 2\n"
+        (sent,) = [each for each in await events(log, ToolFinished) if each.tool == "task"]
+        assert [file.path for file in sent.files] == ["a.py"]
+        assert (await replay(log, 1)).divergence is None
 
 
-async def _log_of(log: EventLog) -> list[Entry]:
-    return [entry async for page in read_all(log) for entry in page]
+def cast_log(log: Dying) -> EventLog:
+    return cast_to(EventLog, log)

@@ -55,6 +55,7 @@ async def delegate(part: Part, attempt: Attempt, job: Job, caps: Caps, hands: Ca
     own = sub_attempt(attempt, caps.journal, attempt.use)
 
     async def least() -> str:
+        await caps.ledger.catch_up()
         return str(tokens_for(part, job.task, caps))
 
     budget = int(await own.capture(BUDGET, least))
