@@ -16,6 +16,7 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     since: int  # microseconds since 1970: when it was claimed
     claim: Claim
+    asks: int = 0  # uses of tools that wait for a person's word
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ MOST_BYTES = 64 * 1024
 _FENCE = re.compile(rb"---[ \t]*\r?\n")
 _CLOSING = re.compile(rb"\n---[ \t]*(?:\r?\n|\Z)")
 _LEAST = 16  # bytes in which an opening fence stands
-_LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*):[ \t]+(\S.*?)[ \t]*")
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -137,9 +137,10 @@ def quoted(text: str) -> str:
     """The same with quotes around the values that stand on a line of their own key."""
 
     def line(written: str) -> str:
-        found = _LINE.fullmatch(written)
-        if found is None or found[2][0] in "\"'|>[{":
+        key, _, rest = written.partition(":")
+        value = rest.strip(" \t")
+        if not value or rest[0] not in " \t" or value[0] in "\"'|>[{" or not _KEY.fullmatch(key):
             return written
-        return f"{found[1]}: {json.dumps(found[2])}"
+        return f"{key}: {json.dumps(value)}"
 
     return "\n".join(line(each) for each in text.split("\n"))

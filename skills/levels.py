@@ -21,7 +21,7 @@ MOST_CHARACTERS = 300
 MOST_FILES = 20
 """Of a skill that are named."""
 
-_HEADING = re.compile(r" {0,3}(#{1,4})\s+(.*?)\s*#*\s*\Z")
+_HEADING = re.compile(r" {0,3}(#{1,4})[ \t]")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 
@@ -110,8 +110,11 @@ def headings(body: str) -> list[str]:
     >>> headings("# A\\n```\\n# no\\n```\\n## B")
     ['# A', '## B']
     """
-    found = (_HEADING.match(line) for _, line in code_free_lines(body))
-    return [f"{heading[1]} {heading[2]}" for heading in found if heading]
+    return [
+        f"{found[1]} {line[found.end() :].strip().rstrip('#').rstrip()}"
+        for _, line in code_free_lines(body)
+        if (found := _HEADING.match(line))
+    ]
 
 
 def code_free_lines(body: str) -> Iterator[tuple[int, str]]:

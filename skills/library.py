@@ -13,7 +13,7 @@ from skills.discovery import search
 from skills.files import File, Refused, files_of
 from skills.levels import Brief, Level, Offer, Part, choose_levels, listed_files, outlined, told
 from skills.lock import Lock, SkillChanged, SkillError, Trusted, head_changed, read_trusted, require_unchanged
-from skills.matching import Catalogue, Explore, Matches, Rank, match
+from skills.matching import Catalogue, Explore, Match, Matches, Rank, match
 from skills.skill import FILE, Finding, Place, Skill
 
 MOST_BODY_BYTES, MOST_RESOURCE_BYTES = 512 * 1024, 4_000_000
@@ -73,6 +73,11 @@ class Library:
     ) -> Matches:
         """The skills that have to do with a text and tags, the best first. Reads no file."""
         return match(query, tags, self.catalogue, rank, most=most, explore=explore)
+
+    def named(self, names: Sequence[str]) -> Matches:
+        """These skills, whatever they have to do with a task, and no others. Raises UnknownSkill."""
+        found = {name: Match(skill=self.get(name), score=0.0, fits=True, named=True) for name in names}
+        return Matches(tuple(found.values()), (), len(found))
 
     def brief(self, matches: Matches, *, tokens: int, count: Callable[[str], int], top: Level = "resources") -> Brief:
         """As much of each match as `tokens` hold: the texts of those that fit the task, of the others the catalogue line.

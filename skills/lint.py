@@ -21,7 +21,7 @@ MOST_LINES, MOST_BODY_BYTES = 500, 20_000
 """Of a body, as the specification advises; 5,000 tokens of English have some 20,000 bytes."""
 
 _MOST_FILE_BYTES = 4_000_000
-_LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
+_LINK = re.compile(r"\]\(([^()\s#]{1,500})(?:#[^()]{0,500})?\)")
 _OTHER_CASE = "skill.md"
 
 

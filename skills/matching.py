@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
@@ -38,10 +38,13 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()  # of the task
     fits: bool = False  # whether that is enough to give the task its text unasked
     explored: bool = False  # shown for being seldom used, not for its score
+    named: bool = False  # asked for by its name
 
     @property
     def why(self) -> str:
         """What speaks for it, in words."""
+        if self.named:
+            return "named"
         tags = f"tag {', '.join(self.tags)}" if self.tags else ""
         words = f"words {', '.join(self.words)}" if self.words else ""
         return "; ".join(said for said in (tags, words) if said) or ("seldom used" if self.explored else "rank alone")
@@ -58,6 +61,12 @@ class Matches(msgspec.Struct, frozen=True):
     def fitting(self) -> tuple[Match, ...]:
         return tuple(each for each in self.shown if each.fits)
 
+    def only(self, names: Collection[str]) -> Matches:
+        """Those of them that have one of these names."""
+        shown = tuple(each for each in self.shown if each.skill.name in names)
+        left_out = tuple(name for name in self.left_out if name in names)
+        return Matches(shown, left_out, len(shown) + len(left_out))
+
     @property
     def said(self) -> str:
         """The result in a sentence."""
@@ -69,10 +78,11 @@ class Matches(msgspec.Struct, frozen=True):
 
 
 class _Marks(msgspec.Struct, frozen=True):
-    """The words by which a skill is known."""
+    """What a skill is known by, all words in the one form in which they are compared."""
 
     name: frozenset[str]
-    tags: frozenset[str]
+    tags: frozenset[str]  # each as a whole
+    first: frozenset[str]  # the words of name and tags
     all: frozenset[str]
 
 
@@ -102,7 +112,8 @@ class Catalogue:
 
 def _marks(skill: Skill) -> _Marks:
     name, tags = frozenset(spoken_words(skill.name)), frozenset(stem(tag) for tag in skill.tags)
-    return _Marks(name, tags, name | tags | frozenset(spoken_words(skill.description)))
+    first = name | tags | frozenset(spoken_words(" ".join(skill.tags)))
+    return _Marks(name, tags, first, first | frozenset(spoken_words(skill.description)))
 
 
 def match(
@@ -157,7 +168,7 @@ def _speaks_enough(shared: frozenset[str], marks: _Marks, asked: Mapping[str, st
         return True
     rare = max(_RARE_FROM, len(catalogue.skills) // _RARE_SHARE)
     telling = {word for word in shared if catalogue.holders[word] <= rare}
-    return len(telling) >= _WORDS_NEEDED and bool(telling & (marks.name | marks.tags))
+    return len(telling) >= _WORDS_NEEDED and bool(telling & marks.first)
 
 
 def _drawn(hidden: Sequence[Match], explore: Explore) -> Match:

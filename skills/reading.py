@@ -138,4 +138,4 @@ def _tags(metadata: Value | None) -> tuple[str, ...]:
 def _tools(value: Value | None) -> tuple[str, ...] | None:
     if value is None or isinstance(value, dict):
         return None
-    return tuple(re.findall(r"[^\s,(]+(?:\([^)]*\))?", value)) if isinstance(value, str) else tuple(value)
+    return tuple(re.findall(r"[^\s,(]+(?:\([^()]{0,200}\))?", value)) if isinstance(value, str) else tuple(value)

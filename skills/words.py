@@ -33,10 +33,10 @@ def spoken_words(text: str) -> dict[str, str]:
     >>> spoken_words("Debugging the failing tests")
     {'debug': 'debugging', 'fail': 'failing', 'test': 'tests'}
     """
-    words = [word for word in _WORD.findall(text.lower()) if word not in _COMMON]
     found: dict[str, str] = {}
-    for word in words:
-        found.setdefault(stem(word), word)
+    for word in _WORD.findall(text.lower()):
+        if word not in _COMMON and not ("a" <= word <= "z" and len(word) == 1):
+            found.setdefault(stem(word), word)
     return found
 
 

@@ -1,8 +1,9 @@
-"""The skills of this user and of the project here: where they lie, which lock says what is trusted, how they are ranked."""
+"""The skills of this user and of the project here: where they lie, which lock says what is trusted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import skills
@@ -12,7 +13,9 @@ from skills.skill import Place
 from swarm.errors import UsageError
 from swarm.settings.layers import up_to_root
 from swarm.settings.load import config_dir, home_dir
-from swarm.text.rank import rank
+from swarm.text.embed import installed_embedder
+from swarm.text.ranking import Ranking
+from swarm.toolnames import known_as, stands_for
 
 FOLDERS = (".swarm/skills", ".agents/skills", ".claude/skills")
 """Of a project, in the order of their precedence."""
@@ -60,8 +63,20 @@ def lock_here(environ: Mapping[str, str]) -> Lock:
 
 
 def ranked(query: str, documents: Sequence[Mapping[str, str]]) -> list[float]:
-    """How well each skill fits a query, by the words of its fields, as tools are found."""
-    return rank(query, documents)
+    """How well each skill fits a query: by its words, and by what they mean where vectors are installed; 0 where neither speaks for it."""
+    return _ranking()(query, documents)
+
+
+@cache
+def _ranking() -> Ranking:
+    return Ranking(installed_embedder())
+
+
+def allows(word: str, tool: str) -> bool:
+    """Whether a word of a skill's `allowed-tools` stands for a tool. Of `Bash(git:*)` the name alone counts: what a tool is used for
+    is asked of the policy all the same.
+    """
+    return stands_for(known_as(word) or word.partition("(")[0].strip().lower(), tool)
 
 
 def about_tokens(text: str) -> int:

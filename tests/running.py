@@ -29,6 +29,8 @@ from tests.provider import Answer, Behaviour, Provider, Seen
 
 Line = str | Answer | Callable[[dict[str, Any]], str | Answer]
 
+NOTHING: Mapping[str, str] = {}
+
 DEAR = Price(row="dear-1", input_nanos=1_000_000_000, output_nanos=4_000_000_000)
 """A dollar a million tokens of input, four a million of output."""
 
@@ -145,6 +147,7 @@ async def run(
     looks: Faces | None = None,
     earlier: Earlier | None = None,
     clock: Clock = system_clock,
+    environ: Mapping[str, str] = NOTHING,
 ) -> Result:
     """Run a task file's text in a new session."""
     file = parse_task_file(text, root / "tasks.yaml")
@@ -153,7 +156,7 @@ async def run(
         file,
         plan,
         root=root,
-        environ={},
+        environ=environ,
         faces=looks or faces(),
         secrets=Secrets([]),
         source=text,

@@ -25,7 +25,7 @@ FILE_LINES, FUNCTION_LINES, MOST_FUNCTIONS_LINES = 450, 50, 20
 LINES = (
     (
         "swarm.agents swarm.conditions swarm.errors swarm.garbage swarm.globs swarm.items swarm.messages swarm.paths swarm.redact"
-        " swarm.keyfile swarm.library swarm.settings swarm.task swarm.taskfile swarm.text swarm.toolnames swarm.units swarm.version"
+        " swarm.credentials swarm.keyfile swarm.library swarm.settings swarm.task swarm.taskfile swarm.text swarm.toolnames swarm.units swarm.version"
         " swarm.zones"
     ),
     (

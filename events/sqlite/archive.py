@@ -7,7 +7,7 @@ import glob
 import hashlib
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,13 +22,15 @@ from events.sqlite.lone import LoneWriter, alone
 from events.sqlite.readonly import read_only
 from events.sqlite.spans import Span, parents, spans
 from events.sqlite.verify import Told, verify_file
-from events.types.any import KINDS, decode_body
-from events.types.base import TextRef
+from events.types.any import KINDS, AnyEvent, decode_body
+from events.types.base import TextRef, Unknown
 from events.types.choice import TRAILS, TrailsExcluded
 from events.types.session import FileTrusted
+from events.types.tool import ApprovalGiven
 from events.types.upkeep import ARCHIVE, UPKEEP, Carried, LedgerCarried, LogArchived, TextsPruned
 from events.upcast import UPCASTS
 from events.upkeep import Archived, ArchiveInTheWay, Cut, NothingToArchive, Tell
+from events.views.approvals import PROJECTS
 from events.views.carried import FORMS
 from events.views.trails import TrailsView
 
@@ -260,6 +262,7 @@ def _account(connection: sqlite3.Connection, cut: Cut, before: int, part: Path, 
         NewEvent(event=event, topic=ARCHIVE),
         NewEvent(event=LedgerCarried(position=cut.position), topic="ledger"),
         *(NewEvent(event=trusted, topic="trust") for trusted in _still_trusted(connection, decoder, cut)),
+        *(NewEvent(event=word, topic=PROJECTS) for word in _still_held(connection, decoder, cut)),
     ]
     return _Account(cut, news, tuple({text.digest: text for text in texts.values()}.values()))
 
@@ -342,13 +345,22 @@ def _text(connection: sqlite3.Connection, ref: TextRef, place: int) -> str:
 
 def _still_trusted(connection: sqlite3.Connection, decoder: Decoder, cut: Cut) -> list[FileTrusted]:
     """What a person confirmed and is cut off: it is told again, because it holds as before."""
-    query = "SELECT position FROM event WHERE topic = (SELECT id FROM name WHERE text = 'trust') AND position <= ? ORDER BY position"
-    found: dict[str, FileTrusted] = {}
-    for (position,) in connection.execute(query, (cut.position,)).fetchall():
+    events = _of_topic(connection, decoder, cut, "trust")
+    return list({event.digest: event for event in events if isinstance(event, FileTrusted)}.values())
+
+
+def _still_held(connection: sqlite3.Connection, decoder: Decoder, cut: Cut) -> list[ApprovalGiven]:
+    """The same of words that are remembered for a project: of those on the same uses the last."""
+    events = [event for event in _of_topic(connection, decoder, cut, PROJECTS) if isinstance(event, ApprovalGiven)]
+    last = {(event.directory, event.pattern): number for number, event in enumerate(events)}
+    return [events[number] for number in sorted(last.values())]
+
+
+def _of_topic(connection: sqlite3.Connection, decoder: Decoder, cut: Cut, topic: str) -> Iterator[AnyEvent | Unknown]:
+    query = "SELECT position FROM event WHERE topic = (SELECT id FROM name WHERE text = ?) AND position <= ? ORDER BY position"
+    for (position,) in connection.execute(query, (topic, cut.position)).fetchall():
         for entry in read(connection, decoder, after=position - 1, until=position, limit=1):
-            if isinstance(entry.event, FileTrusted):
-                found[entry.event.digest] = entry.event
-    return list(found.values())
+            yield entry.event
 
 
 def _sha256(file: Path) -> str:

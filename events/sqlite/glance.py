@@ -33,6 +33,12 @@ _ENDS = (
     " AND reservation IN (SELECT value FROM json_each(?)) ORDER BY position"
 )
 _CAPS = "SELECT body FROM event WHERE session = ? AND kind = ? AND instr(body, ?) ORDER BY position DESC"
+_ASKED = (
+    "SELECT count(*) FROM event AS e WHERE e.session = ? AND e.kind = ? AND NOT EXISTS"
+    " (SELECT 1 FROM event AS f WHERE f.session = e.session AND f.task = e.task AND f.position > e.position)"
+)
+"""A task that waits for a word does nothing else."""
+
 _ENDING = ("call.settled", "call.unknown", "call.failed", "call.released")
 
 
@@ -43,7 +49,7 @@ class _Title(msgspec.Struct):
 def look(path: Path, scope: str) -> Glance:
     """See `events.glance.glance`."""
     with read_only(path) as connection:
-        names = dict(connection.execute("SELECT text, id FROM name WHERE text >= 'budget.' AND text < 'session0'"))
+        names = dict(connection.execute("SELECT text, id FROM name WHERE text >= 'approval.' AND text < 'session0'"))
         claims = _Claims(connection, names)
         whole = beginning(connection)[0] == 0
         money = _money(connection, names, scope) if whole else None
@@ -82,7 +88,10 @@ class _Claims:
         renewed = self._of(session, "session.renewed", behind=position)
         if renewed is not None:
             claim.valid_until = msgspec.json.decode(renewed, type=SessionRenewed).valid_until
-        return Owned(session=session, title=self._title(session), since=at, claim=claim)
+        asks: int = 0
+        if (asked := self._names.get("approval.asked")) is not None:
+            (asks,) = self._connection.execute(_ASKED, (session, asked)).fetchone()
+        return Owned(session=session, title=self._title(session), since=at, claim=claim, asks=asks)
 
     def _title(self, session: int) -> str:
         opened = self._of(session, "session.opened")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from events.log import Entry
+from events.log import Entry, session_name
 from events.types.task import (
     AttemptAbandoned,
     StepDrafted,
@@ -32,6 +32,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     step: int
     attempt: int
     event: ApprovalAsked
+
+    @property
+    def name(self) -> str:
+        """The task, as people name it."""
+        return f"{session_name(self.session)}/{self.task}"
 
     @property
     def use(self) -> Use:

@@ -15,6 +15,7 @@ from events.log import LogError, system_clock
 from swarm.cli.checkup.finding import Finding
 from swarm.cli.checkup.machine import look_at_machine
 from swarm.cli.checkup.record import look_at_log, path_of
+from swarm.cli.checkup.sandbox import look_at_sandbox
 from swarm.cli.checkup.setup import look_at_setup, look_online, read_settings
 from swarm.roster import on_this_machine
 from swarm.settings.load import data_dir
@@ -57,6 +58,7 @@ async def _look(args: argparse.Namespace) -> AsyncIterator[Finding]:
     log = loaded.settings.log if loaded else args.log or str(data_dir(os.environ) / "log.db")
     for found in look_at_machine(path_of(log).parent, os.environ):
         yield found
+    yield await look_at_sandbox(loaded.settings.tools.sandbox if loaded else "auto")
     yield finding
     if loaded is not None:
         served = [model.name for model, _ in await on_this_machine(loaded.settings, os.environ)]

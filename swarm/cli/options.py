@@ -11,6 +11,7 @@ import importlib
 import os
 import re
 from collections.abc import Iterable
+from copy import copy
 from typing import NoReturn, Protocol, cast
 
 from swarm.cli.output import Output
@@ -74,7 +75,7 @@ def run_command(name: str, module: str, help_: str, words: list[str]) -> int:
     options, own_words = _take_shared(shared_options(f"swarm {name}"), words)
     parser, command = parser_of(name, module, help_)
     try:
-        args, unknown = parser.parse_known_args(own_words, options)
+        args, unknown = _read(parser, own_words, options)
     except SystemExit:  # argparse has printed the help
         return 0
     except UsageError as error:
@@ -132,6 +133,17 @@ def _take_shared(shared: argparse.ArgumentParser, words: list[str]) -> tuple[arg
     )
     options, own_words = shared.parse_known_args(words[:end], options)
     return options, own_words + words[end:]
+
+
+def _read(
+    parser: argparse.ArgumentParser, words: list[str], options: argparse.Namespace
+) -> tuple[argparse.Namespace, list[str]]:
+    """Read the words of a command; return those that nothing takes, too. Words may stand behind an option, as in `match --most 3 TEXT`."""
+    shared = copy(options)
+    args, unknown = parser.parse_known_args(words, options)
+    if unknown and not any(word.startswith("-") for word in unknown):  # argparse gives them to nobody at first
+        args, unknown = parser.parse_known_intermixed_args(words, shared)
+    return args, unknown
 
 
 def _about_a_file(error: UsageError, words: list[str]) -> UsageError:

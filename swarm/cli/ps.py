@@ -13,6 +13,7 @@ import msgspec
 from events.bus import read_all
 from events.lineage import fold_session
 from events.log import EventLog, session_name, system_clock
+from events.views.approvals import ApprovalsView
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from events.views.standing import standing
@@ -45,6 +46,7 @@ class Listed(msgspec.Struct, frozen=True):
     session: SessionState
     state: State
     tasks: tuple[TaskState, ...]
+    asks: int = 0  # uses of tools that wait for a person's word
 
     @property
     def counts(self) -> Counter[str]:
@@ -55,10 +57,12 @@ class Listed(msgspec.Struct, frozen=True):
 class _Both(msgspec.Struct):
     sessions: SessionsView
     tasks: TasksView
+    approvals: ApprovalsView
 
     def apply(self, entry: Entry) -> None:
         self.sessions.apply(entry)
         self.tasks.apply(entry)
+        self.approvals.apply(entry)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +96,7 @@ async def _list(url: str, most: int | None) -> tuple[list[Listed], int]:
 async def listed(log: EventLog, most: int | None, *, now: int) -> tuple[list[Listed], int]:
     """The newest sessions of the log and all that run, the newest first; and how many others there are. None: all."""
     numbers = [entry.session async for page in read_all(log, topic="sessions") for entry in page]
-    both = _Both(SessionsView(), TasksView())
+    both = _Both(SessionsView(), TasksView(), ApprovalsView())
     if most is None or len(numbers) <= most:
         both = await fold(log, both)
     else:  # a long log is not read for the sake of a few
@@ -104,7 +108,15 @@ async def listed(log: EventLog, most: int | None, *, now: int) -> tuple[list[Lis
     for one in found:
         if one.parent:
             both.tasks.tasks.update((await fold_session(log, TasksView(), one.number)).tasks)
-    shown = [Listed(one, state_of(one, now=now), tuple(both.tasks.of(one.number).values())) for one in found]
+    shown = [
+        Listed(
+            one,
+            state_of(one, now=now),
+            tuple(both.tasks.of(one.number).values()),
+            len(both.approvals.of(one.number)),
+        )
+        for one in found
+    ]
     return shown, max(0, len(numbers) - len(shown))
 
 
@@ -125,7 +137,7 @@ def _table(shown: Sequence[Listed], output: Output, *, now: int) -> None:
         rows.append(
             [
                 session_name(one.session.number),
-                (one.state, STYLES[one.state]),
+                (f"{one.state}, asks" if one.asks else one.state, "yellow" if one.asks else STYLES[one.state]),
                 one.session.type,
                 tasks,
                 count(sum(task.tokens for task in one.tasks)),
@@ -146,6 +158,7 @@ def session_document(one: Listed) -> dict[str, Any]:
         "title": one.session.title,
         "type": one.session.type,
         "state": one.state,
+        "asks": one.asks,
         "directory": one.session.directory,
         "owner": one.session.claim.owner if one.session.claim else None,
         "opened": utc_text(one.session.opened_at),

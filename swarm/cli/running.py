@@ -22,7 +22,7 @@ from swarm.cli.progress import MODES, Progress, progress_of
 from swarm.cli.recorded import decimal_usd, local_time
 from swarm.connect import EMBEDDED, Roster, embedded_model, endpoint
 from swarm.cycle import TAKEN_UP
-from swarm.engine.faces import Faces
+from swarm.engine.faces import Faces, Wanted, Word
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
 from swarm.redact import Secrets
 from swarm.roster import found_here, free_part, roster_from, settings_secrets
@@ -164,6 +164,7 @@ async def carry_out(
         say=output.note,
         confirm=_confirmation(args, output, progress),
         raise_by=_raising(output, progress),
+        approve=_approving(output, progress) if output.can_ask else None,
         stop=anyio.Event(),
         abort=anyio.Event(),
     )
@@ -230,6 +231,21 @@ def _raising(output: Output, progress: Progress) -> Callable[[BudgetExceeded], A
             progress.hold(False)
 
     return raise_by
+
+
+def _approving(output: Output, progress: Progress) -> Callable[[Wanted], Awaitable[Word]]:
+    """Asks whether a tool may be used. `--yes` says nothing to that."""
+
+    async def approve(wanted: Wanted) -> Word:
+        from swarm.cli.asked_tool import asked_tool  # only where a tool is asked about
+
+        progress.hold(True)
+        try:
+            return await asked_tool(wanted, output)
+        finally:
+            progress.hold(False)
+
+    return approve
 
 
 async def way_on(log: EventLog, result: Result) -> Sequence[str]:

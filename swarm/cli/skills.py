@@ -33,13 +33,13 @@ _OPTIONS = {
     "file": "show",
     "tags": "match",
     "most": "match",
-    "folder": "new",
+    "into": "new",
     "description": "new",
     "yes": "trust",
 }
 """By what an option is kept as the action that it belongs to."""
 
-_SPOKEN = {"folder": "in"}  # what is typed, where that is another word
+_SPOKEN = {"into": "in"}  # what is typed, where that is another word
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--file", metavar="PATH", help="show: this file of the skill")
     parser.add_argument("--tags", metavar="TAGS", help="match: tags of the task, with commas between them")
     parser.add_argument("--most", type=int, metavar="N", help="match: so many at the most; default: 10")
-    parser.add_argument("--in", dest="folder", metavar="FOLDER", help="new: where skills lie; default: .swarm/skills")
+    parser.add_argument("--in", dest="into", metavar="FOLDER", help="new: where skills lie; default: .swarm/skills")
     parser.add_argument("--description", metavar="TEXT", help="new: what it does, and when it is of use")
     parser.add_argument("--yes", action="store_true", help="trust: confirm without being asked")
 

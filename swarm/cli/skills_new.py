@@ -21,7 +21,7 @@ def act(args: argparse.Namespace, output: Output) -> int:
     if len(args.words) != 1:
         raise UsageError("name the skill: `swarm skills new sql-review`")
     try:
-        path = write_template(Path(args.folder or FOLDERS[0]), args.words[0], args.description or "")
+        path = write_template(Path(args.into or FOLDERS[0]), args.words[0], args.description or "")
     except SkillError as error:
         raise SkillTrouble(str(error)) from error
     if output.json:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from skills.library import Found, Library
 from skills.lock import SkillError, Trusted, trusted_now
+from skills.skill import FILE
 from swarm.cli.output import Declined, counted
 from swarm.cli.skills_list import state_of
 from swarm.cli.skills_show import SkillTrouble, holding, looked_at
@@ -52,7 +53,7 @@ def _named(words: Sequence[str], library: Library) -> list[Found]:
     for word in words:
         path = Path(word)
         if path.exists():
-            folder = path.resolve() if path.is_dir() else path.resolve().parent
+            folder = path.resolve().parent if path.name == FILE else path.resolve()
             here = [each for each in library.found if Path(each.skill.folder).is_relative_to(folder)]
             if not here:
                 raise UsageError(

@@ -122,6 +122,8 @@ def line_of(status: Status, now: int, zone: tzinfo | None, *, signs: bool) -> st
     parts: list[str] = []
     if status.running:
         parts.append(f"{'● ' if signs else ''}{len(status.running)} running")
+    if asking := sum(one.asks > 0 for one in (*status.running, *status.left)):
+        parts.append(f"{asking} {'asks' if asking == 1 else 'ask'} you")
     if status.left:
         parts.append(f"{len(status.left)} to resume")
     parts.append(f"{dollars(status.money.spent)} of {dollars(status.cap)} today")
@@ -158,6 +160,10 @@ def _tell(status: Status, output: Output, now: int, zone: tzinfo | None) -> None
         output.note("nothing is recorded yet; begin with `swarm run FILE`, or look at `swarm demo`")
     for one in status.running:
         output.line(f"running   {session_name(one.session)}  {cut(one.title, 50)}  for {span(now - one.since)}", "blue")
+        if one.asks:
+            output.line(
+                f"asks      {session_name(one.session)}  a tool waits for your word: `swarm approve --list`", "yellow"
+            )
     for one in status.left:
         hint = f"its process is gone: `swarm resume {session_name(one.session)}`"
         output.line(f"left      {session_name(one.session)}  {cut(one.title, 50)}  {hint}", "red")
@@ -214,5 +220,6 @@ def _owned(one: Owned) -> dict[str, Any]:
         "session": session_name(one.session),
         "title": one.title,
         "owner": one.claim.owner,
+        "asks": one.asks,
         "since": utc_text(one.since),
     }

@@ -27,7 +27,7 @@ from swarm.errors import ConfirmationNeeded, SwarmError
 from swarm.journal import Attempt
 from swarm.messages import ToolCall
 from swarm.owner import Owner
-from swarm.settings.toolrules import ToolSettings
+from swarm.settings.toolrules import ACTIONS, ToolSettings
 from swarm.task import Task
 from swarm.tools.base import Tool
 from swarm.tools.policy import COMMANDS, NOBODY, Decision, Remembered, decide, said_of
@@ -52,8 +52,13 @@ class Approvals:
         self._reading = anyio.Lock()
 
     def of(self, task: Task, attempt: Attempt) -> Allow:
-        async def allow(tool: Tool, arguments: Mapping[str, Any], call: ToolCall, ordinal: int, /) -> Allowed:
+        async def allow(
+            tool: Tool, arguments: Mapping[str, Any], call: ToolCall, ordinal: int, /, *, really: str = ""
+        ) -> Allowed:
             decision = await self._decided(tool, arguments, task)
+            if really:
+                other = await self._decided(tool, {**arguments, tool.subject: really}, task)
+                decision = max(decision, other, key=lambda each: ACTIONS.index(each.action))
             if decision.action == "ask":
                 return await self._by_a_person(attempt, tool, arguments, call, ordinal, decision)
             return _told(decision.action == "allow", decision.rule)

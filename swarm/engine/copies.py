@@ -93,10 +93,12 @@ class Copies:
 
     def content(self, task: str, change: Change) -> bytes | None:
         """What stands in the task's copy at a path whose content is not kept; None where there is no such copy."""
+        from swarm.tools.tree import bytes_at
+
         found = self._copies.get(task)
         if found is None or found[0].tree is None or change not in found[0].tree.changes:
             return None
-        return (found[0].copy.path / change.path).read_bytes()
+        return bytes_at(found[0].copy.path / change.path, change.after.kind)
 
     async def _made(self, task: str) -> TaskCopy:
         from swarm.tools.workcopy import open_work_copy, tree_of
@@ -104,7 +106,7 @@ class Copies:
         if task not in self._copies:
             stack = AsyncExitStack()
             line = await tree_of(self._root, without=own_files(self._root, self._log, self._tasks()))
-            copy = await stack.enter_async_context(open_work_copy(self._root))
+            copy = await stack.enter_async_context(open_work_copy(self._root, without=log_files(self._root, self._log)))
             self._copies[task] = TaskCopy(copy, line), stack
         return self._copies[task][0]
 
@@ -124,10 +126,15 @@ def own_files(root: Path, log: EventLog, tasks: Mapping[str, TaskState]) -> froz
     """What a session itself writes below the project's folder: outputs, changes of tools, and the log where it lies there."""
     written = {output.path for task in tasks.values() for output in task.outputs}
     written |= {change.path for task in tasks.values() if task.applied for change in task.files}
+    return frozenset(written | log_files(root, log))
+
+
+def log_files(root: Path, log: EventLog) -> set[str]:
+    """The paths of the log below the project's folder, where it lies there."""
     place = Path(log.url)
-    if place.is_relative_to(root):
-        written |= {str(file.relative_to(root)) for file in place.parent.glob(f"{place.name}*")}
-    return frozenset(written)
+    if not place.is_relative_to(root):
+        return set()
+    return {file.relative_to(root).as_posix() for file in place.parent.glob(f"{place.name}*")}
 
 
 def recorded(changes: Sequence[Change], put: Callable[[str], TextRef]) -> tuple[FileChange, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from anyio import to_thread
 
-from swarm.roles.job import Guide, skills_named
+from swarm.errors import UsageError
+from swarm.roles.job import Guide, skills_of_agents
 from swarm.task import Task, words_of
 
 if TYPE_CHECKING:
@@ -41,12 +41,16 @@ class Guides:
 
     async def guide(self, task: Task) -> Guide:
         """What the worker of the task is told of skills. A skill that may not be used is told of to a person, once."""
-        return await to_thread.run_sync(self._chosen, await self.library(), task, skills_named(task))
+        return await to_thread.run_sync(self._chosen, await self.library(), task)
 
-    def _chosen(self, library: Library, task: Task, wanted: Sequence[str] | None) -> Guide:
+    def _chosen(self, library: Library, task: Task) -> Guide:
+        from skills.library import UnknownSkill
         from swarm.library import about_tokens
 
-        matches = _named(library, wanted) if wanted is not None else _matching(library, task)
+        try:
+            matches = library.named(task.skills) if task.skills is not None else _matching(library, task)
+        except UnknownSkill as error:
+            raise UsageError(str(error)) from error
         brief = library.brief(matches, tokens=GUIDE_TOKENS, count=about_tokens)
         for said in brief.refused:
             if said not in self._told:
@@ -64,14 +68,5 @@ def _matching(library: Library, task: Task) -> Matches:
     from swarm.library import ranked
 
     found = library.match(words_of(task), rank=ranked, tags=task.tags, most=LISTED)
-    if task.tools:
-        return found
-    return msgspec.structs.replace(found, shown=found.fitting)
-
-
-def _named(library: Library, names: Sequence[str]) -> Matches:
-    """Those that are named, whatever the task is about. Raises UnknownSkill."""
-    from skills.matching import Match, Matches
-
-    shown = tuple(Match(skill=library.get(name), score=1.0, fits=True) for name in names)
-    return Matches(shown, (), len(library.skills))
+    names = skills_of_agents(task)
+    return found if names is None else found.only(names)

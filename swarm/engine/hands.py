@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+from anyio import to_thread
 
 from events.blobs import Pack
 from events.types.tool import ToolFinished, ToolStarted
@@ -45,8 +47,13 @@ class Allowed(msgspec.Struct, frozen=True):
 
 
 class Allow(Protocol):
-    async def __call__(self, tool: Tool, arguments: Mapping[str, Any], call: ToolCall, ordinal: int, /) -> Allowed:
-        """Decide by the policy, or ask a person. Raises ConfirmationNeeded where one is needed and nobody can be asked."""
+    async def __call__(
+        self, tool: Tool, arguments: Mapping[str, Any], call: ToolCall, ordinal: int, /, *, really: str = ""
+    ) -> Allowed:
+        """Decide by the policy, or ask a person. Raises ConfirmationNeeded where one is needed and nobody can be asked.
+
+        `really` is where the path in the arguments leads, where that is another: through a symlink of the project.
+        """
         ...
 
 
@@ -59,6 +66,10 @@ class Toolbox(Protocol):
 
     async def working(self, copy: WorkCopy) -> Mapping[str, Tool]:
         """The same, as they work in a work copy."""
+        ...
+
+    async def narrow(self, skills: Sequence[str]) -> None:
+        """Leave out what one of these skills, whose texts a model is told, does not allow itself."""
         ...
 
     async def offered(self) -> Sequence[ToolSpec]:
@@ -99,7 +110,7 @@ class RecordedHands:
         self._attempt, self._seen = attempt, seen
         self._files = tuple(lasting_change(each, begin.at) for each in begin.files)
 
-    async def offered(self) -> tuple[ToolSpec, ...]:
+    async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
         return ()
 
     def files(self) -> tuple[FileChange, ...]:
@@ -161,8 +172,17 @@ class LiveHands:
         self._redact, self._outputs = redact, outputs
         self._tools: Mapping[str, Tool] = {}
         self._tools_in: TaskCopy | None = None
+        self.skills: Sequence[str] = ()  # by which the tools are narrowed
 
-    async def offered(self) -> tuple[ToolSpec, ...]:
+    async def narrow(self, skills: Sequence[str]) -> None:
+        """Leave out what one of these skills does not allow itself."""
+        self.skills = skills
+        await self._box.narrow(skills)
+
+    async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
+        if skills:
+            await self.narrow(skills)
+
         async def choose() -> str:
             return msgspec.json.encode(await self._box.offered()).decode()
 
@@ -182,7 +202,11 @@ class LiveHands:
             return self._ended(call, ordinal, call.name, Said(text=str(wrong), failed=True))
         if known.started is not None and not await self._repeatable(tool):
             return self._ended(call, ordinal, tool.name, Said(text=NOT_KNOWN, failed=True))
-        allowed = await self._allow(tool, arguments, call, ordinal)
+        if marked(tool, arguments):
+            return self._ended(call, ordinal, tool.name, Said(text=MARKED, failed=True))
+        await self._attempt.flush()
+        tool = await self._ready(tool)
+        allowed = await self._allow(tool, arguments, call, ordinal, really=await self._led_to(tool, arguments))
         if not allowed.yes:
             said = Said(text=allowed.reason, failed=True)
             return self._ended(call, ordinal, tool.name, said, refused=allowed.rule or "a person")
@@ -191,8 +215,6 @@ class LiveHands:
     async def _done(
         self, call: ToolCall, ordinal: int, tool: Tool, arguments: Mapping[str, Any], allowed: Allowed
     ) -> Used:
-        await self._attempt.flush()
-        tool = await self._ready(tool)
         before = self._working.changes
         if tool.effect != "none":
             await self._attempt.begin_use(partial(self._started, tool, call, ordinal, allowed))
@@ -215,6 +237,19 @@ class LiveHands:
         if copy is not self._tools_in:
             self._tools, self._tools_in = await self._box.working(copy.copy), copy
         return self._tools[tool.name]
+
+    async def _led_to(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
+        """Where the path that a tool is used on leads, where that is another path; "" where it is none that can be used."""
+        from swarm.tools.enclosure import Enclosure
+
+        path, copy = arguments.get(tool.subject), self._tools_in
+        if copy is None or not tool.in_copy or tool.source or tool.subject != "path" or not isinstance(path, str):
+            return ""
+        try:
+            real = await to_thread.run_sync(Enclosure(copy.copy.path).where, path)
+        except ToolRefused:
+            return ""
+        return real if real != path else ""
 
     async def _given_back(self, finished: ToolFinished, at: int) -> Used:
         """What is recorded of a use, in place of doing it again."""
@@ -291,6 +326,23 @@ class LiveHands:
 NOT_KNOWN = (
     "Nobody knows whether this was done: the process ended while it was. See for yourself before you do it again."
 )
+
+
+MARKED = (
+    "Nothing was written: the new text holds a mark such as [secret:NAME], which stands where a secret was taken out. Leave "
+    "the lines that hold one as they are."
+)
+
+_MARK = re.compile(r"\[secret:[A-Za-z0-9_]+\]")
+
+
+def marked(tool: Tool, arguments: Mapping[str, Any]) -> bool:
+    """Whether a file would be written in which a mark stands for the secret that was there."""
+    if tool.effect != "copy" or tool.source:
+        return False
+    new = [str(arguments.get(name, "")) for name in ("text", "new")]
+    new += [line for line in str(arguments.get("diff", "")).splitlines() if line.startswith("+")]
+    return any(_MARK.search(text) for text in new)
 
 
 def called(call: ToolCall, tools: Mapping[str, Tool]) -> tuple[Tool, Mapping[str, Any]]:

@@ -7,7 +7,7 @@ resume gives them back, and a replay does the part again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 import msgspec
@@ -50,7 +50,9 @@ def sub_attempt(attempt: Attempt, journal: Journal, ordinal: int) -> Attempt:
     )
 
 
-async def delegate(part: Part, attempt: Attempt, job: Job, caps: Caps, hands: Callable[[Attempt, Task], Hands]) -> Said:
+async def delegate(
+    part: Part, attempt: Attempt, job: Job, caps: Caps, hands: Callable[[Attempt, Task], Awaitable[Hands]]
+) -> Said:
     """Have a part of the attempt's step done, in the use of a tool that it is at. Raises ToolRefused where no budget is left."""
     own = sub_attempt(attempt, caps.journal, attempt.use)
 
@@ -71,7 +73,7 @@ async def delegate(part: Part, attempt: Attempt, job: Job, caps: Caps, hands: Ca
             budget,
             job=msgspec.structs.replace(job, pick=pick, go_on=go_on),
             call=call,
-            hands=hands(own, msgspec.structs.replace(job.task, prompt=part.prompt)),
+            hands=await hands(own, msgspec.structs.replace(job.task, prompt=part.prompt)),
         )
     finally:
         with anyio.CancelScope(shield=True):

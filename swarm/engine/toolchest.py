@@ -27,6 +27,7 @@ from swarm.toolnames import means
 from swarm.tools.base import Tool
 
 if TYPE_CHECKING:
+    from skills.skill import Skill
     from swarm.settings.mcpserver import McpServer
     from swarm.tools.mcp.host import McpHost
     from swarm.tools.sandbox.box import Sandbox
@@ -91,6 +92,9 @@ class Toolchest:
                 self._looked_for_servers = True
                 found = find_mcp_servers(loaded_here(self.root, self._environ), self.root, self._environ)
                 trusted = await trusted_digests(self._owner.log) if found.servers else ()
+                for said in (*found.problems, *found.warnings, found.told(trusted)):
+                    if said:
+                        self._say(said)
                 if servers := found.taking_part(trusted):
                     self._host = await self._tasks.start(self._serve, servers)
             return self._host
@@ -156,9 +160,11 @@ class Toolchest:
         return Box(self, task, text_of, own, words)
 
     def _hidden(self) -> list[Path]:
-        """What no command may see: the log and all that lies beside it."""
+        """What no command may see: the log, and all that lies beside it where that is no folder of the project's."""
         place = Path(self._owner.log.url)
-        return [place.parent] if place.is_absolute() else []
+        files = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", ".lock", ".key")]
+        shared = self.root.is_relative_to(place.parent) or place.parent.is_relative_to(self.root)
+        return [*files, *(() if shared else (place.parent,))] if place.is_absolute() else []
 
 
 class Box:
@@ -179,6 +185,12 @@ class Box:
         self._chest, self._task, self._text_of = chest, task, text_of
         self._own, self._words = own, words
         self._known: Mapping[str, Tool] | None = None
+        self._loaded: Sequence[Skill] = ()  # the skills whose texts the model is told
+
+    async def narrow(self, skills: Sequence[str]) -> None:
+        if skills:
+            library = await self._chest.guides.library()
+            self._loaded = [skill for skill in library.skills if skill.name in skills]
 
     async def known(self) -> Mapping[str, Tool]:
         if self._known is None:
@@ -186,7 +198,7 @@ class Box:
         return self._known
 
     async def working(self, copy: WorkCopy) -> Mapping[str, Tool]:
-        return await self._all(copy.path, copy.temp)
+        return await self._all(copy.path, copy.temp, copy.readable)
 
     async def offered(self) -> Sequence[ToolSpec]:
         """The tools that fit the task best, in short; where there are more, the two through which those are found and used."""
@@ -199,12 +211,22 @@ class Box:
         specs = [in_brief(tool.spec) for tool in selection.tools]
         return [*specs, known[FIND_TOOL].spec, _USE] if selection.others else specs
 
-    async def _all(self, root: Path, temp: Path) -> Mapping[str, Tool]:
-        tools = [tool for tool in await self._present(root, temp) if self._may(tool.name, tool.source)]
+    async def _all(self, root: Path, temp: Path, readable: Sequence[Path] = ()) -> Mapping[str, Tool]:
+        tools = self._allowed(
+            [tool for tool in await self._present(root, temp, readable) if self._may(tool.name, tool.source)]
+        )
         tools += await self._skills()
         return {tool.name: tool for tool in (*tools, await self._finding(tools))}
 
-    async def _present(self, root: Path, temp: Path) -> Sequence[Tool]:
+    def _allowed(self, tools: Sequence[Tool]) -> list[Tool]:
+        """Those that all skills at hand allow which say what they allow: a skill can take tools away, and give none."""
+        from skills.allowed import narrowed
+        from swarm.library import allows
+
+        left = set(narrowed([tool.name for tool in tools], self._loaded, allows))
+        return [tool for tool in tools if tool.name in left]
+
+    async def _present(self, root: Path, temp: Path, readable: Sequence[Path]) -> Sequence[Tool]:
         from swarm.models.transport import default_tls
         from swarm.tools.files import file_tools
         from swarm.tools.shorten import output_tool
@@ -213,13 +235,13 @@ class Box:
         tools: list[Tool] = [*file_tools(root, redact=self._chest.redact), output_tool(self._text_of), *self._own]
         tools.append(fetch_tool(allow=self._chest.plan.tools.fetch_hosts, tls=default_tls))
         if any(self._may(name) for name in COMMANDS):
-            tools += await self._commands(root, temp)
+            tools += await self._commands(root, temp, readable)
         host = await self._chest.servers() if self._wants_servers() else None
         if host is not None:
             tools += await host.tools()
         return tools
 
-    async def _commands(self, root: Path, temp: Path) -> Sequence[Tool]:
+    async def _commands(self, root: Path, temp: Path, readable: Sequence[Path]) -> Sequence[Tool]:
         from swarm.tools.shell import shell_tools
 
         settings = self._chest.plan.tools
@@ -227,7 +249,9 @@ class Box:
             await self._chest.sandbox(),
             root,
             temp,
+            readable=readable,
             network=self._task.network or settings.network,
+            bounds=bounds_of(settings),
         )
 
     async def _skills(self) -> Sequence[Tool]:

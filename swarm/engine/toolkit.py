@@ -49,12 +49,15 @@ class Toolkit:
         working = Working(attempt, job.open.task, self._copies, begin.files, begin.at)
 
         async def delegated(part: Part) -> Said:
-            def sent(own: Attempt, task: Task) -> LiveHands:
-                return self._made(own, task, working, [self._asking(own)], part.tools)
+            async def sent(own: Attempt, task: Task) -> LiveHands:
+                made = self._made(own, task, working, [self._asking(own)], part.tools)
+                await made.narrow(worker.skills)
+                return made
 
             return await delegate(part, attempt, job, caps, sent)
 
-        return self._made(attempt, job.task, working, [self._asking(attempt), task_tool(delegated)])
+        worker = self._made(attempt, job.task, working, [self._asking(attempt), task_tool(delegated)])
+        return worker
 
     def _asking(self, attempt: Attempt) -> Tool:
         return ask_tool(partial(self._questions.answer, attempt))

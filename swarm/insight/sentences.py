@@ -38,6 +38,7 @@ from events.types.task import (
     TaskSkipped,
     TaskSubmitted,
 )
+from events.types.tool import ApprovalAsked, ApprovalGiven
 from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
 from events.views.verdicts import CHECKS
 from swarm.insight.reason import in_unit, many, usd
@@ -51,6 +52,7 @@ def said(entry: Entry) -> str:
         _of_work(entry)
         or _of_calls(entry)
         or _of_ends(entry)
+        or _of_approvals(entry)
         or _of_sessions(entry)
         or _of_the_log(entry)
         or entry.kind
@@ -165,6 +167,18 @@ def _of_ends(entry: Entry) -> str:
             return f"it is done once for each of {many(len(children), 'item')}"
         case TaskReopened(reason=reason):
             return f"the task was taken up again: {reason}"
+        case _:
+            return ""
+
+
+def _of_approvals(entry: Entry) -> str:
+    match entry.event:
+        case ApprovalAsked() as event:
+            return f"{event.tool} waited for a person's word ({event.rule}): {event.question}"
+        case ApprovalGiven() as event:
+            said = "allowed" if event.allowed else "refused"
+            why = f": {event.reason}" if event.reason else ""
+            return f"{event.by} {said} it{f' for the {event.remember}' if event.remember else ''}{why}"
         case _:
             return ""
 

@@ -33,13 +33,10 @@ class Guide(msgspec.Struct, frozen=True, kw_only=True):
 NO_GUIDE = Guide()
 
 
-def skills_named(task: Task) -> tuple[str, ...] | None:
-    """The skills that task and agents name; None: those that match."""
-    if task.skills is not None:
-        return task.skills
-    agents = agents_of(task, "worker")
-    lists = [agent.skills for agent in agents if agent.skills is not None]
-    if len(lists) < len(agents):
+def skills_of_agents(task: Task) -> tuple[str, ...] | None:
+    """The skills of which the agents that may take the task use some; None: all."""
+    lists = [agent.skills for agent in agents_of(task, "worker") if agent.skills is not None]
+    if len(lists) < len(agents_of(task, "worker")):
         return None
     return tuple(dict.fromkeys(name for each in lists for name in each))
 
@@ -49,8 +46,9 @@ def wants_guide(task: Task) -> bool:
 
     A single answer to a prompt would pay for a skill in each of its tokens.
     """
-    named = skills_named(task)
-    return bool(task.tools) if named is None else bool(named)
+    if task.skills is not None:
+        return bool(task.skills)
+    return bool(task.tools) and skills_of_agents(task) != ()
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +66,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
 class Hands(Protocol):
     """The tools of one attempt."""
 
-    async def offered(self) -> tuple[ToolSpec, ...]:
-        """What the model is told of: the same at every turn of the attempt."""
+    async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
+        """What the model is told of beside these skills: the same at every turn of the attempt."""
         ...
 
     async def use(self, call: ToolCall) -> Used:

@@ -69,8 +69,8 @@ class _Seen:
         self._said.append(answer.text.strip())
         return answer
 
-    async def offered(self) -> tuple[ToolSpec, ...]:
-        return await self._hands.offered()
+    async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
+        return await self._hands.offered(skills)
 
     def files(self) -> tuple[FileChange, ...]:
         return self._hands.files()

@@ -30,7 +30,7 @@ async def converse(job: Job, call: Call, ask: Ask, hands: Hands) -> Said:
     it can.
     """
     turns = job.task.limits.turns or TURNS
-    ask = msgspec.structs.replace(ask, tools=await hands.offered())
+    ask = msgspec.structs.replace(ask, tools=await hands.offered(ask.skills))
     guard, pick, turn = Guard(), job.pick, 1
     while True:
         answer = await call(ask, pick=pick)

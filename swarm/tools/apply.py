@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -94,7 +94,9 @@ def _plan(
         if wanted is None and change.after.kind != ABSENT:
             reasons[change.path] = "is not kept in the log: a secret is in it, or it is too large"
             continue
-        part = place.parent / f".swarm-{secrets.token_hex(6)}.part"
+        # its name follows from the place, so that a later delivery clears up what a crash left
+        mark = hashlib.sha256(os.fsencode(place.name)).hexdigest()[:12]
+        part = place.parent / f".swarm-{mark}.part"
         steps.append(_Step(change.path, place, change.after, wanted, part))
     if reasons:
         raise ChangesConflict(reasons)
@@ -127,6 +129,7 @@ def _stage(step: _Step) -> None:
     if step.content is None:
         return
     step.part.parent.mkdir(parents=True, exist_ok=True)
+    step.part.unlink(missing_ok=True)
     if step.held.kind == LINK:
         step.part.symlink_to(os.fsdecode(step.content))
         return

@@ -121,7 +121,8 @@ async def run_command(
     with _folder(temp) as private, open_groups(wrap.groups, limits) as groups:
         shell = ("/bin/sh", "-c", _LIMITED, "sh", *_numbers(limits, timeout_s, wrap), command)
         output = _Output(output_limit)
-        watch = Watch(limits, tuple(dict.fromkeys((cwd, private, *wrap.folders))), lost=not wrap.namespace)
+        folders = tuple(dict.fromkeys((cwd, private, *wrap.folders)))
+        watch = Watch(limits, folders, lost=not wrap.namespace, refused=groups.refused)
         environment = _environment(os.environ, private, {**wrap.env, **env})
         async with _started(command, shell, wrap, groups, cwd, environment) as running:
             ended = await _see_to_its_end(running, output, watch, timeout_s, limits)
@@ -256,7 +257,7 @@ async def _end_group(process: Process) -> None:
     if _signal(process.pid, signal.SIGTERM):
         for _ in range(_LOOKS):
             await anyio.sleep(_GRACE_S / _LOOKS)
-            if not _signal(process.pid, 0):
+            if not _signal(process.pid, 0) or _only_zombies(process.pid):
                 break
         _signal(process.pid, signal.SIGKILL)
     await process.wait()
@@ -270,6 +271,20 @@ def _signal(group: int, number: int) -> bool:
         return False
     except PermissionError:  # macOS: nothing but zombies are left; Linux: nothing but another user's processes
         return False
+    return True
+
+
+def _only_zombies(group: int) -> bool:
+    """Say whether all of a process group ended and wait to be reaped by whoever adopted them, which may take its time."""
+    if not Path("/proc/self/stat").exists():
+        return False
+    for name in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - asked often
+        with suppress(OSError):
+            if (
+                os.getpgid(int(name)) == group
+                and Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
+            ):
+                return False
     return True
 
 

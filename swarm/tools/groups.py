@@ -67,7 +67,7 @@ def _works(parent: Parent) -> bool:
         with suppress(OSError):
             if not Path("/proc", old.name.split("-")[1]).exists():
                 old.rmdir()
-    trial = Path(parent.place) / f"swarm-{os.getpid()}-0"
+    trial = Path(parent.place) / f"swarm-{os.getpid()}-{next(_numbers)}"
     try:
         trial.mkdir()
     except OSError:
@@ -92,15 +92,23 @@ class Groups:
         files = [os.fspath(place / "cgroup.procs") for place in self._places]
         return ("/bin/sh", "-c", _JOIN, "sh", str(len(files)), *files)
 
+    def refused(self) -> bool:
+        """Whether the system had to refuse the command a process: a bomb may be over before anybody counts."""
+        for place in self._places:
+            with suppress(OSError):
+                told = (place / "pids.events").read_text().split()
+                if "max" in told and int(told[told.index("max") + 1]):
+                    return True
+        return False
+
     async def end(self) -> None:
-        """End what is still in the groups, wherever it went, and wait for that."""
+        """End what is still in the groups, wherever it went, wait for that, and remove them."""
         for _ in range(_LOOKS):
-            left = {pid for place in self._places for pid in _members(place)}
-            if not left:
-                return
-            for pid in left:
+            for pid in {pid for place in self._places for pid in _members(place)}:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+            if all(_removed(place) for place in self._places):
+                return
             await anyio.sleep(_LAST_S / _LOOKS)
 
 
@@ -121,8 +129,14 @@ def open_groups(parents: Sequence[Parent], limits: Limits) -> Generator[Groups]:
         yield Groups(places)
     finally:
         for place in places:
-            with suppress(OSError):
-                place.rmdir()
+            _removed(place)  # as where the command never started
+
+
+def _removed(place: Path) -> bool:
+    """Try to remove a group, which goes only when the last of its processes has gone, and say whether it is away."""
+    with suppress(OSError):
+        place.rmdir()
+    return not place.exists()
 
 
 def _members(place: Path) -> list[int]:

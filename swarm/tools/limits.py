@@ -23,8 +23,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 @cache
 def usual_limits() -> Limits:
-    """Half of the machine's memory up to 8 GiB, and as many processes as a build on all of its cores starts."""
+    """Three quarters of the machine's memory, and as many processes as a build on all of its cores starts."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return Limits(
-        memory_bytes=max(GIBIBYTE, min(8 * GIBIBYTE, memory // 2)), processes=max(1024, 64 * (os.cpu_count() or 1))
-    )
+    return Limits(memory_bytes=max(GIBIBYTE, memory * 3 // 4), processes=max(1024, 64 * (os.cpu_count() or 1)))

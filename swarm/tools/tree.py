@@ -52,10 +52,10 @@ class TooManyChanged(SwarmError):
 
 
 class NameUnwritable(SwarmError):
-    """A tool made a file whose name no text can hold."""
+    """A tool made a file whose name no text can hold, or none that is kept."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(f"the name of the file {path!a} is not UTF-8, so that it cannot be recorded; give it another")
+    def __init__(self, path: str, why: str = "is not UTF-8") -> None:
+        super().__init__(f"the name of the file {path!a} {why}, so that it cannot be recorded; give it another")
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -102,9 +102,12 @@ class Tree:
         await to_thread.run_sync(self._begin)
 
     def _begin(self) -> None:
-        for path in walk(self._copy):
-            if (found := self._look(path)) is not None:
-                self._base[path] = found
+        self._base = self._now()
+
+    def _now(self) -> dict[str, tuple[str, str]]:
+        """What stands in the copy. Files that git would take for its own count as little as its folder does."""
+        names = (path for path in walk(self._copy) if path.rpartition("/")[2].lower() != ".git")
+        return {path: seen for path in names if (seen := self._look(path)) is not None}
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -134,10 +137,12 @@ class Tree:
 
     def _differing(self) -> dict[str, tuple[str, str]]:
         """By path what stands there now, where that is not what stood there. Raises NameUnwritable."""
-        now = {path: seen for path in walk(self._copy) if (seen := self._look(path)) is not None}
+        now = self._now()
         for path in now.keys() - self._base.keys():
             if any("\ud800" <= char <= "\udfff" for char in path):
                 raise NameUnwritable(path)
+            if (safe := self._redact(path)) != path:
+                raise NameUnwritable(safe, "holds a secret")
         gone = {path: (ABSENT, "") for path in self._base if path not in now}
         return {path: seen for path, seen in now.items() if self._base.get(path) != seen} | gone
 
@@ -175,11 +180,8 @@ class Tree:
     def _held(self, folder: Path, path: str, kind: str, digest: str) -> Held:
         if kind == ABSENT:
             return Held()
-        if kind == LINK:
-            return Held(kind, digest, PLAIN, str((folder / path).readlink()))
         with suppress(OSError):
-            with _opened(folder / path) as file:
-                content = file.read(MOST_KEPT + 1)
+            content = bytes_at(folder / path, kind, MOST_KEPT + 1)
             if len(content) > MOST_KEPT:
                 return Held(kind, digest, LARGE)
             return held_of(kind, content, redact=self._redact, key=self._key)
@@ -229,8 +231,7 @@ class Tree:
         if held.text is not None:
             return content_of(held)
         try:
-            with _opened(self._root / change.path) as file:
-                content = file.read()
+            content = bytes_at(self._root / change.path, held.kind)
         except OSError as error:
             raise NotRestored(change.path, "is not kept, and the project has no such file") from error
         again = held_of(held.kind, content, redact=self._redact, key=self._key)
@@ -275,8 +276,15 @@ def holds(place: Path, held: Held, key: bytes) -> bool:
         return False
     if held.form != SECRET:
         return seen[1] == held.digest
+    return _keyed(bytes_at(place, held.kind), key) == held.digest
+
+
+def bytes_at(place: Path, kind: str, most: int = -1) -> bytes:
+    """The first bytes of a file, or where a link points: it is not followed. Raises OSError."""
+    if kind == LINK:
+        return os.fsencode(place.readlink())
     with _opened(place) as file:
-        return _keyed(file.read(), key) == held.digest
+        return file.read(most)
 
 
 def content_of(held: Held) -> bytes:
@@ -284,6 +292,7 @@ def content_of(held: Held) -> bytes:
     text = held.text or ""
     if held.form == BASE64:
         return base64.b64decode(text)
+    # in logs from before a link to no UTF-8 was kept so, its bytes stand in the text as surrogates
     return os.fsencode(text) if held.kind == LINK else text.encode()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -97,9 +97,19 @@ def unlinked_of(pids: Sequence[int]) -> int:
 class Watch:
     """Looks at one command until it is found to have gone past its limits."""
 
-    def __init__(self, limits: Limits, folders: Sequence[Path], *, lost: bool = False) -> None:
-        """`lost`: processes that a descendant leaves behind are nobody's descendants, since there is no namespace."""
-        self._limits, self._folders, self._lost = limits, folders, lost
+    def __init__(
+        self,
+        limits: Limits,
+        folders: Sequence[Path],
+        *,
+        lost: bool = False,
+        refused: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`lost`: processes that a descendant leaves behind are nobody's descendants, since there is no namespace.
+
+        `refused` says whether the system refused the command a process because it had too many.
+        """
+        self._limits, self._folders, self._lost, self._refused = limits, folders, lost, refused
         self._looks = 0
         self._free = _free(folders)
         self._most_disk = min(limits.disk_bytes, self._free // 2)  # nobody's disk is filled to the last byte
@@ -121,7 +131,7 @@ class Watch:
 
     def _too_much(self, use: Use) -> str:
         limits = self._limits
-        if use.processes > limits.processes:
+        if use.processes > limits.processes or self._refused():
             return f"had more than {limits.processes:,} processes"
         if use.memory_bytes > limits.memory_bytes and shared_out(use.pids) > limits.memory_bytes:
             return f"used more than {limits.memory_bytes // MEBIBYTE:,} MiB of memory"

@@ -81,11 +81,17 @@ class WorkCopy(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def open_work_copy(
-    root: Path, *, max_bytes: int = MOST_BYTES, max_files: int = MOST_FILES, folder: Path | None = None
+    root: Path,
+    *,
+    max_bytes: int = MOST_BYTES,
+    max_files: int = MOST_FILES,
+    folder: Path | None = None,
+    without: Collection[str] = (),
 ) -> AsyncGenerator[WorkCopy]:
     """Copy the project at `root` to a new folder that is its owner's alone, and remove it at the end.
 
-    `folder` is where it is made; None is the temporary folder. What a killed process left there is removed first.
+    What stands at the paths of `without` is not in it, and is not opened: a process that opens and closes the file of an
+    embedded log lets go of its locks. `folder` is where it is made; None is the temporary folder. What a killed process left there is removed first.
     Raises UsageError (CopyTooLarge) where the project cannot be copied.
     """
     root = await to_thread.run_sync(root.resolve)
@@ -94,7 +100,7 @@ async def open_work_copy(
         copy = WorkCopy(holder / "project", holder / "tmp")
         copy.path.mkdir()
         copy.temp.mkdir()
-        borrowed = await _fill(copy.path, root, max_bytes, max_files)
+        borrowed = await _fill(copy.path, root, max_bytes, max_files, frozenset(without))
         yield msgspec.structs.replace(copy, readable=(root, *borrowed))
     finally:
         with anyio.move_on_after(_REMOVAL_S, shield=True):
@@ -208,10 +214,10 @@ def _same(root: Path, tree: Path, name: str) -> bool:
         return False
 
 
-async def _fill(tree: Path, root: Path, max_bytes: int, max_files: int) -> tuple[Path, ...]:
+async def _fill(tree: Path, root: Path, max_bytes: int, max_files: int, without: frozenset[str]) -> tuple[Path, ...]:
     """Make the copy, and return the folders of objects that its repository borrows."""
     try:
-        repository, found = await _found(root, max_bytes, max_files)
+        repository, found = await _found(root, max_bytes, max_files, without)
         for start in range(0, len(found), _SLICE):
             await to_thread.run_sync(_copy, root, tree, found[start : start + _SLICE])
         if repository and repository.whole:
@@ -225,14 +231,18 @@ async def _fill(tree: Path, root: Path, max_bytes: int, max_files: int) -> tuple
         ) from error
 
 
-async def _found(root: Path, max_bytes: int, max_files: int) -> tuple[Repository | None, list[str]]:
+async def _found(
+    root: Path, max_bytes: int, max_files: int, without: frozenset[str] = frozenset()
+) -> tuple[Repository | None, list[str]]:
     """What a copy of the project holds: the repository whose files they are, if there is one, and their paths."""
+    listed: Iterable[str]
     repository = await find_repository(root)
     names = await files_of(root) if repository else ()
     if repository and (names or repository.whole):
-        listed: Iterable[str] = names
+        listed = names
     else:
         repository, listed = None, walk(root)  # a folder that a repository around it ignores is a plain one, too
+    listed = (name for name in listed if name not in without)
     found = await to_thread.run_sync(partial(_measured, root, listed, max_bytes=max_bytes, max_files=max_files))
     return repository, found
 

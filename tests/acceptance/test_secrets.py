@@ -60,5 +60,29 @@ check:
     assert not (project / "said.txt").exists()
 
 
+def test_a_key_that_nobody_told_us_of_appears_nowhere_either(tmp_path: Path) -> None:
+    key, lines = f"ghp_{'aB3dE7gH9k' * 4}", [f"{n}QzT5{'xY7wV2uS' * 6}" for n in range(4)]
+    block = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----"])
+    project, home = tmp_path / "project", tmp_path / "home"
+    project.mkdir()
+    home.mkdir()
+    (project / "id_rsa").write_text(block)
+    (project / "task.yaml").write_text(
+        f"prompt: Say what {key} is.\ninput: id_rsa\nlimits: {{attempts: 1}}\ncheck: {{run: 'cat id_rsa; exit 1', name: 'knows {key}'}}\n"
+    )
+    with provider_thread(lambda body: Answer(f"It is {key}.") if role_of(body) == "worker" else play(body)) as provider:
+        done = swarm("run", "task.yaml", "--trust", "--endpoint", provider.url, "--model", "m", home=home, cwd=project)
+        told = [done.stdout, done.stderr, *(str(request.body) for request in provider.requests)]
+    shown = swarm("show", "--json", home=home, cwd=project)
+    told += [shown.stdout, shown.stderr]
+    written = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
+    assert any("[secret:private_key]" in text for text in told) and any(
+        "[secret:github_token]" in text for text in told
+    )
+    for secret in (key, *lines):
+        assert not [text for text in told if secret in text]
+        assert not [content for content in written if secret.encode() in content]
+
+
 def test_the_environment_of_these_tests_holds_nothing_else() -> None:
     assert set(environment(Path("/nowhere"))) == {"HOME", "PATH", "PYTHONPATH"}

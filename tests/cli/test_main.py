@@ -143,6 +143,18 @@ def test_the_shared_options_may_stand_before_and_behind_the_command(install: Ins
     assert isinstance(args.output, Output) and args.output.json
 
 
+def test_words_may_stand_before_and_behind_an_option(install: Install) -> None:
+    seen: list[argparse.Namespace] = []
+
+    def run(args: argparse.Namespace) -> int:
+        seen.append(args)
+        return 0
+
+    install(run)
+    assert main(["cost", "a", "--top", "3", "b", "-v", "c"]) == 0
+    assert (seen[0].words, seen[0].top, seen[0].verbose) == (["a", "b", "c"], 3, 1)
+
+
 def test_with_c_the_command_runs_in_that_folder(
     install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,9 +29,11 @@ from events.testing.builders import SetClock, new
 from events.testing.contract import an_event, everything, refused
 from events.types.base import Unknown
 from events.types.session import FileTrusted
+from events.types.tool import ApprovalGiven
 from events.types.upkeep import LedgerCarried, LogArchived
 from events.upkeep import Archived, ArchiveInTheWay, NothingToArchive, archivable, archive, prune
 from events.verify import verify_log
+from events.views.approvals import PROJECTS
 from events.views.base import fold
 from events.views.cost import Cost, CostView, Payer
 from events.views.money import MoneyView
@@ -363,6 +365,22 @@ async def test_what_a_person_confirmed_holds_as_before(path: Path) -> None:
         clock.move(DAY)
         archive(path, before=clock.now, clock=clock)
         assert [entry.event for entry in await log.read(topic="trust")] == trusted[:2]
+
+
+async def test_a_persons_word_that_is_remembered_for_a_project_holds_as_before(path: Path) -> None:
+    clock = SetClock()
+
+    def word(directory: str, pattern: str, allowed: bool) -> ApprovalGiven:
+        return ApprovalGiven(asked=1, allowed=allowed, remember="project", directory=directory, pattern=pattern)
+
+    words = [word("/a", "run", True), word("/b", "run", True), word("/a", "edit", False), word("/a", "run", False)]
+    async with open_log(path, clock=clock) as log:
+        for each in words:
+            await log.append([new(each, session=0, topic=PROJECTS)])
+        await live(log, clock, Random(1), first=1, sessions=1)
+        clock.move(DAY)
+        archive(path, before=clock.now, clock=clock)
+        assert [entry.event for entry in await log.read(topic=PROJECTS)] == words[1:]
 
 
 async def test_an_archive_is_read_by_itself_and_nothing_is_appended_to_it(path: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from swarm.errors import UsageError
 from swarm.roles.checks import Checked, Named, feedback_of, form_check, name_of, needs_jsonschema, require, run_checks
 from swarm.task import Check, Task
 from swarm.tools.workcopy import WorkCopy, open_work_copy
+from tests.tools.boxes import box_of
 
 Run = Callable[..., Awaitable[tuple[Checked, ...]]]
 
@@ -401,6 +402,31 @@ async def test_no_file_may_differ_but_those_that_the_globs_name(
         _, result = await run("x", Check(run=command), Check(diff_within=globs), copy=in_copy, output="out/a.txt")
     assert (result.passed, result.name) == (not stray, f"diff_within {' '.join(globs)!r}")
     assert result.detail.startswith(stray)
+
+
+async def test_commands_run_in_a_sandbox_where_there_is_one_and_find_the_draft_there(project: Path) -> None:
+    box = await box_of("bubblewrap")
+    checks = (
+        Check(run='grep -q draft "$SWARM_OUTPUT" && cat old.txt'),
+        Check(run=f"echo changed >{project}/old.txt"),
+        Check(run="ls /proc/1/cwd/ && kill -KILL $$"),
+        Check(run=f"cat {project}/.env; sleep 600", timeout_s=0.3),
+    )
+    (project / ".env").write_text("KEY=canary")
+    async with open_work_copy(project) as copy:
+
+        async def in_copy() -> WorkCopy:
+            return copy
+
+        results = await run_checks(
+            checks, draft="a draft", copy=in_copy, root=project, output="out.txt", env={}, redact=no_secrets, box=box
+        )
+    assert [result.passed for result in results] == [True, False, False, False]
+    assert "Read-only file system" in results[1].detail
+    assert results[2].detail.startswith("was ended by SIGKILL")
+    assert results[3].detail.startswith("took longer than 0.3 s and was ended")
+    assert "canary" not in results[3].said
+    assert (project / "old.txt").read_text() == "old\n"
 
 
 async def test_the_output_itself_counts_among_what_differs(run: Run) -> None:

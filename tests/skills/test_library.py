@@ -228,3 +228,19 @@ def test_a_skill_that_changed_is_left_out_of_the_brief_with_its_reason(tmp_path:
     add(home)
     brief = library.brief(matches(library, "sql"), tokens=10_000, count=count)
     assert not brief.parts and "scripts/more.py was added" in brief.refused[0]
+
+
+def test_skills_that_are_named_are_taken_whatever_matches_and_in_their_order(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        write_skill(tmp_path, name)
+    library = opened(tmp_path)
+    found = library.named(["c", "a"])
+    assert [(each.skill.name, each.fits, each.why) for each in found.shown] == [
+        ("c", True, "named"),
+        ("a", True, "named"),
+    ]
+    assert [part.level for part in library.brief(found, tokens=10_000, count=count).parts] == ["resources", "resources"]
+    assert [each.skill.name for each in found.only({"a"}).shown] == ["a"]
+    assert not library.named([]).shown
+    with pytest.raises(UnknownSkill, match="there is no skill 'd'"):
+        library.named(["a", "d"])

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from skills.allowed import narrowed
+from skills.levels import headings
 from skills.lint import lint
 from skills.lock import SkillError
 from skills.skill import Finding
 from skills.template import write_template
-from tests.skill_folders import opened, write, write_skill
+from tests.skill_folders import opened, write
 
 HEAD = "name: pdf\ndescription: Reads PDFs. Use when there is one.\n"
 
@@ -130,12 +130,11 @@ def test_a_name_that_the_specification_does_not_have_is_refused(name: str, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_allowed_tools_only_take_away(tmp_path: Path) -> None:
-    tools = ("read", "run", "edit", "mcp_x", "read_skill")
-    for name, line in (("a", "allowed-tools: Read Bash(git:*) Fly\n"), ("b", "allowed-tools:\n  - read\n"), ("c", "")):
-        write_skill(tmp_path, name, more=line)
-    a, b, c = opened(tmp_path).skills
-    assert narrowed(tools, []) == narrowed(tools, [c]) == tools
-    assert narrowed(tools, [a, c]) == ("read", "run", "read_skill")
-    assert narrowed(tools, [a, b]) == ("read", "read_skill")
-    assert narrowed(["search"], [a]) == (), "a skill grants nothing"
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "body", ["](" * 300_000, f"# {' ' * 300_000}x", "`" * 300_000, "](a#" * 200_000, "# #" * 200_000]
+)
+def test_a_text_made_to_be_slow_is_looked_through_as_quickly_as_any(body: str, tmp_path: Path) -> None:
+    found = linted(f"---\n{HEAD}---\n{body}\n", tmp_path)
+    assert all(level == "warning" for level, *_ in found)
+    assert len(headings(body)) <= 1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from skills.matching import Catalogue, Explore, Matches, match
 from skills.skill import Skill
 from skills.words import spoken_words, telling_words
-from swarm.library import ranked
+from swarm.text.rank import rank
 
 KNOWN = {
     "code-review": "Reviews a change for bugs, races and missing tests. Use before a change is merged.",
@@ -44,7 +44,7 @@ SHELF = Catalogue([skill(name, said) for name, said in KNOWN.items()])
 
 
 def found(query: str, *tags: str, most: int = 10) -> Matches:
-    return match(query, tags, SHELF, ranked, most=most)
+    return match(query, tags, SHELF, rank, most=most)
 
 
 def fitting(query: str, *tags: str) -> list[str]:
@@ -86,7 +86,14 @@ def test_a_tag_lifts_a_skill_and_keeps_no_other_out() -> None:
 
 def test_tags_of_the_skill_itself_are_found() -> None:
     shelf = Catalogue([*SHELF.skills, skill("ledger", "Books amounts.", "invoices", "tax")])
-    assert [each.skill.name for each in match("x", ["tax"], shelf, ranked).fitting] == ["ledger"]
+    assert [each.skill.name for each in match("x", ["tax"], shelf, rank).fitting] == ["ledger"]
+
+
+def test_a_tag_of_several_words_is_found_by_them_and_as_a_whole() -> None:
+    shelf = Catalogue([*SHELF.skills, skill("merge", "Looks at changes.", "pull-request")])
+    for query, tags in (("Look at the pull request", []), ("x", ["pull-request"])):
+        assert [each.skill.name for each in match(query, tags, shelf, rank).fitting] == ["merge"]
+    assert not match("x", ["request"], shelf, rank).fitting, "it is no tag of its own"
 
 
 def test_what_speaks_for_a_skill_is_said_in_the_words_of_the_task() -> None:
@@ -96,15 +103,15 @@ def test_what_speaks_for_a_skill_is_said_in_the_words_of_the_task() -> None:
 
 def test_a_word_that_most_skills_have_tells_nothing() -> None:
     shelf = Catalogue([skill(f"review-{number}", f"Reviews number {number}.") for number in range(12)])
-    assert not match("review the number of the page", [], shelf, ranked).fitting
+    assert not match("review the number of the page", [], shelf, rank).fitting
 
 
 def test_an_empty_library_says_so() -> None:
-    assert match("x", [], Catalogue([]), ranked).said == "there are no skills"
+    assert match("x", [], Catalogue([]), rank).said == "there are no skills"
 
 
 def drawn(seed: str, used: Mapping[str, int], most: int = 4) -> str:
-    result = match("review", [], SHELF, ranked, most=most, explore=Explore(seed, used))
+    result = match("review", [], SHELF, rank, most=most, explore=Explore(seed, used))
     (explored,) = [each for each in result.shown if each.explored]
     return explored.skill.name
 
@@ -123,11 +130,11 @@ def test_the_same_seed_and_uses_draw_the_same() -> None:
 def test_exploring_takes_no_place_from_a_skill_that_fits_and_none_where_all_are_shown() -> None:
     query = "Code review, security review and SQL review"
     explore = Explore("s")
-    plain, crowded = found(query, most=3), match(query, [], SHELF, ranked, most=3, explore=explore)
+    plain, crowded = found(query, most=3), match(query, [], SHELF, rank, most=3, explore=explore)
     assert len(plain.fitting) == 3 and crowded == plain
     everything = Catalogue(SHELF.skills[:2])
-    assert not any(each.explored for each in match("code tests", [], everything, ranked, explore=explore).shown)
-    nothing = match("xyzzy", [], SHELF, ranked, explore=explore)
+    assert not any(each.explored for each in match("code tests", [], everything, rank, explore=explore).shown)
+    nothing = match("xyzzy", [], SHELF, rank, explore=explore)
     assert not nothing.shown, "where nothing has to do with a task, nothing is listed"
 
 
@@ -144,7 +151,7 @@ def test_a_skill_that_a_task_names_fits_whatever_the_rank_says() -> None:
     st.lists(st.sampled_from(sorted({w for d in KNOWN.values() for w in d.split()})), max_size=12), st.integers(1, 9)
 )
 def test_each_skill_is_shown_or_left_out_once_and_the_fitting_come_first(words: list[str], most: int) -> None:
-    result = match(" ".join(words), [], SHELF, ranked, most=most, explore=Explore("s"))
+    result = match(" ".join(words), [], SHELF, rank, most=most, explore=Explore("s"))
     names = [*(each.skill.name for each in result.shown), *result.left_out]
     assert sorted(names) == sorted(KNOWN) and len(result.shown) <= most
     fits = [each.fits for each in result.shown if not each.explored]
@@ -171,3 +178,4 @@ def test_tags_are_made_of_what_stands_out_in_a_description() -> None:
     said = "Extracts text from PDFs and .docx files with `pandas`, in C++, on GitHub. SQL, and A too."
     assert telling_words(said) == ["pdf", "docx", "pandas", "c++", "github", "sql"]
     assert telling_words("Plain words only.") == []
+    assert [*spoken_words("in 40 s, a C++ task at 名")] == ["40", "c++", "task", "名"]

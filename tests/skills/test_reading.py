@@ -156,3 +156,22 @@ def test_whatever_stands_in_a_front_matter_it_has_keys_or_a_reason(text: str) ->
         assert keys_of(text).values
     except Unreadable as error:
         assert error.message
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "keys",
+    [
+        f"description: a: {' ' * 60_000}b",
+        f"allowed-tools: {'a(' * 25_000}",
+        f"description: {'aA' * 25_000}",
+        f"description: {'`' * 60_000}",
+        f"name: {'_-' * 25_000}x",
+        f"metadata:\n  tags: {', ' * 25_000}",
+        "\n" * 60_000,
+        f"description: >\n{'  a' * 15_000}",
+    ],
+)
+def test_a_front_matter_made_to_be_slow_is_read_as_quickly_as_any(keys: str, tmp_path: Path) -> None:
+    found = read(f"---\ndescription: Helps with PDFs.\n{keys}\n---\n", tmp_path)
+    assert found.skill is None or found.skill.tags

@@ -18,7 +18,8 @@ import pytest
 
 from swarm.tools.command import Outcome, run_command
 from swarm.tools.sandbox.box import Sandbox
-from swarm.tools.sandbox.probe import SandboxMissing, probe
+from swarm.tools.sandbox.probe import probe
+from tests.tools.boxes import box_of
 from tests.tools.escapes import ATTEMPTS, FAMILIES, Attempt
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap and Landlock are of Linux")
@@ -107,21 +108,14 @@ def _answer(server: socket.socket) -> None:
         server.sendto(b"answer", told[1])
 
 
-async def _box(ground: Ground, backend: str) -> Sandbox:
-    try:
-        return await probe(backend, hidden=(ground.logs,))
-    except SandboxMissing as missing:
-        pytest.skip(str(missing))
-
-
 @pytest.fixture(scope="module")
 async def bubblewrap(ground: Ground) -> Sandbox:
-    return await _box(ground, "bubblewrap")
+    return await box_of("bubblewrap", hidden=(ground.logs,))
 
 
 @pytest.fixture(scope="module")
 async def landlock(ground: Ground) -> Sandbox:
-    return await _box(ground, "landlock")
+    return await box_of("landlock", hidden=(ground.logs,))
 
 
 async def _outputs(attempts: Sequence[Attempt], ground: Ground, box: Sandbox) -> Mapping[str, str]:

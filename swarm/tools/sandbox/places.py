@@ -76,7 +76,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 def find_places(environ: Mapping[str, str], *, readable: Sequence[Path] = (), hidden: Sequence[Path] = ()) -> Places:
     """Find them on this machine as it is now. `readable` are folders that a command needs, `hidden` what it may not see.
 
-    A readable folder that holds a whole home folder is not shown.
+    A readable folder that holds a whole home folder is not shown; one that holds a readable one or Python is not hidden.
     """
     home = os.path.realpath(name) if (name := environ.get("HOME", "")).startswith("/") else ""
     masked = _outermost(_folders([*_HOMES, _RUNNING, home]))
@@ -85,7 +85,9 @@ def find_places(environ: Mapping[str, str], *, readable: Sequence[Path] = (), hi
     needed = [os.fspath(folder) for folder in readable]
     wanted = _real([*_programs(environ, home), *_OF_RUNNING, *needed])
     shown = _outermost([place for place in wanted if not any(within(each, place) for each in emptied)])
-    secrets = [*_SYSTEM_SECRETS, *map(os.fspath, hidden), *(f"{home}/{name}" for name in _SECRET), *_sockets()]
+    kept = [*_real([*needed, sys.prefix, sys.base_prefix, "/usr"])]
+    wished = [place for place in _real(map(os.fspath, hidden)) if not any(within(each, place) for each in kept)]
+    secrets = [*_SYSTEM_SECRETS, *wished, *(f"{home}/{name}" for name in _SECRET), *_sockets()]
     secrets += [f"/etc/ssh/{name}" for name in _listed("/etc/ssh") if name.endswith("_key")]
     secrets += [secret for folder in dict.fromkeys((*needed, *shown)) for secret in _secrets_in(folder)]
     seen = [place for place in _real(secrets) if _seen(place, emptied, shown)]

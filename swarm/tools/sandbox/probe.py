@@ -20,7 +20,7 @@ from swarm.errors import UsageError
 from swarm.tools.command import CommandNotStarted, run_command
 from swarm.tools.groups import find_parents
 from swarm.tools.sandbox.box import BACKENDS, NOTHING_KEPT, Backend, Sandbox
-from swarm.tools.sandbox.bubblewrap import find_program, version_in
+from swarm.tools.sandbox.bubblewrap import find_programs, version_in
 from swarm.tools.sandbox.fences import asked_version, missing_of
 
 WANTED = ("auto", *BACKENDS)
@@ -76,21 +76,25 @@ async def probe(wanted: str = "auto", *, hidden: Sequence[Path] = ()) -> Sandbox
     reasons: list[str] = []
     for backend, find in _FINDERS.items():
         if wanted in ("auto", backend):
-            found = await find(nothing)
-            why = found if isinstance(found, str) else await _wrong_with(found)
-            if isinstance(found, Sandbox) and not why:
-                return msgspec.structs.replace(found, reason="; ".join(reasons))
-            reasons.append(f"{backend}: {why}")
+            for found in await find(nothing):
+                why = found if isinstance(found, str) else await _wrong_with(found)
+                if isinstance(found, Sandbox) and not why:
+                    return msgspec.structs.replace(found, reason="; ".join(reasons))
+                reasons.append(f"{backend}: {why}")
     if wanted != "auto":
         raise SandboxMissing(wanted, "; ".join(reasons).removeprefix(f"{wanted}: "))
     return msgspec.structs.replace(nothing, reason="; ".join(reasons))
 
 
-async def _bubblewrap(nothing: Sandbox) -> Sandbox | str:
-    """What bubblewrap would be here, or why there is none."""
-    program = find_program() if sys.platform == "linux" else None
-    if program is None:
-        return "is not installed" if sys.platform == "linux" else "is for Linux alone"
+async def _bubblewrap(nothing: Sandbox) -> list[Sandbox | str]:
+    """What bubblewrap would be here, by each of its programs that there are, or why there is none."""
+    if sys.platform != "linux":
+        return ["is for Linux alone"]
+    programs = await to_thread.run_sync(lambda: [*find_programs()])
+    return [await _by_program(program, nothing) for program in programs] or ["is not installed"]
+
+
+async def _by_program(program: str, nothing: Sandbox) -> Sandbox | str:
     said = await _said_by(program, "--version")
     if not (version := version_in(said)):
         return f"{program} does not tell its version: {_one_line(said)}"
@@ -110,19 +114,19 @@ async def _bubblewrap(nothing: Sandbox) -> Sandbox | str:
     )
 
 
-async def _landlock(nothing: Sandbox) -> Sandbox | str:
+async def _landlock(nothing: Sandbox) -> list[Sandbox | str]:
     """What Landlock would be here, or why there is none."""
     if sys.platform != "linux":
-        return "is for Linux alone"
+        return ["is for Linux alone"]
     said = await _said_by(*asked_version())
     version = int(said) if said.isdecimal() else 0
     if not version:
-        return "this Linux has none, or it is switched off"
+        return ["this Linux has none, or it is switched off"]
     missing = missing_of(version, counted=bool(nothing.groups))
-    return msgspec.structs.replace(nothing, backend="landlock", version=f"ABI {version}", missing=missing)
+    return [msgspec.structs.replace(nothing, backend="landlock", version=f"ABI {version}", missing=missing)]
 
 
-_FINDERS: Mapping[Backend, Callable[[Sandbox], Awaitable[Sandbox | str]]] = {
+_FINDERS: Mapping[Backend, Callable[[Sandbox], Awaitable[list[Sandbox | str]]]] = {
     "bubblewrap": _bubblewrap,
     "landlock": _landlock,
 }
