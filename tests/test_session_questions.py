@@ -91,7 +91,8 @@ async def test_where_nobody_is_there_another_process_can_be_waited_for(project: 
     cast = Cast(worker=(WHICH, "It is green now."))
     async with (
         open_log(project.parent / "log.db") as log,
-        serving(cast, tools=ToolSettings(headless="wait")) as (_, plan),anyio.create_task_group() as tasks
+        serving(cast, tools=ToolSettings(headless="wait")) as (_, plan),
+        anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(elsewhere)
         assert (await run(log, ASK, plan, project)).exit_code == 0

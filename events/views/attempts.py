@@ -11,6 +11,7 @@ from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
 from events.types.task import AttemptAbandoned, StepAccepted, StepAudited, StepDrafted, StepRejected
+from events.types.tool import QuestionAnswered, QuestionAsked, ToolFinished
 
 CallState = Literal["open", "settled", "failed", "released", "maybe paid"]
 
@@ -36,11 +37,20 @@ class Call(msgspec.Struct, kw_only=True):
     finish: str = ""
     reason: str = ""
     answer: tuple[TextRef, int] | None = None  # and the position of the event that refers to it
+    branch: str = ""  # of the sub-agent that made it
 
 
 class Verdict(msgspec.Struct, frozen=True):
     position: int
     event: StepAccepted | StepRejected
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent asked a person, and who answered; nobody yet: ""."""
+
+    position: int
+    event: QuestionAsked
+    by: str = ""
 
 
 class Attempt(msgspec.Struct, kw_only=True):
@@ -55,6 +65,8 @@ class Attempt(msgspec.Struct, kw_only=True):
     verdicts: list[Verdict] = []  # the last one holds
     audits: list[tuple[int, StepAudited]] = []  # with the position of each
     abandoned: str = ""
+    parts: dict[str, bool | None] = {}  # by branch a sub-agent: whether it came to an answer, None while it works
+    questions: dict[int, Asked] = {}  # by position
 
 
 class AttemptsView(msgspec.Struct):
@@ -73,6 +85,8 @@ class AttemptsView(msgspec.Struct):
             case CallReserved() as call:
                 self._calls[entry.position] = reserved = _reserved(entry.position, call)
                 self._attempt(entry).calls.append(reserved)
+                if call.branch:
+                    self._attempt(entry).parts.setdefault(call.branch)
             case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
                 if entry.event.reservation in self._calls:
                     _end(self._calls[entry.event.reservation], entry)
@@ -85,6 +99,16 @@ class AttemptsView(msgspec.Struct):
                 self._attempt(entry).audits.append((entry.position, audit))
             case AttemptAbandoned(reason=reason):
                 self._attempt(entry).abandoned = reason
+            case ToolFinished(branch="", ordinal=ordinal, failed=failed):
+                parts = self._attempt(entry).parts
+                if (branch := f"task:{ordinal}") in parts:
+                    parts[branch] = not failed
+            case QuestionAsked() as asked:
+                self._attempt(entry).questions[entry.position] = Asked(position=entry.position, event=asked)
+            case QuestionAnswered(asked=position, by=by):
+                questions = self._attempt(entry).questions
+                if position in questions and not questions[position].by:
+                    questions[position] = msgspec.structs.replace(questions[position], by=by)
             case _:
                 pass
 
@@ -104,6 +128,7 @@ def _reserved(position: int, call: CallReserved) -> Call:
         model=call.model,
         tier=call.tier,
         why=call.why,
+        branch=call.branch,
         tokens=call.tokens,
         cost_nanos=call.cost_nanos,
         reserved_tokens=call.tokens,
