@@ -110,24 +110,17 @@ async def run(
         roster = free_part(roster)  # a cap holds within one log
     type_ = type_ or type_of(task, schedule)
     plan = plan_of(loaded, roster, confirmed=is_capped(file), type_=type_, schedule=schedule)
-    faces = Faces(
-        observe=observe,
-        confirm=confirm or _nobody,
-        approve=approve,
-        reply=reply,
-        stop=anyio.Event(),
-        abort=anyio.Event(),
-    )
+    ask = partial(Faces, confirm=confirm or _nobody, approve=approve, reply=reply)
+    faces = ask(observe=observe, stop=anyio.Event(), abort=anyio.Event())
     async with open_log(loaded.settings.log) as opened:
         await require_trust(opened, file, trust, secrets.redact)
         crew = crew_of(file, profiles_here(loaded, root, environ, file), await trusted_digests(opened))
         if crew.told:
             say(crew.told)
-        file = crew.file
-        weighed = await _weighed(opened, file, plan, root, loaded.settings, secrets, confirm=confirm, say=say)
+        weighed = await _weighed(opened, crew.file, plan, root, loaded.settings, secrets, confirm=confirm, say=say)
         return await run_file(
             opened,
-            file,
+            crew.file,
             msgspec.structs.replace(plan, paid_confirmed=plan.paid_confirmed or weighed.confirmed),
             root=root,
             environ=environ,
