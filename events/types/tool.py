@@ -27,6 +27,7 @@ class ToolStarted(Event, frozen=True, kw_only=True, tag="tool.started"):
     rule: str = ""  # of the policy, by which it may be used
     repeatable: bool = False  # after a crash it may be used again as if it never was
     captured: tuple[Captured, ...] = ()
+    on: str = ""  # what it is used on, in one line that is cut, secrets taken out
 
 
 class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
@@ -47,6 +48,8 @@ class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
     exit_code: int | None = None  # of a command
     cut: bool = False  # it said more than the limit on outputs
     duration_ms: int = 0
+    on: str = ""  # what it was used on, in one line that is cut, secrets taken out
+    skill: str = ""  # of which it gave the text, or a file
 
 
 class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):

@@ -1,4 +1,4 @@
-"""The attempts of one session's tasks as a fold: who was chosen from whom, which calls were made, how it was judged."""
+"""The attempts of one session's tasks as a fold: who was chosen from whom, which calls were made, tools used, how it was judged."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
 from events.types.task import AttemptAbandoned, StepAccepted, StepAudited, StepDrafted, StepRejected
+from events.types.tool import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
+from events.types.tree import FileChange
 
 CallState = Literal["open", "settled", "failed", "released", "maybe paid"]
+UseState = Literal["waiting", "open", "done", "failed", "refused"]
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -38,6 +41,26 @@ class Call(msgspec.Struct, kw_only=True):
     answer: tuple[TextRef, int] | None = None  # and the position of the event that refers to it
 
 
+class Use(msgspec.Struct, kw_only=True):
+    """One use of a tool: asked about, under way, or ended."""
+
+    position: int  # of what was recorded of it first
+    ordinal: int
+    role: str
+    tool: str
+    state: UseState = "waiting"
+    on: str = ""  # what it is used on, in one line
+    source: str = ""  # the MCP server that the tool is from
+    rule: str = ""  # that allowed or refused it, or by which a person was asked
+    question: str = ""  # what a person was asked
+    word: ApprovalGiven | None = None  # the person's; of several the first
+    exit_code: int | None = None
+    files: tuple[FileChange, ...] = ()
+    cut: bool = False
+    duration_ms: int = 0
+    answer: tuple[TextRef, int] | None = None  # and the position of the event that refers to it
+
+
 class Verdict(msgspec.Struct, frozen=True):
     position: int
     event: StepAccepted | StepRejected
@@ -50,8 +73,10 @@ class Attempt(msgspec.Struct, kw_only=True):
     number: int
     choices: list[tuple[int, ChoiceMade]] = []  # with the position of each
     calls: list[Call] = []
+    uses: list[Use] = []
     draft: tuple[TextRef, int] | None = None
     drafted_by: str = ""  # agent@model
+    stopped: str = ""  # why its use of tools was ended
     verdicts: list[Verdict] = []  # the last one holds
     audits: list[tuple[int, StepAudited]] = []  # with the position of each
     abandoned: str = ""
@@ -62,6 +87,7 @@ class AttemptsView(msgspec.Struct):
 
     tasks: dict[str, dict[tuple[int, int], Attempt]] = {}
     _calls: dict[int, Call] = {}
+    _asked: dict[int, Use] = {}
 
     def of(self, task: str) -> list[Attempt]:
         return list(self.tasks.get(task, {}).values())
@@ -79,6 +105,12 @@ class AttemptsView(msgspec.Struct):
             case StepDrafted() as drafted:
                 attempt = self._attempt(entry)
                 attempt.draft, attempt.drafted_by = (drafted.draft, entry.position), f"{drafted.agent}@{drafted.model}"
+                attempt.stopped = drafted.stopped
+            case ApprovalAsked() | ToolStarted() | ToolFinished():
+                self._used(entry, entry.event)
+            case ApprovalGiven(asked=asked) as word:
+                if (use := self._asked.get(asked)) is not None and use.word is None:
+                    use.word = word
             case StepAccepted() | StepRejected():
                 self._attempt(entry).verdicts.append(Verdict(entry.position, entry.event))
             case StepAudited() as audit:
@@ -87,6 +119,21 @@ class AttemptsView(msgspec.Struct):
                 self._attempt(entry).abandoned = reason
             case _:
                 pass
+
+    def _used(self, entry: Entry, event: ApprovalAsked | ToolStarted | ToolFinished) -> None:
+        uses = self._attempt(entry).uses
+        use = next((each for each in uses if (each.ordinal, each.role) == (event.ordinal, event.role)), None)
+        if use is None:
+            use = Use(position=entry.position, ordinal=event.ordinal, role=event.role, tool=event.tool)
+            uses.append(use)
+        match event:
+            case ApprovalAsked():
+                use.rule, use.question = event.rule, event.question
+                self._asked[entry.position] = use
+            case ToolStarted():
+                use.state, use.rule, use.on = "open", event.rule, event.on
+            case ToolFinished():
+                _end_use(use, event, entry.position)
 
     def _attempt(self, entry: Entry) -> Attempt:
         attempts = self.tasks.setdefault(entry.task, {})
@@ -127,3 +174,10 @@ def _end(call: Call, entry: Entry) -> None:
             call.state, call.reason = "maybe paid", reason
         case _:
             pass
+
+
+def _end_use(use: Use, event: ToolFinished, at: int) -> None:
+    use.state = "refused" if event.refused else "failed" if event.failed else "done"
+    use.on, use.rule, use.source = event.on or use.on, event.refused or use.rule, event.source
+    use.exit_code, use.files, use.cut = event.exit_code, event.files, event.cut
+    use.duration_ms, use.answer = event.duration_ms, (event.answer, at)
