@@ -53,6 +53,8 @@ def log(home: Path) -> str:
 
     async def write() -> None:
         async with open_log(path) as log:
+            opening = [make.new(make.opened(), topic="sessions"), make.new(make.claimed(), topic="claim/s1")]
+            await log.append(opening)
             for number in range(24):
                 spec = msgspec.json.encode({"id": "t", "prompt": f"Tune the sprocket of line {number}"}).decode()
                 told = ("sql",) if number < 12 else ()
@@ -62,12 +64,14 @@ def log(home: Path) -> str:
                 rejected = make.rejected(reason="the teeth are worn", feedback=make.a_ref("Look at the teeth"))
                 new: list[NewEvent] = [
                     make.new(make.submitted(spec=make.a_ref(spec)), task=f"t{number}"),
+                    make.new(make.planned(), task=f"t{number}", step=1),
                     make.new(call, task=f"t{number}", step=1, attempt=1),
                     make.new(make.drafted(), task=f"t{number}", step=1, attempt=1),
                     make.new(make.accepted() if told else rejected, task=f"t{number}", step=1, attempt=1),
                 ]
                 texts = [make.a_text(text) for text in (spec, "[]", "Look at the teeth")]
                 await log.append(new, texts=texts)
+            await log.append([make.new(make.closed(finished=True), topic="claim/s1")])
 
     anyio.run(write)
     return str(path)
@@ -126,9 +130,11 @@ def test_a_draft_is_made_by_a_run_and_written_only_by_a_yes(
         assert "swarm skills trust .swarm/skills" in said.err
         path = home / "project" / ".swarm" / "skills" / "sprockets" / "SKILL.md"
         assert path.read_text() == GOOD and GOOD.strip() in said.out
-        assert "Tune the sprocket of line" in str(provider.requests[0].body["messages"])
+        asked = [str(seen.body["messages"]) for seen in provider.requests if "messages" in seen.body]
+        assert "Tune the sprocket of line" in asked[0] and len(asked) == 2
+        before = len(provider.requests)
         assert main([*words, "--yes"]) == 2  # nothing is overwritten, and no model is asked for it
-        assert len(provider.requests) == 2
+        assert len(provider.requests) == before
     assert document(capsys, "list")["skills"][0]["state"].startswith("not trusted")
 
 
