@@ -59,7 +59,7 @@ async def record_trust(log: EventLog, file: TaskFile, redact: Callable[[str], st
 
 async def require_trust(log: EventLog, file: TaskFile, trust: bool, redact: Callable[[str], str]) -> None:
     """Record the trust where a program has it, and raise ConfirmationNeeded for commands that nobody has confirmed."""
-    if not file.commands or await is_trusted(log, file):
+    if not file.needs_trust or await is_trusted(log, file):
         return
     if not trust:
         raise ConfirmationNeeded(

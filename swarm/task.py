@@ -249,8 +249,18 @@ class TaskFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return tuple(command for _, command in self._commands_with_env())
 
     @property
+    def takes_over(self) -> tuple[str, ...]:
+        """The ids of the tasks of which what tools change goes to the user's files without a question, in file order."""
+        return tuple(task.id for task in self.tasks if task.tools and task.changes == "apply")
+
+    @property
+    def needs_trust(self) -> bool:
+        """Whether a person has to confirm the file before it is run."""
+        return bool(self.commands or self.takes_over)
+
+    @property
     def commands_digest(self) -> str:
-        """What a confirmation stands for: SHA-256 (hex) over the commands and what the file runs them with.
+        """What a confirmation stands for: SHA-256 (hex) over the commands, what the file runs them with, and what it takes over.
 
         The same commands give the same digest wherever the file lies; one added, changed or moved gives another, and so does
         a variable or an item that the file gives them. A value from elsewhere (a command line, the environment, a model)
@@ -260,6 +270,8 @@ class TaskFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         items = [task.each.items for task in self.tasks if task.each and any(check.run for check in task.checks)]
         if told and (self.vars or any(items)):
             told.append({"vars": self.vars, "items": items})
+        if self.takes_over:
+            told.append({"takes_over": self.takes_over})
         return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()
 
     def _commands_with_env(self) -> list[tuple[Mapping[str, str], str]]:

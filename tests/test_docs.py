@@ -21,10 +21,11 @@ from swarm.settings.load import load_settings
 from swarm.settings.providers import PRESETS
 from swarm.taskfile.forms import TASK
 from swarm.taskfile.read import load_task_file, parse_task_file
+from swarm.toolnames import OWN
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
 NAMES = [name for group in COMMANDS.values() for name in group]
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -113,7 +114,13 @@ def test_the_readme_shows_the_task_file_that_its_first_command_runs() -> None:
         for document, text in blocks("yaml")
         if document == "README.md"
     ]
-    assert shown == [parse_task_file((ROOT / "examples/hello.yaml").read_text(), ROOT / "examples/hello.yaml")]
+    assert shown[0] == parse_task_file((ROOT / "examples/hello.yaml").read_text(), ROOT / "examples/hello.yaml")
+
+
+def test_the_page_on_changed_files_shows_the_task_file_of_the_example_that_it_follows() -> None:
+    path = ROOT / "examples/repair/task.yaml"
+    shown = [text for document, text in blocks("yaml") if document == "docs/how-to/let-agents-change-files.md"]
+    assert [parse_task_file(text, path) for text in shown] == [parse_task_file(path.read_text(), path)]
 
 
 def test_what_the_package_requires_is_pinned_to_a_version_that_it_allows() -> None:
@@ -185,6 +192,11 @@ def defines(tree: ast.Module | ast.ClassDef, names: list[str]) -> bool:
 
 def test_the_reference_has_a_row_for_every_kind_of_event() -> None:
     assert sorted(first_cells("docs/reference/events.md")) == sorted(KINDS)
+
+
+def test_the_reference_has_a_row_for_every_tool_that_is_our_own() -> None:
+    found = {"find_tool", "use_tool", "find_skill", "read_skill"}
+    assert set(first_cells("docs/reference/tools.md")) == {*OWN, *found}
 
 
 def test_the_reference_has_a_row_for_every_provider_with_its_key_and_its_format() -> None:

@@ -14,7 +14,7 @@ from events.bus import read_all
 from events.log import EventLog, open_log
 from events.types.call import CallReserved
 from events.types.task import StepDrafted, StepRejected, TaskAccepted
-from events.types.tool import ToolFinished, ToolStarted
+from events.types.tool import SandboxProbed, ToolFinished, ToolStarted
 from events.types.tree import ChangesApplied
 from swarm.engine.faces import Faces
 from swarm.errors import ConfirmationNeeded
@@ -25,6 +25,7 @@ from tests.provider import Answer
 from tests.running import Cast, faces, resume, run, serving, verdict
 
 FIX = "tasks:\n- id: fix\n  prompt: Mend a.py\n  tools: [look, edit]\n  changes: apply\n  check: [{run: 'grep -q 2 a.py'}]\n"
+AUTHOR = ("-c", "user.name=ada", "-c", "user.email=ada@example.com")
 E = TypeVar("E")
 
 KEEP = FIX.replace("apply", "keep")
@@ -270,3 +271,20 @@ async def test_a_mark_that_stands_for_a_secret_is_never_written_into_a_file(proj
     assert result.exit_code == 0
     assert "[secret:NAME]" in told(cast)[1][0]
     assert (project / "a.py").read_text() == "x = 2\n"
+
+
+async def test_a_command_has_the_limits_that_settings_name_and_sees_the_history_of_the_project(project: Path) -> None:
+    for words in (["init", "-q"], ["add", "-A"], [*AUTHOR, "commit", "-q", "-m", "the beginning"]):
+        await anyio.run_process(["git", "-C", str(project), *words])
+    cast = Cast(worker=[uses(*(("run", {"command": each}) for each in ("seq 9000", "git log"))), "Done."])
+    text = "tasks:\n- id: look\n  prompt: Look\n  tools: [run]\n  check: [{contains: Done}]\n"
+    tools = ToolSettings(output_kib=1)
+    async with open_log("memory:") as log, serving(cast, tools=tools) as (_, plan):
+        assert (await run(log, text, plan, project)).exit_code == 0
+        (probed,) = await events(log, SandboxProbed)
+        if probed.backend == "none":
+            pytest.skip("no sandbox here: commands are asked about")
+        assert [each.cut for each in await events(log, ToolFinished)] == [True, False]
+    counted, history = told(cast)[1]
+    assert len(counted) < 2048
+    assert "the beginning" in history

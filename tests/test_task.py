@@ -310,3 +310,12 @@ def test_tasks_come_back_from_json_as_they_were_read(written: dict[str, Any]) ->
     assert [task.id for task in file.tasks] == list(written)
     assert [task.prompt for task in file.tasks] == [task["prompt"].strip() for task in written.values()]
     assert msgspec.json.decode(msgspec.json.encode(file.tasks), type=tuple[Task, ...]) == file.tasks
+
+
+def test_a_file_that_takes_changes_over_unasked_waits_for_a_persons_word_as_one_with_commands_does() -> None:
+    plain = TaskFile(path="t.yaml", name="t", tasks=(Task(id="fix", prompt="Mend it", tools=("edit",)),))
+    taking = TaskFile(
+        path="t.yaml", name="t", tasks=(Task(id="fix", prompt="Mend it", tools=("edit",), changes="apply"),)
+    )
+    assert (plain.needs_trust, taking.needs_trust, taking.takes_over) == (False, True, ("fix",))
+    assert plain.commands_digest != taking.commands_digest

@@ -34,7 +34,7 @@ async def _trust(args: argparse.Namespace) -> int:
 
     output: Output = args.output
     file = load_task_file(args.file)
-    if not file.commands:
+    if not file.needs_trust:
         return _told(output, file, f"{file.path} runs no command; there is nothing to confirm", new=False)
     settings = settings_of(args)
     redact = secrets_of(settings).redact
@@ -44,10 +44,11 @@ async def _trust(args: argparse.Namespace) -> int:
                 return _told(output, file, f"{file.path} is trusted already", new=False)
             show_commands(file, output, redact)
             remedy = f"say `swarm trust --yes {quote(file.path)}`"
-            if not args.yes and not output.confirm("Confirm these commands?", remedy=remedy):
+            if not args.yes and not output.confirm("Confirm this?", remedy=remedy):
                 raise Declined("Nothing was confirmed", remedy=f"to confirm them, {remedy}")
             await record_trust(log, file, redact)
-    said = f"trusted: {counted(len(file.commands), 'command')} of {file.path}, until one of them changes"
+    over = f" and the changes of {', '.join(file.takes_over)}" if file.takes_over else ""
+    said = f"trusted: {counted(len(file.commands), 'command')}{over} of {file.path}, until one of them changes"
     return _told(output, file, said, new=True)
 
 
@@ -60,8 +61,16 @@ def _told(output: Output, file: TaskFile, said: str, *, new: bool) -> int:
 
 
 def show_commands(file: TaskFile, output: Output, redact: Callable[[str], str]) -> None:
-    """Show what the file runs, with the variables that it sets, also with --quiet: nobody can confirm what was not seen."""
-    output.problem(f"{file.path} runs these commands in a copy of {Path.cwd()}:")
+    """Show what the file runs, with the variables that it sets, and whose changes it takes over unasked.
+
+    Also with --quiet: nobody can confirm what was not seen.
+    """
+    for name in file.takes_over:
+        output.problem(
+            f"{file.path}: what the tools of {name} change goes to {Path.cwd()} once it is accepted, unasked"
+        )
+    if file.commands:
+        output.problem(f"{file.path} runs these commands in a copy of {Path.cwd()}:")
     for task in file.tasks:
         for check in task.checks:
             if check.run is not None:
@@ -82,11 +91,13 @@ async def require_trust(
 
     Raises ConfirmationNeeded, Declined. `trusted` says that the command line confirms them, `remedy` how else they can be.
     """
-    if not file.commands or await is_trusted(log, file):
+    if not file.needs_trust or await is_trusted(log, file):
         return
     if not trusted:
         show_commands(file, output, redact)
         question = f"The commands of {file.path} were not confirmed before. Run them?"
+        if not file.commands:
+            question = f"That {file.path} takes changes over unasked was not confirmed before. Run it?"
         remedy = remedy or f"look at them and say `swarm trust {quote(file.path)}`, or run it with `--trust`"
         if not output.confirm(question, remedy=remedy):
             raise Declined(

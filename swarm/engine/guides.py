@@ -35,18 +35,22 @@ async def nothing_used() -> Mapping[str, int]:
 
 
 class Guides:
-    """The skills of a session, read when the first task wants some. `used` says how often each was, by the log."""
+    """The skills of a session, read when the first task wants some.
+
+    `redact` takes secrets out of what is told of them, `used` says how often each was, by the log.
+    """
 
     def __init__(
         self,
         root: Path,
         environ: Mapping[str, str],
         say: Callable[[str], None],
+        redact: Callable[[str], str],
         *,
         session: str = "",
         used: Callable[[], Awaitable[Mapping[str, int]]] = nothing_used,
     ) -> None:
-        self._root, self._environ, self._say = root, environ, say
+        self._root, self._environ, self._say, self._redact = root, environ, say, redact
         self._session, self._used = session, used
         self._uses: Mapping[str, int] | None = None
         self._library: Library | None = None
@@ -98,7 +102,7 @@ class Guides:
             texts.append("\n".join(["Other skills, which read_skill reads:", *lines]))
         return Guide(
             skills=tuple(part.skill.name for part in given),
-            text="\n\n".join(texts),
+            text=self._redact("\n\n".join(texts)),
             tokens=tuple(part.tokens for part in given),
         )
 

@@ -87,7 +87,7 @@ class Surroundings:
         self.root = root
         self._log, self._tasks, self.redact = log, tasks, redact
         self.sandbox: Callable[[], Awaitable[Sandbox]] | None = None  # what holds the commands of checks; None: nothing
-        self.guides = Guides(root, environ, say, session=session, used=partial(skills_used, log))
+        self.guides = Guides(root, environ, say, redact, session=session, used=partial(skills_used, log))
         self.copies = Copies(root, log, tasks, redact, key=lambda: key_beside(log.url))
 
     def world(self, room: int | None) -> World:

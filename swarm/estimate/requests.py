@@ -28,13 +28,19 @@ from swarm.text.tokens import BYTES_A_TOKEN, likely_tokens, most_tokens
 APPROACH_TOKENS = 100  # of an explorer's approach and instruction: a paragraph each
 _WORD = "unknown "
 
+EXPECTED_TURNS = 5
+"""Calls that are expected of an attempt with tools: it looks, changes, tries, and answers. An assumption: no log says it yet."""
+
+TURN_TOKENS, TOOLS_TOKENS = 700, 800
+"""What a turn adds to the next request, and what the tools themselves take in each: ten of the public ones in short."""
+
 
 class First(msgspec.Struct, frozen=True, kw_only=True):
     """The first call of a role."""
 
     ask: Ask
     most_input_tokens: int  # what the ledger reserves
-    likely_input_tokens: int  # about what a provider counts
+    likely_input_tokens: int  # about what a provider counts; with tools, over all calls that are expected of the worker
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,14 +92,20 @@ def first_requests(
         ),
         "validator": lambda: verdict_ask(task, validator_brief(task, step, draft, ()), rubrics, type_=type_),
     }
-    return {role: _first(asks[role]()) for role in roles}
+    return {role: _first(asks[role](), turns_of(task) if role == "worker" else 1) for role in roles}
 
 
-def _first(ask: Ask) -> First:
+def turns_of(task: Task) -> int:
+    """How many calls are expected of one attempt of the task's worker."""
+    return min(task.limits.turns or EXPECTED_TURNS, EXPECTED_TURNS) if task.tools else 1
+
+
+def _first(ask: Ask, turns: int) -> First:
+    once = likely_tokens(ask.messages, ask.answer_schema) + (TOOLS_TOKENS if turns > 1 else 0)
     return First(
         ask=ask,
         most_input_tokens=most_tokens(ask.messages, ask.answer_schema),
-        likely_input_tokens=likely_tokens(ask.messages, ask.answer_schema),
+        likely_input_tokens=turns * once + TURN_TOKENS * turns * (turns - 1) // 2,
     )
 
 

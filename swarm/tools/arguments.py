@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Self, cast
 
@@ -80,17 +80,15 @@ def _value(spec: ToolSpec, name: str, value: Any, schema: object) -> Any:
         value = _plain(value, kinds)
         if not any(_is(value, kind) for kind in kinds):
             raise ArgumentsUnfit(f"{name} of {spec.name} is to be {' or '.join(kinds)}; {_told(spec)}")
-    choices: object = form.get("enum")
-    if isinstance(choices, list) and value not in choices:
+    choices: Sequence[Any] | None = form.get("enum")
+    if choices is not None and value not in choices:
         raise ArgumentsUnfit(f"{name} of {spec.name} is one of {_listed(choices)}")
     return value
 
 
-def _kinds_of(wanted: object) -> tuple[str, ...]:
+def _kinds_of(wanted: str | Sequence[str] | None) -> tuple[str, ...]:
     """The types of a schema that names one or several."""
-    if isinstance(wanted, str):
-        return (wanted,)
-    return tuple(str(kind) for kind in wanted) if isinstance(wanted, list) else ()
+    return (wanted,) if isinstance(wanted, str) else tuple(wanted or ())
 
 
 def _is(value: Any, kind: str) -> bool:

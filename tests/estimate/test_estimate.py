@@ -14,6 +14,7 @@ from events.views.history import Doer, HistoryView
 from swarm.engine.prepare import prepare
 from swarm.errors import UsageError
 from swarm.estimate.estimate import answers_of, shown_requests
+from swarm.estimate.requests import TOOLS_TOKENS
 from swarm.money.allowances import allowance
 from swarm.plan import EXPECTED_ITEMS
 from swarm.taskfile.read import parse_task_file
@@ -40,6 +41,20 @@ def test_a_task_that_is_surely_accepted_costs_its_two_calls_to_the_nano(tmp_path
     assert made.nanos.p50 == inputs * 1_000 + (15 + 7) * 4_000  # a dollar a million in, four out
     assert task.drafts.p90 == 1
     assert not made.guess
+
+
+def test_a_worker_with_tools_is_expected_to_be_asked_several_times_with_ever_more_to_read(tmp_path: Path) -> None:
+    def likely(text: str) -> int:
+        (task,) = estimated(text, basis(tmp_path, paid, history=knowing(ANSWERS, dear=(10**6, 0)))).tasks
+        first = task.roles["worker"].first
+        assert first is not None
+        return first.likely_input_tokens
+
+    once, alone = likely("prompt: Sing."), likely("prompt: Sing.\ntools: [look]\nlimits: {turns: 1}")
+    two, many = (likely(f"prompt: Sing.\ntools: [look]\nlimits: {{turns: {turns}}}") for turns in (2, 10))
+    assert alone < 2 * once + 200  # what tools are is told
+    assert two > 2 * (alone + TOOLS_TOKENS)
+    assert many > 2 * two
 
 
 @shared
