@@ -58,6 +58,7 @@ class Use(msgspec.Struct, kw_only=True):
     files: tuple[FileChange, ...] = ()
     cut: bool = False
     duration_ms: int = 0
+    reason: str = ""  # why it came to nothing
     answer: tuple[TextRef, int] | None = None  # and the position of the event that refers to it
 
 
@@ -180,4 +181,4 @@ def _end_use(use: Use, event: ToolFinished, at: int) -> None:
     use.state = "refused" if event.refused else "failed" if event.failed else "done"
     use.on, use.rule, use.source = event.on or use.on, event.refused or use.rule, event.source
     use.exit_code, use.files, use.cut = event.exit_code, event.files, event.cut
-    use.duration_ms, use.answer = event.duration_ms, (event.answer, at)
+    use.duration_ms, use.reason, use.answer = event.duration_ms, event.reason, (event.answer, at)

@@ -42,7 +42,8 @@ def uses_of(attempt: Attempt) -> Iterator[Reason]:
     if attempt.uses:
         failed = sum(use.state == "failed" for use in attempt.uses)
         yield Reason(
-            said=f"it made {many(len(attempt.uses), 'use')} of tools" + (f", {failed} of which failed" if failed else ""),
+            said=f"it made {many(len(attempt.uses), 'use')} of tools"
+            + (f", {failed} of which failed" if failed else ""),
             facts={"uses": len(attempt.uses), "failed": failed},
         )
     if attempt.stopped:

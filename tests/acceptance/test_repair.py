@@ -123,8 +123,8 @@ def test_a_change_that_the_task_wants_applied_is_there_once_it_is_accepted_besid
     assert git(project, "status", "--short") == " M durations.py\n M script.toml\n?? notes.txt\n"
     shutil.copy(EXAMPLE / "task.yaml", project / "again.yaml")  # without the look at what is delivered by now
     again = call(project, "run", "again.yaml", *RUN[2:])
-    assert "● fix/1  edit (durations.py): it came to nothing" in again.stderr
-    assert "changed" not in again.stderr, "the second time there is nothing to mend"
+    assert "● fix/1  edit (durations.py): `old`" in again.stderr, "the second time there is nothing to mend"
+    assert "swarm undo s2/fix" not in again.stderr
 
 
 def test_a_draft_without_the_repair_is_rejected_and_the_next_attempt_is_told_what_failed(project: Path) -> None:
