@@ -40,5 +40,6 @@ def reservation(
         foreseen=pick.foreseen,
         tools=tools,
         skills=ask.skills,
+        skill_tokens=ask.skill_tokens,
         follows=ask.follows,
     )

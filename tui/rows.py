@@ -70,7 +70,12 @@ def header_row(live: Live, state: str, now: int, behind: str) -> Row:
     named = f"  {session_name(live.session)}  {sum(counts.values())} tasks{tasks}  "
     row: Row = [("swarm ", ""), (word, tone), (named, ""), *_today(live, now)]
     if asks := live.asks.total():
-        row.append((f"  {_ASKS.glyph} {asks} {'waits' if asks == 1 else 'wait'} for you: swarm approve {session_name(live.session)}", _ASKS.tone))
+        row.append(
+            (
+                f"  {_ASKS.glyph} {asks} {'waits' if asks == 1 else 'wait'} for you: swarm approve {session_name(live.session)}",
+                _ASKS.tone,
+            )
+        )
     if behind:
         row.append((f"  {behind}", "warn"))
     return [*row, (f"  {visible(live.state.title)}", "faint")]

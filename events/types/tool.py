@@ -50,6 +50,7 @@ class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
     duration_ms: int = 0
     on: str = ""  # what it was used on, in one line that is cut, secrets taken out
     reason: str = ""  # why it came to nothing, likewise; empty where a rule refused it, or an exit code says it
+    skill: str = ""  # of which it gave the text, or a file
 
 
 class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):

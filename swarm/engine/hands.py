@@ -336,6 +336,7 @@ class LiveHands:
                 duration_ms=duration_ms,
                 on=on,
                 reason=in_one_line(whole) if said.failed and said.exit_code is None and not refused else "",
+                skill=said.skill,
             )
 
         self._attempt.end_use(finished)

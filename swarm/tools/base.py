@@ -30,6 +30,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     failed: bool = False  # the tool was used and says that it came to nothing
     exit_code: int | None = None  # of a command
     cut: bool = False  # it had said more than its limit
+    skill: str = ""  # of which this is the text, or a file
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
