@@ -209,7 +209,8 @@ def test_a_file_that_the_user_changed_meanwhile_is_left_alone_and_the_rest_waits
         (project / "go").touch()
         _, said = process.communicate(timeout=40)
     assert process.returncode == 1, said
-    assert "'durations.py'" in said and "`swarm apply` takes them over" in said
+    assert "'durations.py' is not as it was when the work began" in said
+    assert "once the files are as they were, it can be tried again" in said and "swarm resume s1" in said
     assert durations(project) == before + "# mine\n"
     (project / "durations.py").write_text(before)
     call(project, "resume", "s1")
