@@ -153,7 +153,9 @@ async def test_a_tool_that_does_not_fit_is_told_and_the_model_goes_on(project: P
     )
     async with open_log("memory:") as log, serving(cast) as (_, plan):
         result = await run(log, FIX, plan, project)
+        reasons = [each.reason for each in await events(log, ToolFinished)]
     assert result.exit_code == 0
+    assert reasons[0].startswith("there is no tool 'raed'") and reasons[-2:] == ["", ""]
     first, second = told(cast)[1], told(cast)[2][3:]
     assert "did you mean read?" in first[0]
     assert "path of read is to be string" in first[1]

@@ -50,6 +50,7 @@ class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
     cut: bool = False  # it said more than the limit on outputs
     duration_ms: int = 0
     on: str = ""  # what it was used on, in one line that is cut, secrets taken out
+    reason: str = ""  # why it came to nothing, likewise; empty where a rule refused it, or an exit code says it
     skill: str = ""  # of which it gave the text, or a file
     branch: str = ""  # of the attempt, in which a sub-agent used it
 

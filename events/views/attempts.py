@@ -67,6 +67,7 @@ class Use(msgspec.Struct, kw_only=True):
     files: tuple[FileChange, ...] = ()
     cut: bool = False
     duration_ms: int = 0
+    reason: str = ""  # why it came to nothing
     answer: tuple[TextRef, int] | None = None  # and the position of the event that refers to it
 
 
@@ -138,10 +139,6 @@ class AttemptsView(msgspec.Struct):
                 self._attempt(entry).audits.append((entry.position, audit))
             case AttemptAbandoned(reason=reason):
                 self._attempt(entry).abandoned = reason
-            case ToolFinished(branch="", ordinal=ordinal, failed=failed):
-                parts = self._attempt(entry).parts
-                if (branch := f"task:{ordinal}") in parts:
-                    parts[branch] = not failed
             case QuestionAsked() as asked:
                 self._attempt(entry).questions[entry.position] = Asked(position=entry.position, event=asked)
             case QuestionAnswered(asked=position, by=by):
@@ -168,6 +165,9 @@ class AttemptsView(msgspec.Struct):
                 use.state, use.rule, use.on = "open", event.rule, event.on
             case ToolFinished():
                 _end_use(use, event, entry.position)
+                parts = self._attempt(entry).parts
+                if not event.branch and (branch := f"task:{event.ordinal}") in parts:
+                    parts[branch] = not event.failed
 
     def _attempt(self, entry: Entry) -> Attempt:
         attempts = self.tasks.setdefault(entry.task, {})
@@ -215,4 +215,4 @@ def _end_use(use: Use, event: ToolFinished, at: int) -> None:
     use.state = "refused" if event.refused else "failed" if event.failed else "done"
     use.on, use.rule, use.source = event.on or use.on, event.refused or use.rule, event.source
     use.exit_code, use.files, use.cut = event.exit_code, event.files, event.cut
-    use.duration_ms, use.answer = event.duration_ms, (event.answer, at)
+    use.duration_ms, use.reason, use.answer = event.duration_ms, event.reason, (event.answer, at)

@@ -22,7 +22,7 @@ from swarm.journal import Attempt
 from swarm.messages import ToolCall, ToolSpec
 from swarm.roles.guard import Used
 from swarm.tools.arguments import ArgumentsUnfit, fitted, plainly, read_arguments
-from swarm.tools.base import Said, Tool, ToolRefused, used_on
+from swarm.tools.base import Said, Tool, ToolRefused, in_one_line, used_on
 from swarm.tools.tree import Change
 
 if TYPE_CHECKING:
@@ -320,6 +320,7 @@ class LiveHands:
                 cut=said.cut,
                 duration_ms=duration_ms,
                 on=on,
+                reason=in_one_line(whole) if said.failed and said.exit_code is None and not refused else "",
                 skill=said.skill,
                 branch=self._attempt.branch,
             )

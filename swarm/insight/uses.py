@@ -31,15 +31,15 @@ def use_said(use: Use) -> str:
 def ended_said(use: Use | ToolFinished, *, failed: bool) -> str:
     """How a use ended that was not refused, and what it changed."""
     parts = [f"exit code {use.exit_code}"] if use.exit_code is not None else []
-    if failed and not parts:
-        parts.append("it came to nothing")
+    if not parts and (failed or not use.files):
+        parts.append((use.reason or "it came to nothing") if failed else "done")
     if use.files:
         parts.append(f"changed {files_said(use.files)}")
     if use.cut:
         parts.append("its output was cut")
     if use.duration_ms >= _SOON_MS:
         parts.append(f"{use.duration_ms / 1000:.1f} s")
-    return ", ".join(parts) or "done"
+    return ", ".join(parts)
 
 
 def used_said(event: ToolFinished) -> str:

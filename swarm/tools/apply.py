@@ -24,8 +24,8 @@ class ChangesConflict(SwarmError):
         told = "; ".join(f"{path!r} {why}" for path, why in list(self.reasons.items())[:10])
         more = f"; and {len(self.reasons) - 10} more" if len(self.reasons) > 10 else ""
         super().__init__(
-            f"no file was changed, because {told}{more}; `swarm show --diff` prints the changes, to be merged by hand, and "
-            "once the files are as before `swarm apply` takes them over"
+            f"no file was changed, because {told}{more}; `swarm show --diff` prints the changes, to be merged by hand; "
+            "once the files are as they were, it can be tried again"
         )
 
 

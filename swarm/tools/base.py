@@ -57,7 +57,14 @@ def used_on(tool: Tool, arguments: Mapping[str, Any], redact: Callable[[str], st
 
     Secrets are taken out before it is cut: what is left of one would no longer be known for it.
     """
-    subject = arguments.get(tool.subject, "" if not arguments else None)
+    subject = arguments.get(tool.subject)
+    if subject is None and len(arguments) < 2:
+        subject = next(iter(arguments.values()), "")
     shown = subject if isinstance(subject, str) and not tool.source else json.dumps(dict(arguments), ensure_ascii=False)
-    line = " ".join(redact(shown).split())
+    return in_one_line(redact(shown))
+
+
+def in_one_line(text: str) -> str:
+    """As much of a text as a question or the record shows of it."""
+    line = " ".join(text[: MOST_SHOWN * 10].split())
     return line if len(line) <= MOST_SHOWN else line[: MOST_SHOWN - 1] + "\u2026"

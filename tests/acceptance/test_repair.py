@@ -123,8 +123,8 @@ def test_a_change_that_the_task_wants_applied_is_there_once_it_is_accepted_besid
     assert git(project, "status", "--short") == " M durations.py\n M script.toml\n?? notes.txt\n"
     shutil.copy(EXAMPLE / "task.yaml", project / "again.yaml")  # without the look at what is delivered by now
     again = call(project, "run", "again.yaml", *RUN[2:])
-    assert "● fix/1  edit (durations.py): it came to nothing" in again.stderr
-    assert "changed" not in again.stderr, "the second time there is nothing to mend"
+    assert "● fix/1  edit (durations.py): `old`" in again.stderr, "the second time there is nothing to mend"
+    assert "swarm undo s2/fix" not in again.stderr
 
 
 def test_a_draft_without_the_repair_is_rejected_and_the_next_attempt_is_told_what_failed(project: Path) -> None:
@@ -209,7 +209,8 @@ def test_a_file_that_the_user_changed_meanwhile_is_left_alone_and_the_rest_waits
         (project / "go").touch()
         _, said = process.communicate(timeout=40)
     assert process.returncode == 1, said
-    assert "'durations.py'" in said and "`swarm apply` takes them over" in said
+    assert "'durations.py' is not as it was when the work began" in said
+    assert "once the files are as they were, it can be tried again" in said and "swarm resume s1" in said
     assert durations(project) == before + "# mine\n"
     (project / "durations.py").write_text(before)
     call(project, "resume", "s1")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from events.bus import read_all
@@ -145,12 +146,8 @@ def test_a_run_says_one_line_for_each_use(entries: list[Entry]) -> None:
     ):
         assert line in lines
     probed = first(entries, SandboxProbed)
-    held = Entry(**{**fields_of(probed), "event": SandboxProbed(backend="bubblewrap")})
+    held = msgspec.structs.replace(probed, event=SandboxProbed(backend="bubblewrap"))
     assert change_of(held) == "", "what is as it should be needs no line"
-
-
-def fields_of(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in entry.__struct_fields__}
 
 
 def test_the_screen_shows_the_tool_in_use_and_who_waits_for_a_person(entries: list[Entry]) -> None:

@@ -152,12 +152,38 @@ async def test_of_finished_sessions_the_steps_of_the_last_ones_are_remembered() 
 
 STEPS = st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(1, 2))  # session, step, attempt
 NAMES = st.lists(st.sampled_from(["a", "b", "c"]), unique=True, max_size=3).map(tuple)
+PLAIN = (
+    make.submitted(type="code"),
+    make.drafted(),
+    make.accepted(),
+    make.rejected(),
+    make.accepted(unjudged=True),
+    make.closed(finished=True),
+    make.closed(finished=False),
+    make.claimed(),
+)
+ENDS = (make.failed, make.settled, make.released, make.unknown)
+
+
+def told(names: tuple[str, ...], counted: int) -> AnyEvent:
+    return make.reserved(scopes=SCOPES, skills=names, skill_tokens=(7,) * counted)
+
+
+def read(name: str) -> AnyEvent:
+    ref = make.a_ref()
+    return ToolFinished(tool="read_skill", call="c", ordinal=1, arguments=ref, answer=ref, skill=name)
+
+
+def ended(which: int, at: int) -> AnyEvent:
+    return ENDS[which](at)
+
+
 EVENTS = st.one_of(
-    st.builds(lambda names, used: make.reserved(scopes=SCOPES, skills=names, skill_tokens=(7,) * used), NAMES, st.integers(0, 3)),
-    st.builds(lambda name: ToolFinished(tool="read_skill", call="c", ordinal=1, arguments=make.a_ref(), answer=make.a_ref(), skill=name), st.sampled_from("abc")),
-    st.sampled_from([make.submitted(type="code"), make.drafted(), make.accepted(), make.rejected(), make.accepted(unjudged=True), make.closed(finished=True), make.closed(finished=False), make.claimed()]),
-    st.integers(1, 30).flatmap(lambda at: st.sampled_from([make.failed(at), make.settled(at), make.released(at), make.unknown(at)])),
-)  # fmt: skip
+    st.builds(told, NAMES, st.integers(0, 3)),
+    st.builds(read, st.sampled_from("abc")),
+    st.sampled_from(PLAIN),
+    st.builds(ended, st.integers(0, 3), st.integers(1, 30)),
+)
 
 
 @settings(max_examples=60, deadline=None)
