@@ -262,3 +262,13 @@ async def test_a_part_in_which_the_process_died_goes_on_behind_its_last_event(pr
 
 def cast_log(log: Dying) -> EventLog:
     return cast_to(EventLog, log)
+
+
+async def test_where_a_budget_is_split_a_sub_agent_takes_of_the_workers_share(project: Path) -> None:
+    text = "budget: {tokens: 60000, split: {worker: 80%, validator: 10%, explorer: 10%}}\n" + FIX
+    cast = Cast(worker=SEND, subagent=MEND)
+    async with open_log("memory:") as log, serving(cast) as (_, plan):
+        assert (await run(log, text, plan, project)).exit_code == 0
+        calls = [call for call in await events(log, CallReserved) if call.role == "sub-agent"]
+        assert all("s1/*/worker" in call.scopes for call in calls)
+        assert (await money_of(log)).scopes["s1/*/worker"].calls == 5
