@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
@@ -121,9 +122,13 @@ class Library:
         return raw[skill.head_bytes :].decode("utf-8", "replace").replace("\r\n", "\n").strip()
 
     def resources(self, skill: Skill) -> tuple[File, ...]:
-        """The other files of a skill. Raises SkillError where there are too many."""
+        """The other files of a skill, but for those that it is measured by. Raises SkillError where there are too many."""
+        return tuple(file for file in self.files(skill) if file.path != FILE and not is_hidden(file.path))
+
+    def files(self, skill: Skill) -> tuple[File, ...]:
+        """All files of a skill. Raises SkillError where there are too many."""
         try:
-            return tuple(file for file in files_of(skill.path.parent) if file.path != FILE)
+            return tuple(files_of(skill.path.parent))
         except Refused as error:
             raise SkillError(f"skill {skill.name!r}: {error}") from error
 
@@ -142,6 +147,11 @@ class Library:
 
     def _lock_of(self, skill: Skill) -> Trusted | None:
         return _required(skill, self._lock)
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a file of a skill is not for a model: in `evals` stand the answers by which it is measured."""
+    return posixpath.normpath(path).partition("/")[0] == "evals"
 
 
 def _required(skill: Skill, lock: Lock) -> Trusted | None:

@@ -36,6 +36,17 @@ What the answer has to hold, and in which form.
 
 def write_template(folder: Path, name: str, description: str = "") -> Path:
     """Write a new skill below `folder` and return its SKILL.md. Raises SkillError; nothing that is there is overwritten."""
+    require_name(name)
+    said = " ".join(description.split()) or f"What {name} does, in a sentence. Use when a task needs it."
+    if len(said) > MOST_DESCRIPTION:
+        raise SkillError(f"the description has {len(said):,} characters, and {MOST_DESCRIPTION:,} are allowed")
+    title = name.replace("-", " ").capitalize()
+    text = _TEXT.format(name=name, description=_quoted(said), tags=name.replace("-", " "), title=title)
+    return write_new(folder, name, text)
+
+
+def require_name(name: str) -> None:
+    """Raises SkillError where that cannot be the name of a skill."""
     if not name or usable_name(name) != name or len(name) > MOST_NAME:
         made = usable_name(name)[:MOST_NAME].rstrip("-")
         hint = f"; write {made}" if made else ""
@@ -43,22 +54,31 @@ def write_template(folder: Path, name: str, description: str = "") -> Path:
             f"{name[:80]!r} cannot be the name of a skill: lowercase letters, digits and single hyphens, "
             f"{MOST_NAME} characters at most{hint}"
         )
-    said = " ".join(description.split()) or f"What {name} does, in a sentence. Use when a task needs it."
-    if len(said) > MOST_DESCRIPTION:
-        raise SkillError(f"the description has {len(said):,} characters, and {MOST_DESCRIPTION:,} are allowed")
+
+
+def require_free(folder: Path, name: str) -> None:
+    """Raises SkillError where something is there already."""
+    if (folder / name).exists():
+        raise _taken(folder / name)
+
+
+def write_new(folder: Path, name: str, text: str) -> Path:
+    """Write the SKILL.md of a new skill below `folder` and return its path. Raises SkillError; nothing is overwritten."""
     path = folder / name / FILE
-    title = name.replace("-", " ").capitalize()
-    text = _TEXT.format(name=name, description=_quoted(said), tags=name.replace("-", " "), title=title)
     try:
         path.parent.mkdir(parents=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
-        raise SkillError(f"{path.parent} is there already; take another name, or change what is there") from error
+        raise _taken(path.parent) from error
     except (OSError, UnicodeEncodeError) as error:
         why = (getattr(error, "strerror", None) or str(error)).lower()
         raise SkillError(f"{path} cannot be written: {why}; correct that, or name another folder") from error
     return path
+
+
+def _taken(folder: Path) -> SkillError:
+    return SkillError(f"{folder} is there already; take another name, or change what is there")
 
 
 def _quoted(text: str) -> str:

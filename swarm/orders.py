@@ -56,6 +56,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     by_agent: Mapping[str, tuple[Message, ...]] = {}  # where several agents may take it, what each of them is told
     tools: tuple[ToolSpec, ...] = ()
     skills: tuple[str, ...] = ()  # those whose texts stand in the messages
+    skill_tokens: tuple[int, ...] = ()  # about how many tokens each of these texts has
     follows: int = 0  # the attempt's call whose messages and answer stand before the last messages; 0: none
     fresh: int = 0  # how many those last ones are
 

@@ -40,6 +40,7 @@ def reservation(
         foreseen=pick.foreseen,
         tools=tools,
         skills=ask.skills,
+        skill_tokens=ask.skill_tokens,
         follows=ask.follows,
         branch=attempt.branch,
     )

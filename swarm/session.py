@@ -11,6 +11,7 @@ from typing import ParamSpec, cast
 
 import anyio
 import msgspec
+from anyio import to_thread
 
 from events.blobs import Known, Pack
 from events.log import Clock, Entry, EventLog, LogError, open_log, session_name, system_clock
@@ -229,7 +230,12 @@ async def resume_session(
     clock: Clock = system_clock,
 ) -> Result:
     """Go on with a session from its log. Raises SessionBusy where its owner lives."""
+    from swarm.tools.workcopy import sweep
+
     root = Path(state.directory)
+    await to_thread.run_sync(
+        sweep, root
+    )  # what is left to do may need no copy, and the last process was perhaps killed
     settings = msgspec.json.encode(plan).decode()
     owner = await take_session(log, state, settings=settings, project=root.name, clock=clock, take_over=take_over)
     return await _run_owned(owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock)
@@ -374,10 +380,11 @@ async def _open(
     ledger = Ledger(log, lives=partial(_lives, owner, clock))
     ledger.begin(start, own, owner.session)
     consent = Consent(faces, paid=plan.paid_confirmed)
+    tasks = partial(past.tasks.of, owner.session)
     async with (
         open_models(plan.roster, environ) as models,
         open_surroundings(
-            root, log, partial(past.tasks.of, owner.session), secrets.redact, environ=environ, say=faces.say
+            root, log, tasks, secrets.redact, environ=environ, say=faces.say, session=owner.name
         ) as surroundings,
         open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces) as toolkit,
     ):

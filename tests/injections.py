@@ -30,7 +30,7 @@ FRAMES = f"""
 """
 """What our own messages and templates of models are framed with."""
 
-CANARY = "sk-canary-4f1d9b7c2e8a6035"
+CANARY = "bluebird in the environment"  # of no form by which it would be taken out
 KEY = "the-private-key-of-the-user"
 
 

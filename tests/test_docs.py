@@ -25,7 +25,7 @@ from swarm.toolnames import OWN
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
 NAMES = [name for group in COMMANDS.values() for name in group]
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -114,7 +114,13 @@ def test_the_readme_shows_the_task_file_that_its_first_command_runs() -> None:
         for document, text in blocks("yaml")
         if document == "README.md"
     ]
-    assert shown == [parse_task_file((ROOT / "examples/hello.yaml").read_text(), ROOT / "examples/hello.yaml")]
+    assert shown[0] == parse_task_file((ROOT / "examples/hello.yaml").read_text(), ROOT / "examples/hello.yaml")
+
+
+def test_the_page_on_changed_files_shows_the_task_file_of_the_example_that_it_follows() -> None:
+    path = ROOT / "examples/repair/task.yaml"
+    shown = [text for document, text in blocks("yaml") if document == "docs/how-to/let-agents-change-files.md"]
+    assert [parse_task_file(text, path) for text in shown] == [parse_task_file(path.read_text(), path)]
 
 
 def test_what_the_package_requires_is_pinned_to_a_version_that_it_allows() -> None:

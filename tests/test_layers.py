@@ -36,7 +36,7 @@ LINES = (
     "swarm.calls swarm.cooldowns swarm.orders swarm.reservation swarm.tries",
     "swarm.roles",
     (
-        "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.freelist"
+        "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.evaluation swarm.freelist"
         " swarm.insight swarm.plan swarm.replay swarm.results swarm.roster swarm.schedule swarm.tune swarm.whatif"
     ),
     "swarm.cli",

@@ -161,4 +161,6 @@ class WatchApp(App[None]):
         return header_row(self.live, self._state, now, self.reader.behind(now))
 
     def _task_row(self, index: int, width: int) -> Row:
-        return task_row(self._task_states[index], width, self._clock())
+        task = self._task_states[index]
+        using = self.live.using.said(task.session, task.name)
+        return task_row(task, width, self._clock(), using=using, asks=self.live.asks[task.name])

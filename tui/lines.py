@@ -10,6 +10,7 @@ import msgspec
 from events.log import Entry, session_name
 from events.types.any import AnyEvent
 from events.types.base import TextRef, Unknown
+from events.types.tree import FileChange
 from tui.words import cut, usd
 
 SHORT_DIGEST = 10  # characters of a digest: 60 bits, enough to tell the texts of a log apart
@@ -17,7 +18,19 @@ _LONGEST = 160  # characters of one value
 
 # what says little on one line, or is counted instead
 _LEFT_OUT = frozenset(
-    {"captured", "scopes", "settings", "seed", "ordinal", "decisions", "price", "boot", "started", "valid_until"}
+    {
+        "captured",
+        "scopes",
+        "settings",
+        "seed",
+        "ordinal",
+        "decisions",
+        "price",
+        "boot",
+        "started",
+        "valid_until",
+        "tree",
+    }
 )
 
 
@@ -69,7 +82,8 @@ def _written(value: Any) -> str:
             return short(value)
         case tuple():
             parts = cast("tuple[object, ...]", value)
-            words = [part for part in parts if isinstance(part, str)]
+            named = [part.path if isinstance(part, FileChange) else part for part in parts]
+            words = [word for word in named if isinstance(word, str)]
             return cut(",".join(words), _LONGEST) if len(words) == len(parts) else str(len(parts))
         case float():
             return f"{value:.3g}"

@@ -12,9 +12,11 @@ import msgspec
 from events.log import Entry, session_name
 from events.types.call import BudgetSet, CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.session import SessionOpened
+from events.views.approvals import ApprovalsView
 from events.views.money import MoneyView, ScopeState
 from events.views.sessions import SessionState, SessionsView
 from events.views.tasks import TaskState, TasksView
+from events.views.using import UsingView
 from tui.words import status_of
 
 _ORDER = {"running": 0, "retrying": 0, "waiting": 1}
@@ -70,6 +72,7 @@ class Live:
     def __init__(self, session: int, *, ring: int = RING) -> None:
         self.session = session
         self.sessions, self.tasks, self.money = SessionsView(), TasksView(), MoneyView()
+        self.using, self.approvals = UsingView(), ApprovalsView()
         self.ring = Ring(ring)
         self.versions = Versions()
         self.caps: dict[str, Cap] = {}
@@ -85,6 +88,8 @@ class Live:
             self.sessions.apply(entry)
             self.tasks.apply(entry)
             self.money.apply(entry)
+            self.using.apply(entry)
+            self.approvals.apply(entry)
             if not self.session and isinstance(entry.event, SessionOpened):
                 self.session = entry.session
             if entry.session == self.session:
@@ -128,6 +133,11 @@ class Live:
     def rows(self) -> list[TaskState]:
         """The tasks of the session: those at work, those that wait, those that ended; each as they were submitted."""
         return sorted(self.tasks.of(self.session).values(), key=lambda task: _ORDER.get(status_of(task).word, 2))
+
+    @property
+    def asks(self) -> Counter[str]:
+        """How many uses of tools of the session wait for a person's word, by task."""
+        return Counter(asked.task for asked in self.approvals.of(self.session))
 
     def counts(self) -> Counter[str]:
         """How many tasks are in which state, by the state's glyph."""

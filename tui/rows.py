@@ -13,11 +13,13 @@ from events.types.call import CallFailed, CallOverran, CallUnknown
 from events.types.model import ModelCooled
 from events.types.session import SessionClosed
 from events.types.task import AttemptAbandoned, StepAccepted, StepRejected, TaskAccepted, TaskFailed, TaskHalted
+from events.types.tool import ApprovalAsked, ToolFinished
+from events.types.tree import ChangesApplied
 from events.views.money import ScopeState
 from events.views.tasks import TaskState
 from tui.lines import essence, id_of
 from tui.live import SCOPED, Cap, Live, todays
-from tui.words import Tone, attempt_of, count, span, status_of, usd, visible
+from tui.words import Status, Tone, attempt_of, count, span, status_of, usd, visible
 
 Piece = tuple[str, Tone]
 Row = list[Piece]
@@ -33,6 +35,8 @@ _KINDS: dict[type, Tone] = {
     CallOverran: "warn",
     ModelCooled: "warn",
     AttemptAbandoned: "warn",
+    ApprovalAsked: "warn",
+    ChangesApplied: "good",
     SessionClosed: "busy",
 }
 _STATES: dict[str, tuple[str, Tone]] = {
@@ -41,6 +45,7 @@ _STATES: dict[str, tuple[str, Tone]] = {
     "interrupted": ("‖ interrupted", "warn"),
     "orphaned": ("✘ orphaned", "bad"),
 }
+_ASKS = Status("?", "asks you", "warn")
 WARN_PERCENT = 80  # of a cap: the mark from which a run prefers cheaper models
 _WIDE = 84  # columns from which the tasks have all columns
 _MIDDLE = 46  # columns from which they have their age
@@ -64,6 +69,13 @@ def header_row(live: Live, state: str, now: int, behind: str) -> Row:
     tasks = "".join(f" {glyph}{counts[glyph]}" for glyph in "✔✘‖⊘●↻○" if counts[glyph])
     named = f"  {session_name(live.session)}  {sum(counts.values())} tasks{tasks}  "
     row: Row = [("swarm ", ""), (word, tone), (named, ""), *_today(live, now)]
+    if asks := live.asks.total():
+        row.append(
+            (
+                f"  {_ASKS.glyph} {asks} {'waits' if asks == 1 else 'wait'} for you: swarm approve {session_name(live.session)}",
+                _ASKS.tone,
+            )
+        )
     if behind:
         row.append((f"  {behind}", "warn"))
     return [*row, (f"  {visible(live.state.title)}", "faint")]
@@ -82,15 +94,16 @@ def task_head(width: int) -> Row:
     return _task_columns(width, ("STATE", "TASK", "ROLE", "MODEL", "TRY", "TOKENS", "COST", "AGE"), "faint", "faint")
 
 
-def task_row(task: TaskState, width: int, now: int) -> Row:
-    """A task; on a narrow screen without the columns that can be missed."""
-    status = status_of(task)
+def task_row(task: TaskState, width: int, now: int, *, using: str = "", asks: int = 0) -> Row:
+    """A task; on a narrow screen without the columns that can be missed. The tool that it is using stands for its model,
+    which rests meanwhile; `asks` is how many uses wait for a person."""
+    status = _ASKS if asks else status_of(task)
     maybe = "?" if task.maybe_paid else ""
     cells = (
         f"{status.glyph} {status.word}",
         task.name,
         task.role or "-",
-        visible(task.model) or "-",
+        f"▸ {visible(using)}" if using else visible(task.model) or "-",
         str(attempt_of(task)),
         count(task.tokens),
         usd(task.cost_nanos) + maybe,
@@ -152,13 +165,19 @@ def _amount_rows(word: str, scope: _Amounts, cap: int | None, write: Callable[[i
 
 def event_row(entry: Entry, zone: tzinfo | None) -> Row:
     moment = datetime.fromtimestamp(entry.at // 1_000_000, zone)
-    tone = _KINDS.get(type(entry.event), "")
+    tone = _tone_of(entry)
     return [
         (f"{entry.position:>6} {moment:%H:%M:%S} ", "faint"),
         (f"{entry.kind:<17} ", tone),
         (f"{_cell(_short_id(entry), 14)}", ""),
         (essence(entry), "faint"),
     ]
+
+
+def _tone_of(entry: Entry) -> Tone:
+    if isinstance(entry.event, ToolFinished):
+        return "warn" if entry.event.refused else ""
+    return _KINDS.get(type(entry.event), "")
 
 
 def _short_id(entry: Entry) -> str:

@@ -22,6 +22,8 @@ from events.types.task import (
     TaskAccepted,
     TaskSubmitted,
 )
+from events.types.tool import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
+from events.types.tree import FILE, FileState
 
 MORNING = 1_790_000_000_000_000  # 2026-09-21T13:33:20Z
 
@@ -138,6 +140,27 @@ def overran(reservation: int, **changes: Any) -> CallOverran:
     return msgspec.structs.replace(_OVERRAN, reservation=reservation, **changes)
 
 
+def tool_started(**changes: Any) -> ToolStarted:
+    return msgspec.structs.replace(_TOOL_STARTED, **changes)
+
+
+def tool_finished(**changes: Any) -> ToolFinished:
+    return msgspec.structs.replace(_TOOL_FINISHED, **changes)
+
+
+def approval_asked(**changes: Any) -> ApprovalAsked:
+    return msgspec.structs.replace(_APPROVAL_ASKED, **changes)
+
+
+def approval_given(asked: int, **changes: Any) -> ApprovalGiven:
+    return msgspec.structs.replace(ApprovalGiven(asked=asked, allowed=True, by="ada@host"), **changes)
+
+
+def a_file(text: str, *, kind: str = FILE) -> FileState:
+    """The state of a file whose content is in no blob store."""
+    return FileState(kind, digest_of(text))
+
+
 _OPENED = SessionOpened(type="file", title="demo", directory="/project", version="0", settings=a_ref("{}"))
 _CLAIMED = SessionClaimed(
     owner="ada@host, pid 7", host="host", boot="boot", pid=7, started=70, epoch=1, valid_until=MORNING + 60_000_000
@@ -196,3 +219,29 @@ _SETTLED = CallSettled(
 )
 _FAILED = CallFailed(reservation=0, failure="wait", reason="the provider is busy", status=429)
 _OVERRAN = CallOverran(reservation=0, scopes=("log", "day:2026-09-21@UTC", "session:1"), tokens=10, cost_nanos=20)
+_TOOL_STARTED = ToolStarted(
+    tool="run",
+    call="c1",
+    ordinal=1,
+    arguments=a_ref('{"command":"make test"}'),
+    effect="copy",
+    rule="built in: bubblewrap holds it",
+    on="make test",
+)
+_TOOL_FINISHED = ToolFinished(
+    tool="run",
+    call="c1",
+    ordinal=1,
+    arguments=a_ref('{"command":"make test"}'),
+    answer=a_ref("1 failed"),
+    on="make test",
+)
+_APPROVAL_ASKED = ApprovalAsked(
+    tool="run",
+    call="c1",
+    ordinal=1,
+    question="May run be used: make test",
+    arguments=a_ref('{"command":"make test"}'),
+    rule="built in: without a sandbox commands are asked about",
+    pattern='{"tool":"run","match":"make *"}',
+)

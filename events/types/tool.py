@@ -28,6 +28,7 @@ class ToolStarted(Event, frozen=True, kw_only=True, tag="tool.started"):
     repeatable: bool = False  # after a crash it may be used again as if it never was
     captured: tuple[Captured, ...] = ()
     branch: str = ""  # of the attempt, in which a sub-agent uses it; its uses are numbered by themselves
+    on: str = ""  # what it is used on, in one line that is cut, secrets taken out
 
 
 class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
@@ -49,6 +50,8 @@ class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
     cut: bool = False  # it said more than the limit on outputs
     duration_ms: int = 0
     branch: str = ""  # of the attempt, in which a sub-agent used it
+    on: str = ""  # what it was used on, in one line that is cut, secrets taken out
+    skill: str = ""  # of which it gave the text, or a file
 
 
 class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):

@@ -1,4 +1,4 @@
-"""The attempts of one session's tasks as a fold: who was chosen from whom, which calls were made, how it was judged."""
+"""The attempts of one session's tasks as a fold: who was chosen from whom, which calls were made, tools used, how it was judged."""
 
 from __future__ import annotations
 
@@ -11,9 +11,18 @@ from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
 from events.types.task import AttemptAbandoned, StepAccepted, StepAudited, StepDrafted, StepRejected
-from events.types.tool import QuestionAnswered, QuestionAsked, ToolFinished
+from events.types.tool import (
+    ApprovalAsked,
+    ApprovalGiven,
+    QuestionAnswered,
+    QuestionAsked,
+    ToolFinished,
+    ToolStarted,
+)
+from events.types.tree import FileChange
 
 CallState = Literal["open", "settled", "failed", "released", "maybe paid"]
+UseState = Literal["waiting", "open", "done", "failed", "refused"]
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -40,6 +49,27 @@ class Call(msgspec.Struct, kw_only=True):
     branch: str = ""  # of the sub-agent that made it
 
 
+class Use(msgspec.Struct, kw_only=True):
+    """One use of a tool: asked about, under way, or ended."""
+
+    position: int  # of what was recorded of it first
+    ordinal: int
+    role: str
+    tool: str
+    state: UseState = "waiting"
+    on: str = ""  # what it is used on, in one line
+    source: str = ""  # the MCP server that the tool is from
+    rule: str = ""  # that allowed or refused it, or by which a person was asked
+    question: str = ""  # what a person was asked
+    word: ApprovalGiven | None = None  # the person's; of several the first
+    exit_code: int | None = None
+    files: tuple[FileChange, ...] = ()
+    cut: bool = False
+    duration_ms: int = 0
+    answer: tuple[TextRef, int] | None = None  # and the position of the event that refers to it
+    branch: str = ""  # of the sub-agent that makes it
+
+
 class Verdict(msgspec.Struct, frozen=True):
     position: int
     event: StepAccepted | StepRejected
@@ -60,13 +90,19 @@ class Attempt(msgspec.Struct, kw_only=True):
     number: int
     choices: list[tuple[int, ChoiceMade]] = []  # with the position of each
     calls: list[Call] = []
+    uses: list[Use] = []
     draft: tuple[TextRef, int] | None = None
     drafted_by: str = ""  # agent@model
+    stopped: str = ""  # why its use of tools was ended
     verdicts: list[Verdict] = []  # the last one holds
     audits: list[tuple[int, StepAudited]] = []  # with the position of each
     abandoned: str = ""
-    parts: dict[str, bool | None] = {}  # by branch a sub-agent: whether it came to an answer, None while it works
     questions: dict[int, Asked] = {}  # by position
+
+    def sub_agents(self) -> dict[str, Use | None]:
+        """By branch the use of a tool that sent a sub-agent which was called; None: what became of it is not known."""
+        sent = {f"task:{use.ordinal}": use for use in self.uses if not use.branch}
+        return {call.branch: sent.get(call.branch) for call in self.calls if call.branch}
 
 
 class AttemptsView(msgspec.Struct):
@@ -74,6 +110,7 @@ class AttemptsView(msgspec.Struct):
 
     tasks: dict[str, dict[tuple[int, int], Attempt]] = {}
     _calls: dict[int, Call] = {}
+    _asked: dict[int, Use] = {}
 
     def of(self, task: str) -> list[Attempt]:
         return list(self.tasks.get(task, {}).values())
@@ -85,24 +122,24 @@ class AttemptsView(msgspec.Struct):
             case CallReserved() as call:
                 self._calls[entry.position] = reserved = _reserved(entry.position, call)
                 self._attempt(entry).calls.append(reserved)
-                if call.branch:
-                    self._attempt(entry).parts.setdefault(call.branch)
             case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
                 if entry.event.reservation in self._calls:
                     _end(self._calls[entry.event.reservation], entry)
             case StepDrafted() as drafted:
                 attempt = self._attempt(entry)
                 attempt.draft, attempt.drafted_by = (drafted.draft, entry.position), f"{drafted.agent}@{drafted.model}"
+                attempt.stopped = drafted.stopped
+            case ApprovalAsked() | ToolStarted() | ToolFinished():
+                self._used(entry, entry.event)
+            case ApprovalGiven(asked=asked) as word:
+                if (use := self._asked.get(asked)) is not None and use.word is None:
+                    use.word = word
             case StepAccepted() | StepRejected():
                 self._attempt(entry).verdicts.append(Verdict(entry.position, entry.event))
             case StepAudited() as audit:
                 self._attempt(entry).audits.append((entry.position, audit))
             case AttemptAbandoned(reason=reason):
                 self._attempt(entry).abandoned = reason
-            case ToolFinished(branch="", ordinal=ordinal, failed=failed):
-                parts = self._attempt(entry).parts
-                if (branch := f"task:{ordinal}") in parts:
-                    parts[branch] = not failed
             case QuestionAsked() as asked:
                 self._attempt(entry).questions[entry.position] = Asked(position=entry.position, event=asked)
             case QuestionAnswered(asked=position, by=by):
@@ -111,6 +148,23 @@ class AttemptsView(msgspec.Struct):
                     questions[position] = msgspec.structs.replace(questions[position], by=by)
             case _:
                 pass
+
+    def _used(self, entry: Entry, event: ApprovalAsked | ToolStarted | ToolFinished) -> None:
+        uses = self._attempt(entry).uses
+        which = event.role, event.branch, event.ordinal
+        use = next((each for each in uses if (each.role, each.branch, each.ordinal) == which), None)
+        if use is None:
+            use = Use(position=entry.position, ordinal=event.ordinal, role=event.role, tool=event.tool)
+            use.branch = event.branch
+            uses.append(use)
+        match event:
+            case ApprovalAsked():
+                use.rule, use.question = event.rule, event.question
+                self._asked[entry.position] = use
+            case ToolStarted():
+                use.state, use.rule, use.on = "open", event.rule, event.on
+            case ToolFinished():
+                _end_use(use, event, entry.position)
 
     def _attempt(self, entry: Entry) -> Attempt:
         attempts = self.tasks.setdefault(entry.task, {})
@@ -152,3 +206,10 @@ def _end(call: Call, entry: Entry) -> None:
             call.state, call.reason = "maybe paid", reason
         case _:
             pass
+
+
+def _end_use(use: Use, event: ToolFinished, at: int) -> None:
+    use.state = "refused" if event.refused else "failed" if event.failed else "done"
+    use.on, use.rule, use.source = event.on or use.on, event.refused or use.rule, event.source
+    use.exit_code, use.files, use.cut = event.exit_code, event.files, event.cut
+    use.duration_ms, use.answer = event.duration_ms, (event.answer, at)

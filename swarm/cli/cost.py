@@ -29,35 +29,35 @@ if TYPE_CHECKING:
     from swarm.settings.load import Settings
 
 RECORDED = "recorded"  # the prices of then, of `--at-prices`
-_ARCHIVED = "(archived)"  # sessions that an archive took are summed
-_NONE = "-"
+ARCHIVED = "(archived)"  # sessions that an archive took are summed
+NONE = "-"
 
 KEYS: dict[str, Callable[[Payer], str]] = {
     "model": lambda payer: payer.model,
     "role": lambda payer: payer.role,
-    "task": lambda payer: f"{session_name(payer.session)}/{payer.task}" if payer.session else _ARCHIVED,
+    "task": lambda payer: f"{session_name(payer.session)}/{payer.task}" if payer.session else ARCHIVED,
     "tier": lambda payer: payer.tier,
     "agent": lambda payer: payer.agent,
-    "session": lambda payer: session_name(payer.session) if payer.session else _ARCHIVED,
+    "session": lambda payer: session_name(payer.session) if payer.session else ARCHIVED,
     "day": lambda payer: payer.day,
-    "price": lambda payer: payer.price or _NONE,
-    "project": lambda payer: payer.project or _NONE,
+    "price": lambda payer: payer.price or NONE,
+    "project": lambda payer: payer.project or NONE,
 }
 
 SCHEDULE = "schedule"
 """What is not said of a payer, but of its session."""
 
-_ALL = (*KEYS, SCHEDULE)
+SKILL = "skill"
+"""What is not said of a payer, but of its calls: several of them may share one."""
+
+_ALL = (*KEYS, SCHEDULE, SKILL)
 
 Schedules: TypeAlias = Mapping[int, str]
 """By the number of a session the schedule of which it was a run."""
 
 _NO_SCHEDULES: Schedules = {}
 
-_UNKNOWN = ("skill",)
-"""What a sum will be asked for by, and no event tells of a call yet."""
-
-_FIELDS: Mapping[str, Sequence[Field]] = {"task": ("session", "task"), "day": (), "schedule": ("session",)}
+_FIELDS: Mapping[str, Sequence[Field]] = {"task": ("session", "task"), "day": (), "schedule": ("session",), SKILL: ()}
 """What has to be known of the payer for a key, where it is not the field of its name. The day always is."""
 
 _ALWAYS: Sequence[Field] = ("tier", "price")
@@ -88,6 +88,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=RECORDED,
         help="the same tokens at the prices of your settings today, or of a TOML file that has them as settings do",
     )
+    parser.add_argument(
+        "--carried", action="store_true", help="with --by skill: each with all that its calls cost, not with its share"
+    )
     parser.add_argument("--csv", action="store_true", help="write the rows as comma-separated values")
 
 
@@ -96,6 +99,10 @@ def run(args: argparse.Namespace) -> int:
     if args.csv and output.json:
         raise UsageError("--csv and --json are two forms of one result; name one of them")
     keys, settings = _keys(args.by), settings_of(args)
+    if SKILL in keys and args.at_prices != RECORDED:
+        raise UsageError("--by skill is at the recorded prices; leave --at-prices out")
+    if args.carried and SKILL not in keys:
+        raise UsageError("--carried goes with --by skill")
     if args.baseline is not None:
         _require_priced(args.baseline, settings)
     zone, now = zone_of(settings), system_clock()
@@ -103,18 +110,30 @@ def run(args: argparse.Namespace) -> int:
     found = _read(settings.log, keys, period, now, zone)
     schedules = _schedules(settings.log) if SCHEDULE in keys else {}
     report = _report(found, keys, schedules, period, local_time(now, zone), settings, args.baseline)
+    if SKILL in keys:
+        report = _by_skill(report, schedules, settings.log, carried=args.carried)
     kept: list[dict[str, str | int]] = []
     if args.at_prices != RECORDED:
         report, kept = _repriced(report, schedules, args.at_prices, settings)
     for note in report.notes:
         output.note(note)
     if output.json:
-        output.document("swarm.cost/1", {**document(report), "at_prices": args.at_prices, "kept_as_recorded": kept})
+        more = {"at_prices": args.at_prices, "kept_as_recorded": kept, "carried": args.carried}
+        output.document("swarm.cost/1", {**document(report), **more})
     elif args.csv:
         write_csv(report, output)
     else:
         tell(report, output)
     return 0
+
+
+def _by_skill(report: Report, schedules: Schedules, url: str, *, carried: bool) -> Report:
+    """The report with rows by skill; its other figures stay as they are."""
+    from swarm.cli.cost_skills import costs_by_skill, rows_of, told
+
+    view = costs_by_skill(url)
+    rows = rows_of(view, report.keys, schedules, report.period, carried=carried)
+    return msgspec.structs.replace(report, rows=rows, notes=(*report.notes, *told(view, carried)))
 
 
 def _repriced(
@@ -183,7 +202,7 @@ def _report(
         keys=tuple(keys),
         period=period,
         today=now.date(),
-        rows=tuple(summed(held, keys, schedules)),
+        rows=() if SKILL in keys else tuple(summed(held, keys, schedules)),
         total=total(held.values()),
         findings=found.findings if whole else None,
         before=None if period is None else _before(by_day, period),
@@ -260,18 +279,28 @@ def within(payer: Payer, period: Period | None) -> bool:
 
 
 def summed(costs: Mapping[Payer, Cost], keys: Sequence[str], schedules: Schedules = _NO_SCHEDULES) -> list[Row]:
-    """Sums by the values of the keys: days in their order, else the dearest first."""
-    readers: dict[str, Callable[[Payer], str]] = {**KEYS, SCHEDULE: partial(_schedule, schedules)}
+    """Sums by the values of the keys, in the order of `ordered`."""
+    readers = readers_of(schedules)
     sums: dict[tuple[str, ...], Cost] = {}
     for payer, cost in costs.items():
         sums.setdefault(tuple(readers[key](payer) for key in keys), Cost()).add(cost)
+    return ordered(sums, keys)
+
+
+def readers_of(schedules: Schedules) -> Mapping[str, Callable[[Payer], str]]:
+    """By key what it is of a payer."""
+    return {**KEYS, SCHEDULE: partial(_schedule, schedules)}
+
+
+def ordered(sums: Mapping[tuple[str, ...], Cost], keys: Sequence[str]) -> list[Row]:
+    """Days in their order, else the dearest first."""
     if keys[0] == "day":
         return sorted(sums.items(), key=lambda row: (row[0][0], -row[1].nanos, row[0]))
     return sorted(sums.items(), key=lambda row: (-row[1].nanos, -row[1].calls, row[0]))
 
 
 def _schedule(schedules: Schedules, payer: Payer) -> str:
-    return schedules.get(payer.session, _NONE) if payer.session else _ARCHIVED
+    return schedules.get(payer.session, NONE) if payer.session else ARCHIVED
 
 
 def _schedules(url: str) -> dict[int, str]:
@@ -301,11 +330,6 @@ def _fields_of(key: str) -> Sequence[Field]:
 
 def _keys(text: str) -> list[str]:
     keys = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    for key in keys:
-        if key in _UNKNOWN:
-            raise UsageError(
-                f"--by {key}: the log does not tell yet of which {key} a call was; it tells {', '.join(_ALL)}"
-            )
     if not keys or any(key not in _ALL for key in keys):
         raise UsageError(f"--by {text!r}: a sum can be asked for by {', '.join(_ALL)}, with commas between several")
     return keys

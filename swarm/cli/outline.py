@@ -10,12 +10,14 @@ import msgspec
 from swarm.choice.complexity import Complexity
 from swarm.context.inputs import read_inputs
 from swarm.engine.teams import Team, with_team
+from swarm.engine.toolchest import may_use
 from swarm.errors import UsageError
 from swarm.estimate.estimate import is_judged
 from swarm.globs import InputUnusable
 from swarm.messages import Arm
 from swarm.plan import Plan, allowed_arms, classified, explores
-from swarm.task import ROLES, Input, Role, Task, TaskFile
+from swarm.task import ROLES, Changes, Input, Role, Task, TaskFile
+from swarm.toolnames import OWN, SERVER_MARK
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[Role, ...]
     team: tuple[str, ...]  # who fills a role other than its plain agent, and why
     judged: bool  # a judge looks at the result, where there is one
+    tools: tuple[str, ...]  # our own that it may use, then the words that mean some of MCP servers
+    changes: Changes  # what becomes of what they change
     arms: Mapping[Role, tuple[Arm, ...]]  # by role those that may take part; empty where no model is set up
 
 
@@ -81,6 +85,8 @@ def _planned(task: Task, level: int, file: TaskFile, root: Path, plan: Plan) -> 
         roles=roles,
         team=team.why,
         judged=is_judged(task),
+        tools=_tools(task),
+        changes=task.changes or plan.tools.changes,
         arms={role: _allowed(plan, task, role) for role in roles} if plan.roster.models else {},
     )
 
@@ -91,6 +97,12 @@ def _teamed(task: Task, type_: str, file: TaskFile) -> Team:
         return with_team(task, type_, file)
     except UsageError:
         return Team(task)
+
+
+def _tools(task: Task) -> tuple[str, ...]:
+    """What is known of a task's tools before a server is asked which it has, and a step which of them fit it."""
+    foreign = (word for word in task.tools if word == "mcp" or SERVER_MARK in word)
+    return (*(name for name in OWN if may_use(task, name)), *(word for word in foreign if not word.startswith("-")))
 
 
 def roles_of(explored: bool) -> tuple[Role, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 
+from events.types.tool import SandboxProbed
 from swarm.cli.foresight import Foreseen, foresee, known_at
 from swarm.cli.given import overrides_of
 from swarm.cli.recorded import log_errors
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from swarm.cli import plan_tools
     from swarm.cli.plan_page import mermaid
 
     output: Output = args.output
@@ -53,7 +55,11 @@ def run(args: argparse.Namespace) -> int:
         for line in mermaid(foreseen.planned):
             output.line(line)
     else:
-        show_foreseen(file, foreseen, output)
+        rules = loaded.settings.tools
+        sandbox = anyio.run(plan_tools.held, foreseen.planned, rules)
+        show_foreseen(file, foreseen, output, sandbox=sandbox)
+        for line in () if output.json else plan_tools.lines(foreseen.planned, rules, sandbox):
+            output.line(line)
     return 0
 
 
@@ -62,12 +68,17 @@ async def _known(url: str) -> tuple[Known, frozenset[str]]:
         return await known_at(url), await trusted_at(url)
 
 
-def show_foreseen(file: TaskFile, foreseen: Foreseen, output: Output, *, whole: bool = False) -> None:
-    """Write what is foreseen of a run; on a page the prompts only where the `whole` of it is wanted, as data always."""
+def show_foreseen(
+    file: TaskFile, foreseen: Foreseen, output: Output, *, whole: bool = False, sandbox: SandboxProbed | None = None
+) -> None:
+    """Write what is foreseen of a run; on a page the prompts only where the `whole` of it is wanted, as data always.
+
+    `sandbox` is what would hold its commands, where that was looked for.
+    """
     from swarm.cli.estimate_page import document, page_of, prompts
 
     if output.json:
-        made = {"estimate": document(foreseen), "no_estimate": foreseen.why_not}
+        made = {"estimate": document(foreseen), "no_estimate": foreseen.why_not, "sandbox": _sandbox(sandbox)}
         output.document("swarm.plan/1", {**_document(file, foreseen.planned), **made})
         return
     for line in page_of(file, foreseen):
@@ -109,6 +120,10 @@ def _document(file: TaskFile, planned: Sequence[Planned]) -> dict[str, Any]:
     }
 
 
+def _sandbox(probed: SandboxProbed | None) -> dict[str, Any] | None:
+    return None if probed is None else {name: getattr(probed, name) for name in probed.__struct_fields__}
+
+
 def _task(one: Planned) -> dict[str, Any]:
     task = one.task
     return {
@@ -125,6 +140,9 @@ def _task(one: Planned) -> dict[str, Any]:
         "roles": list(one.roles),
         "agents": list(one.team),
         "judged": one.judged,
+        "tools": list(one.tools),
+        "changes": one.changes if one.tools else None,
+        "network": task.network,
         "models": {role: [{"model": arm.model, "tier": arm.tier} for arm in arms] for role, arms in one.arms.items()},
         "checks": [msgspec.to_builtins(check) for check in task.checks],
         "accept": list(task.accept),

@@ -58,6 +58,9 @@ def _facts(one: Planned, budget: Budget | None) -> Iterator[tuple[str, str]]:
         yield "why", "; ".join(one.complexity.factors)
     yield from (("agent", said) for said in one.team)
     yield from (("by", said) for said in _models(one))
+    if one.tools:
+        yield "tools", f"{', '.join(one.tools)}{'; with the network' if task.network else ''}"
+        yield "changes", _CHANGES[one.changes]
     for check in task.checks:
         yield "checks", _check(check)
     for said in task.accept:
@@ -135,6 +138,11 @@ def _limits(task: Task) -> str:
     return ", ".join(parts)
 
 
+_CHANGES = {
+    "apply": "what tools change is taken over into your files once it is accepted",
+    "ask": "what tools change is asked about once it is accepted; where nobody can be asked it waits for `swarm apply`",
+    "keep": "what tools change waits for `swarm apply`",
+}
 _STARTS = {"planned": "whom the plan takes has the first try", "free": "a free model has the first try"}
 
 

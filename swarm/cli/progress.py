@@ -25,10 +25,13 @@ from events.types.task import (
     TaskAccepted,
     TaskExpanded,
 )
+from events.types.tool import ApprovalAsked, ApprovalGiven, SandboxProbed, ToolFinished
 from events.views.tasks import TaskState, TasksView
+from events.views.using import UsingView
 from swarm.cli.output import Output, counted
 from swarm.cli.streams import write_aside
 from swarm.errors import amount, dollars
+from swarm.insight.uses import ended_said, sandbox_said, used_said, word_said
 from tui.words import status_of, visible
 
 Mode = Literal["auto", "live", "plain", "json", "none"]
@@ -157,7 +160,7 @@ class Live(Silent):
     def __init__(self, output: Output) -> None:
         super().__init__(output)
         self._held = False
-        self._view = TasksView()
+        self._view, self._using = TasksView(), UsingView()
         self._lines = 0
         self._dirty = False
 
@@ -168,7 +171,8 @@ class Live(Silent):
     def observe(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self._view.apply(entry)
-            if isinstance(entry.event, StepRejected | BudgetMarked | CallOverran):
+            self._using.apply(entry)
+            if isinstance(entry.event, StepRejected | BudgetMarked | CallOverran | SandboxProbed) or _is_refused(entry):
                 self._above(change_of(entry))
         self._dirty = True
 
@@ -210,13 +214,14 @@ class Live(Silent):
         shown = running[: MOST_LINES - 1]
         self._erase()
         for task in shown:
-            self._write(f"{status_of(task).glyph} {described(task)}")
+            self._write(f"{status_of(task).glyph} {described(task, self._using.said(task.session, task.name))}")
         more = f", {len(running) - len(shown)} more at work" if len(running) > len(shown) else ""
         self._write(f"  {counts(tasks)}{more}", "dim")
 
     def _above(self, line: str) -> None:
-        self._erase()
-        self._output.note(line, "yellow")
+        if line:
+            self._erase()
+            self._output.note(line, "yellow")
 
     def _write(self, text: str, style: str = "") -> None:
         self._output.note(_on_one_line(text, self._output.width - 1), style)
@@ -227,6 +232,10 @@ class Live(Silent):
             # the cursor need not stand at the left: a terminal shows the ^C that was typed
             write_aside(f"\r\x1b[{self._lines}A\x1b[J")
         self._lines = 0
+
+
+def _is_refused(entry: Entry) -> bool:
+    return isinstance(entry.event, ToolFinished) and bool(entry.event.refused)
 
 
 def _on_one_line(text: str, columns: int) -> str:
@@ -246,7 +255,7 @@ def change_of(entry: Entry) -> str:
     match entry.event:
         case StepPlanned(title=title, total=total) if total > 1:
             return f"● {name}  planned, step {entry.step} of {total}: {title}"
-        case CallReserved(role=role, model=model, nth=nth):
+        case CallReserved(role=role, model=model, nth=nth, follows=follows) if not follows or nth > 1:
             return f"● {name}  {role} on {model}{', another try' if nth > 1 else ''}"
         case CallFailed(reason=reason):
             return f"↻ {name}  {reason}"
@@ -273,8 +282,26 @@ def change_of(entry: Entry) -> str:
             return f"! {name}  {overran(entry.event)}"
         case TaskAccepted(outputs=outputs) if outputs:
             return f"✔ {entry.task}  wrote {', '.join(output.path for output in outputs)}"
+        case ToolFinished() | ApprovalAsked() | ApprovalGiven() | SandboxProbed():
+            return _of_tools(name, entry.event)
         case _:
             return _ended(entry)
+
+
+def _of_tools(name: str, event: ToolFinished | ApprovalAsked | ApprovalGiven | SandboxProbed) -> str:
+    match event:
+        case ToolFinished(refused=rule) if rule:
+            return f"! {name}  {used_said(event)} refused: {rule}"
+        case ToolFinished(failed=failed):
+            return f"● {name}  {used_said(event)}: {ended_said(event, failed=failed)}"
+        case ApprovalAsked(question=question):
+            return f"? {name}  {question}"
+        case ApprovalGiven():
+            return f"{'●' if event.allowed else '!'} {name}  {word_said(event)}"
+        case SandboxProbed(backend="bubblewrap"):
+            return ""  # as it should be
+        case SandboxProbed():
+            return f"! {sandbox_said(event)}"
 
 
 def _ended(entry: Entry) -> str:
@@ -305,12 +332,14 @@ def _by(judge: str) -> str:
     return f"by {judge}" if judge else "by its checks"
 
 
-def described(task: TaskState) -> str:
-    """A task in one line: who works on it, which attempt, what it has cost."""
+def described(task: TaskState, using: str = "") -> str:
+    """A task in one line: who works on it, using which tool, which attempt, what it has cost."""
     step = task.step
     parts = [task.name]
     if task.status == "open":
         parts.append(f"{task.role or 'waiting'}{f' on {task.model}' if task.model and task.open_calls else ''}")
+        if using:
+            parts.append(f"▸ {using}")
         if step is not None and step.attempt > 1:
             parts.append(f"attempt {step.attempt}")
     else:

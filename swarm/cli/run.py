@@ -76,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--local-model", metavar="NAME", help="with --local: a name that `swarm local list` shows, or a GGUF file"
     )
+    parser.add_argument(
+        "--script",
+        metavar="FILE",
+        help="rehearse: let a model of a script (TOML) say what it holds, tools included, and ask no other",
+    )
     parser.add_argument("--trust", action="store_true", help="confirm the file's shell commands")
     parser.add_argument(
         "--detach", action="store_true", help="run it in the background and say how to watch and to end it"
@@ -220,7 +225,7 @@ async def _prepared(args: argparse.Namespace, given: Given) -> Prepared:
     whole = _with_budget(given.file, args.budget)
     file = only(whole, args.only) if args.only else whole
     loaded = load_settings(Path.cwd(), environ=os.environ, flags={"log": args.log} if args.log else {})
-    roster = await roster_of(args, loaded, output, local=args.local)
+    roster = await roster_of(args, loaded, output, local=args.local, script=args.script)
     own_cap = is_capped(file)
     roster = refuse_paid(roster, own_cap, is_other_log(loaded, Path.cwd(), os.environ), output)
     tell_small(roster, output)

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -20,10 +21,11 @@ from swarm.cli.hints import to_type
 from swarm.cli.output import Declined, Output, counted
 from swarm.cli.progress import MODES, Progress, progress_of
 from swarm.cli.recorded import decimal_usd, local_time
-from swarm.connect import EMBEDDED, Roster, embedded_model, endpoint
+from swarm.connect import EMBEDDED, SCRIPTED, Roster, Script, embedded_model, endpoint
 from swarm.cycle import TAKEN_UP
 from swarm.engine.faces import Asking, Faces, Wanted, Word
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
+from swarm.messages import FREE
 from swarm.redact import Secrets
 from swarm.roster import found_here, free_part, roster_from, settings_secrets
 from swarm.session import Result, TaskResult
@@ -67,16 +69,21 @@ def secrets_of(settings: Settings) -> Secrets:
     return settings_secrets(settings, os.environ)
 
 
-async def roster_of(args: argparse.Namespace, loaded: Loaded, output: Output, *, local: bool = False) -> Roster:
-    """The models that take part: the embedded one alone, one endpoint alone, or all that are found.
+async def roster_of(
+    args: argparse.Namespace, loaded: Loaded, output: Output, *, local: bool = False, script: str | None = None
+) -> Roster:
+    """The models that take part: the embedded one alone, one endpoint alone, one of a script alone, or all that are found.
 
     Raises NoModelHere where there is none, EndpointSilent, EngineMissing, and UsageError for options that do not go
-    together.
+    together, or a script that cannot be read.
     """
     settings = loaded.settings
     require_endpoint(args)
-    if local and args.endpoint:
-        raise UsageError("--local and --endpoint exclude each other; name one of them")
+    alone = [name for name, given in (("--local", local), ("--endpoint", args.endpoint), ("--script", script)) if given]
+    if len(alone) > 1:
+        raise UsageError(f"{' and '.join(alone)} exclude each other; name one of them")
+    if script:
+        return scripted(Path(script))
     embedded = ""
     pairs: list[tuple[ModelConfig, ProviderConfig]]
     if args.endpoint:
@@ -93,6 +100,16 @@ def require_endpoint(args: argparse.Namespace) -> None:
     """Raises UsageError where options say more of a server that is not named."""
     if (args.model or args.price) and not args.endpoint:
         raise UsageError("--model and --price go with --endpoint URL; models of your own stand in the settings")
+
+
+def scripted(path: Path) -> Roster:
+    """One free model that says what a script holds. Raises ScriptUnusable."""
+    from swarm.models.script import read_script
+
+    read_script(path)  # said before anything is recorded
+    model = ModelConfig(name=SCRIPTED, provider=SCRIPTED, model=SCRIPTED, tier="free", price=FREE)
+    script = Script(path=str(path.absolute()))
+    return Roster(models=(model,), providers=(ProviderConfig(name=SCRIPTED, base_url=""),), script=script)
 
 
 async def _endpoint(args: argparse.Namespace, settings: Settings) -> tuple[ModelConfig, ProviderConfig]:
@@ -296,6 +313,7 @@ def tell(
             output.note(
                 f"{task.name}: accepted but unjudged: no model here may judge, only the form was looked at", "yellow"
             )
+    _changes(result, output, log)
     if output.quiet and not (told or output.json):
         _errors(result, output)
     accepted = sum(task.status == "accepted" for task in result.tasks)
@@ -321,6 +339,21 @@ def tell(
             f" and {len(failed) - MOST_NAMED} more" if failed[MOST_NAMED:] else ""
         )
         output.note(f"failed: {named}; see why with: {to_type('why', f'{result.session}/{failed[0]}', log=log)}")
+
+
+def _changes(result: Result, output: Output, log: str | None) -> None:
+    """Where that is which tools changed, and what is typed to have it otherwise."""
+    for task in result.tasks:
+        if task.changed:
+            name, many = f"{result.session}/{task.name}", counted(len(task.changed), "file")
+            show, apply, undo = (
+                to_type(*words, log=log) for words in (("show", name, "--diff"), ("apply", name), ("undo", name))
+            )
+            output.note(
+                f"{task.name}: {many} changed; `{apply}` takes them over, `{show}` shows them"
+                if task.kept
+                else f"{task.name}: {many} changed in your files; `{undo}` takes them back"
+            )
 
 
 def _errors(result: Result, output: Output) -> None:

@@ -12,6 +12,7 @@ import anyio
 from events.log import EventLog, system_clock
 from events.types.session import Estimated
 from events.types.task import StepRejected
+from events.types.tool import SandboxProbed
 from events.views.attempts import Attempt
 from events.views.tasks import Place, StepState, TaskState
 from swarm.cli.estimated import estimate_of
@@ -21,7 +22,7 @@ from swarm.cli.recorded import recorded, settings_of
 from swarm.cli.sessions import state_of
 from swarm.cli.streams import write_result
 from swarm.errors import SwarmError, UsageError
-from swarm.insight.story import read_story, text_or_none
+from swarm.insight.story import Story, read_story, text_or_none
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
@@ -61,10 +62,11 @@ async def _show(args: argparse.Namespace) -> None:
         elif args.diff:
             await _print_patch(log, name, tasks)
         elif name.task:
-            await _print_task(log, name, tasks[name.task], story.attempts.of(name.task), args.output)
+            await _print_task(log, name, story, args.output)
         else:
             listed = Listed(session, state_of(session, now=system_clock()), tuple(tasks.values()))
-            _print_session(listed, await estimate_of(log, name.session), await _way(log, listed), args.output)
+            estimate, way = await estimate_of(log, name.session), await _way(log, listed)
+            _print_session(listed, story.sandbox, estimate, way, args.output)
 
 
 async def _print_text(log: EventLog, name: Name, tasks: dict[str, TaskState]) -> None:
@@ -121,19 +123,22 @@ async def _way(log: EventLog, one: Listed) -> Sequence[str]:
     return await way_of(log, one.session.number) if one.state == "interrupted" else ()
 
 
-def _print_session(one: Listed, estimate: Estimated | None, way: Sequence[str], output: Output) -> None:
+def _print_session(
+    one: Listed, sandbox: SandboxProbed | None, estimate: Estimated | None, way: Sequence[str], output: Output
+) -> None:
     from swarm.cli import show_document, show_page
 
     if output.json:
-        output.document("swarm.show/1", show_document.of_session(one, estimate))
+        output.document("swarm.show/1", show_document.of_session(one, estimate, sandbox))
     else:
-        show_page.session_page(one, estimate, output, now=system_clock(), way=way)
+        show_page.session_page(one, estimate, output, now=system_clock(), way=way, sandbox=sandbox)
 
 
-async def _print_task(log: EventLog, name: Name, task: TaskState, attempts: list[Attempt], output: Output) -> None:
+async def _print_task(log: EventLog, name: Name, story: Story, output: Output) -> None:
     from swarm.cli import show_document, show_page
 
-    meant = [attempt for attempt in attempts if not name.step or attempt.step == name.step]
+    task = story.tasks[name.task]
+    meant = [attempt for attempt in story.attempts.of(name.task) if not name.step or attempt.step == name.step]
     step = task.steps[name.step - 1] if name.step else None
     texts = await _texts(log, task, step, meant)
     if output.json:

@@ -8,20 +8,24 @@ import msgspec
 
 from events.types.session import Estimated
 from events.types.task import StepAccepted
-from events.views.attempts import Attempt, Call, Verdict
-from events.views.tasks import TaskState
+from events.types.tool import SandboxProbed
+from events.types.tree import FileChange
+from events.views.attempts import Attempt, Call, Use, Verdict
+from events.views.tasks import TaskState, own_changes
 from swarm.cli.estimated import summary_document
 from swarm.cli.ps import Listed, session_document
 from swarm.cli.recorded import decimal_usd, utc_text
 
 
-def of_session(one: Listed, estimate: Estimated | None) -> dict[str, Any]:
-    """A session: what `swarm ps --json` says of it, why it ended, what it was expected to cost, and its tasks."""
+def of_session(one: Listed, estimate: Estimated | None, sandbox: SandboxProbed | None) -> dict[str, Any]:
+    """A session: what `swarm ps --json` says of it, why it ended, what held its commands, what it was expected to cost, and
+    its tasks."""
     return {
         "what": "session",
         **session_document(one),
         "reason": one.session.reason,
         "estimate": summary_document(estimate),
+        "sandbox": _plain(sandbox) if sandbox else None,
         "tasks": [_summary(task) for task in one.tasks],
     }
 
@@ -67,6 +71,9 @@ def _summary(task: TaskState) -> dict[str, Any]:
         "role": task.role,
         "model": task.model,
         "tier": task.tier,
+        "changed": _changed(own_changes(task)),
+        "kept": task.kept and not task.applied,
+        "applied": bool(task.applied),
         "calls": task.calls,
         "open_calls": task.open_calls,
         "maybe_paid": task.maybe_paid,
@@ -88,7 +95,11 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None]) -> dict[str, Any]:
         "abandoned": attempt.abandoned or None,
         "choices": [{"position": position, **_plain(choice)} for position, choice in attempt.choices],
         "calls": [_call(call) for call in attempt.calls],
-        "sub_agents": [{"branch": branch, "answered": answered} for branch, answered in attempt.parts.items()],
+        "uses": [_use(use) for use in attempt.uses],
+        "stopped": attempt.stopped or None,
+        "sub_agents": [
+            {"branch": branch, "state": use.state if use else None} for branch, use in attempt.sub_agents().items()
+        ],
         "questions": [
             {"position": asked.position, "question": asked.event.question, "answered_by": asked.by or None}
             for asked in attempt.questions.values()
@@ -101,6 +112,15 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None]) -> dict[str, Any]:
 def _call(call: Call) -> dict[str, Any]:
     plain = {name: getattr(call, name) for name in call.__struct_fields__ if name != "answer"}
     return {**plain, "cost_usd": decimal_usd(call.cost_nanos)}
+
+
+def _use(use: Use) -> dict[str, Any]:
+    plain = {name: getattr(use, name) for name in use.__struct_fields__ if name not in ("answer", "files", "word")}
+    return {**plain, "word": _plain(use.word) if use.word else None, "changed": _changed(use.files)}
+
+
+def _changed(files: tuple[FileChange, ...]) -> list[dict[str, Any]]:
+    return [{"path": file.path, "before": file.before.kind or None, "after": file.after.kind or None} for file in files]
 
 
 def _verdict(verdict: Verdict, texts: dict[int, str | None]) -> dict[str, Any]:

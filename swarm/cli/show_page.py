@@ -8,8 +8,9 @@ from events.log import session_name
 from events.types.choice import ChoiceMade
 from events.types.session import Estimated
 from events.types.task import StepAccepted, StepRejected
-from events.views.attempts import Attempt, Call, Verdict
-from events.views.tasks import StepState, TaskState
+from events.types.tool import SandboxProbed
+from events.views.attempts import Attempt, Call, Use, Verdict
+from events.views.tasks import StepState, TaskState, own_changes
 from swarm.choice.choose import probabilities
 from swarm.cli.estimated import beside
 from swarm.cli.hints import to_type
@@ -18,17 +19,28 @@ from swarm.cli.ps import Listed
 from swarm.cli.sessions import STYLES
 from swarm.errors import dollars
 from swarm.insight.sentences import audit_said
+from swarm.insight.uses import files_said, sandbox_said, use_said
 from tui.words import attempt_of, count, cut, span, status_of, visible, visible_lines
 
 _STYLE = {"good": "green", "bad": "red", "busy": "blue", "warn": "yellow", "faint": "dim", "": ""}
+_USE = {"refused": "yellow", "waiting": "yellow", "open": "blue", "failed": "", "done": ""}
 _MOST_LINES = 20  # of a text; `--text` prints it whole
 _FEEDBACK_LINES = 6
 _HANDOVER_LINES = 60  # of a plan with the most steps; it is bounded
 _LONGEST_TITLE = 60
 _LONGEST_QUESTION = 80
+_ANSWERED = {"done": "it answered", "failed": "it came to no answer"}
 
 
-def session_page(one: Listed, estimate: Estimated | None, output: Output, *, now: int, way: Sequence[str] = ()) -> None:
+def session_page(
+    one: Listed,
+    estimate: Estimated | None,
+    output: Output,
+    *,
+    now: int,
+    way: Sequence[str] = (),
+    sandbox: SandboxProbed | None = None,
+) -> None:
     session = one.session
     name = session_name(session.number)
     output.line(f"{name}  {visible(session.title)}", "bold")
@@ -37,6 +49,8 @@ def session_page(one: Listed, estimate: Estimated | None, output: Output, *, now
     output.line(f"  {session.type} · {span(now - session.opened_at)} ago · {visible(session.directory)}{owner}")
     if estimate is not None:
         output.line(f"  {beside(estimate, sum(task.cost_nanos for task in one.tasks))}")
+    if sandbox is not None:
+        output.line(f"  {visible(sandbox_said(sandbox))}", "yellow" if sandbox.backend == "none" else "")
     output.line()
     if one.tasks:
         _tasks_table(one, output, now)
@@ -108,6 +122,18 @@ def _task_head(task: TaskState, output: Output, now: int) -> None:
     maybe = f" · {task.maybe_paid} maybe paid" if task.maybe_paid else ""
     sizes = f"{task.input_tokens:,} tokens in, {task.output_tokens:,} out"
     output.line(f"  {counted(task.calls, 'call')} · {sizes} · {dollars(task.cost_nanos)}{maybe}")
+    if files := own_changes(task) if task.status == "accepted" else ():
+        output.line(
+            f"  {counted(len(files), 'file')} changed · {_where_now(task, output)}: {visible(files_said(files))}"
+        )
+
+
+def _where_now(task: TaskState, output: Output) -> str:
+    """Where that is which tools changed for a task, and what is typed to have it otherwise."""
+    name = f"{session_name(task.session)}/{task.name}"
+    if task.applied:
+        return f"in your files (back: `{to_type('undo', name, log=output.log)}`)"
+    return f"not in your files (`{to_type('apply', name, log=output.log)}` takes them over)"
 
 
 def _handovers(task: TaskState, texts: dict[int, str | None], output: Output) -> None:
@@ -125,8 +151,15 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> 
     for position, choice in attempt.choices:
         for line in _choice_lines(position, choice):
             output.line(f"    {line}", "dim")
-    for call in attempt.calls:
-        output.line(f"    {_call_line(call)}", "yellow" if call.state == "maybe paid" else "")
+    done: list[Call | Use] = [*attempt.calls, *attempt.uses]
+    for one in sorted(done, key=lambda one: one.position):
+        if isinstance(one, Use):
+            who = f"sub-agent {one.branch} " if one.branch else ""
+            output.line(f"    use {one.position} {who}{visible(use_said(one))}", _USE[one.state])
+        else:
+            output.line(f"    {_call_line(one)}", "yellow" if one.state == "maybe paid" else "")
+    if attempt.stopped:
+        output.line(f"    ‖ ended: {visible(attempt.stopped)}", "yellow")
     for line in _beside_lines(attempt):
         output.line(f"    {line}")
     for verdict in attempt.verdicts:
@@ -139,10 +172,10 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> 
 
 def _beside_lines(attempt: Attempt) -> Iterator[str]:
     """Its sub-agents, and what was asked of a person."""
-    for branch, answered in attempt.parts.items():
+    for branch, use in attempt.sub_agents().items():
         calls = [call for call in attempt.calls if call.branch == branch]
         took = f"{sum(call.tokens for call in calls):,} tokens, {dollars(sum(call.cost_nanos for call in calls))}"
-        word = {True: "it answered", False: "it came to no answer", None: "it has not answered yet"}[answered]
+        word = _ANSWERED.get(use.state if use is not None else "", "it has not answered yet")
         yield f"sub-agent {branch}: {counted(len(calls), 'call')}, {took}; {word}"
     for asked in attempt.questions.values():
         said = f"{visible(asked.by)} answered" if asked.by else "nobody answered yet"

@@ -30,7 +30,7 @@ from swarm.owner import Owner
 from swarm.settings.toolrules import ACTIONS, ToolSettings
 from swarm.task import Task
 from swarm.tools.base import Tool
-from swarm.tools.policy import COMMANDS, NOBODY, Decision, Remembered, decide, said_of
+from swarm.tools.policy import COMMANDS, NOBODY, Decision, Remembered, decide, question_of, said_of
 
 
 class Approvals:
@@ -118,7 +118,7 @@ class Approvals:
         return Wanted(
             task=f"{self._owner.name}/{attempt.state.name}",
             tool=tool.name,
-            question=self._redact(decision.question),
+            question=question_of(tool, arguments, self._redact),
             arguments=self._redact(json.dumps(dict(arguments), indent=1, ensure_ascii=False)),
             rule=self._redact(decision.rule),
             likes=self._redact(said_of(decision.pattern)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from swarm.task import Task, words_of
 
 if TYPE_CHECKING:
     from skills.library import Library
-    from skills.matching import Matches
+    from skills.matching import Explore, Matches
 
 GUIDE_TOKENS = 1_500
 """What a step is told of skills has at most so many: the texts of one or two, and lines for the others."""
@@ -22,12 +23,36 @@ GUIDE_TOKENS = 1_500
 LISTED = 8
 """Skills of which a step with tools is told that there are: it can read them by itself."""
 
+EXPLORED = 8
+"""One of so many steps is also told that there is a skill which is seldom used: one that nobody sees would stay unused."""
+
+NEVER_USED: Mapping[str, int] = {}
+
+
+async def nothing_used() -> Mapping[str, int]:
+    """What is known of the uses of skills where no log is."""
+    return NEVER_USED
+
 
 class Guides:
-    """The skills of a session, read when the first task wants some."""
+    """The skills of a session, read when the first task wants some.
 
-    def __init__(self, root: Path, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
-        self._root, self._environ, self._say = root, environ, say
+    `redact` takes secrets out of what is told of them, `used` says how often each was, by the log.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        environ: Mapping[str, str],
+        say: Callable[[str], None],
+        redact: Callable[[str], str],
+        *,
+        session: str = "",
+        used: Callable[[], Awaitable[Mapping[str, int]]] = nothing_used,
+    ) -> None:
+        self._root, self._environ, self._say, self._redact = root, environ, say, redact
+        self._session, self._used = session, used
+        self._uses: Mapping[str, int] | None = None
         self._library: Library | None = None
         self._told: set[str] = set()
 
@@ -39,16 +64,29 @@ class Guides:
             self._library = await to_thread.run_sync(library_here, self._root, self._environ)
         return self._library
 
-    async def guide(self, task: Task) -> Guide:
-        """What the worker of the task is told of skills. A skill that may not be used is told of to a person, once."""
-        return await to_thread.run_sync(self._chosen, await self.library(), task)
+    async def guide(self, task: Task, step: int) -> Guide:
+        """What the worker of a step is told of skills. A skill that may not be used is told of to a person, once."""
+        library = await self.library()
+        explore = await self._explore(task, step) if task.skills is None else None
+        return await to_thread.run_sync(self._chosen, library, task, explore)
 
-    def _chosen(self, library: Library, task: Task) -> Guide:
+    async def _explore(self, task: Task, step: int) -> Explore | None:
+        """By what a seldom used skill is drawn for the step; None where it is told of none."""
+        from skills.matching import Explore
+
+        seed = f"{self._session}/{task.id}/{step}"
+        if not task.tools or not is_explored(seed):
+            return None
+        if self._uses is None:
+            self._uses = await self._used()
+        return Explore(seed=seed, used=self._uses)
+
+    def _chosen(self, library: Library, task: Task, explore: Explore | None) -> Guide:
         from skills.library import UnknownSkill
         from swarm.library import about_tokens
 
         try:
-            matches = library.named(task.skills) if task.skills is not None else _matching(library, task)
+            matches = library.named(task.skills) if task.skills is not None else _matching(library, task, explore)
         except UnknownSkill as error:
             raise UsageError(str(error)) from error
         brief = library.brief(matches, tokens=GUIDE_TOKENS, count=about_tokens)
@@ -56,17 +94,27 @@ class Guides:
             if said not in self._told:
                 self._told.add(said)
                 self._say(said)
-        loaded = [skill.name for skill in brief.loaded]
-        texts = [part.text for part in brief.parts if part.skill.name in loaded]
+        loaded = {skill.name for skill in brief.loaded}
+        given = [part for part in brief.parts if part.skill.name in loaded]
+        texts = [part.text for part in given]
         lines = [part.text for part in brief.parts if part.skill.name not in loaded]
         if lines and task.tools:
             texts.append("\n".join(["Other skills, which read_skill reads:", *lines]))
-        return Guide(skills=tuple(loaded), text="\n\n".join(texts))
+        return Guide(
+            skills=tuple(part.skill.name for part in given),
+            text=self._redact("\n\n".join(texts)),
+            tokens=tuple(part.tokens for part in given),
+        )
 
 
-def _matching(library: Library, task: Task) -> Matches:
+def is_explored(seed: str) -> bool:
+    """Whether a step with this seed is told of a skill that is seldom used: one of EXPLORED is, always the same ones."""
+    return hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest()[0] % EXPLORED == 0
+
+
+def _matching(library: Library, task: Task, explore: Explore | None) -> Matches:
     from swarm.library import ranked
 
-    found = library.match(words_of(task), rank=ranked, tags=task.tags, most=LISTED)
+    found = library.match(words_of(task), rank=ranked, tags=task.tags, most=LISTED, explore=explore)
     names = skills_of_agents(task)
     return found if names is None else found.only(names)

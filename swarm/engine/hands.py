@@ -22,7 +22,7 @@ from swarm.journal import Attempt
 from swarm.messages import ToolCall, ToolSpec
 from swarm.roles.guard import Used
 from swarm.tools.arguments import ArgumentsUnfit, fitted, plainly, read_arguments
-from swarm.tools.base import Said, Tool, ToolRefused
+from swarm.tools.base import Said, Tool, ToolRefused, used_on
 from swarm.tools.tree import Change
 
 if TYPE_CHECKING:
@@ -209,15 +209,17 @@ class LiveHands:
         allowed = await self._allow(tool, arguments, call, ordinal, really=await self._led_to(tool, arguments))
         if not allowed.yes:
             said = Said(text=allowed.reason, failed=True)
-            return self._ended(call, ordinal, tool.name, said, refused=allowed.rule or "a person")
+            on = used_on(tool, arguments, self._redact)
+            return self._ended(call, ordinal, tool.name, said, refused=allowed.rule or "a person", on=on)
         return await self._done(call, ordinal, tool, arguments, allowed)
 
     async def _done(
         self, call: ToolCall, ordinal: int, tool: Tool, arguments: Mapping[str, Any], allowed: Allowed
     ) -> Used:
         before = self._working.changes
+        on = used_on(tool, arguments, self._redact)
         if tool.effect != "none":
-            await self._attempt.begin_use(partial(self._started, tool, call, ordinal, allowed))
+            await self._attempt.begin_use(partial(self._started, tool, call, ordinal, allowed, on))
         began = time.monotonic()
         try:
             said = await tool.use(arguments)
@@ -227,7 +229,7 @@ class LiveHands:
         changed: Sequence[Change] = ()
         if tool.effect != "none" and tool.in_copy:
             changed = await self._working.changed_since(before, tool.name)
-        return self._ended(call, ordinal, tool.name, said, tool=tool, changed=changed, duration_ms=duration_ms)
+        return self._ended(call, ordinal, tool.name, said, tool=tool, changed=changed, duration_ms=duration_ms, on=on)
 
     async def _ready(self, tool: Tool) -> Tool:
         """The tool as it works in the work copy."""
@@ -267,7 +269,7 @@ class LiveHands:
             f"{tool.name} was being used when the process ended, and nobody knows whether it was done. Use it again?"
         )
 
-    def _started(self, tool: Tool, call: ToolCall, ordinal: int, allowed: Allowed, pack: Pack) -> ToolStarted:
+    def _started(self, tool: Tool, call: ToolCall, ordinal: int, allowed: Allowed, on: str, pack: Pack) -> ToolStarted:
         return ToolStarted(
             tool=tool.name,
             call=call.id,
@@ -278,6 +280,7 @@ class LiveHands:
             rule=allowed.rule,
             repeatable=tool.repeatable,
             branch=self._attempt.branch,
+            on=on,
         )
 
     def _ended(
@@ -291,6 +294,7 @@ class LiveHands:
         refused: str = "",
         changed: Sequence[Change] = (),
         duration_ms: int = 0,
+        on: str = "",
     ) -> Used:
         """Hold the end of a use for the next append, and say it as the model is told."""
         whole = self._redact(said.text)
@@ -316,6 +320,8 @@ class LiveHands:
                 cut=said.cut,
                 duration_ms=duration_ms,
                 branch=self._attempt.branch,
+                on=on,
+                skill=said.skill,
             )
 
         self._attempt.end_use(finished)

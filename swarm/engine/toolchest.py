@@ -275,12 +275,16 @@ class Box:
         return any(word in ("mcp", "all") or "__" in word or "*" in word for word in words)
 
     def _may(self, name: str, server: str = "") -> bool:
-        """Whether the task may use the tool, and one of the agents that may take it."""
         if self._words is not None and not means(self._words, name, server=server):
             return False
-        return means(self._task.tools, name, server=server) and any(
-            not agent.tools or means(agent.tools, name, server=server) for agent in agents_of(self._task, "worker")
-        )
+        return may_use(self._task, name, server=server)
+
+
+def may_use(task: Task, name: str, *, server: str = "") -> bool:
+    """Whether a task may use a tool, and one of the agents that may take it."""
+    return means(task.tools, name, server=server) and any(
+        not agent.tools or means(agent.tools, name, server=server) for agent in agents_of(task, "worker")
+    )
 
 
 def bounds_of(settings: ToolSettings) -> Bounds:

@@ -15,6 +15,7 @@ from anyio import to_thread
 
 from events.log import EventLog
 from events.types.task import OutputFile
+from events.views.skills import skills_used
 from events.views.tasks import StepState, TaskState
 from swarm.context.fit import fit
 from swarm.context.inputs import read_inputs
@@ -81,11 +82,12 @@ class Surroundings:
         *,
         environ: Mapping[str, str],
         say: Callable[[str], None],
+        session: str,
     ) -> None:
         self.root = root
         self._log, self._tasks, self.redact = log, tasks, redact
         self.sandbox: Callable[[], Awaitable[Sandbox]] | None = None  # what holds the commands of checks; None: nothing
-        self.guides = Guides(root, environ, say)
+        self.guides = Guides(root, environ, say, redact, session=session, used=partial(skills_used, log))
         self.copies = Copies(root, log, tasks, redact, key=lambda: key_beside(log.url))
 
     def world(self, room: int | None) -> World:
@@ -208,9 +210,10 @@ async def open_surroundings(
     *,
     environ: Mapping[str, str] = NOTHING,
     say: Callable[[str], None] = lambda _: None,
+    session: str = "",
 ) -> AsyncGenerator[Surroundings]:
     """The work copies made in it are removed at the end. `environ` says where skills lie, `say` is told what a person is to know."""
-    surroundings = Surroundings(root, log, tasks, redact, environ=environ, say=say)
+    surroundings = Surroundings(root, log, tasks, redact, environ=environ, say=say, session=session)
     try:
         yield surroundings
     finally:

@@ -38,10 +38,20 @@ from events.types.task import (
     TaskSkipped,
     TaskSubmitted,
 )
-from events.types.tool import ApprovalAsked, ApprovalGiven, QuestionAnswered, QuestionAsked
+from events.types.tool import (
+    ApprovalAsked,
+    ApprovalGiven,
+    QuestionAnswered,
+    QuestionAsked,
+    SandboxProbed,
+    ToolFinished,
+    ToolStarted,
+)
+from events.types.tree import ChangesApplied, ChangesUndone
 from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
 from events.views.verdicts import CHECKS
 from swarm.insight.reason import in_unit, many, usd
+from swarm.insight.uses import ended_said, files_said, sandbox_said, used_said
 
 
 def said(entry: Entry) -> str:
@@ -50,6 +60,7 @@ def said(entry: Entry) -> str:
         return f"an event of a kind that this program does not know: {entry.kind}"
     return (
         _of_work(entry)
+        or _of_tools(entry)
         or _of_calls(entry)
         or _of_ends(entry)
         or _of_approvals(entry)
@@ -73,7 +84,8 @@ def _of_work(entry: Entry) -> str:
             return f"nobody was chosen as {event.role}: one more try is not worth its cost"
         case StepDrafted() as event:
             cut = ", cut at its limit" if event.finish == "length" else ""
-            return f"{event.agent}@{event.model} handed in a draft{cut}"
+            stopped = f"; its use of tools was ended, for {event.stopped}" if event.stopped else ""
+            return f"{event.agent}@{event.model} handed in a draft{cut}{stopped}"
         case StepAccepted() as event:
             return f"the draft was accepted{judged_by(event)}" + (f": {event.reason}" if event.reason else "")
         case StepRejected() as event:
@@ -82,6 +94,28 @@ def _of_work(entry: Entry) -> str:
             return audit_said(event)
         case AttemptAbandoned() as event:
             return f"the {event.role}'s attempt came to nothing: {event.reason}"
+        case _:
+            return ""
+
+
+def _of_tools(entry: Entry) -> str:
+    match entry.event:
+        case ToolStarted() as event:
+            rule = f", allowed by the rule: {event.rule}" if event.rule else ""
+            return (
+                f"{event.tool} was to be used: {event.on}{rule}" if event.on else f"{event.tool} was to be used{rule}"
+            )
+        case ToolFinished(refused=str(rule)) as event if rule:
+            return f"{used_said(event)} was refused: {rule}"
+        case ToolFinished() as event:
+            return f"{used_said(event)} was used: {ended_said(event, failed=event.failed)}"
+        case SandboxProbed() as event:
+            return sandbox_said(event)
+        case ChangesApplied() as event:
+            by = f" by {event.by}" if event.by else ""
+            return f"what tools changed was taken over into the user's files{by}: {files_said(event.files)}"
+        case ChangesUndone(by=by):
+            return f"{by} took back what had been taken over"
         case _:
             return ""
 
@@ -152,7 +186,8 @@ def _of_ends(entry: Entry) -> str:
     match entry.event:
         case TaskAccepted() as event:
             wrote = f", {', '.join(output.path for output in event.outputs)} written" if event.outputs else ""
-            return f"the task was accepted{wrote}"
+            kept = "; what tools changed beside that is kept" if event.kept else ""
+            return f"the task was accepted{wrote}{kept}"
         case TaskFailed(reason=reason):
             return f"the task failed: {reason}"
         case TaskHalted(reason=reason):
@@ -242,12 +277,16 @@ _LEADS: dict[type, tuple[Reach, tuple[type, ...]]] = {
     ChoiceStopped: ("task", (StepRejected, TaskSubmitted)),
     CallReserved: (
         "attempt",
-        (ChoiceMade, StepDrafted, StepAccepted, CallFailed, CallUnknown, CallSettled, StepPlanned),
+        (ChoiceMade, StepDrafted, StepAccepted, CallFailed, CallUnknown, CallSettled, ToolFinished, StepPlanned),
     ),
     ModelCooled: ("attempt", (CallFailed, CallUnknown, ChoiceMade)),
     ModelRecovered: ("attempt", (CallSettled, CallFailed)),
     StepPlanned: ("task", (CallSettled, AttemptAbandoned, TaskCleared, TaskReopened, TaskSubmitted)),
-    StepDrafted: ("attempt", (CallSettled,)),
+    ToolStarted: ("attempt", (ApprovalGiven, CallSettled)),
+    ApprovalAsked: ("attempt", (CallSettled,)),
+    ChangesApplied: ("task", (StepAccepted, TaskAccepted)),
+    SandboxProbed: ("session", (SessionClaimed,)),
+    StepDrafted: ("attempt", (CallSettled, ToolFinished)),
     StepAccepted: ("attempt", (CallSettled, StepDrafted)),
     StepRejected: ("attempt", (CallSettled, StepDrafted)),
     StepAudited: ("attempt", (CallSettled, StepAccepted)),
@@ -275,14 +314,36 @@ def led_by(entry: Entry, before: Sequence[Entry], needs: Sequence[str] = ()) -> 
     What the event itself names goes first: its cause, its reservation, the request that it answers. `needs` are the tasks
     that its task needs.
     """
-    named = entry.cause or getattr(entry.event, "reservation", 0) or getattr(entry.event, "request", 0)
+    named = entry.cause or next(
+        (at for name in ("reservation", "request", "asked", "applied") if (at := getattr(entry.event, name, 0))), 0
+    )
     if named:
         return next((each for each in reversed(before) if each.position == named), None)
+    if isinstance(entry.event, ToolFinished):
+        return _before_use(entry, entry.event, before)
     if isinstance(entry.event, TaskCancelled | TaskSkipped | TaskCleared | TaskExpanded):
         ended = (each for each in reversed(before) if each.task in needs and isinstance(each.event, _ENDS))
         return next(ended, None) or _last(entry, before, "task", (TaskSubmitted,))
     reach, kinds = _LEADS.get(type(entry.event), ("task", ()))
     return _last(entry, before, reach, kinds)
+
+
+def _before_use(entry: Entry, event: ToolFinished, before: Sequence[Entry]) -> Entry | None:
+    """What began the use; where nothing of that is recorded, as of one that only looks: the answer that wanted it."""
+    began = (
+        each
+        for each in reversed(before)
+        if isinstance(each.event, ToolStarted | ApprovalAsked)
+        and (each.event.ordinal, each.event.role) == (event.ordinal, event.role)
+        and _place(each, "attempt") == _place(entry, "attempt")
+    )
+    asked = next(began, None)
+    if asked is not None and isinstance(asked.event, ApprovalAsked):
+        words = (
+            each for each in before if isinstance(each.event, ApprovalGiven) and each.event.asked == asked.position
+        )
+        return next(words, asked)
+    return asked or _last(entry, before, "attempt", (CallSettled,))
 
 
 def _last(entry: Entry, before: Sequence[Entry], reach: Reach, kinds: tuple[type, ...]) -> Entry | None:

@@ -9,6 +9,7 @@ from events.lineage import inherited, without_money
 from events.log import Entry, EventLog, TextMissing
 from events.types.base import TextRef
 from events.types.call import CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
+from events.types.tool import SandboxProbed
 from events.views.attempts import AttemptsView
 from events.views.sessions import SessionState, SessionsView
 from events.views.tasks import TaskState, TasksView
@@ -27,6 +28,12 @@ class Story(msgspec.Struct, kw_only=True):
     attempts: AttemptsView
     ends: dict[int, Entry]  # what was recorded last of a call, by its reservation
     overruns: dict[int, CallOverran]
+
+    @property
+    def sandbox(self) -> SandboxProbed | None:
+        """What holds its commands, as it was found last; None where none was looked for."""
+        found = (entry.event for entry in reversed(self.own) if isinstance(entry.event, SandboxProbed))
+        return next(found, None)
 
     def at(self, position: int) -> Entry | None:
         """The entry at a position, where it is one of the session's."""

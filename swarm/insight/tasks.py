@@ -26,6 +26,7 @@ from swarm.insight.reason import Reason, Tone, many, usd
 from swarm.insight.refusals import other_model
 from swarm.insight.sentences import audit_said, judged_by
 from swarm.insight.story import Story
+from swarm.insight.tools import uses_of
 
 _TONES: Mapping[str, Tone] = {
     "accepted": "good",
@@ -172,7 +173,13 @@ def _attempt(attempt: Attempt, told: Texts) -> Reason:
         tone=tone,
         event=last.position if last else 0,
         facts={"step": attempt.step, "attempt": attempt.number, "drafted_by": attempt.drafted_by},
-        because=(*_choices(attempt), *_lost_calls(attempt), *_verdicts(attempt, told), *_audits(attempt)),
+        because=(
+            *_choices(attempt),
+            *_lost_calls(attempt),
+            *uses_of(attempt),
+            *_verdicts(attempt, told),
+            *_audits(attempt),
+        ),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from events.log import Entry, EventLog, session_name
 from events.types.call import BudgetMarked, CallOverran, CallReserved
 from events.types.choice import ChoiceMade, ChoiceStopped
-from events.types.task import StepAccepted, StepAudited, StepRejected, TaskFailed, TaskHalted
-from events.views.attempts import Verdict
+from events.types.task import StepAccepted, StepAudited, StepDrafted, StepRejected, TaskFailed, TaskHalted
+from events.types.tool import ApprovalAsked, ToolFinished, ToolStarted
+from events.views.attempts import Use, Verdict
 from events.views.base import fold
 from events.views.scope import ScopeView
 from events.views.standing import standing
@@ -19,6 +20,7 @@ from swarm.insight.rows import read_prices
 from swarm.insight.sentences import chain, said
 from swarm.insight.story import CallEnd, Story, read_story, text_or_none
 from swarm.insight.tasks import Texts, why_audit, why_session, why_task, why_verdict
+from swarm.insight.tools import why_ended, why_use
 
 
 class NoSuchEvent(UsageError):
@@ -98,6 +100,14 @@ async def _of_event(log: EventLog, entry: Entry, story: Story) -> Reason:
             calls = (await _scope(log, scope, entry, story)).calls.values()
             spent = [call for call in calls if call.state != "reserved"]
             return Reason(said=said(entry), tone="warn", because=tuple(users(spent, unit, used)))
+        case ToolFinished() as finished:
+            return Reason(
+                said=said(entry), because=await _use(log, entry, finished), tone="warn" if finished.refused else ""
+            )
+        case ToolStarted() | ApprovalAsked() as begun:
+            return Reason(said=said(entry), because=await _end_of_use(log, entry, begun, story))
+        case StepDrafted(stopped=str(stopped)) as draft if stopped:
+            return Reason(said=said(entry), tone="warn", because=tuple(why_ended(draft, _uses(story, entry))))
         case TaskFailed(cause="no model"):
             return Reason(said=said(entry), tone="bad", because=(*failed_calls(entry, story), other_model(story)))
         case _:
@@ -107,6 +117,31 @@ async def _of_event(log: EventLog, entry: Entry, story: Story) -> Reason:
         if reserved is not None:
             return Reason(said=said(entry), because=(await _call(log, reserved, story),))
     return Reason(said=said(entry))
+
+
+async def _use(log: EventLog, entry: Entry, finished: ToolFinished) -> tuple[Reason, ...]:
+    """What a use was asked to do, and what the model was told of it."""
+    arguments = await text_or_none(log, finished.arguments, at=entry.position)
+    told = await text_or_none(log, finished.shown or finished.answer, at=entry.position)
+    return tuple(why_use(finished, arguments, told))
+
+
+async def _end_of_use(
+    log: EventLog, entry: Entry, begun: ToolStarted | ApprovalAsked, story: Story
+) -> tuple[Reason, ...]:
+    """How a use ended that began at an entry, or that a person was asked about there; nothing where it did not."""
+    meant = (use for use in _uses(story, entry) if (use.ordinal, use.role) == (begun.ordinal, begun.role))
+    use = next(meant, None)
+    end = story.at(use.answer[1]) if use is not None and use.answer is not None else None
+    if end is None or not isinstance(end.event, ToolFinished):
+        return ()
+    return (Reason(said=said(end), event=end.position, because=await _use(log, end, end.event)),)
+
+
+def _uses(story: Story, entry: Entry) -> list[Use]:
+    """The uses of tools of the attempt of an entry."""
+    attempts = story.attempts.of(entry.task)
+    return [use for each in attempts if (each.step, each.number) == (entry.step, entry.attempt) for use in each.uses]
 
 
 async def _call(log: EventLog, reserved: Entry, story: Story) -> Reason:

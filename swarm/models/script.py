@@ -53,7 +53,7 @@ class ScriptUnusable(UsageError):
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
-            f"the script of the scripted models, {path}, cannot be read ({why}); `swarm demo` writes it anew"
+            f"the script of the scripted models, {path}, cannot be read ({why}); mend it (`swarm demo` writes its own anew)"
         )
 
 

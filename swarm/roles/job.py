@@ -28,6 +28,7 @@ class Guide(msgspec.Struct, frozen=True, kw_only=True):
 
     skills: tuple[str, ...] = ()
     text: str = ""
+    tokens: tuple[int, ...] = ()  # about how many the text of each of these skills has
 
 
 NO_GUIDE = Guide()
@@ -59,7 +60,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     ]  # inputs, and results of the tasks that it needs; True: less of each, as near to a cap
     checks: Callable[[Task, str], Awaitable[tuple[Checked, ...]]]  # the task's deterministic checks on a draft
     tree: Callable[[Task], str]  # the state of the project that they were run on, "" where they needed none of it
-    guide: Callable[[Task], Awaitable[Guide]]  # the skills that fit a task
+    guide: Callable[[Task, int], Awaitable[Guide]]  # the skills that fit a step of a task
     changed: Callable[[StepState], Awaitable[str]]  # what tools changed of the project for a step's draft, as a patch
 
 

@@ -70,7 +70,7 @@ async def _guided(job: Job, attempt: Attempt) -> Guide:
         return Guide()
 
     async def guide() -> str:
-        return msgspec.json.encode(await job.world.guide(job.task)).decode()
+        return msgspec.json.encode(await job.world.guide(job.task, job.open.step)).decode()
 
     return msgspec.json.decode(await attempt.capture("skills", guide), type=Guide)
 
@@ -102,6 +102,7 @@ def draft_ask(task: Task, brief: str, output_tokens: int, *, type_: str, last: b
     return Ask(
         **said_to(task, "worker", type_, output_tokens, partial(worker_messages, task, brief, skills=guide.text)),
         skills=guide.skills,
+        skill_tokens=guide.tokens,
         output_tokens=output_tokens,
         answer_schema=answer_schema(task) if last else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
@@ -12,6 +13,10 @@ from swarm.messages import ToolSpec
 
 Effect = Literal["none", "copy", "world"]
 """What a use leaves behind: nothing, changes of the work copy alone, or what outlives the copy."""
+
+
+MOST_SHOWN = 160
+"""Characters of what a tool is used on, as a question and the record name it."""
 
 
 class ToolRefused(SwarmError):
@@ -25,6 +30,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     failed: bool = False  # the tool was used and says that it came to nothing
     exit_code: int | None = None  # of a command
     cut: bool = False  # it had said more than its limit
+    skill: str = ""  # of which this is the text, or a file
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,3 +50,14 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         return self.spec.name
+
+
+def used_on(tool: Tool, arguments: Mapping[str, Any], redact: Callable[[str], str]) -> str:
+    """In one line what a tool is used on: the argument that says it, of a tool of a server all of them.
+
+    Secrets are taken out before it is cut: what is left of one would no longer be known for it.
+    """
+    subject = arguments.get(tool.subject, "" if not arguments else None)
+    shown = subject if isinstance(subject, str) and not tool.source else json.dumps(dict(arguments), ensure_ascii=False)
+    line = " ".join(redact(shown).split())
+    return line if len(line) <= MOST_SHOWN else line[: MOST_SHOWN - 1] + "\u2026"

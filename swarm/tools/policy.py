@@ -19,7 +19,7 @@ import msgspec
 
 from swarm.settings.toolrules import ACTIONS, Action, Rule, ToolSettings
 from swarm.toolnames import GROUPS, stands_for
-from swarm.tools.base import Tool
+from swarm.tools.base import Tool, used_on
 from swarm.tools.commandline import INTERPRETERS, SHELLS, WRAPPERS, may_mean, simple_words, surely_means
 from swarm.tools.diffs import BadDiff, paths_of
 
@@ -55,7 +55,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     action: Action
     rule: str  # which decided, in words for people, the record, and, where it refuses, the model
-    question: str = ""  # in one line, where a person is asked
     pattern: str = ""  # the uses like it, as a person's word may hold for them, too
 
 
@@ -104,7 +103,7 @@ def decide(
         return Decision(action="allow" if said.allowed else "deny", rule=words)
     if headless:
         return Decision(action="deny", rule=f"{rule}, and {NOBODY}")
-    return Decision(action="ask", rule=rule, question=question_of(tool, arguments), pattern=written(_like(use)))
+    return Decision(action="ask", rule=rule, pattern=written(_like(use)))
 
 
 _HOLDING = ("bubblewrap", "landlock")
@@ -358,15 +357,8 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\[([*?[])\]", r"\1", text)
 
 
-MOST_OF_A_QUESTION = 160
-"""Characters of what a tool is used on, as a question names it."""
-
-
-def question_of(tool: Tool, arguments: Mapping[str, Any]) -> str:
-    """In one line what a person is asked."""
+def question_of(tool: Tool, arguments: Mapping[str, Any], redact: Callable[[str], str]) -> str:
+    """In one line what a person is asked, with secrets taken out."""
     of_server = f" of the MCP server {tool.source}" if tool.source else ""
-    subject = arguments.get(tool.subject)
-    shown = subject if isinstance(subject, str) and not tool.source else json.dumps(dict(arguments), ensure_ascii=False)
-    line = " ".join(shown.split())
-    cut = line if len(line) <= MOST_OF_A_QUESTION else line[: MOST_OF_A_QUESTION - 1] + "\u2026"
+    cut = used_on(tool, arguments, redact)
     return f"May {tool.name}{of_server} be used: {cut}" if cut else f"May {tool.name}{of_server} be used?"

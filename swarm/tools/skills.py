@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from skills.levels import listed_files
-from skills.library import Library, UnknownSkill
+from skills.library import Library, UnknownSkill, is_hidden
 from skills.listing import FIND
 from skills.lock import SkillChanged, SkillError
 from skills.matching import Rank
@@ -37,7 +37,8 @@ def _find(library: Library, rank: Rank) -> Tool:
 def _read(library: Library) -> Tool:
     async def read(arguments: Mapping[str, Any]) -> Said:
         try:
-            return Said(text=_text_of(library, str(arguments["name"]), str(arguments.get("file") or "")))
+            name = str(arguments["name"])
+            return Said(text=_text_of(library, name, str(arguments.get("file") or "")), skill=name)
         except UnknownSkill as error:
             raise ToolRefused(_refusal(error)) from error
         except SkillChanged as error:
@@ -57,6 +58,8 @@ def _text_of(library: Library, name: str, file: str) -> str:
     skill = library.get(name)
     if not file:
         return library.body(skill) + listed_files(library.resources(skill))
+    if is_hidden(file):
+        raise ToolRefused(f"the skill {name!r} has no file {file[:80]!r} for you")
     try:
         return library.resource(skill, file).decode("utf-8")
     except UnicodeDecodeError as error:

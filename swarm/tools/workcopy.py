@@ -134,6 +134,12 @@ def _hold(root: Path, folder: Path | None) -> tuple[Path, int]:
             os.close(lock)
 
 
+def sweep(root: Path) -> None:
+    """Remove what killed processes left of copies, where one of the project at `root` would be made."""
+    with suppress(UsageError):  # there is no such place, and so no copy
+        _sweep(_temporary(root.resolve()))
+
+
 def _sweep(folder: Path) -> None:
     """Remove the copies of processes that are gone: nobody holds their locks."""
     for holder in folder.glob(f"{_PREFIX}*"):

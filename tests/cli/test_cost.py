@@ -325,14 +325,6 @@ def test_csv_has_a_line_a_row_and_sums_to_the_total(month: str, capsys: pytest.C
     assert sum(int(row["nanos"]) for row in rows) == 41 * HALF
 
 
-@pytest.mark.parametrize("key", ["skill"])
-def test_what_the_log_does_not_tell_is_refused_with_what_it_tells(
-    key: str, month: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["cost", "--log", month, "--by", key]) == 2
-    assert f"the log does not tell yet of which {key} a call was; it tells model, role" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [(["--baseline", "nonsense"], "with a price there are"), (["--csv", "--json"], "two forms of one result")],

@@ -192,3 +192,22 @@ def test_a_split_budget_is_shown_with_what_each_has_of_it(tmp_path: Path, capsys
         "summary $0.01, buffer $0.09",
         "worker 5,000 tokens, buffer 5,000 tokens",
     ]
+
+
+def test_a_task_with_tools_is_shown_with_them_what_becomes_of_changes_and_what_is_asked_about(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SWARM_TOOLS_SANDBOX", "none")
+    (folder / "fix.yaml").write_text("prompt: Mend it.\ntools: [look, run, fetch, git__*, -search]\nchanges: keep\n")
+    assert main(["plan", "fix.yaml"]) == 0
+    shown = capsys.readouterr().out
+    assert "  tools   read, list, read_output, run, fetch, git__*\n" in shown
+    assert "  changes what tools change waits for `swarm apply`\n" in shown
+    assert "nothing holds commands" in shown
+    assert "run: a person is asked (built in: without a sandbox commands are asked about)\n" in shown
+    assert "git__*: a person is asked (built in: tools of MCP servers are asked about (git))\n" in shown
+    assert "read: " not in shown
+    found = document(capsys, "fix.yaml")
+    assert found["sandbox"]["backend"] == "none"
+    assert (found["tasks"][0]["tools"][0], found["tasks"][0]["changes"]) == ("read", "keep")
+    assert document(capsys)["sandbox"] is None, "without a command nothing is tried"

@@ -184,3 +184,22 @@ def test_a_task_is_no_session(command: str, folder: Path) -> None:
     assert done.returncode == 2
     assert "s1/task is a part of session s1, and this takes a whole one; name s1" in done.stderr
     assert swarm("replay", "--until", "0", home=folder, cwd=folder).returncode == 2
+
+
+def test_a_script_stands_for_the_models_and_what_is_wrong_with_it_is_said_before_anything_is_recorded(
+    tmp_path: Path,
+) -> None:
+    judge = '[[line]]\nrole = "validator"\nsays = \'{"verdict": "pass", "score": 1, "reason": "It is said."}\'\n'
+    (tmp_path / "script.toml").write_text(judge + '[[line]]\nsays = "Hello."\n')
+    words = ("run", "Say hello.", "--script", "script.toml")
+    done = command(*words, home=tmp_path, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "Hello.\n"), done.stderr
+    for more, said in (
+        (("--local",), "--local and --script exclude each other"),
+        (("--endpoint", "http://127.0.0.1:9"), "--endpoint and --script exclude each other"),
+    ):
+        wrong = command(*words, *more, home=tmp_path, cwd=tmp_path)
+        assert wrong.returncode == 2 and said in wrong.stderr
+    (tmp_path / "script.toml").write_text("line = 3\n")
+    wrong = command(*words, home=tmp_path, cwd=tmp_path)
+    assert wrong.returncode == 2 and "script.toml, cannot be read" in wrong.stderr and "mend it" in wrong.stderr

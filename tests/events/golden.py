@@ -1,8 +1,9 @@
 """The golden logs, one for each schema: together every kind of event. Kept for ever, folded by every view in the tests.
 
 The first has one session and four tasks. The second had the same, whose texts were dropped and which was then archived, two
-sessions since, and what the first one did not know. The third has what neither of them did, the fourth what came after it.
-`python -m tests.events.golden` makes the fourth again beside its expected views; done once a schema, never for a released one.
+sessions since, and what the first one did not know. The third has what neither of them did, the fourth what came after it, the fifth
+what is recorded of tools. `python -m tests.events.golden` makes the fifth again beside its expected views; done once a schema,
+never for a released one.
 """
 
 from __future__ import annotations
@@ -36,12 +37,17 @@ from events.types.task import (
     TaskHalted,
     TaskReopened,
 )
+from events.types.tool import SandboxProbed, ToolFinished
+from events.types.tree import FILE, PLAIN, PROGRAM, SECRET, ChangesApplied, ChangesUndone, FileChange, FileState
+from events.views.approvals import PROJECTS, ApprovalsView
+from events.views.attempts import AttemptsView
 from events.views.base import View, fold
 from events.views.cost import CostView
 from events.views.money import MoneyView
 from events.views.sessions import SessionsView
 from events.views.tasks import TasksView
 from events.views.trails import TrailsView
+from events.views.using import UsingView
 
 DATA = Path(__file__).parents[1] / "data"
 LOG, EXPECTED = DATA / "golden-1.db", DATA / "golden-1.json"
@@ -49,12 +55,16 @@ SECOND, SECOND_EXPECTED = DATA / "golden-2.db", DATA / "golden-2.json"
 ARCHIVED = DATA / "golden-2-archived.db"
 THIRD, THIRD_EXPECTED = DATA / "golden-3.db", DATA / "golden-3.json"
 FOURTH, FOURTH_EXPECTED = DATA / "golden-4.db", DATA / "golden-4.json"
+FIFTH, FIFTH_EXPECTED = DATA / "golden-5.db", DATA / "golden-5.json"
 VIEWS: dict[str, type[View]] = {
+    "approvals": ApprovalsView,
+    "attempts": AttemptsView,
     "cost": CostView,
     "money": MoneyView,
     "sessions": SessionsView,
     "tasks": TasksView,
     "trails": TrailsView,
+    "using": UsingView,
 }
 
 
@@ -99,10 +109,10 @@ class Scribe:
         excluded = (Excluded("large", "it costs more than is left"),)
         choice = self.new(make.chosen(role=role, context=f"{role}/code", excluded=excluded))
         messages = (Said("system", self.put("You write code.")), Said("user", self.put(f"{role}: {self.task}")))
-        reserved = make.reserved(role=role, messages=messages, captured=self._captured(), **changes)
+        reserved = make.reserved(role=role, messages=messages, captured=self.captured(), **changes)
         return (await self.append(choice, self.new(reserved, "ledger")))[1]
 
-    def _captured(self) -> tuple[Captured, ...]:
+    def captured(self) -> tuple[Captured, ...]:
         return (Captured("budget", self.put("9,000 tokens are left")),)
 
     def settled(self, reservation: int, answer: str) -> NewEvent:
@@ -185,6 +195,99 @@ async def write_fourth(log: EventLog, clock: SetClock) -> None:
     await scribe.append(scribe.settled(worked, "an answer"), recovered)
     await _audited(scribe)
     await scribe.append(scribe.new(make.closed(), f"claim/{session_name(2)}"))
+
+
+async def write_fifth(log: EventLog, clock: SetClock) -> None:
+    """A task with tools: looked, asked, allowed, refused, changed, took over and took back; another ended in circles."""
+    scribe = Scribe(log, clock)
+    opened = make.opened(title="tools", settings=scribe.put("{}"))
+    await scribe.append(scribe.new(opened, "sessions"), scribe.new(make.claimed(), f"claim/{session_name(1)}"))
+    probed = SandboxProbed(backend="landlock", reason="no bubblewrap", missing=("processes", "udp"), version="6")
+    await scribe.append(scribe.new(probed))
+    scribe.at("fix")
+    await scribe.append(scribe.new(make.submitted(title="fix")))
+    scribe.at("fix", 1)
+    await scribe.append(scribe.new(make.planned(title="fix")))
+    scribe.at("fix", 1, 1)
+    wanted = await scribe.call("worker")
+    ask = make.approval_asked(ordinal=2, arguments=scribe.put('{"command":"make test"}'))
+    *_, asked = await scribe.append(scribe.settled(wanted, "I look."), scribe.new(_looked(scribe)), scribe.new(ask))
+    word = make.approval_given(asked, remember="session", pattern='{"tool":"run","match":"make *"}')
+    await scribe.append(scribe.new(word, f"control/{session_name(1)}"), cause=asked)
+    started = make.tool_started(ordinal=2, arguments=scribe.put('{"command":"make test"}'), captured=scribe.captured())
+    await scribe.append(scribe.new(started))
+    await _changed_and_refused(scribe)
+    await _applied_and_undone(scribe)
+    await _in_circles(scribe)
+    await scribe.append(scribe.new(make.closed(exit_code=1), f"claim/{session_name(1)}"))
+
+
+CHANGE = FileChange("a.py", make.a_file("x = 1\n"), make.a_file("x = 2\n", kind=PROGRAM))
+
+
+def _looked(scribe: Scribe) -> ToolFinished:
+    shown, answer = scribe.put("a.py"), scribe.put("a.py\nb.py\n")
+    return make.tool_finished(tool="list", arguments=scribe.put("{}"), answer=answer, shown=shown, on=".")
+
+
+async def _changed_and_refused(scribe: Scribe) -> None:
+    kept = FileState(FILE, "secret's digest", SECRET)
+    gone = FileChange("old.py", FileState(FILE, "digest", PLAIN, scribe.put("gone")), FileState())
+    ended = make.tool_finished(
+        ordinal=2,
+        arguments=scribe.put('{"command":"make test"}'),
+        answer=scribe.put("1 failed"),
+        failed=True,
+        tree="tree",
+        files=(CHANGE, gone, FileChange(".env", FileState(), kept)),
+        exit_code=1,
+        cut=True,
+        duration_ms=1200,
+    )
+    refused = make.tool_finished(
+        tool="git__push",
+        on="origin",
+        ordinal=3,
+        arguments=scribe.put("{}"),
+        answer=scribe.put("This was not done."),
+        failed=True,
+        refused="rule deny git__*",
+        source="git",
+    )
+    await scribe.append(scribe.new(ended), scribe.new(refused))
+
+
+async def _applied_and_undone(scribe: Scribe) -> None:
+    draft = scribe.put("Done.")
+    worked = await scribe.call("worker", nth=2)
+    drafted = make.drafted(draft=draft, files=(CHANGE,))
+    await scribe.append(scribe.settled(worked, "Done."), scribe.new(drafted))
+    accepted, ended = make.accepted(draft=draft), make.task_accepted(result=draft, kept=True)
+    await scribe.append(scribe.new(accepted), scribe.new(ended))
+    (applied,) = await scribe.append(scribe.new(ChangesApplied(files=(CHANGE,), by="ada@host")))
+    await scribe.append(scribe.new(ChangesUndone(applied=applied, by="ada@host")))
+
+
+async def _in_circles(scribe: Scribe) -> None:
+    """The same again and again; then a use that is refused by a person for the project, and one that is still under way."""
+    scribe.at("turn")
+    await scribe.append(scribe.new(make.submitted(title="turn")))
+    scribe.at("turn", 1)
+    await scribe.append(scribe.new(make.planned(title="turn")))
+    scribe.at("turn", 1, 1)
+    draft = scribe.put("I look again.")
+    uses = [make.tool_finished(ordinal=n, arguments=draft, answer=draft) for n in (1, 2, 3)]
+    stopped = make.drafted(draft=draft, finish="loop", stopped="it used run 3 times")
+    await scribe.append(*(scribe.new(use) for use in uses), scribe.new(stopped))
+    await scribe.append(scribe.new(make.rejected(feedback=scribe.put("Do something."))))
+    scribe.at("turn", 1, 2)
+    (asked,) = await scribe.append(scribe.new(make.approval_asked(arguments=draft)))
+    word = make.approval_given(
+        asked, allowed=False, remember="project", pattern='{"tool":"run"}', directory="/project", reason="not here"
+    )
+    await scribe.append(scribe.new(word, PROJECTS))
+    await scribe.append(scribe.new(make.approval_asked(ordinal=2, arguments=draft)))
+    await scribe.append(scribe.new(make.tool_started(ordinal=3, arguments=draft, effect="world", repeatable=True)))
 
 
 async def _explored_and_accepted(scribe: Scribe) -> None:
@@ -277,11 +380,11 @@ async def main() -> None:
         path = Path(folder) / "log.db"
         clock = SetClock()
         async with open_log(path, clock=clock) as log:
-            await write_fourth(log, clock)
+            await write_fifth(log, clock)
         async with open_log(path, read_only=True) as log:
             expected = await views_of(log)
-        shutil.copyfile(path, FOURTH)  # closed by its last user: all of it is in the one file
-    FOURTH_EXPECTED.write_bytes(msgspec.json.format(msgspec.json.encode(expected), indent=1) + b"\n")
+        shutil.copyfile(path, FIFTH)  # closed by its last user: all of it is in the one file
+    FIFTH_EXPECTED.write_bytes(msgspec.json.format(msgspec.json.encode(expected), indent=1) + b"\n")
 
 
 if __name__ == "__main__":

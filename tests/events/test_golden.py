@@ -20,6 +20,8 @@ from events.verify import parse_head, verify_log
 from tests.events.golden import (
     ARCHIVED,
     EXPECTED,
+    FIFTH,
+    FIFTH_EXPECTED,
     FOURTH,
     FOURTH_EXPECTED,
     LOG,
@@ -29,11 +31,18 @@ from tests.events.golden import (
     THIRD_EXPECTED,
     views_of,
     write,
+    write_fifth,
     write_fourth,
     write_third,
 )
 
-GOLDEN = [(LOG, EXPECTED), (SECOND, SECOND_EXPECTED), (THIRD, THIRD_EXPECTED), (FOURTH, FOURTH_EXPECTED)]
+GOLDEN = [
+    (LOG, EXPECTED),
+    (SECOND, SECOND_EXPECTED),
+    (THIRD, THIRD_EXPECTED),
+    (FOURTH, FOURTH_EXPECTED),
+    (FIFTH, FIFTH_EXPECTED),
+]
 
 
 @pytest.fixture
@@ -111,7 +120,7 @@ async def test_the_second_golden_log_joins_its_archive_of_which_the_texts_are_go
 
 async def test_the_golden_logs_hold_every_kind_of_event(golden: Path, second: Path, tmp_path: Path) -> None:
     kinds: set[str] = set()
-    copies = [Path(shutil.copy(path, tmp_path)) for path in (THIRD, FOURTH)]
+    copies = [Path(shutil.copy(path, tmp_path)) for path in (THIRD, FOURTH, FIFTH)]
     for path in (golden, second, second.with_name(ARCHIVED.name), *copies):
         async with open_log(path, read_only=True) as log:
             kinds |= {entry.kind for entry in await everything(log)}
@@ -120,8 +129,8 @@ async def test_the_golden_logs_hold_every_kind_of_event(golden: Path, second: Pa
 
 @pytest.mark.parametrize(
     ("path", "written"),
-    [(LOG, write), (THIRD, write_third), (FOURTH, write_fourth)],
-    ids=["first", "third", "fourth"],
+    [(LOG, write), (THIRD, write_third), (FOURTH, write_fourth), (FIFTH, write_fifth)],
+    ids=["first", "third", "fourth", "fifth"],
 )
 async def test_the_program_writes_a_golden_log_today(
     path: Path, written: Callable[[EventLog, SetClock], Awaitable[None]], tmp_path: Path

@@ -89,7 +89,7 @@ class Stage:
             self.checked.append(draft)
             return self.checks
 
-        async def guide(_: Task) -> Guide:
+        async def guide(_: Task, __: int) -> Guide:
             return self.guide
 
         async def changed(_: StepState) -> str:

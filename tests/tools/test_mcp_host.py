@@ -239,7 +239,10 @@ async def test_a_server_of_the_newer_protocol_is_listened_to_for_changes(tmp_pat
     [
         (hostile("silent", start_s=0.2), r"it was not ready within 0.2 s"),
         (hostile("deaf", start_s=0.2), r"it was not ready within 0.2 s"),
-        (hostile("exits"), r"it ended before it was ready; it wrote: there is no database at postgres://me:\*+@db"),
+        (
+            hostile("exits"),
+            r"it ended before it was ready; it wrote: there is no database at postgres://me:\[secret:url_password\]@db",
+        ),
         (hostile(command="no-such-program"), r"'no-such-program' is not installed here"),
         (hostile(cwd="/no/such/folder"), r"/no/such/folder is not there"),
         (hostile(env={"A": "${NOT_SET}"}), r"it needs NOT_SET, which is not set"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from swarm.messages import ToolSpec
 from swarm.settings.toolrules import ACTIONS, Action, Rule, ToolSettings
-from swarm.tools.base import Effect, Said, Tool
+from swarm.tools.base import MOST_SHOWN, Effect, Said, Tool
 from swarm.tools.policy import Decision, Remembered, decide, question_of, said_of
 
 
@@ -283,7 +283,7 @@ def test_a_decision_is_always_the_same_and_says_which_rule_made_it(
 ) -> None:
     decision = decided(*use, *own, **world)
     assert decision == decided(*use, *own, **world)
-    assert decision.rule and bool(decision.question) is bool(decision.pattern) is (decision.action == "ask")
+    assert decision.rule and bool(decision.pattern) is (decision.action == "ask")
 
 
 @settings(max_examples=200)
@@ -361,7 +361,13 @@ def test_what_is_remembered_is_no_answer_to_what_is_refused_and_the_last_word_co
 
 
 def test_a_question_is_one_line_however_long_and_broken_the_arguments_are() -> None:
-    line = question_of(RUN, command("echo a\n\n  echo b " + "x" * 500))
+    line = question_of(RUN, command("echo a\n\n  echo b " + "x" * 500), str)
     assert line.startswith("May run be used: echo a echo b xxx") and len(line) < 200 and line.endswith("\u2026")
-    assert question_of(STATUS, {"repo": "a"}) == 'May git__status of the MCP server git be used: {"repo": "a"}'
+    assert question_of(STATUS, {"repo": "a"}, str) == 'May git__status of the MCP server git be used: {"repo": "a"}'
     assert json.loads(asked(STATUS, {"repo": "a"})) == {"tool": "git__status"}
+
+
+def test_a_secret_where_a_question_is_cut_is_taken_out_whole() -> None:
+    for before in range(100, MOST_SHOWN + 10):
+        line = question_of(RUN, command("x" * before + " hunter22"), lambda text: text.replace("hunter22", "[secret]"))
+        assert "hunt" not in line, line

@@ -51,6 +51,33 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     oddities: tuple[str, ...] = ()  # what of it was left out, and why
 
 
+def redacted(listing: Listing, redact: Callable[[str], str]) -> Listing:
+    """The same without secrets: a server may say with which key it was started. Names stay, for calls name them."""
+
+    def texts(value: object) -> Any:
+        match value:
+            case str():
+                return redact(value)
+            case dict():
+                return {key: texts(each) for key, each in cast("dict[str, object]", value).items()}
+            case list():
+                return [texts(each) for each in cast("list[object]", value)]
+            case _:
+                return value
+
+    definitions = tuple(
+        msgspec.structs.replace(each, description=redact(each.description), parameters=texts(each.parameters))
+        for each in listing.definitions
+    )
+    return msgspec.structs.replace(
+        listing,
+        title=redact(listing.title),
+        instructions=redact(listing.instructions),
+        definitions=definitions,
+        oddities=tuple(map(redact, listing.oddities)),
+    )
+
+
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
     """The tools of all servers, and what a person should know of them."""
 

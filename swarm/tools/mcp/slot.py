@@ -17,7 +17,7 @@ from swarm.settings.mcpserver import McpServer
 from swarm.tools.base import Said, ToolRefused
 from swarm.tools.mcp.errors import CallFailed, ConnectionLost, ServerUnready
 from swarm.tools.mcp.kept import keep, place_of, read_kept
-from swarm.tools.mcp.listing import Listing
+from swarm.tools.mcp.listing import Listing, redacted
 from swarm.tools.mcp.result import said_of
 from swarm.tools.mcp.variables import environment, filled, secrets_of
 
@@ -51,7 +51,8 @@ class Slot:
         self._place: Path | None = None
         self._connection: Connection | None = None
         self._failures = self._silent = 0
-        self.listing: Listing | None = None
+        self._heard: Listing | None = None  # as the server said it
+        self.listing: Listing | None = None  # without secrets
         self.failure = ""  # why it could not be started the last time
         self.out = ""  # why it takes no part any more
 
@@ -66,7 +67,8 @@ class Slot:
         self._secrets = secrets_of(ready)
         if kept is not None:
             self._place = place_of(kept, self.server, self._environment)
-            self.listing = read_kept(self._place)
+            if (known := read_kept(self._place)) is not None:
+                self.listing = redacted(known, self._redact)
 
     async def learn(self) -> None:
         """See that what it offers is known, and still holds; where that cannot be, `failure` says why."""
@@ -166,9 +168,10 @@ class Slot:
             return
         self._take(connection.listing)
 
-    def _take(self, listing: Listing) -> None:
-        if listing is self.listing:
+    def _take(self, heard: Listing) -> None:
+        if heard is self._heard:
             return
+        self._heard, listing = heard, redacted(heard, self._redact)
         if listing != self.listing and self._place is not None:
             keep(self._place, listing)
         self.listing = listing
