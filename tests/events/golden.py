@@ -37,13 +37,14 @@ from events.types.task import (
     TaskHalted,
     TaskReopened,
 )
-from events.types.tool import SandboxProbed, ToolFinished
+from events.types.tool import QuestionAnswered, QuestionAsked, SandboxProbed, ToolFinished
 from events.types.tree import FILE, PLAIN, PROGRAM, SECRET, ChangesApplied, ChangesUndone, FileChange, FileState
 from events.views.approvals import PROJECTS, ApprovalsView
 from events.views.attempts import AttemptsView
 from events.views.base import View, fold
 from events.views.cost import CostView
 from events.views.money import MoneyView
+from events.views.questions import QuestionsView
 from events.views.sessions import SessionsView
 from events.views.tasks import TasksView
 from events.views.trails import TrailsView
@@ -61,6 +62,7 @@ VIEWS: dict[str, type[View]] = {
     "attempts": AttemptsView,
     "cost": CostView,
     "money": MoneyView,
+    "questions": QuestionsView,
     "sessions": SessionsView,
     "tasks": TasksView,
     "trails": TrailsView,
@@ -219,6 +221,7 @@ async def write_fifth(log: EventLog, clock: SetClock) -> None:
     await _changed_and_refused(scribe)
     await _applied_and_undone(scribe)
     await _in_circles(scribe)
+    await _asked_and_sent(scribe)
     await scribe.append(scribe.new(make.closed(exit_code=1), f"claim/{session_name(1)}"))
 
 
@@ -266,6 +269,25 @@ async def _applied_and_undone(scribe: Scribe) -> None:
     await scribe.append(scribe.new(accepted), scribe.new(ended))
     (applied,) = await scribe.append(scribe.new(ChangesApplied(files=(CHANGE,), by="ada@host")))
     await scribe.append(scribe.new(ChangesUndone(applied=applied, by="ada@host")))
+
+
+async def _asked_and_sent(scribe: Scribe) -> None:
+    """A question that was answered; a sub-agent that looked at something and asks what nobody has answered."""
+    scribe.at("paint")
+    await scribe.append(scribe.new(make.submitted(title="paint")))
+    scribe.at("paint", 1)
+    await scribe.append(scribe.new(make.planned(title="paint")))
+    scribe.at("paint", 1, 1)
+    (asked,) = await scribe.append(scribe.new(QuestionAsked(question="Which?", options=("blue", "green"), ordinal=1)))
+    answered = QuestionAnswered(asked=asked, answer=scribe.put("green"), by="ada@host")
+    await scribe.append(scribe.new(answered, f"control/{session_name(1)}"), cause=asked)
+    said = scribe.put("green")
+    await scribe.append(scribe.new(make.tool_finished(tool="ask_human", arguments=said, answer=said)))
+    await scribe.append(scribe.new(make.tool_started(tool="task", ordinal=2, arguments=said)))
+    role, branch = "sub-agent", "task:2"
+    looked = make.tool_finished(tool="read", arguments=said, answer=said, role=role, branch=branch)
+    await scribe.append(scribe.new(looked))
+    await scribe.append(scribe.new(QuestionAsked(question="How?", ordinal=2, role=role, branch=branch)))
 
 
 async def _in_circles(scribe: Scribe) -> None:
