@@ -27,8 +27,8 @@ class ToolStarted(Event, frozen=True, kw_only=True, tag="tool.started"):
     rule: str = ""  # of the policy, by which it may be used
     repeatable: bool = False  # after a crash it may be used again as if it never was
     captured: tuple[Captured, ...] = ()
-    branch: str = ""  # of the attempt, in which a sub-agent uses it; its uses are numbered by themselves
     on: str = ""  # what it is used on, in one line that is cut, secrets taken out
+    branch: str = ""  # of the attempt, in which a sub-agent uses it; its uses are numbered by themselves
 
 
 class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
@@ -49,9 +49,9 @@ class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
     exit_code: int | None = None  # of a command
     cut: bool = False  # it said more than the limit on outputs
     duration_ms: int = 0
-    branch: str = ""  # of the attempt, in which a sub-agent used it
     on: str = ""  # what it was used on, in one line that is cut, secrets taken out
     skill: str = ""  # of which it gave the text, or a file
+    branch: str = ""  # of the attempt, in which a sub-agent used it
 
 
 class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):

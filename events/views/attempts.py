@@ -56,6 +56,7 @@ class Use(msgspec.Struct, kw_only=True):
     ordinal: int
     role: str
     tool: str
+    branch: str = ""  # of the sub-agent whose use it is
     state: UseState = "waiting"
     on: str = ""  # what it is used on, in one line
     source: str = ""  # the MCP server that the tool is from
@@ -67,7 +68,6 @@ class Use(msgspec.Struct, kw_only=True):
     cut: bool = False
     duration_ms: int = 0
     answer: tuple[TextRef, int] | None = None  # and the position of the event that refers to it
-    branch: str = ""  # of the sub-agent that makes it
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -151,11 +151,12 @@ class AttemptsView(msgspec.Struct):
 
     def _used(self, entry: Entry, event: ApprovalAsked | ToolStarted | ToolFinished) -> None:
         uses = self._attempt(entry).uses
-        which = event.role, event.branch, event.ordinal
-        use = next((each for each in uses if (each.role, each.branch, each.ordinal) == which), None)
+        key = event.ordinal, event.role, event.branch
+        use = next((each for each in uses if (each.ordinal, each.role, each.branch) == key), None)
         if use is None:
-            use = Use(position=entry.position, ordinal=event.ordinal, role=event.role, tool=event.tool)
-            use.branch = event.branch
+            use = Use(
+                position=entry.position, ordinal=event.ordinal, role=event.role, tool=event.tool, branch=event.branch
+            )
             uses.append(use)
         match event:
             case ApprovalAsked():

@@ -158,10 +158,10 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> 
             output.line(f"    use {one.position} {who}{visible(use_said(one))}", _USE[one.state])
         else:
             output.line(f"    {_call_line(one)}", "yellow" if one.state == "maybe paid" else "")
-    if attempt.stopped:
-        output.line(f"    ‖ ended: {visible(attempt.stopped)}", "yellow")
     for line in _beside_lines(attempt):
         output.line(f"    {line}")
+    if attempt.stopped:
+        output.line(f"    ‖ ended: {visible(attempt.stopped)}", "yellow")
     for verdict in attempt.verdicts:
         _verdict(verdict, texts, output)
     for _, audit in attempt.audits:

@@ -216,8 +216,8 @@ class LiveHands:
     async def _done(
         self, call: ToolCall, ordinal: int, tool: Tool, arguments: Mapping[str, Any], allowed: Allowed
     ) -> Used:
-        before = self._working.changes
         on = used_on(tool, arguments, self._redact)
+        before = self._working.changes
         if tool.effect != "none":
             await self._attempt.begin_use(partial(self._started, tool, call, ordinal, allowed, on))
         began = time.monotonic()
@@ -279,8 +279,8 @@ class LiveHands:
             role=self._attempt.role,
             rule=allowed.rule,
             repeatable=tool.repeatable,
-            branch=self._attempt.branch,
             on=on,
+            branch=self._attempt.branch,
         )
 
     def _ended(
@@ -319,9 +319,9 @@ class LiveHands:
                 exit_code=said.exit_code,
                 cut=said.cut,
                 duration_ms=duration_ms,
-                branch=self._attempt.branch,
                 on=on,
                 skill=said.skill,
+                branch=self._attempt.branch,
             )
 
         self._attempt.end_use(finished)

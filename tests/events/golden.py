@@ -221,7 +221,7 @@ async def write_fifth(log: EventLog, clock: SetClock) -> None:
     await _changed_and_refused(scribe)
     await _applied_and_undone(scribe)
     await _in_circles(scribe)
-    await _asked_and_sent(scribe)
+    await _sent_one_that_asked(scribe)
     await scribe.append(scribe.new(make.closed(exit_code=1), f"claim/{session_name(1)}"))
 
 
@@ -271,23 +271,29 @@ async def _applied_and_undone(scribe: Scribe) -> None:
     await scribe.append(scribe.new(ChangesUndone(applied=applied, by="ada@host")))
 
 
-async def _asked_and_sent(scribe: Scribe) -> None:
-    """A question that was answered; a sub-agent that looked at something and asks what nobody has answered."""
-    scribe.at("paint")
-    await scribe.append(scribe.new(make.submitted(title="paint")))
-    scribe.at("paint", 1)
-    await scribe.append(scribe.new(make.planned(title="paint")))
-    scribe.at("paint", 1, 1)
-    (asked,) = await scribe.append(scribe.new(QuestionAsked(question="Which?", options=("blue", "green"), ordinal=1)))
-    answered = QuestionAnswered(asked=asked, answer=scribe.put("green"), by="ada@host")
+async def _sent_one_that_asked(scribe: Scribe) -> None:
+    """A sub-agent, on a branch of its attempt: it asks a person and reads a skill."""
+    scribe.at("send")
+    await scribe.append(scribe.new(make.submitted(title="send")))
+    scribe.at("send", 1)
+    await scribe.append(scribe.new(make.planned(title="send")))
+    scribe.at("send", 1, 1)
+    branch = "task:1"
+    called = await scribe.call("sub-agent", branch=branch, skills=("sql-review",), skill_tokens=(600,))
+    question = QuestionAsked(question="Which one?", ordinal=1, options=("a", "b"), role="sub-agent", branch=branch)
+    *_, asked = await scribe.append(scribe.settled(called, "I ask."), scribe.new(question))
+    answered = QuestionAnswered(asked=asked, answer=scribe.put("the second"), by="ada@host")
     await scribe.append(scribe.new(answered, f"control/{session_name(1)}"), cause=asked)
-    said = scribe.put("green")
-    await scribe.append(scribe.new(make.tool_finished(tool="ask_human", arguments=said, answer=said)))
-    await scribe.append(scribe.new(make.tool_started(tool="task", ordinal=2, arguments=said)))
-    role, branch = "sub-agent", "task:2"
-    looked = make.tool_finished(tool="read", arguments=said, answer=said, role=role, branch=branch)
-    await scribe.append(scribe.new(looked))
-    await scribe.append(scribe.new(QuestionAsked(question="How?", ordinal=2, role=role, branch=branch)))
+    read = make.tool_finished(
+        tool="read_skill",
+        ordinal=2,
+        arguments=scribe.put("{}"),
+        answer=scribe.put("Look at the plan first."),
+        role="sub-agent",
+        branch=branch,
+        skill="sql-review",
+    )
+    await scribe.append(scribe.new(read))
 
 
 async def _in_circles(scribe: Scribe) -> None:
