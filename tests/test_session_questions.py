@@ -85,7 +85,7 @@ async def test_where_nobody_is_there_another_process_can_be_waited_for(project: 
     async def elsewhere() -> None:
         async with open_log(project.parent / "log.db") as other:
             asked = await question(other)
-            assert await reply(other, asked, "2", project="a")
+            assert await reply(other, asked, "green", project="a")
             assert not await reply(other, asked, "blue", project="a"), "the first answer counts"
 
     cast = Cast(worker=(WHICH, "It is green now."))

@@ -14,6 +14,7 @@ from events.bus import read_all
 from events.log import Ack, EventLog, LogError, NewEvent, open_log
 from events.types.call import CallReserved, CallSettled
 from events.types.tool import ToolFinished, ToolStarted
+from events.views.attempts import AttemptsView
 from events.views.base import fold
 from events.views.cost import CostView
 from events.views.money import MoneyView
@@ -72,6 +73,16 @@ async def test_what_a_sub_agent_changes_is_the_workers_change_and_its_answer_is_
         assert finished[2].tree == finished[1].tree == finished[3].tree
         started = [(each.role, each.tool) for each in await events(log, ToolStarted)]
         assert started == [("worker", "task"), ("sub-agent", "edit")]
+        (attempt,) = (await fold(log, AttemptsView())).of("fix")
+        assert [(branch, use.state if use else "") for branch, use in attempt.sub_agents().items()] == [
+            ("task:1", "done")
+        ]
+        assert [(use.branch, use.tool) for use in attempt.uses] == [
+            ("", "task"),
+            ("task:1", "read"),
+            ("task:1", "edit"),
+            ("", "read"),
+        ]
         played = await replay(log, 1)
         assert played.divergence is None
         assert played.requests == len(await events(log, CallReserved)), "those of the sub-agent are rebuilt, too"
@@ -262,3 +273,13 @@ async def test_a_part_in_which_the_process_died_goes_on_behind_its_last_event(pr
 
 def cast_log(log: Dying) -> EventLog:
     return cast_to(EventLog, log)
+
+
+async def test_where_a_budget_is_split_a_sub_agent_takes_of_the_workers_share(project: Path) -> None:
+    text = "budget: {tokens: 60000, split: {worker: 80%, validator: 10%, explorer: 10%}}\n" + FIX
+    cast = Cast(worker=SEND, subagent=MEND)
+    async with open_log("memory:") as log, serving(cast) as (_, plan):
+        assert (await run(log, text, plan, project)).exit_code == 0
+        calls = [call for call in await events(log, CallReserved) if call.role == "sub-agent"]
+        assert all("s1/*/worker" in call.scopes for call in calls)
+        assert (await money_of(log)).scopes["s1/*/worker"].calls == 5

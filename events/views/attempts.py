@@ -98,8 +98,12 @@ class Attempt(msgspec.Struct, kw_only=True):
     verdicts: list[Verdict] = []  # the last one holds
     audits: list[tuple[int, StepAudited]] = []  # with the position of each
     abandoned: str = ""
-    parts: dict[str, bool | None] = {}  # by branch a sub-agent: whether it came to an answer, None while it works
     questions: dict[int, Asked] = {}  # by position
+
+    def sub_agents(self) -> dict[str, Use | None]:
+        """By branch the use of a tool that sent a sub-agent which was called; None: what became of it is not known."""
+        sent = {f"task:{use.ordinal}": use for use in self.uses if not use.branch}
+        return {call.branch: sent.get(call.branch) for call in self.calls if call.branch}
 
 
 class AttemptsView(msgspec.Struct):
@@ -119,8 +123,6 @@ class AttemptsView(msgspec.Struct):
             case CallReserved() as call:
                 self._calls[entry.position] = reserved = _reserved(entry.position, call)
                 self._attempt(entry).calls.append(reserved)
-                if call.branch:
-                    self._attempt(entry).parts.setdefault(call.branch)
             case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
                 if entry.event.reservation in self._calls:
                     _end(self._calls[entry.event.reservation], entry)

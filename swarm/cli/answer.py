@@ -114,13 +114,13 @@ def _only(found: list[Question], name: str | None) -> Question:
 
 
 def _show(asked: Question, output: Output) -> None:
-    from tui.words import span
+    from tui.words import span, visible
 
     output.line(f"{asked.name}  for {span(system_clock() - asked.at)}", "bold")
     for line in asked.event.question.splitlines():
-        output.line(f"  {line}")
+        output.line(f"  {visible(line)}")
     for number, option in enumerate(asked.event.options, 1):
-        output.line(f"  {number}. {option}")
+        output.line(f"  {number}. {visible(option)}")
 
 
 def _tell(asked: Question, text: str, state: SessionState, output: Output) -> None:

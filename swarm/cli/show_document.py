@@ -97,7 +97,9 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None]) -> dict[str, Any]:
         "calls": [_call(call) for call in attempt.calls],
         "uses": [_use(use) for use in attempt.uses],
         "stopped": attempt.stopped or None,
-        "sub_agents": [{"branch": branch, "answered": answered} for branch, answered in attempt.parts.items()],
+        "sub_agents": [
+            {"branch": branch, "state": use.state if use else None} for branch, use in attempt.sub_agents().items()
+        ],
         "questions": [
             {"position": asked.position, "question": asked.event.question, "answered_by": asked.by or None}
             for asked in attempt.questions.values()

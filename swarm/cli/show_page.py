@@ -29,6 +29,7 @@ _FEEDBACK_LINES = 6
 _HANDOVER_LINES = 60  # of a plan with the most steps; it is bounded
 _LONGEST_TITLE = 60
 _LONGEST_QUESTION = 80
+_ANSWERED = {"done": "it answered", "failed": "it came to no answer"}
 
 
 def session_page(
@@ -153,7 +154,8 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> 
     done: list[Call | Use] = [*attempt.calls, *attempt.uses]
     for one in sorted(done, key=lambda one: one.position):
         if isinstance(one, Use):
-            output.line(f"    use {one.position} {visible(use_said(one))}", _USE[one.state])
+            who = f"sub-agent {one.branch} " if one.branch else ""
+            output.line(f"    use {one.position} {who}{visible(use_said(one))}", _USE[one.state])
         else:
             output.line(f"    {_call_line(one)}", "yellow" if one.state == "maybe paid" else "")
     for line in _beside_lines(attempt):
@@ -170,10 +172,10 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> 
 
 def _beside_lines(attempt: Attempt) -> Iterator[str]:
     """Its sub-agents, and what was asked of a person."""
-    for branch, answered in attempt.parts.items():
+    for branch, use in attempt.sub_agents().items():
         calls = [call for call in attempt.calls if call.branch == branch]
         took = f"{sum(call.tokens for call in calls):,} tokens, {dollars(sum(call.cost_nanos for call in calls))}"
-        word = {True: "it answered", False: "it came to no answer", None: "it has not answered yet"}[answered]
+        word = _ANSWERED.get(use.state if use is not None else "", "it has not answered yet")
         yield f"sub-agent {branch}: {counted(len(calls), 'call')}, {took}; {word}"
     for asked in attempt.questions.values():
         said = f"{visible(asked.by)} answered" if asked.by else "nobody answered yet"

@@ -134,10 +134,9 @@ def _answered(asked: Question, answer: str, pack: Pack, *, topic: str, project: 
 
 
 async def reply(log: EventLog, asked: Question, answer: str, *, project: str) -> bool:
-    """Record the answer of another process, secrets taken out; say whether it is the first, which counts."""
+    """Record the answer of another process, in words and without secrets; say whether it is the first, which counts."""
     pack = Pack(Known())
-    said = chosen(answer, asked.event.options)
-    new = _answered(asked, said, pack, topic=control_topic(asked.session), project=project)
+    new = _answered(asked, answer, pack, topic=control_topic(asked.session), project=project)
     ack = await log.append([new], cause=asked.position, durable=True, texts=pack.texts)
     view = await fold(log, QuestionsView(), session=asked.session)
     return view.answers[asked.position].at == ack.positions[0]

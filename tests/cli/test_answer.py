@@ -37,7 +37,10 @@ def asking(home: Path, *tasks: str) -> None:
                     owner.new(submitted(spec=pack.put("spec")), task=task),
                     owner.new(planned(), task=task, step=1),
                     owner.new(
-                        QuestionAsked(question="Which?", options=("blue",), ordinal=1), task=task, step=1, attempt=1
+                        QuestionAsked(question="Which \x1b[2J?", options=("blue",), ordinal=1),
+                        task=task,
+                        step=1,
+                        attempt=1,
                     ),
                 ]
                 await owner.append(events, texts=pack.texts)
@@ -74,6 +77,7 @@ def test_an_answer_is_given_once_in_words_by_number_or_as_leave_to_decide(
     assert told(capsys, "answer", "s1/paint", "red")[0] == 2
     _, out, _ = told(capsys, "answer", "--list")
     assert "s1/plant" in out and "s1/paint" not in out and "1. blue" in out
+    assert "\x1b" not in out
     code, _, err = told(capsys, "answer", "")
     assert code == 0 and "s1/plant is told to decide itself" in err
     assert told(capsys, "answer", "--list")[2] == "nobody asks anything\n"

@@ -44,6 +44,7 @@ from events.views.attempts import AttemptsView
 from events.views.base import View, fold
 from events.views.cost import CostView
 from events.views.money import MoneyView
+from events.views.questions import QuestionsView
 from events.views.sessions import SessionsView
 from events.views.tasks import TasksView
 from events.views.trails import TrailsView
@@ -61,6 +62,7 @@ VIEWS: dict[str, type[View]] = {
     "attempts": AttemptsView,
     "cost": CostView,
     "money": MoneyView,
+    "questions": QuestionsView,
     "sessions": SessionsView,
     "tasks": TasksView,
     "trails": TrailsView,
