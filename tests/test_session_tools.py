@@ -16,6 +16,8 @@ from events.types.call import CallReserved
 from events.types.task import StepDrafted, StepRejected, TaskAccepted
 from events.types.tool import SandboxProbed, ToolFinished, ToolStarted
 from events.types.tree import ChangesApplied
+from events.views.base import fold
+from events.views.skills import SkillsView
 from swarm.engine.faces import Faces
 from swarm.errors import ConfirmationNeeded
 from swarm.messages import ToolCall
@@ -290,3 +292,18 @@ async def test_a_command_has_the_limits_that_settings_name_and_sees_the_history_
     counted, history = told(cast)[1]
     assert len(counted) < 2048
     assert "the beginning" in history
+
+
+async def test_the_record_says_which_skill_a_request_holds_and_which_one_was_read(project: Path) -> None:
+    text = FIX.replace("  changes", "  skills: [code-review]\n  changes")
+    cast = Cast(worker=(use("read_skill", name="code-review"), *MEND))
+    async with open_log("memory:") as log, serving(cast) as (_, plan):
+        assert (await run(log, text, plan, project)).exit_code == 0
+        calls = await events(log, CallReserved)
+        assert {call.skills for call in calls} == {("code-review",)} and all(
+            call.skill_tokens[0] > 100 for call in calls
+        )
+        assert [each.skill for each in await events(log, ToolFinished)] == ["code-review", "", ""]
+        (use_,) = (await fold(log, SkillsView())).uses.values()
+        assert (use_.loads, use_.reads, use_.calls, use_.first.accepted) == (1, 1, 4, 1)
+        assert (await replay(log, 1)).divergence is None

@@ -226,10 +226,10 @@ def _notes(trials: Sequence[Trial], worths: Sequence[Worth], stopped: _Stopped |
                 yield f"{trial.skill}/{trial.case} {way}: no verdict, so it is in no sum: {outcome.reason}"
         if trial.with_it.passed is not None and not trial.with_it.told:
             yield f"{trial.skill}/{trial.case}: the text of the skill had no room and was not told, so this is no test of it"
-    for each in worths:
+    for each in worths if stopped is None else ():
         if not each.with_it.total:
             yield f"{each.skill}: no case came to a verdict both with it and without"
-        elif stopped is None and not each.helps:
+        elif not each.helps:
             yield f"{each.skill} does not help here: {share_told(each.with_it)} with it, {share_told(each.without)} without"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarm.insight.difference import Count, Stratum, difference
@@ -12,6 +12,7 @@ COUNTS = st.builds(Count, st.integers(0, 40), st.integers(0, 40))
 STRATA = st.lists(st.builds(Stratum, COUNTS, COUNTS), max_size=4)
 
 
+@settings(max_examples=30)
 @given(STRATA)
 def test_it_lies_within_its_interval_and_the_other_way_round_is_the_same_turned_over(strata: list[Stratum]) -> None:
     found, turned = difference(strata), difference(Stratum(each.other, each.one) for each in strata)
@@ -22,6 +23,7 @@ def test_it_lies_within_its_interval_and_the_other_way_round_is_the_same_turned_
     assert (turned.mean, turned.low, turned.high) == pytest.approx((-found.mean, -found.high, -found.low))
 
 
+@settings(max_examples=40)
 @given(COUNTS, COUNTS)
 def test_ten_times_the_evidence_says_the_same_more_closely(one: Count, other: Count) -> None:
     few = difference([Stratum(one, other)])

@@ -74,3 +74,18 @@ async def test_a_model_is_not_told_how_a_person_would_trust_a_skill(place: Path)
 
 def test_without_skills_there_are_no_tools_for_them(place: Path) -> None:
     assert tools_of(place, Lock()) == {}
+
+
+async def test_what_was_read_says_of_which_skill_it_is(place: Path) -> None:
+    read = tools_of(place)["read_skill"]
+    assert (await read.use({"name": "sql-review"})).skill == "sql-review"
+    assert (await read.use({"name": "sql-review", "file": "references/a.md"})).skill == "sql-review"
+
+
+@pytest.mark.parametrize("file", ["evals/cases.yaml", "./evals/cases.yaml", "references/../evals/cases.yaml", "evals"])
+async def test_the_answers_by_which_a_skill_is_measured_are_not_given_out(place: Path, file: str) -> None:
+    write(place / "sql-review" / "evals" / "cases.yaml", "good: 42")
+    read = tools_of(place)["read_skill"]
+    assert "evals" not in (await read.use({"name": "sql-review"})).text
+    with pytest.raises(ToolRefused):
+        await read.use({"name": "sql-review", "file": file})
