@@ -17,6 +17,7 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True):
     since: int  # microseconds since 1970: when it was claimed
     claim: Claim
     asks: int = 0  # uses of tools that wait for a person's word
+    questions: int = 0  # what agents ask a person
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):

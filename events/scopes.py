@@ -79,3 +79,12 @@ def role_scope(task: str, role: str) -> str:
 def agent_scope(task: str, role: str, agent: str) -> str:
     """The scope of an agent in the scope of a role."""
     return f"{role_scope(task, role)}/{agent}"
+
+
+def branch_scope(task: str, step: int, attempt: int, branch: str) -> str:
+    """The scope of a branch of an attempt, such as a sub-agent's, in the scope of a task. Its reservations name it.
+
+    >>> branch_scope("s4/build", 1, 2, "task:3")
+    's4/build/1/2/task:3'
+    """
+    return f"{task}/{step}/{attempt}/{branch}"

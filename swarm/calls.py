@@ -94,13 +94,14 @@ class Calls:
         async def call(ask: Ask, *, pick: Picker) -> Answer:
             await attempt.flush()
             ordinal, recorded = attempt.next_call()
-            given = await self._given_back(attempt, recorded)
-            if given is not None:
-                return given
-            if turns is not None and ordinal > turns:
-                raise SwarmError(f"the attempt has used its {turns} turns")
-            order = Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms, more=more, level=level)
-            return await self._live(order, pick, recorded)
+            answer = await self._given_back(attempt, recorded)
+            if answer is None:
+                if turns is not None and ordinal > turns:
+                    raise SwarmError(f"the attempt has used its {turns} turns")
+                order = Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms, more=more, level=level)
+                answer = await self._live(order, pick, recorded)
+            attempt.agent = answer.agent
+            return answer
 
         return call
 

@@ -39,6 +39,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     carried: int = 0  # tokens of the skill's text in its requests, about
     told: bool = False  # the skill's text stood in a request
     reason: str = ""
+    at_cap: bool = False  # a budget has too little left for it
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +151,8 @@ async def _outcome(log: EventLog, result: Result, skill: str) -> Outcome:
         cost_nanos=task.cost_nanos,
         carried=sum(use.tokens for use in uses),
         told=any(use.loads for use in uses),
-        reason=task.reason or ("it was interrupted" if result.interrupted else ""),
+        reason=task.reason,
+        at_cap=task.cause == "budget",
     )
 
 

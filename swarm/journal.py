@@ -1,6 +1,6 @@
 """What an attempt already did, given back instead of done again.
 
-Key: session's task, step, attempt, role, ordinal. The first effect without a record is done live; a capture costs no event
+Key: session's task, step, attempt, role, branch, ordinal. The first effect without a record is done live; a capture costs no event
 of its own, it travels with the next intent or outcome, and so does the end of a use of a tool.
 """
 
@@ -64,8 +64,8 @@ class Recorded(msgspec.Struct):
     outcome: list[Entry] = []
 
 
-Key = tuple[str, int, int, str]
-"""Task, step, attempt, role."""
+Key = tuple[str, int, int, str, str]
+"""Task, step, attempt, role, branch."""
 
 
 class Journal(msgspec.Struct):
@@ -81,7 +81,7 @@ class Journal(msgspec.Struct):
             case ChoiceMade() as choice:
                 self._choice = choice  # its reservation follows in the same append
             case CallReserved() as call:
-                recorded = self._recorded(entry, call.role)
+                recorded = self._recorded(entry, call.role, call.branch)
                 attempt = Try(position=entry.position, reserved=call, choice=self._choice)
                 recorded.calls.setdefault(call.ordinal, []).append(attempt)
                 self._tries[entry.position] = attempt
@@ -91,11 +91,11 @@ class Journal(msgspec.Struct):
             case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
                 self._end(entry.event, entry.position)
             case ToolStarted() as started:
-                recorded = self._recorded(entry, started.role)
+                recorded = self._recorded(entry, started.role, started.branch)
                 recorded.uses[started.ordinal] = Use(started=started)
                 _keep(recorded, started.captured, entry.position)
             case ToolFinished() as finished:
-                recorded = self._recorded(entry, finished.role)
+                recorded = self._recorded(entry, finished.role, finished.branch)
                 use = recorded.uses.setdefault(finished.ordinal, Use())
                 if use.finished is None:  # an append that was thought to have failed may have been made
                     use.finished, use.finished_at = finished, entry.position
@@ -131,12 +131,12 @@ class Journal(msgspec.Struct):
         self.open.clear()
         self._choice = None
 
-    def of(self, task: str, step: int, attempt: int, role: str) -> Recorded:
-        return self.attempts.get((task, step, attempt, role)) or Recorded()
+    def of(self, task: str, step: int, attempt: int, role: str, branch: str = "") -> Recorded:
+        return self.attempts.get((task, step, attempt, role, branch)) or Recorded()
 
-    def _recorded(self, entry: Entry, role: str) -> Recorded:
+    def _recorded(self, entry: Entry, role: str, branch: str = "") -> Recorded:
         step = 0 if role == "explorer" else entry.step
-        return self.attempts.setdefault((entry.task, step, entry.attempt, role), Recorded())
+        return self.attempts.setdefault((entry.task, step, entry.attempt, role, branch), Recorded())
 
 
 def _role_of(entry: Entry) -> str:
@@ -167,9 +167,10 @@ class Attempt:
         role: str,
         recorded: Recorded,
         calls: int = 0,
+        branch: str = "",
     ) -> None:
-        """`calls` is how many it made before, which it does not ask about again."""
-        self.owner, self.state, self.role = owner, state, role
+        """`calls` is how many it made before, which it does not ask about again; `branch` what in the attempt it is, "": all."""
+        self.owner, self.state, self.role, self.branch = owner, state, role, branch
         self.step, self.number = step, attempt
         self.recorded = recorded
         self._captured: dict[str, str] = {}  # taken since the last append
@@ -178,6 +179,7 @@ class Attempt:
         self._held: list[Callable[[Pack], ToolFinished]] = []  # ends of uses that stand in no append yet
         self._pack = Pack(owner.known)
         self._ordinal, self._uses = calls, 0
+        self.agent = ""  # whose answer was the last
 
     @property
     def log(self) -> EventLog:
@@ -186,7 +188,17 @@ class Attempt:
     @property
     def key(self) -> str:
         """The attempt's name in seeds: the same at every replay."""
-        return f"{self.owner.name}/{self.state.name}/{self.step}/{self.number}/{self.role}"
+        return "/".join(str(part) for part in (self.owner.name, *self.place[1:]) if part != "")
+
+    @property
+    def place(self) -> tuple[int, str, int, int, str, str]:
+        """Session, task, step, attempt, role, branch."""
+        return self.owner.session, self.state.name, self.step, self.number, self.role, self.branch
+
+    @property
+    def use(self) -> int:
+        """The ordinal of the use of a tool that began last. There is no other at the same time: a branch counts its own."""
+        return self._uses
 
     async def text(self, place: Place) -> str:
         return await self.log.text(place.ref, at=place.at)

@@ -57,6 +57,9 @@ SUMMARISER: Literal["summariser"] = "summariser"
 AUDITOR: Literal["auditor"] = "auditor"
 """Who looks again at what was accepted."""
 
+SUB_AGENT = "sub-agent"
+"""Who does a part of a worker's step: the worker's caps are above its calls, and one of its own."""
+
 
 class PlanUnreadable(SwarmError):
     """What a session ran with is not recorded in the form that this program has."""
@@ -98,6 +101,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     complexity: ComplexityChanges = ComplexityChanges()  # what settings change in the rules for type and complexity
     tools: ToolSettings = ToolSettings()  # what bounds those of its tasks
+    subagent_tokens: int = 30_000  # the most that a sub-agent of a task may take
     attempts: Mapping[str, float] = {}  # by type of task how many drafts it took on average until one was accepted
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
@@ -199,6 +203,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         choice=settings.choice,
         complexity=settings.complexity,
         tools=settings.tools,
+        subagent_tokens=settings.budget.subagent_tokens,
         paid_confirmed=confirmed
         or any(origin.kind != "default" and _bounds(key, schedule) for key, origin in loaded.origins.items()),
     )

@@ -36,6 +36,7 @@ from events.types.task import (
     TaskSkipped,
     TaskSubmitted,
 )
+from events.types.tool import ToolFinished
 from events.views.cost import CostView
 from events.views.money import MoneyView
 from events.views.requests import RequestsView
@@ -50,14 +51,17 @@ from swarm.engine.dispatch import ROLES
 from swarm.engine.gate import facts_of, gathered, seen_through
 from swarm.engine.hands import NotRecorded, RecordedHands, begin_of
 from swarm.engine.past import Past
+from swarm.engine.subagents import again
 from swarm.items import item_tasks
 from swarm.journal import Attempt, Journal, Try
+from swarm.messages import ToolCall
 from swarm.orders import Answer, Ask, Call, Picker
 from swarm.owner import Owner
 from swarm.plan import AUDITOR, Plan, allowed_arms, read_plan
 from swarm.roles.auditor import audit
 from swarm.roles.job import Job, World
 from swarm.task import Role, Task
+from swarm.tools.subtask import TASK
 
 OUTSIDE = (
     "no model",
@@ -277,7 +281,8 @@ class _Player:
         attempt = self._attempt(entry, task, role)
         job = self._job(Open(work=work, task=entry.task, step=step, attempt=entry.attempt), task)
         if role == "worker" and job.task.tools:
-            job = msgspec.structs.replace(job, hands=RecordedHands(attempt, begin_of(task, job.open)))
+            seen = partial(self._check_part, entry, attempt, job)
+            job = msgspec.structs.replace(job, hands=RecordedHands(attempt, begin_of(task, job.open), seen=seen))
         try:
             return await ROLES[work][1](job, attempt=attempt, call=self._recorded_call(entry, attempt))
         except (_RecordEnds, NotRecorded):
@@ -286,6 +291,21 @@ class _Player:
             return self._diverge(
                 entry, f"the {role}'s attempt", kind_of(entry.event), "it wants more than was recorded"
             )
+
+    async def _check_part(
+        self, entry: Entry, attempt: Attempt, job: Job, call: ToolCall, finished: ToolFinished, at: int
+    ) -> None:
+        """A part that a sub-agent did is done again from its record, as far as that reaches: it may have ended by its cap."""
+        if finished.tool != TASK:
+            return
+        calls = partial(self._recorded_call, entry)
+        try:
+            report = await again(call, finished, attempt, journal=self._past.journal, job=job, calls=calls)
+        except (_RecordEnds, NotRecorded):
+            return
+        said = digest_of(report.text) if report is not None else finished.answer.digest
+        if said != finished.answer.digest:
+            self._diverge_at(at, "what a sub-agent came to", finished.answer.digest, said)
 
     def _attempt(self, entry: Entry, task: TaskState, role: str) -> Attempt:
         step = 0 if role == "explorer" else entry.step

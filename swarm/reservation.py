@@ -42,4 +42,5 @@ def reservation(
         skills=ask.skills,
         skill_tokens=ask.skill_tokens,
         follows=ask.follows,
+        branch=attempt.branch,
     )

@@ -28,7 +28,7 @@ from swarm.crew import crew_of, profiles_here
 from swarm.engine.consent import Consent
 from swarm.engine.dispatch import Dispatcher
 from swarm.engine.earlier import Earlier, as_recorded, taken_over, told_of
-from swarm.engine.faces import Faces, Wanted, Word
+from swarm.engine.faces import Asking, Faces, Wanted, Word
 from swarm.engine.foresight import Foresight
 from swarm.engine.fork import (
     Submissions,
@@ -80,6 +80,7 @@ async def run(
     trust: bool = False,
     confirm: Callable[[str], Awaitable[bool]] | None = None,
     approve: Callable[[Wanted], Awaitable[Word]] | None = None,
+    reply: Callable[[Asking], Awaitable[str]] | None = None,
     observe: Callable[[Sequence[Entry]], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
     environ: Mapping[str, str] = os.environ,
@@ -94,6 +95,7 @@ async def run(
     `confirm` is asked where the run will probably cost more than `confirm_above_usd` of the settings or than a cap leaves, and
     about paid calls where no cap but the built-in one holds; without it the one raises, the others are not made. `approve` is
     asked where the policy wants a person's word on a tool; without it `tools.headless` of the settings says what happens.
+    `reply` answers what an agent asks a person; without it the agent is told that nobody is there, or that setting says what else.
     `observe` is handed every batch of the session's entries, `say` what a person is told before the first of them.
 
     How the tasks ended is in the result: `exit_code` is 0 where all were accepted. Raises UsageError for what is wrong with
@@ -109,17 +111,17 @@ async def run(
         roster = free_part(roster)  # a cap holds within one log
     type_ = type_ or type_of(task, schedule)
     plan = plan_of(loaded, roster, confirmed=is_capped(file), type_=type_, schedule=schedule)
-    faces = Faces(observe=observe, confirm=confirm or _nobody, approve=approve, stop=anyio.Event(), abort=anyio.Event())
+    ask = partial(Faces, confirm=confirm or _nobody, approve=approve, reply=reply)
+    faces = ask(observe=observe, stop=anyio.Event(), abort=anyio.Event())
     async with open_log(loaded.settings.log) as opened:
         await require_trust(opened, file, trust, secrets.redact)
         crew = crew_of(file, profiles_here(loaded, root, environ, file), await trusted_digests(opened))
         if crew.told:
             say(crew.told)
-        file = crew.file
-        weighed = await _weighed(opened, file, plan, root, loaded.settings, secrets, confirm=confirm, say=say)
+        weighed = await _weighed(opened, crew.file, plan, root, loaded.settings, secrets, confirm=confirm, say=say)
         return await run_file(
             opened,
-            file,
+            crew.file,
             msgspec.structs.replace(plan, paid_confirmed=plan.paid_confirmed or weighed.confirmed),
             root=root,
             environ=environ,

@@ -57,12 +57,14 @@ class Cast:
         worker: Sequence[Line] = ("A fine result.",),
         validator: Sequence[Line] = (PASS,),
         summariser: Sequence[Line] = ("Step 1 is done; do step 2.",),
+        subagent: Sequence[Line] = ("Nothing was found.",),
     ) -> None:
         self._lines = {
             "explorer": list(explorer or [plan_text("do it")]),
             "worker": list(worker),
             "validator": list(validator),
             "summariser": list(summariser),
+            "subagent": list(subagent),
         }
         self.seen: list[tuple[str, dict[str, Any]]] = []  # role and request
 
@@ -89,7 +91,8 @@ class Cast:
 
 def role_of(body: Mapping[str, Any]) -> str:
     system = str(body["messages"][0]["content"])
-    return next(role for role in ("explorer", "validator", "worker", "summariser") if system.startswith(module(role)))
+    roles = ("explorer", "validator", "worker", "summariser", "subagent")
+    return next(role for role in roles if system.startswith(module(role)))
 
 
 def model(

@@ -21,6 +21,7 @@ from swarm.settings.load import load_settings
 from swarm.settings.providers import PRESETS
 from swarm.taskfile.forms import TASK
 from swarm.taskfile.read import load_task_file, parse_task_file
+from swarm.toolnames import OWN
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -191,6 +192,11 @@ def defines(tree: ast.Module | ast.ClassDef, names: list[str]) -> bool:
 
 def test_the_reference_has_a_row_for_every_kind_of_event() -> None:
     assert sorted(first_cells("docs/reference/events.md")) == sorted(KINDS)
+
+
+def test_the_reference_has_a_row_for_every_tool_that_is_our_own() -> None:
+    found = {"find_tool", "use_tool", "find_skill", "read_skill"}
+    assert set(first_cells("docs/reference/tools.md")) == {*OWN, *found}
 
 
 def test_the_reference_has_a_row_for_every_provider_with_its_key_and_its_format() -> None:

@@ -88,10 +88,21 @@ class _Claims:
         renewed = self._of(session, "session.renewed", behind=position)
         if renewed is not None:
             claim.valid_until = msgspec.json.decode(renewed, type=SessionRenewed).valid_until
-        asks: int = 0
-        if (asked := self._names.get("approval.asked")) is not None:
-            (asks,) = self._connection.execute(_ASKED, (session, asked)).fetchone()
-        return Owned(session=session, title=self._title(session), since=at, claim=claim, asks=asks)
+        return Owned(
+            session=session,
+            title=self._title(session),
+            since=at,
+            claim=claim,
+            asks=self._asked(session, "approval.asked"),
+            questions=self._asked(session, "question.asked"),
+        )
+
+    def _asked(self, session: int, kind: str) -> int:
+        """How many questions of a kind wait for a person."""
+        if (asked := self._names.get(kind)) is None:
+            return 0
+        count: int = self._connection.execute(_ASKED, (session, asked)).fetchone()[0]
+        return count
 
     def _title(self, session: int) -> str:
         opened = self._of(session, "session.opened")

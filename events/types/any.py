@@ -40,7 +40,15 @@ from events.types.task import (
     TaskSkipped,
     TaskSubmitted,
 )
-from events.types.tool import ApprovalAsked, ApprovalGiven, SandboxProbed, ToolFinished, ToolStarted
+from events.types.tool import (
+    ApprovalAsked,
+    ApprovalGiven,
+    QuestionAnswered,
+    QuestionAsked,
+    SandboxProbed,
+    ToolFinished,
+    ToolStarted,
+)
 from events.types.tree import ChangesApplied, ChangesUndone
 from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
 from events.upcast import Decoder, decoders
@@ -84,6 +92,8 @@ AnyEvent: TypeAlias = (
     | ToolFinished
     | ApprovalAsked
     | ApprovalGiven
+    | QuestionAsked
+    | QuestionAnswered
     | ChangesApplied
     | ChangesUndone
     | CancelRequested

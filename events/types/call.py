@@ -42,6 +42,7 @@ class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     skills: tuple[str, ...] = ()  # those whose texts stand in it
     skill_tokens: tuple[int, ...] = ()  # about how many tokens each of these texts has
     follows: int = 0  # the ordinal of the attempt's call whose messages and answer stand before `messages`; 0: none
+    branch: str = ""  # of the attempt, in which a sub-agent makes it; its calls are numbered by themselves
 
 
 class CallSettled(Event, frozen=True, kw_only=True, tag="call.settled"):

@@ -28,6 +28,7 @@ class ToolStarted(Event, frozen=True, kw_only=True, tag="tool.started"):
     repeatable: bool = False  # after a crash it may be used again as if it never was
     captured: tuple[Captured, ...] = ()
     on: str = ""  # what it is used on, in one line that is cut, secrets taken out
+    branch: str = ""  # of the attempt, in which a sub-agent uses it; its uses are numbered by themselves
 
 
 class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
@@ -51,6 +52,7 @@ class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
     on: str = ""  # what it was used on, in one line that is cut, secrets taken out
     reason: str = ""  # why it came to nothing, likewise; empty where a rule refused it, or an exit code says it
     skill: str = ""  # of which it gave the text, or a file
+    branch: str = ""  # of the attempt, in which a sub-agent used it
 
 
 class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):
@@ -64,6 +66,7 @@ class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):
     rule: str = ""  # of the policy, by which a person is asked
     pattern: str = ""  # the uses like it, for which a word that is remembered holds
     role: str = "worker"
+    branch: str = ""  # of the attempt, in which a sub-agent wants it
 
 
 class ApprovalGiven(Event, frozen=True, kw_only=True, tag="approval.given"):
@@ -76,3 +79,21 @@ class ApprovalGiven(Event, frozen=True, kw_only=True, tag="approval.given"):
     directory: str = ""  # of the project, where it is remembered for that
     by: str = ""
     reason: str = ""  # the model is told it where it was not allowed
+
+
+class QuestionAsked(Event, frozen=True, kw_only=True, tag="question.asked"):
+    """An agent asks a person, and its attempt waits. Stands on the session's topic."""
+
+    question: str  # secrets taken out, as of the options
+    ordinal: int  # number of the use of the tool within its attempt
+    options: tuple[str, ...] = ()  # answers that it proposes; any other is as good
+    role: str = "worker"
+    branch: str = ""  # of the attempt, in which a sub-agent asks
+
+
+class QuestionAnswered(Event, frozen=True, kw_only=True, tag="question.answered"):
+    """What a person said to it: on `control/<session>` where another process took it down. The first answer counts."""
+
+    asked: int  # position of the question.asked
+    answer: TextRef  # secrets taken out; empty: decide yourself
+    by: str = ""

@@ -43,8 +43,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return _use(self, self.event)
 
 
-Use = tuple[int, str, int, int, str, int]
-"""Session, task, step, attempt, role, and the number of the use within the attempt."""
+Use = tuple[int, str, int, int, str, str, int]
+"""Session, task, step, attempt, role, branch of the attempt, and the number of the use within that."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -108,4 +108,4 @@ class ApprovalsView(msgspec.Struct):
 
 
 def _use(where: Entry | Asked, event: ApprovalAsked | ToolStarted | ToolFinished) -> Use:
-    return where.session, where.task, where.step, where.attempt, event.role, event.ordinal
+    return where.session, where.task, where.step, where.attempt, event.role, event.branch, event.ordinal

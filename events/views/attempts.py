@@ -11,7 +11,14 @@ from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
 from events.types.task import AttemptAbandoned, StepAccepted, StepAudited, StepDrafted, StepRejected
-from events.types.tool import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
+from events.types.tool import (
+    ApprovalAsked,
+    ApprovalGiven,
+    QuestionAnswered,
+    QuestionAsked,
+    ToolFinished,
+    ToolStarted,
+)
 from events.types.tree import FileChange
 
 CallState = Literal["open", "settled", "failed", "released", "maybe paid"]
@@ -39,6 +46,7 @@ class Call(msgspec.Struct, kw_only=True):
     finish: str = ""
     reason: str = ""
     answer: tuple[TextRef, int] | None = None  # and the position of the event that refers to it
+    branch: str = ""  # of the sub-agent that made it
 
 
 class Use(msgspec.Struct, kw_only=True):
@@ -48,6 +56,7 @@ class Use(msgspec.Struct, kw_only=True):
     ordinal: int
     role: str
     tool: str
+    branch: str = ""  # of the sub-agent whose use it is
     state: UseState = "waiting"
     on: str = ""  # what it is used on, in one line
     source: str = ""  # the MCP server that the tool is from
@@ -67,6 +76,14 @@ class Verdict(msgspec.Struct, frozen=True):
     event: StepAccepted | StepRejected
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent asked a person, and who answered; nobody yet: ""."""
+
+    position: int
+    event: QuestionAsked
+    by: str = ""
+
+
 class Attempt(msgspec.Struct, kw_only=True):
     """Step 0 is the plan of the task."""
 
@@ -81,6 +98,8 @@ class Attempt(msgspec.Struct, kw_only=True):
     verdicts: list[Verdict] = []  # the last one holds
     audits: list[tuple[int, StepAudited]] = []  # with the position of each
     abandoned: str = ""
+    parts: dict[str, bool | None] = {}  # by branch a sub-agent: whether it came to an answer, None while it works
+    questions: dict[int, Asked] = {}  # by position
 
 
 class AttemptsView(msgspec.Struct):
@@ -100,6 +119,8 @@ class AttemptsView(msgspec.Struct):
             case CallReserved() as call:
                 self._calls[entry.position] = reserved = _reserved(entry.position, call)
                 self._attempt(entry).calls.append(reserved)
+                if call.branch:
+                    self._attempt(entry).parts.setdefault(call.branch)
             case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
                 if entry.event.reservation in self._calls:
                     _end(self._calls[entry.event.reservation], entry)
@@ -118,14 +139,27 @@ class AttemptsView(msgspec.Struct):
                 self._attempt(entry).audits.append((entry.position, audit))
             case AttemptAbandoned(reason=reason):
                 self._attempt(entry).abandoned = reason
+            case ToolFinished(branch="", ordinal=ordinal, failed=failed):
+                parts = self._attempt(entry).parts
+                if (branch := f"task:{ordinal}") in parts:
+                    parts[branch] = not failed
+            case QuestionAsked() as asked:
+                self._attempt(entry).questions[entry.position] = Asked(position=entry.position, event=asked)
+            case QuestionAnswered(asked=position, by=by):
+                questions = self._attempt(entry).questions
+                if position in questions and not questions[position].by:
+                    questions[position] = msgspec.structs.replace(questions[position], by=by)
             case _:
                 pass
 
     def _used(self, entry: Entry, event: ApprovalAsked | ToolStarted | ToolFinished) -> None:
         uses = self._attempt(entry).uses
-        use = next((each for each in uses if (each.ordinal, each.role) == (event.ordinal, event.role)), None)
+        key = event.ordinal, event.role, event.branch
+        use = next((each for each in uses if (each.ordinal, each.role, each.branch) == key), None)
         if use is None:
-            use = Use(position=entry.position, ordinal=event.ordinal, role=event.role, tool=event.tool)
+            use = Use(
+                position=entry.position, ordinal=event.ordinal, role=event.role, tool=event.tool, branch=event.branch
+            )
             uses.append(use)
         match event:
             case ApprovalAsked():
@@ -152,6 +186,7 @@ def _reserved(position: int, call: CallReserved) -> Call:
         model=call.model,
         tier=call.tier,
         why=call.why,
+        branch=call.branch,
         tokens=call.tokens,
         cost_nanos=call.cost_nanos,
         reserved_tokens=call.tokens,

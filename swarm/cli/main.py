@@ -24,6 +24,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "reject": ("swarm.cli.reject", "reject a task's last draft and say why"),
         "approve": ("swarm.cli.approve", "allow the use of a tool that waits for your word"),
         "deny": ("swarm.cli.deny", "refuse it, and tell the model why"),
+        "answer": ("swarm.cli.answer", "answer what an agent asks you"),
         "apply": ("swarm.cli.apply", "take what tools changed for an accepted task over into your files"),
         "undo": ("swarm.cli.undo", "bring the files that were taken over back to what they were"),
         "fork": ("swarm.cli.fork", "go on from a point of a recorded session in a new one"),

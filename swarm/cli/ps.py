@@ -15,6 +15,7 @@ from events.lineage import fold_session
 from events.log import EventLog, session_name, system_clock
 from events.views.approvals import ApprovalsView
 from events.views.base import fold
+from events.views.questions import QuestionsView
 from events.views.sessions import SessionState, SessionsView
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
@@ -46,7 +47,7 @@ class Listed(msgspec.Struct, frozen=True):
     session: SessionState
     state: State
     tasks: tuple[TaskState, ...]
-    asks: int = 0  # uses of tools that wait for a person's word
+    asks: int = 0  # uses of tools that wait for a person's word, and questions of agents
 
     @property
     def counts(self) -> Counter[str]:
@@ -58,11 +59,13 @@ class _Both(msgspec.Struct):
     sessions: SessionsView
     tasks: TasksView
     approvals: ApprovalsView
+    questions: QuestionsView
 
     def apply(self, entry: Entry) -> None:
         self.sessions.apply(entry)
         self.tasks.apply(entry)
         self.approvals.apply(entry)
+        self.questions.apply(entry)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +99,7 @@ async def _list(url: str, most: int | None) -> tuple[list[Listed], int]:
 async def listed(log: EventLog, most: int | None, *, now: int) -> tuple[list[Listed], int]:
     """The newest sessions of the log and all that run, the newest first; and how many others there are. None: all."""
     numbers = [entry.session async for page in read_all(log, topic="sessions") for entry in page]
-    both = _Both(SessionsView(), TasksView(), ApprovalsView())
+    both = _Both(SessionsView(), TasksView(), ApprovalsView(), QuestionsView())
     if most is None or len(numbers) <= most:
         both = await fold(log, both)
     else:  # a long log is not read for the sake of a few
@@ -113,7 +116,7 @@ async def listed(log: EventLog, most: int | None, *, now: int) -> tuple[list[Lis
             one,
             state_of(one, now=now),
             tuple(both.tasks.of(one.number).values()),
-            len(both.approvals.of(one.number)),
+            len(both.approvals.of(one.number)) + len(both.questions.of(one.number)),
         )
         for one in found
     ]

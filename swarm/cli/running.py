@@ -23,7 +23,7 @@ from swarm.cli.progress import MODES, Progress, progress_of
 from swarm.cli.recorded import decimal_usd, local_time
 from swarm.connect import EMBEDDED, SCRIPTED, Roster, Script, embedded_model, endpoint
 from swarm.cycle import TAKEN_UP
-from swarm.engine.faces import Faces, Wanted, Word
+from swarm.engine.faces import Asking, Faces, Wanted, Word
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
 from swarm.messages import FREE
 from swarm.redact import Secrets
@@ -182,6 +182,7 @@ async def carry_out(
         confirm=_confirmation(args, output, progress),
         raise_by=_raising(output, progress),
         approve=_approving(output, progress) if output.can_ask else None,
+        reply=_replying(output, progress) if output.can_ask else None,
         stop=anyio.Event(),
         abort=anyio.Event(),
     )
@@ -263,6 +264,21 @@ def _approving(output: Output, progress: Progress) -> Callable[[Wanted], Awaitab
             progress.hold(False)
 
     return approve
+
+
+def _replying(output: Output, progress: Progress) -> Callable[[Asking], Awaitable[str]]:
+    """Asks what an agent wants to know. `--yes` says nothing to that."""
+
+    async def reply(asking: Asking) -> str:
+        from swarm.cli.asked_question import asked_question  # only where an agent asks
+
+        progress.hold(True)
+        try:
+            return await asked_question(asking, output)
+        finally:
+            progress.hold(False)
+
+    return reply
 
 
 async def way_on(log: EventLog, result: Result) -> Sequence[str]:

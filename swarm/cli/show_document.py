@@ -97,6 +97,11 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None]) -> dict[str, Any]:
         "calls": [_call(call) for call in attempt.calls],
         "uses": [_use(use) for use in attempt.uses],
         "stopped": attempt.stopped or None,
+        "sub_agents": [{"branch": branch, "answered": answered} for branch, answered in attempt.parts.items()],
+        "questions": [
+            {"position": asked.position, "question": asked.event.question, "answered_by": asked.by or None}
+            for asked in attempt.questions.values()
+        ],
         "verdicts": [_verdict(verdict, texts) for verdict in attempt.verdicts],
         "audits": [{"position": position, **_plain(audit)} for position, audit in attempt.audits],
     }

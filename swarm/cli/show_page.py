@@ -28,6 +28,7 @@ _MOST_LINES = 20  # of a text; `--text` prints it whole
 _FEEDBACK_LINES = 6
 _HANDOVER_LINES = 60  # of a plan with the most steps; it is bounded
 _LONGEST_TITLE = 60
+_LONGEST_QUESTION = 80
 
 
 def session_page(
@@ -155,6 +156,8 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> 
             output.line(f"    use {one.position} {visible(use_said(one))}", _USE[one.state])
         else:
             output.line(f"    {_call_line(one)}", "yellow" if one.state == "maybe paid" else "")
+    for line in _beside_lines(attempt):
+        output.line(f"    {line}")
     if attempt.stopped:
         output.line(f"    ‖ ended: {visible(attempt.stopped)}", "yellow")
     for verdict in attempt.verdicts:
@@ -163,6 +166,18 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> 
         output.line(f"    ◇ {visible(audit_said(audit))}", "yellow" if audit.agrees is False else "dim")
     if attempt.abandoned:
         output.line(f"    ⊘ abandoned: {visible(attempt.abandoned)}", "yellow")
+
+
+def _beside_lines(attempt: Attempt) -> Iterator[str]:
+    """Its sub-agents, and what was asked of a person."""
+    for branch, answered in attempt.parts.items():
+        calls = [call for call in attempt.calls if call.branch == branch]
+        took = f"{sum(call.tokens for call in calls):,} tokens, {dollars(sum(call.cost_nanos for call in calls))}"
+        word = {True: "it answered", False: "it came to no answer", None: "it has not answered yet"}[answered]
+        yield f"sub-agent {branch}: {counted(len(calls), 'call')}, {took}; {word}"
+    for asked in attempt.questions.values():
+        said = f"{visible(asked.by)} answered" if asked.by else "nobody answered yet"
+        yield f"asked: {cut(asked.event.question, _LONGEST_QUESTION)}  ({said})"
 
 
 def _choice_lines(position: int, choice: ChoiceMade) -> Iterator[str]:
@@ -187,7 +202,8 @@ def _choice_lines(position: int, choice: ChoiceMade) -> Iterator[str]:
 
 
 def _call_line(call: Call) -> str:
-    who = f"call {call.position} {call.role} {visible(call.agent)}@{visible(call.model)} ({call.tier})"
+    role = f"{call.role} {call.branch}" if call.branch else call.role
+    who = f"call {call.position} {role} {visible(call.agent)}@{visible(call.model)} ({call.tier})"
     why = f" · {visible(call.why)}" if call.why else ""
     match call.state:
         case "settled":

@@ -133,6 +133,8 @@ async def _run(
                 bench, skill, name, case, told=told, place=Path(place), budget=left, scripted=scripted
             )
         spent.append(outcome)
+        if outcome.at_cap:
+            raise _Stopped(3, f"{skill.name}/{name} costs more than is left of a budget; give more with `--budget`")
         return outcome
 
     for skill, cases in chosen:
@@ -225,7 +227,9 @@ def _notes(trials: Sequence[Trial], worths: Sequence[Worth], stopped: _Stopped |
         if trial.with_it.passed is not None and not trial.with_it.told:
             yield f"{trial.skill}/{trial.case}: the text of the skill had no room and was not told, so this is no test of it"
     for each in worths:
-        if stopped is None and not each.helps:
+        if not each.with_it.total:
+            yield f"{each.skill}: no case came to a verdict both with it and without"
+        elif stopped is None and not each.helps:
             yield f"{each.skill} does not help here: {share_told(each.with_it)} with it, {share_told(each.without)} without"
 
 

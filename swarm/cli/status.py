@@ -122,7 +122,7 @@ def line_of(status: Status, now: int, zone: tzinfo | None, *, signs: bool) -> st
     parts: list[str] = []
     if status.running:
         parts.append(f"{'● ' if signs else ''}{len(status.running)} running")
-    if asking := sum(one.asks > 0 for one in (*status.running, *status.left)):
+    if asking := sum(one.asks + one.questions > 0 for one in (*status.running, *status.left)):
         parts.append(f"{asking} {'asks' if asking == 1 else 'ask'} you")
     if status.left:
         parts.append(f"{len(status.left)} to resume")
@@ -164,6 +164,8 @@ def _tell(status: Status, output: Output, now: int, zone: tzinfo | None) -> None
             output.line(
                 f"asks      {session_name(one.session)}  a tool waits for your word: `swarm approve --list`", "yellow"
             )
+        if one.questions:
+            output.line(f"asks      {session_name(one.session)}  an agent asks you: `swarm answer --list`", "yellow")
     for one in status.left:
         hint = f"its process is gone: `swarm resume {session_name(one.session)}`"
         output.line(f"left      {session_name(one.session)}  {cut(one.title, 50)}  {hint}", "red")
@@ -221,5 +223,6 @@ def _owned(one: Owned) -> dict[str, Any]:
         "title": one.title,
         "owner": one.claim.owner,
         "asks": one.asks,
+        "questions": one.questions,
         "since": utc_text(one.since),
     }

@@ -101,7 +101,7 @@ class Approvals:
         decision: Decision,
     ) -> Allowed:
         view = await self._known()
-        use = (self._owner.session, attempt.state.name, attempt.step, attempt.number, attempt.role, ordinal)
+        use = (*attempt.place, ordinal)
         asked = view.asked.get(use)
         word = view.given.get(asked.position) if asked is not None else None
         if word is None:
@@ -137,6 +137,7 @@ class Approvals:
             rule=wanted.rule,
             pattern=pattern,
             role=attempt.role,
+            branch=attempt.branch,
         )
         ack = await self._owner.append([attempt.new(event)], texts=pack.texts)
         (entry,) = await self._owner.log.read(after=ack.positions[0] - 1, limit=1)

@@ -7,7 +7,6 @@ from the folded state with the same function, never from old events.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 
 import anyio
@@ -306,8 +305,7 @@ class Dispatcher:
         recorded = self._journal.of(open_.task, open_.step, open_.attempt, role) if role else Recorded()
         attempt = Attempt(self._owner, state, step=open_.step, attempt=open_.attempt, role=role, recorded=recorded)
         try:
-            left = self._time_left(task)
-            with nullcontext() if left is None else anyio.fail_after(left):
+            with anyio.fail_after(self._time_left(task)):
                 outcome = await self._outcome(open_, state, task, attempt)
         except TimeoutError:
             limit = task.limits.time_s or 0
@@ -347,7 +345,7 @@ class Dispatcher:
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
             job = self._job(open_, state, task, role)
             if role == "worker" and task.tools:
-                job = msgspec.structs.replace(job, hands=self._toolkit.hands(attempt, state, task, open_))
+                job = msgspec.structs.replace(job, hands=self._toolkit.hands(attempt, job, self._caps))
             try:
                 outcome: list[Placed] = await function(job, attempt=attempt, call=call)
             except NoModelAvailable as error:
@@ -410,6 +408,7 @@ class Dispatcher:
             redact=self._redact,
             audits=partial(picks.is_audited, open_.step),
             strain=strain_of(caps, self._ledger.money),
+            delegated=partial(picks.delegated, open_),
         )
 
     def _terms(self, task: Task, role: Role | Beside) -> Terms:

@@ -36,6 +36,14 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""  # the model is told it where it was not allowed
 
 
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent asks a person. Secrets are taken out of it."""
+
+    task: str  # s412/build
+    question: str
+    options: tuple[str, ...] = ()  # answers to choose from; any other may be given
+
+
 class Faces(msgspec.Struct, kw_only=True):
     """What a session is given of its caller: whom it shows its entries, whom it asks, and how it is told to stop."""
 
@@ -49,6 +57,7 @@ class Faces(msgspec.Struct, kw_only=True):
         nobody_raises  # asks by how much a cap is raised, in its unit; 0: not at all; raises ConfirmationNeeded likewise
     )
     approve: Callable[[Wanted], Awaitable[Word]] | None = None  # asks whether a tool may be used; None: nobody is there
+    reply: Callable[[Asking], Awaitable[str]] | None = None  # asks what an agent asks; None: nobody is there
     asking: anyio.Lock = msgspec.field(default_factory=anyio.Lock)  # held while a person is asked
     stop: anyio.Event  # set once: no new call, a grace for those in flight
     abort: anyio.Event  # set: now

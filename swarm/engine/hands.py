@@ -16,14 +16,14 @@ from events.types.tool import ToolFinished, ToolStarted
 from events.types.tree import FileChange, changed_on
 from events.views.tasks import Place, TaskState
 from swarm.cycle import Open
-from swarm.engine.copies import Copies, TaskCopy, lasting_change, loaded, recorded
-from swarm.errors import SwarmError
-from swarm.journal import TREE, Attempt
+from swarm.engine.copies import TaskCopy, lasting_change, recorded
+from swarm.engine.working import Working
+from swarm.journal import Attempt
 from swarm.messages import ToolCall, ToolSpec
 from swarm.roles.guard import Used
 from swarm.tools.arguments import ArgumentsUnfit, fitted, plainly, read_arguments
 from swarm.tools.base import Said, Tool, ToolRefused, in_one_line, used_on
-from swarm.tools.tree import Change, NameUnwritable, TooManyChanged
+from swarm.tools.tree import Change
 
 if TYPE_CHECKING:
     from swarm.tools.workcopy import WorkCopy
@@ -95,6 +95,9 @@ def begin_of(state: TaskState, open_: Open) -> Begin:
     return Begin(found[-1].files, found[-1].draft.at)
 
 
+Seen = Callable[[ToolCall, ToolFinished, int], Awaitable[None]]
+
+
 class NotRecorded(Exception):
     """The record of an attempt does not reach so far."""
 
@@ -102,8 +105,9 @@ class NotRecorded(Exception):
 class RecordedHands:
     """The hands of an attempt whose uses are all recorded: what they did is given back, and nothing is done."""
 
-    def __init__(self, attempt: Attempt, begin: Begin) -> None:
-        self._attempt = attempt
+    def __init__(self, attempt: Attempt, begin: Begin, *, seen: Seen | None = None) -> None:
+        """`seen` is shown each use, with the position of its end."""
+        self._attempt, self._seen = attempt, seen
         self._files = tuple(lasting_change(each, begin.at) for each in begin.files)
 
     async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
@@ -120,6 +124,8 @@ class RecordedHands:
         self._files = changed_on(
             self._files, [lasting_change(each, known.finished_at) for each in known.finished.files]
         )
+        if self._seen is not None:
+            await self._seen(call, known.finished, known.finished_at)
         return await _used(self._attempt, known.finished, known.finished_at)
 
 
@@ -153,26 +159,29 @@ class LiveHands:
     def __init__(
         self,
         attempt: Attempt,
-        task: str,
         *,
-        copies: Copies,
-        begin: Begin,
+        working: Working,
         box: Toolbox,
         allow: Allow,
         outputs: Outputs,
         doubtful: Callable[[str], Awaitable[bool]],
         redact: Callable[[str], str],
     ) -> None:
-        self._attempt, self._task, self._copies = attempt, task, copies
+        self._attempt, self._working = attempt, working
         self._box, self._allow, self._doubtful = box, allow, doubtful
         self._redact, self._outputs = redact, outputs
-        self._state: list[tuple[tuple[FileChange, ...], int]] = [(begin.files, begin.at)]  # each on top of those before
-        self._copy: TaskCopy | None = None
         self._tools: Mapping[str, Tool] = {}
-        self._changes: Sequence[Change] | None = None  # None: the copy is not looked at yet
+        self._tools_in: TaskCopy | None = None
+        self.skills: Sequence[str] = ()  # by which the tools are narrowed
+
+    async def narrow(self, skills: Sequence[str]) -> None:
+        """Leave out what one of these skills does not allow itself."""
+        self.skills = skills
+        await self._box.narrow(skills)
 
     async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
-        await self._box.narrow(skills)
+        if skills:
+            await self.narrow(skills)
 
         async def choose() -> str:
             return msgspec.json.encode(await self._box.offered()).decode()
@@ -181,12 +190,7 @@ class LiveHands:
 
     def files(self) -> tuple[FileChange, ...]:
         """All that differs in the work copy from the project."""
-        if self._changes is not None:
-            return recorded(self._changes, self._attempt.put)
-        found: tuple[FileChange, ...] = ()
-        for files, at in self._state:
-            found = changed_on(found, [lasting_change(each, at) for each in files])
-        return found
+        return self._working.files()
 
     async def use(self, call: ToolCall) -> Used:
         ordinal, known = self._attempt.next_use()
@@ -213,6 +217,7 @@ class LiveHands:
         self, call: ToolCall, ordinal: int, tool: Tool, arguments: Mapping[str, Any], allowed: Allowed
     ) -> Used:
         on = used_on(tool, arguments, self._redact)
+        before = self._working.changes
         if tool.effect != "none":
             await self._attempt.begin_use(partial(self._started, tool, call, ordinal, allowed, on))
         began = time.monotonic()
@@ -223,55 +228,34 @@ class LiveHands:
         duration_ms = int((time.monotonic() - began) * 1000)
         changed: Sequence[Change] = ()
         if tool.effect != "none" and tool.in_copy:
-            changed = await self._looked(tool)
+            changed = await self._working.changed_since(before, tool.name)
         return self._ended(call, ordinal, tool.name, said, tool=tool, changed=changed, duration_ms=duration_ms, on=on)
 
     async def _ready(self, tool: Tool) -> Tool:
-        """The tool as it works in the work copy, which is in the state that all recorded uses left."""
+        """The tool as it works in the work copy."""
         if not tool.in_copy:
             return tool
-        if self._copy is None:
-            known = self._attempt.recorded.captures.get(TREE)
-            line = await self._attempt.text(known) if known is not None else ""
-            self._copy = await self._copies.at(self._task, await self._recorded_changes(), line=line)
-            if known is None:
-                self._attempt.note(TREE, self._copy.line)
-            self._tools = await self._box.working(self._copy.copy)
+        copy = await self._working.ready()
+        if copy is not self._tools_in:
+            self._tools, self._tools_in = await self._box.working(copy.copy), copy
         return self._tools[tool.name]
 
     async def _led_to(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
         """Where the path that a tool is used on leads, where that is another path; "" where it is none that can be used."""
         from swarm.tools.enclosure import Enclosure
 
-        path = arguments.get(tool.subject)
-        if self._copy is None or not tool.in_copy or tool.source or tool.subject != "path" or not isinstance(path, str):
+        path, copy = arguments.get(tool.subject), self._tools_in
+        if copy is None or not tool.in_copy or tool.source or tool.subject != "path" or not isinstance(path, str):
             return ""
         try:
-            real = await to_thread.run_sync(Enclosure(self._copy.copy.path).where, path)
+            real = await to_thread.run_sync(Enclosure(copy.copy.path).where, path)
         except ToolRefused:
             return ""
         return real if real != path else ""
 
-    async def _looked(self, tool: Tool) -> Sequence[Change]:
-        """What the use changed of the work copy."""
-        assert self._copy is not None and self._copy.tree is not None, "the tool worked in it"
-        try:
-            changed = await self._copy.tree.look()
-        except (TooManyChanged, NameUnwritable) as wrong:
-            raise SwarmError(f"{tool.name}: {wrong}") from wrong
-        self._changes = self._copy.tree.changes
-        return changed
-
-    async def _recorded_changes(self) -> list[Change]:
-        found: dict[str, Change] = {}
-        for files, at in self._state:
-            found |= {change.path: change for change in await loaded(self._attempt.log, files, at=at)}
-        return [found[path] for path in sorted(found) if found[path].before != found[path].after]
-
     async def _given_back(self, finished: ToolFinished, at: int) -> Used:
         """What is recorded of a use, in place of doing it again."""
-        if finished.files:
-            self._state.append((finished.files, at))
+        self._working.give_back(finished.files, at)
         return await _used(self._attempt, finished, at)
 
     async def _repeatable(self, tool: Tool) -> bool:
@@ -296,6 +280,7 @@ class LiveHands:
             rule=allowed.rule,
             repeatable=tool.repeatable,
             on=on,
+            branch=self._attempt.branch,
         )
 
     def _ended(
@@ -315,7 +300,7 @@ class LiveHands:
         whole = self._redact(said.text)
         arguments = plainly(call.arguments)
         shown = self._outputs.told(ordinal, whole)
-        tree = self._copy.tree.digest if self._copy is not None and self._copy.tree is not None else ""
+        tree = self._working.digest
 
         def finished(pack: Pack) -> ToolFinished:
             return ToolFinished(
@@ -337,6 +322,7 @@ class LiveHands:
                 on=on,
                 reason=in_one_line(whole) if said.failed and said.exit_code is None and not refused else "",
                 skill=said.skill,
+                branch=self._attempt.branch,
             )
 
         self._attempt.end_use(finished)

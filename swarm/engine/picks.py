@@ -21,7 +21,7 @@ from swarm.engine.audits import is_due
 from swarm.messages import MILLION, Arm
 from swarm.money.shares import Share
 from swarm.orders import NotWorthIt, Pick, Picker
-from swarm.plan import Plan, allowed_arms
+from swarm.plan import SUB_AGENT, Plan, allowed_arms
 from swarm.roles.validator import wants_judge
 from swarm.task import Role, RoleConfig, Task
 from swarm.text.tokens import BYTES_A_TOKEN
@@ -76,6 +76,15 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
         arms, excluded = allowed_arms(self.plan, self.task, role)
         return staying_picker([arm for arm in arms if arm.model not in excluded], name, otherwise, why)
 
+    def delegated(self, open_: Open, agent: str, branch: str) -> tuple[Picker, Callable[[str], Picker]]:
+        """Who does a part of a worker's step in a branch of the attempt: the worker's agent, on whatever model is chosen for it;
+        and by the name of the arm that answered who goes on."""
+        question = self.question(open_, "worker")
+        seed, step = f"{question.seed}/{branch}", f"{question.step}/{branch}"
+        question = msgspec.structs.replace(question, role=SUB_AGENT, seed=seed, step=step, stay_on="", draws={})
+        pick = self._drawn(question, "worker", is_judged=False, agent=agent)
+        return pick, lambda name: self.staying("worker", name, pick, why=GOES_ON)
+
     def question(self, open_: Open, role: Role) -> Question:
         """What is to be chosen for; a draw adds its moment, its number and the size of the prompt."""
         plan, task, state = self.plan, self.task, self.state
@@ -102,8 +111,9 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
             may_escalate=state.escalations < task.limits.escalations,
         )
 
-    def _drawn(self, question: Question, role: Role, *, is_judged: bool) -> Picker:
+    def _drawn(self, question: Question, role: Role, *, is_judged: bool, agent: str = "") -> Picker:
         arms, excluded = allowed_arms(self.plan, self.task, role)
+        arms = [arm for arm in arms if agent in ("", arm.agent)]
         span = self.plan.choice.span(self.state.complexity)
 
         def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:

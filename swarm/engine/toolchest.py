@@ -154,8 +154,10 @@ class Toolchest:
     async def backend(self) -> str:
         return (await self.sandbox()).backend
 
-    def box(self, task: Task, text_of: Callable[[str], Awaitable[str]]) -> Box:
-        return Box(self, task, text_of)
+    def box(
+        self, task: Task, text_of: Callable[[str], Awaitable[str]], own: Sequence[Tool], words: Sequence[str] | None
+    ) -> Box:
+        return Box(self, task, text_of, own, words)
 
     def _hidden(self) -> list[Path]:
         """What no command may see: the log, and all that lies beside it where that is no folder of the project's."""
@@ -166,10 +168,22 @@ class Toolchest:
 
 
 class Box:
-    """The tools that one attempt may use. `text_of` gives what an earlier use of the attempt said, by its handle."""
+    """The tools that one attempt may use.
 
-    def __init__(self, chest: Toolchest, task: Task, text_of: Callable[[str], Awaitable[str]]) -> None:
+    `text_of` gives what an earlier use of the attempt said, by its handle; `own` are tools that no other attempt has. `words`
+    narrow what the task may use, as in a task file; None: they do not.
+    """
+
+    def __init__(
+        self,
+        chest: Toolchest,
+        task: Task,
+        text_of: Callable[[str], Awaitable[str]],
+        own: Sequence[Tool],
+        words: Sequence[str] | None,
+    ) -> None:
         self._chest, self._task, self._text_of = chest, task, text_of
+        self._own, self._words = own, words
         self._known: Mapping[str, Tool] | None = None
         self._loaded: Sequence[Skill] = ()  # the skills whose texts the model is told
 
@@ -218,7 +232,7 @@ class Box:
         from swarm.tools.shorten import output_tool
         from swarm.tools.web import fetch_tool
 
-        tools: list[Tool] = [*file_tools(root, redact=self._chest.redact), output_tool(self._text_of)]
+        tools: list[Tool] = [*file_tools(root, redact=self._chest.redact), output_tool(self._text_of), *self._own]
         tools.append(fetch_tool(allow=self._chest.plan.tools.fetch_hosts, tls=default_tls))
         if any(self._may(name) for name in COMMANDS):
             tools += await self._commands(root, temp, readable)
@@ -261,6 +275,8 @@ class Box:
         return any(word in ("mcp", "all") or "__" in word or "*" in word for word in words)
 
     def _may(self, name: str, server: str = "") -> bool:
+        if self._words is not None and not means(self._words, name, server=server):
+            return False
         return may_use(self._task, name, server=server)
 
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
-from events.views.tasks import TaskState
-from swarm.cycle import Open
 from swarm.engine.approvals import Approvals
 from swarm.engine.consent import Consent
 from swarm.engine.copies import Copies
+from swarm.engine.endings import Caps
 from swarm.engine.faces import Faces
 from swarm.engine.hands import LiveHands, Outputs, begin_of
+from swarm.engine.questions import Questions
+from swarm.engine.subagents import delegate
 from swarm.engine.toolchest import Toolchest, open_toolchest
+from swarm.engine.working import Working
 from swarm.engine.world import Surroundings
 from swarm.journal import Attempt
 from swarm.owner import Owner
 from swarm.plan import Plan
+from swarm.roles.job import Job
 from swarm.task import Task
+from swarm.tools.base import Said, Tool
+from swarm.tools.person import ask_tool
+from swarm.tools.subtask import Part, task_tool
 
 
 class Toolkit:
@@ -27,22 +34,42 @@ class Toolkit:
         self,
         chest: Toolchest,
         approvals: Approvals,
+        questions: Questions,
         copies: Copies,
         *,
         redact: Callable[[str], str],
         doubtful: Callable[[str], Awaitable[bool]],
     ) -> None:
-        self._chest, self._approvals, self._copies = chest, approvals, copies
+        self._chest, self._approvals, self._questions, self._copies = chest, approvals, questions, copies
         self._redact, self._doubtful = redact, doubtful
 
-    def hands(self, attempt: Attempt, state: TaskState, task: Task, open_: Open) -> LiveHands:
+    def hands(self, attempt: Attempt, job: Job, caps: Caps) -> LiveHands:
+        """The hands of a worker's attempt. `caps` are above the calls of the sub-agents that it sends."""
+        begin = begin_of(job.state, job.open)
+        working = Working(attempt, job.open.task, self._copies, begin.files, begin.at)
+
+        async def delegated(part: Part) -> Said:
+            async def sent(own: Attempt, task: Task) -> LiveHands:
+                made = self._made(own, task, working, [self._asking(own)], part.tools)
+                await made.narrow(worker.skills)
+                return made
+
+            return await delegate(part, attempt, job, caps, sent)
+
+        worker = self._made(attempt, job.task, working, [self._asking(attempt), task_tool(delegated)])
+        return worker
+
+    def _asking(self, attempt: Attempt) -> Tool:
+        return ask_tool(partial(self._questions.answer, attempt))
+
+    def _made(
+        self, attempt: Attempt, task: Task, working: Working, own: Sequence[Tool], words: Sequence[str] | None = None
+    ) -> LiveHands:
         outputs = Outputs(attempt)
         return LiveHands(
             attempt,
-            open_.task,
-            copies=self._copies,
-            begin=begin_of(state, open_),
-            box=self._chest.box(task, outputs.text_of),
+            working=working,
+            box=self._chest.box(task, outputs.text_of, own, words),
             allow=self._approvals.of(task, attempt),
             outputs=outputs,
             doubtful=self._doubtful,
@@ -60,5 +87,6 @@ async def open_toolkit(
         owner, plan, root, surroundings.guides, copies, environ=environ, redact=redact, say=faces.say
     ) as chest:
         approvals = Approvals(owner, plan.tools, faces=faces, directory=str(root), redact=redact, backend=chest.backend)
+        questions = Questions(owner, plan.tools, faces=faces, redact=redact)
         surroundings.sandbox = chest.sandbox
-        yield Toolkit(chest, approvals, copies, redact=redact, doubtful=consent.ask)
+        yield Toolkit(chest, approvals, questions, copies, redact=redact, doubtful=consent.ask)

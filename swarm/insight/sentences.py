@@ -38,7 +38,15 @@ from events.types.task import (
     TaskSkipped,
     TaskSubmitted,
 )
-from events.types.tool import ApprovalAsked, ApprovalGiven, SandboxProbed, ToolFinished, ToolStarted
+from events.types.tool import (
+    ApprovalAsked,
+    ApprovalGiven,
+    QuestionAnswered,
+    QuestionAsked,
+    SandboxProbed,
+    ToolFinished,
+    ToolStarted,
+)
 from events.types.tree import ChangesApplied, ChangesUndone
 from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
 from events.views.verdicts import CHECKS
@@ -206,6 +214,10 @@ def _of_approvals(entry: Entry) -> str:
             said = "allowed" if event.allowed else "refused"
             why = f": {event.reason}" if event.reason else ""
             return f"{event.by} {said} it{f' for the {event.remember}' if event.remember else ''}{why}"
+        case QuestionAsked() as event:
+            return f"the {event.role} asked a person: {event.question}"
+        case QuestionAnswered() as event:
+            return f"{event.by} answered it"
         case _:
             return ""
 

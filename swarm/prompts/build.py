@@ -152,6 +152,12 @@ def validator_messages(task: Task, brief: str, agent: str = "", length: str = ""
     return (Message("system", _system("validator", task, _join(agent, length))), Message("user", brief))
 
 
+def subagent_messages(prompt: str, *, agent: str, budget: int) -> tuple[Message, ...]:
+    """What is said to who does a part of a worker's step with so many tokens; `agent` is what it is told of itself."""
+    system = _join(module("subagent"), agent, module("worker_tools"))
+    return (Message("system", system), Message("user", _join(prompt, f"(You may take {budget:,} tokens for this.)")))
+
+
 def summariser_messages(handover: str) -> tuple[Message, ...]:
     """What is said to who writes a hand-over anew."""
     return (Message("system", module("summariser")), Message("user", _fence(handover)))

@@ -83,6 +83,10 @@ class Hands(Protocol):
         ...
 
 
+Delegated = Callable[[str, str], tuple[Picker, Callable[[str], Picker]]]
+"""By agent and branch of the attempt who takes the first call of a part of its work, and by the name of that arm who goes on."""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of open work."""
 
@@ -98,6 +102,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     audits: Callable[[str], bool] = lambda _: False  # whether what a model accepts now is audited; "": the checks alone
     strain: Strain = Strain()  # how near it is to a cap
     hands: Hands | None = None  # None: the task has no tools
+    delegated: Delegated | None = None  # who may do a part of the step; None: nobody
 
     @property
     def step(self) -> StepState:

@@ -32,7 +32,8 @@ def groups(texts: Sequence[str], *, like: float = LIKE) -> list[Group]:
     """Each text in one group, the largest groups first. A text that is like no other is a group of its own."""
     places: dict[tuple[str, ...], list[int]] = {}
     for number, text in enumerate(texts):
-        places.setdefault(tuple(islice(words(text), MOST_WORDS)), []).append(number)
+        told = (word for word in words(text) if not word.isdecimal())  # a number tells one case from the next
+        places.setdefault(tuple(islice(told, MOST_WORDS)), []).append(number)
     distinct = sorted(places)
     weights = _weights(distinct)
     leaders = _led(_likeness(weights, like))

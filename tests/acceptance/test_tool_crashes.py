@@ -155,8 +155,10 @@ async def test_a_delivery_that_was_cut_off_is_brought_to_its_end(place: Place) -
         assert done.returncode == -9, done.stderr
         left = place.files()
         assert (left["a.py"], left["b.txt"], "c.txt" in left) == ("x = 2\n", "b.txt\n", False)
+        assert len(place.copies()) == 1
         done = place.swarm("resume")
         assert done.returncode == 0, done.stderr
+        assert place.copies() == [], "it needed none itself, and removed what the kill had left"
         assert len(provider.requests) == 2
         texts = {f"{name}.txt": f"{name}.txt\n" for name in "bcd"}
         assert place.files() == {"task.yaml": TASK, "a.py": "x = 2\n", **texts}

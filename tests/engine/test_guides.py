@@ -35,7 +35,7 @@ async def guided(here: Mapping[str, str], task: Task, step: int, used: Mapping[s
         asked.append(1)
         return used
 
-    guides = Guides(Path(here["HOME"]), here, print, session="s1", used=uses)
+    guides = Guides(Path(here["HOME"]), here, print, str, session="s1", used=uses)
     await guides.guide(task, step)
     return await guides.guide(task, step), len(asked)
 

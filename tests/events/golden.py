@@ -37,7 +37,7 @@ from events.types.task import (
     TaskHalted,
     TaskReopened,
 )
-from events.types.tool import SandboxProbed, ToolFinished
+from events.types.tool import QuestionAnswered, QuestionAsked, SandboxProbed, ToolFinished
 from events.types.tree import FILE, PLAIN, PROGRAM, SECRET, ChangesApplied, ChangesUndone, FileChange, FileState
 from events.views.approvals import PROJECTS, ApprovalsView
 from events.views.attempts import AttemptsView
@@ -219,6 +219,7 @@ async def write_fifth(log: EventLog, clock: SetClock) -> None:
     await _changed_and_refused(scribe)
     await _applied_and_undone(scribe)
     await _in_circles(scribe)
+    await _sent_one_that_asked(scribe)
     await scribe.append(scribe.new(make.closed(exit_code=1), f"claim/{session_name(1)}"))
 
 
@@ -266,6 +267,31 @@ async def _applied_and_undone(scribe: Scribe) -> None:
     await scribe.append(scribe.new(accepted), scribe.new(ended))
     (applied,) = await scribe.append(scribe.new(ChangesApplied(files=(CHANGE,), by="ada@host")))
     await scribe.append(scribe.new(ChangesUndone(applied=applied, by="ada@host")))
+
+
+async def _sent_one_that_asked(scribe: Scribe) -> None:
+    """A sub-agent, on a branch of its attempt: it asks a person and reads a skill."""
+    scribe.at("send")
+    await scribe.append(scribe.new(make.submitted(title="send")))
+    scribe.at("send", 1)
+    await scribe.append(scribe.new(make.planned(title="send")))
+    scribe.at("send", 1, 1)
+    branch = "task:1"
+    called = await scribe.call("sub-agent", branch=branch, skills=("sql-review",), skill_tokens=(600,))
+    question = QuestionAsked(question="Which one?", ordinal=1, options=("a", "b"), role="sub-agent", branch=branch)
+    *_, asked = await scribe.append(scribe.settled(called, "I ask."), scribe.new(question))
+    answered = QuestionAnswered(asked=asked, answer=scribe.put("the second"), by="ada@host")
+    await scribe.append(scribe.new(answered, f"control/{session_name(1)}"), cause=asked)
+    read = make.tool_finished(
+        tool="read_skill",
+        ordinal=2,
+        arguments=scribe.put("{}"),
+        answer=scribe.put("Look at the plan first."),
+        role="sub-agent",
+        branch=branch,
+        skill="sql-review",
+    )
+    await scribe.append(scribe.new(read))
 
 
 async def _in_circles(scribe: Scribe) -> None:
