@@ -11,6 +11,7 @@ from events.log import EventLog, session_name
 from events.scopes import is_period
 from events.types.call import BudgetSet
 from events.types.task import TaskHalted
+from events.views.approvals import ApprovalsView
 from events.views.base import fold
 from events.views.money import MoneyView
 from events.views.tasks import TaskState, TasksView
@@ -69,13 +70,17 @@ def _stopped_with(held: Sequence[str], tasks: Mapping[str, TaskState]) -> set[st
 
 
 async def way_of(log: EventLog, session: int) -> tuple[str, ...]:
-    """What is typed behind `swarm resume s4` so that it goes on: by how much a cap is raised, or a yes that was not given."""
+    """What is typed behind `swarm resume s4` so that it goes on: by how much a cap is raised, or a yes that was not given.
+
+    A use of a tool that waits for a word is no matter of `--yes`: its reason says what is typed before.
+    """
     halts, _ = await halts_of(log, session)
     if halts:
         lacking = [lacking_of(halt).amount for halt in halts if halt.unit == halts[0].unit]
         return "--raise", more(max(lacking), halts[0].unit)
     tasks = (await fold_session(log, TasksView(), session)).of(session).values()
-    return ("--yes",) if any(task.cause == "confirmation" for task in tasks) else ()
+    asked = {one.task for one in (await fold_session(log, ApprovalsView(), session)).of(session)}
+    return ("--yes",) if any(task.cause == "confirmation" and task.name not in asked for task in tasks) else ()
 
 
 async def raise_caps(log: EventLog, args: argparse.Namespace, session: int, output: Output) -> None:

@@ -334,7 +334,7 @@ def _before_use(entry: Entry, event: ToolFinished, before: Sequence[Entry]) -> E
         each
         for each in reversed(before)
         if isinstance(each.event, ToolStarted | ApprovalAsked)
-        and (each.event.ordinal, each.event.role) == (event.ordinal, event.role)
+        and (each.event.ordinal, each.event.role, each.event.branch) == (event.ordinal, event.role, event.branch)
         and _place(each, "attempt") == _place(entry, "attempt")
     )
     asked = next(began, None)

@@ -19,7 +19,7 @@ def use_said(use: Use) -> str:
     word = word_said(use.word) if use.word is not None else ""
     match use.state:
         case "waiting":
-            return f"{head}: {word or f'waits for a person ({use.rule})'}"
+            return f"{head}: {word or f'waits for a person ({use.rule}): {use.question}'}"
         case "open":
             return f"{head}: begun, and no end is recorded ({word or use.rule})"
         case "refused":

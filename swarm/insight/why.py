@@ -130,7 +130,11 @@ async def _end_of_use(
     log: EventLog, entry: Entry, begun: ToolStarted | ApprovalAsked, story: Story
 ) -> tuple[Reason, ...]:
     """How a use ended that began at an entry, or that a person was asked about there; nothing where it did not."""
-    meant = (use for use in _uses(story, entry) if (use.ordinal, use.role) == (begun.ordinal, begun.role))
+    meant = (
+        use
+        for use in _uses(story, entry)
+        if (use.ordinal, use.role, use.branch) == (begun.ordinal, begun.role, begun.branch)
+    )
     use = next(meant, None)
     end = story.at(use.answer[1]) if use is not None and use.answer is not None else None
     if end is None or not isinstance(end.event, ToolFinished):

@@ -203,3 +203,15 @@ def test_a_script_stands_for_the_models_and_what_is_wrong_with_it_is_said_before
     (tmp_path / "script.toml").write_text("line = 3\n")
     wrong = command(*words, home=tmp_path, cwd=tmp_path)
     assert wrong.returncode == 2 and "script.toml, cannot be read" in wrong.stderr and "mend it" in wrong.stderr
+
+
+def test_what_waits_for_a_persons_word_is_not_said_to_go_on_with_a_yes(tmp_path: Path) -> None:
+    (tmp_path / "ask.yaml").write_text("prompt: Do it.\ntools: [run]\ncheck: {contains: done}\n")
+    (tmp_path / "script.toml").write_text(
+        '[[line]]\nafter = 0\ncalls = [{ name = "run", arguments = { command = "true" } }]\n[[line]]\nsays = "done"\n'
+    )
+    env = {"SWARM_TOOLS_SANDBOX": "none", "SWARM_TOOLS_HEADLESS": "fail"}
+    done = command("run", "ask.yaml", "--script", "script.toml", home=tmp_path, cwd=tmp_path, env=env)
+    assert done.returncode == 5
+    assert "swarm approve s1/ask" in done.stderr
+    assert done.stderr.endswith("go on with: swarm resume s1\n")
