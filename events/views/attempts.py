@@ -167,9 +167,6 @@ class AttemptsView(msgspec.Struct):
                 use.state, use.rule, use.on = "open", event.rule, event.on
             case ToolFinished():
                 _end_use(use, event, entry.position)
-                parts = self._attempt(entry).parts
-                if not event.branch and (branch := f"task:{event.ordinal}") in parts:
-                    parts[branch] = not event.failed
 
     def _attempt(self, entry: Entry) -> Attempt:
         attempts = self.tasks.setdefault(entry.task, {})
