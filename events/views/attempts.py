@@ -130,6 +130,8 @@ class AttemptsView(msgspec.Struct):
                 attempt.stopped = drafted.stopped
             case ApprovalAsked() | ToolStarted() | ToolFinished():
                 self._used(entry, entry.event)
+                if isinstance(entry.event, ToolFinished) and not entry.event.branch:
+                    self._part_ended(entry, entry.event)
             case ApprovalGiven(asked=asked) as word:
                 if (use := self._asked.get(asked)) is not None and use.word is None:
                     use.word = word
@@ -139,10 +141,6 @@ class AttemptsView(msgspec.Struct):
                 self._attempt(entry).audits.append((entry.position, audit))
             case AttemptAbandoned(reason=reason):
                 self._attempt(entry).abandoned = reason
-            case ToolFinished(branch="", ordinal=ordinal, failed=failed):
-                parts = self._attempt(entry).parts
-                if (branch := f"task:{ordinal}") in parts:
-                    parts[branch] = not failed
             case QuestionAsked() as asked:
                 self._attempt(entry).questions[entry.position] = Asked(position=entry.position, event=asked)
             case QuestionAnswered(asked=position, by=by):
@@ -169,6 +167,12 @@ class AttemptsView(msgspec.Struct):
                 use.state, use.rule, use.on = "open", event.rule, event.on
             case ToolFinished():
                 _end_use(use, event, entry.position)
+
+    def _part_ended(self, entry: Entry, event: ToolFinished) -> None:
+        """Where the use was that of a sub-agent, say whether that came to an answer."""
+        parts = self._attempt(entry).parts
+        if (branch := f"task:{event.ordinal}") in parts:
+            parts[branch] = not event.failed
 
     def _attempt(self, entry: Entry) -> Attempt:
         attempts = self.tasks.setdefault(entry.task, {})
