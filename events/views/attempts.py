@@ -132,8 +132,6 @@ class AttemptsView(msgspec.Struct):
                 attempt.stopped = drafted.stopped
             case ApprovalAsked() | ToolStarted() | ToolFinished():
                 self._used(entry, entry.event)
-                if isinstance(entry.event, ToolFinished) and not entry.event.branch:
-                    self._part_ended(entry, entry.event)
             case ApprovalGiven(asked=asked) as word:
                 if (use := self._asked.get(asked)) is not None and use.word is None:
                     use.word = word
@@ -169,12 +167,6 @@ class AttemptsView(msgspec.Struct):
                 use.state, use.rule, use.on = "open", event.rule, event.on
             case ToolFinished():
                 _end_use(use, event, entry.position)
-
-    def _part_ended(self, entry: Entry, event: ToolFinished) -> None:
-        """Where the use was that of a sub-agent, say whether that came to an answer."""
-        parts = self._attempt(entry).parts
-        if (branch := f"task:{event.ordinal}") in parts:
-            parts[branch] = not event.failed
 
     def _attempt(self, entry: Entry) -> Attempt:
         attempts = self.tasks.setdefault(entry.task, {})
