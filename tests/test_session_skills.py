@@ -11,6 +11,7 @@ from events.bus import read_all
 from events.log import EventLog, open_log
 from events.types.call import CallReserved
 from events.types.tool import ToolFinished
+from swarm.journal import TREE
 from swarm.replay import replay
 from tests.provider import Provider
 from tests.running import Cast, faces, run, serving
@@ -116,6 +117,10 @@ async def test_a_model_finds_and_reads_a_skill_that_it_was_not_told(tmp_path: Pa
     cast = Cast(worker=(use("find_skill", query="press grapes"), use("read_skill", name="pressing-grapes"), "Done."))
     async with open_log("memory:") as log, serving(cast) as (provider, plan):
         await run(log, text, plan, tmp_path, environ=home, looks=faces())
+        entries = [entry.event async for page in read_all(log) for entry in page]
+    taken = [each.name for event in entries for each in getattr(event, "captured", ())]
+    assert "skills" in taken
+    assert TREE not in taken, "no copy of the project is made for it"
     said = [message["content"] for message in provider.requests[2].body["messages"] if message["role"] == "tool"]
     assert "pressing-grapes" in said[0]
     assert "Press at dawn" in said[1]

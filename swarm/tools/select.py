@@ -182,7 +182,9 @@ def find_tool(
             given.update(tool.name for tool in fresh)
         return Said(text=_told(found), failed=not found)
 
-    return Tool(spec=_find_spec(selection.others), effect="none", use=use, subject="query", repeatable=True)
+    return Tool(
+        spec=_find_spec(selection.others), effect="none", use=use, subject="query", repeatable=True, in_copy=False
+    )
 
 
 def _find_spec(others: Sequence[str]) -> ToolSpec:

@@ -121,7 +121,8 @@ def output_tool(text_of: Callable[[str], Awaitable[str]], *, most_bytes: int = O
             return Said(text=_searched(lines, first, wanted, sought, most_bytes))
         return Said(text=_window(lines, first, wanted, most_bytes))
 
-    return Tool(spec=_SPEC, effect="none", use=used, subject="handle", repeatable=True, tags=("rest", "more", "log"))
+    tags = ("rest", "more", "log")
+    return Tool(spec=_SPEC, effect="none", use=used, subject="handle", repeatable=True, in_copy=False, tags=tags)
 
 
 def _window(lines: Sequence[str], first: int, wanted: int, most_bytes: int) -> str:

@@ -31,7 +31,7 @@ def _find(library: Library, rank: Rank) -> Tool:
         return Said(text="\n".join(f"- {each.skill.name}: {each.skill.description}" for each in found.shown))
 
     spec = _spec(FIND, f"Find skills: guides for kinds of work. Read one with {READ}.", {"query": _TEXT}, ["query"])
-    return Tool(spec=spec, effect="none", use=find, subject="query", repeatable=True, tags=_TAGS)
+    return Tool(spec=spec, effect="none", use=find, subject="query", repeatable=True, in_copy=False, tags=_TAGS)
 
 
 def _read(library: Library) -> Tool:
@@ -51,7 +51,7 @@ def _read(library: Library) -> Tool:
 
     properties = {"name": _TEXT, "file": {"type": "string", "description": "a file of the skill instead of its text"}}
     spec = _spec(READ, "Read a skill, or one of its files.", properties, ["name"])
-    return Tool(spec=spec, effect="none", use=read, subject="name", repeatable=True, tags=_TAGS)
+    return Tool(spec=spec, effect="none", use=read, subject="name", repeatable=True, in_copy=False, tags=_TAGS)
 
 
 def _text_of(library: Library, name: str, file: str) -> str:

@@ -92,6 +92,7 @@ def fetch_tool(
 
     return Tool(
         spec=_SPEC,
+        in_copy=False,
         effect="none",
         use=used,
         subject="url",

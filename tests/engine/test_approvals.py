@@ -78,7 +78,7 @@ class Person:
         return self.words.pop(0)
 
 
-def approvals(owner: Owner, face: Face | None, *rules: Rule, directory: str = "/work/a", **more: Any) -> Approvals:
+def approvals(owner: Owner, face: Face | None, *rules: Rule, directory: str = "/projects/a", **more: Any) -> Approvals:
     async def backend() -> str:
         return "none"
 
@@ -166,7 +166,7 @@ async def test_a_word_for_the_session_is_not_asked_for_again_in_it_and_is_in_ano
 async def test_a_word_for_the_project_holds_in_its_folder_and_not_in_one_of_the_same_name(owner: Owner) -> None:
     await allowed(approvals(owner, Person(Word(allowed=True, remember="project"))), owner)
     (entry,) = await owner.log.read(topic=PROJECTS)
-    assert isinstance(entry.event, ApprovalGiven) and entry.event.directory == "/work/a"
+    assert isinstance(entry.event, ApprovalGiven) and entry.event.directory == "/projects/a"
     other = await with_tasks(await a_session(owner.log))
     assert (await allowed(approvals(other, None), other)).rule == "allowed by a person for the project"
     assert not (await allowed(approvals(other, None, directory="/elsewhere/a"), other)).yes
@@ -209,8 +209,8 @@ async def test_the_word_of_another_process_ends_the_question_at_the_terminal(own
         async with open_log(tmp_path / "log.db") as other:
             (asked,) = (await question(other)).of(1)
             word = Word(allowed=True, remember="session")
-            assert await give(other, asked, word, project="a", directory="/work/a")
-            assert not await give(other, asked, NO, project="a", directory="/work/a"), "the first word counts"
+            assert await give(other, asked, word, project="a", directory="/projects/a")
+            assert not await give(other, asked, NO, project="a", directory="/projects/a"), "the first word counts"
 
     of = approvals(owner, never)
     async with anyio.create_task_group() as tasks:
@@ -258,7 +258,7 @@ async def test_where_nobody_is_there_a_task_can_halt_and_the_word_be_given_after
     ):
         await allowed(approvals(owner, None, headless="fail"), owner)
     (asked,) = (await question(owner.log)).of(1)
-    assert await give(owner.log, asked, YES, project="a", directory="/work/a")
+    assert await give(owner.log, asked, YES, project="a", directory="/projects/a")
     assert (await allowed(approvals(owner, None, headless="fail"), owner)).yes
 
 
@@ -266,7 +266,7 @@ async def test_where_nobody_is_there_it_can_be_waited_for_another_process(owner:
     async def elsewhere() -> None:
         async with open_log(tmp_path / "log.db") as other:
             (asked,) = (await question(other)).of(1)
-            await give(other, asked, NO, project="a", directory="/work/a")
+            await give(other, asked, NO, project="a", directory="/projects/a")
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(elsewhere)
