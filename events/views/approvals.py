@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from events.log import Entry, session_name
+from events.log import Entry
 from events.types.task import (
     AttemptAbandoned,
     StepDrafted,
@@ -17,34 +17,20 @@ from events.types.task import (
     TaskFailed,
 )
 from events.types.tool import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
+from events.views.asked import Use, Waiting
 
 PROJECTS = "approvals"
 """The topic of words that are remembered for a project."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class Asked(Waiting, frozen=True, kw_only=True):
     """A question, and about which use of which attempt it is."""
 
-    position: int
-    at: int  # microseconds since 1970
-    session: int
-    task: str
-    step: int
-    attempt: int
     event: ApprovalAsked
-
-    @property
-    def name(self) -> str:
-        """The task, as people name it."""
-        return f"{session_name(self.session)}/{self.task}"
 
     @property
     def use(self) -> Use:
         return _use(self, self.event)
-
-
-Use = tuple[int, str, int, int, str, str, int]
-"""Session, task, step, attempt, role, branch of the attempt, and the number of the use within that."""
 
 
 class Held(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from events.log import Entry, session_name
+from events.log import Entry
 from events.types.task import (
     AttemptAbandoned,
     StepDrafted,
@@ -15,26 +15,13 @@ from events.types.task import (
     TaskFailed,
 )
 from events.types.tool import QuestionAnswered, QuestionAsked, ToolFinished
-
-Use = tuple[int, str, int, int, str, str, int]
-"""Session, task, step, attempt, role, branch of the attempt, and the number of the use within that."""
+from events.views.asked import Use, Waiting
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
+class Question(Waiting, frozen=True, kw_only=True):
     """A question, and where it was asked."""
 
-    position: int
-    at: int  # microseconds since 1970
-    session: int
-    task: str
-    step: int
-    attempt: int
     event: QuestionAsked
-
-    @property
-    def name(self) -> str:
-        """The task, as people name it."""
-        return f"{session_name(self.session)}/{self.task}"
 
     @property
     def use(self) -> Use:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from events.log import EventLog, open_log, session_name, system_clock
+from events.log import open_log, session_name, system_clock
 from events.views.base import fold
 from events.views.questions import Question, QuestionsView
 from events.views.sessions import SessionState, SessionsView
-from events.views.standing import standing
 from swarm.alive import exists
 from swarm.cli.asked_question import shown
 from swarm.cli.hints import to_type
-from swarm.cli.names import find, last_session
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, require_log, settings_of, utc_text
 from swarm.cli.running import secrets_of
+from swarm.cli.waiting import only, waiting
 from swarm.engine.questions import reply
 from swarm.errors import UsageError
 from swarm.tools.person import chosen
@@ -48,7 +48,7 @@ async def _list(args: argparse.Namespace) -> int:
     require_log(url)
     with log_errors():
         async with open_log(url, read_only=True) as log:
-            found = await asking(log, args.words[0] if args.words else None)
+            found = await waiting(log, args.words[0] if args.words else None, QuestionsView)
     if output.json:
         output.document("swarm.questions/1", {"waiting": [_document(asked) for asked in found]})
     elif not found:
@@ -66,7 +66,7 @@ async def _answer(args: argparse.Namespace) -> int:
     require_log(settings.log)
     with log_errors():
         async with open_log(settings.log) as log:
-            asked = _only(await asking(log, name), name)
+            asked = _only(await waiting(log, name, QuestionsView), name)
             text = secrets_of(settings).redact(chosen(text, asked.event.options))
             state = (await fold(log, SessionsView(), session=asked.session)).sessions[asked.session]
             if not await reply(log, asked, text, project=Path(state.directory).name):
@@ -87,30 +87,10 @@ def _parts(words: list[str]) -> tuple[str | None, str]:
             raise UsageError(f'{what}; write `swarm answer "TEXT"`, or `swarm answer s412/build "TEXT"`, with quotes')
 
 
-async def asking(log: EventLog, name: str | None) -> list[Question]:
-    """What is asked in the session or task of that name; without one in all sessions that somebody owns and in the last.
-
-    The oldest first.
-    """
-    if name is not None:
-        named = await find(log, name)
-        view = await fold(log, QuestionsView(), session=named.session)
-        return [asked for asked in view.of(named.session, named.task) if named.step in (0, asked.step)]
-    owned = (await standing(log)).view.claims.claims
-    found: list[Question] = []
-    for session in sorted({*owned, await last_session(log)} - {0}):
-        found += (await fold(log, QuestionsView(), session=session)).of(session)
-    return sorted(found, key=lambda asked: asked.position)
-
-
-def _only(found: list[Question], name: str | None) -> Question:
-    if not found:
-        where = f" in {name}" if name else ""
-        raise UsageError(f"nobody asks anything{where}; `swarm answer --list` shows what is asked")
-    names = list(dict.fromkeys(asked.name for asked in found))
-    if len(names) > 1:
-        raise UsageError(f"{len(names)} tasks ask something; name one of them: {', '.join(names[:10])}")
-    return found[0]
+def _only(found: Sequence[Question], name: str | None) -> Question:
+    where = f" in {name}" if name else ""
+    nobody = f"nobody asks anything{where}; `swarm answer --list` shows what is asked"
+    return only(found, nobody=nobody, several="ask something")
 
 
 def _show(asked: Question, output: Output) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,14 +11,13 @@ from events.log import EventLog, open_log, session_name, system_clock
 from events.views.approvals import ApprovalsView, Asked
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
-from events.views.standing import standing
 from swarm.alive import exists
 from swarm.cli.asked_tool import arguments_of, shown
 from swarm.cli.hints import to_type
-from swarm.cli.names import find, last_session
 from swarm.cli.output import Declined, Output
 from swarm.cli.recorded import log_errors, require_log, settings_of, utc_text
 from swarm.cli.running import secrets_of
+from swarm.cli.waiting import only, waiting
 from swarm.engine.approvals import give
 from swarm.engine.faces import Word
 from swarm.errors import UsageError
@@ -42,7 +42,7 @@ async def list_waiting(args: argparse.Namespace) -> int:
     require_log(url)
     with log_errors():
         async with open_log(url, read_only=True) as log:
-            found = await waiting(log, args.name)
+            found = await waiting(log, args.name, ApprovalsView)
             arguments = {asked.position: await log.text(asked.event.arguments, at=asked.position) for asked in found}
     if output.json:
         documents = [{**_document(asked), "arguments": arguments[asked.position]} for asked in found]
@@ -61,7 +61,7 @@ async def decide(args: argparse.Namespace, *, allowed: bool, reason: str = "") -
     require_log(settings.log)
     with log_errors():
         async with open_log(settings.log) as log:
-            asked = _only(await waiting(log, args.name), args.name)
+            asked = _only(await waiting(log, args.name, ApprovalsView), args.name)
             if allowed:
                 await _confirmed(log, asked, args)
             remember: Literal["", "session", "project"] = (
@@ -76,30 +76,10 @@ async def decide(args: argparse.Namespace, *, allowed: bool, reason: str = "") -
     return 0
 
 
-async def waiting(log: EventLog, name: str | None) -> list[Asked]:
-    """What waits in the session or task of that name; without one in all sessions that somebody owns and in the last.
-
-    The oldest first.
-    """
-    if name is not None:
-        named = await find(log, name)
-        view = await fold(log, ApprovalsView(), session=named.session)
-        return [asked for asked in view.of(named.session, named.task) if named.step in (0, asked.step)]
-    owned = (await standing(log)).view.claims.claims
-    found: list[Asked] = []
-    for session in sorted({*owned, await last_session(log)} - {0}):
-        found += (await fold(log, ApprovalsView(), session=session)).of(session)
-    return sorted(found, key=lambda asked: asked.position)
-
-
-def _only(found: list[Asked], name: str | None) -> Asked:
-    if not found:
-        where = f" in {name}" if name else ""
-        raise UsageError(f"nothing waits for a person's word{where}; `swarm approve --list` shows what does")
-    names = list(dict.fromkeys(asked.name for asked in found))
-    if len(names) > 1:
-        raise UsageError(f"{len(names)} tasks wait for a person's word; name one of them: {', '.join(names[:10])}")
-    return found[0]
+def _only(found: Sequence[Asked], name: str | None) -> Asked:
+    where = f" in {name}" if name else ""
+    nobody = f"nothing waits for a person's word{where}; `swarm approve --list` shows what does"
+    return only(found, nobody=nobody, several="wait for a person's word")
 
 
 async def _confirmed(log: EventLog, asked: Asked, args: argparse.Namespace) -> None:
