@@ -43,6 +43,10 @@ class First(msgspec.Struct, frozen=True, kw_only=True):
     most_input_tokens: int  # what the ledger reserves
     likely_input_tokens: int  # about what a provider counts; with tools, over all calls that are expected of the worker
 
+    def counted(self, factor: float) -> First:
+        """The same for a model that counts so many tokens for one."""
+        return msgspec.structs.replace(self, likely_input_tokens=round(self.likely_input_tokens * factor))
+
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     """How large that will be which only the run can tell, in tokens; or with `words` what stands in its place on a screen."""
@@ -54,7 +58,7 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
         """What stands for `what`: a text of that size, or a sentence."""
         if self.words:
             return f"[{what}: not known before the run{f', about {tokens:,} tokens' if tokens else ''}]"
-        return _WORD * ceil(tokens / weight(_WORD))
+        return _WORD * ceil(tokens / weight(_WORD.encode()))
 
 
 def first_requests(

@@ -87,8 +87,8 @@ def about(text: str) -> Counted:
     if len(text) < SAMPLED_FROM:
         return Counted(count(text), True)
     windows = [*_windows(text)]
-    sampled = sum(_count(window) for window in windows) / sum(map(weight, windows))
-    return Counted(round(sampled * weight(text)), False)
+    sampled = sum(map(_count, windows)) / sum(map(_weight, windows))
+    return Counted(round(sampled * _weight(text)), False)
 
 
 def count_request(
@@ -133,6 +133,10 @@ def _windows(text: str) -> Iterator[str]:
         first = _EDGE.search(window)
         last = _last_edge(window, 0, len(window) - 1) if first else 0
         yield window[first.start() : last] if first and first.start() < last else window
+
+
+def _weight(text: str) -> float:
+    return weight(text.encode("utf-8", "replace"))
 
 
 def _count(text: str) -> int:

@@ -95,12 +95,13 @@ def quick_tokens(text: str) -> int:
 
     Over 2,000 characters of English or of code it errs by a tenth in the mean, over those of a log by up to a sixth.
     """
-    return ceil(weight(text))
+    data = text.encode("utf-8", "replace")
+    return min(ceil(weight(data)), len(data))
 
 
-def weight(text: str) -> float:
-    """How many tokens the bytes of a text stand for, each by its kind."""
-    data, found = text.encode("utf-8", "replace"), 0.0
+def weight(data: bytes) -> float:
+    """How many tokens the bytes of a text in UTF-8 stand for, each by its kind."""
+    found = 0.0
     for kind, tokens in _WEIGHTS:
         others = data.translate(None, kind)
         found += tokens * (len(data) - len(others))

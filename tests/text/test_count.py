@@ -94,7 +94,7 @@ def test_of_a_long_text_samples_say_about_how_many_tokens_it_has() -> None:
     assert len(text) >= SAMPLED_FROM
     found = about(text)
     assert not found.exact
-    assert abs(found.tokens / count(text) - 1) <= 0.03
+    assert abs(found.tokens / count(text) - 1) <= 0.05  # docs/explanation/measurements.md has how far it mostly is
     assert about(text[:1_000]) == Counted(count(text[:1_000]), exact=True)
 
 
