@@ -101,19 +101,17 @@ def learned(found: Sequence[Text], runs: int) -> list[Figure]:
         "bytes": (lambda text: len(text.encode()), 0.25),
     }
     figures: list[Figure] = []
-    for family, model in FAMILIES.items():
+    for family in FAMILIES:
         for way, (of, scale) in ways.items():
-            errors = _errors(found, family, model, of, scale, runs)
+            errors = errors_of(found, family, of, scale, runs=runs)
             beside = ", ".join(f"after {n} {100 * mean(errors[n]):.1f}" for n in AFTER)
             bar = BARS["learned"] if way == "exact count" else None
             figures.append(Figure(f"{family} by {way}: error after 3 usages", 100 * mean(errors[3]), "%", beside, bar))
     return figures
 
 
-def _errors(
-    found: Sequence[Text], family: str, model: str, of: Count, scale: float, runs: int
-) -> dict[int, list[float]]:
-    """`scale` makes tokens of what `of` counts, before anything is learned."""
+def errors_of(found: Sequence[Text], family: str, of: Count, scale: float, *, runs: int) -> dict[int, list[float]]:
+    """The errors of a family's estimates by how many usages were told before. `scale` makes tokens of what `of` counts."""
     errors: dict[int, list[float]] = {number: [] for number in AFTER}
     long = [(getattr(each, family), of(each.text)) for each in found if len(each.text) >= LEAST_LETTERS]
     for run in range(runs):
@@ -122,7 +120,7 @@ def _errors(
             call = draw.sample(long, TEXTS_A_CALL)
             counted, own = sum(each for each, _ in call), sum(each for _, each in call)
             if number in errors:
-                expected = factor(model, seen.counted, seen.quick * scale) * own * scale
+                expected = factor(FAMILIES[family], seen.counted, seen.quick * scale) * own * scale
                 errors[number].append(abs(expected / counted - 1))
             seen.add(counted, own)
     return errors

@@ -8,7 +8,7 @@ PRIORS = (
     (re.compile(r"qwen|qwq"), 1.08),  # a token for each digit
     (re.compile(r"gpt|\bo[134]\b|llama|deepseek"), 1.0),
 )
-"""Medians over English, Python, JSON, logs, Chinese and Markdown, 4,000 characters each (docs/explanation/measurements.md)."""
+"""About the middle of what was counted for English, Python, JSON, logs, Chinese and Markdown (docs/explanation/measurements.md)."""
 
 OTHER = 1.05  # Gemini and others, whose vocabularies nobody here could measure
 
