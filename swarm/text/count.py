@@ -105,7 +105,7 @@ def parts_of(text: str, most: int = MOST_TOGETHER) -> Iterator[str]:
     """Cut a text into parts of up to `most` characters that have together as many tokens as the whole.
 
     Where so many characters hold no place that no token goes across, such as in a run of one character, it is cut at the last of
-    them: each such cut can make a token two.
+    them: each such cut can make some tokens more, or one less.
     """
     start = 0
     while len(text) - start > most:
@@ -119,13 +119,13 @@ def _last_edge(text: str, start: int, end: int) -> int:
     """The last place behind `start` and up to `end` where the text can be cut, `end` where there is none."""
     for width in (1_000, end - start):  # most have one near
         edges = [edge.start() for edge in _EDGE.finditer(text, max(start + 1, end - width), end + 1)]
-        if edges and edges[-1] <= end:
+        if edges:
             return edges[-1]
     return end
 
 
 def _windows(text: str) -> Iterator[str]:
-    """Samples from all over the text, cut where no token goes across if there are such places in them."""
+    """Samples from all over the text, from a blank or the beginning of a line to a blank where they hold both."""
     stride = len(text) / WINDOWS
     for number in range(WINDOWS):
         start = int(number * stride + (number + 1) * _GOLDEN % 1 * (stride - WINDOW))

@@ -68,9 +68,7 @@ def test_a_text_that_is_cut_where_no_token_goes_across_has_the_same_tokens(text:
     assert "".join(parts) == text
     assert all(len(part) <= most for part in parts)
     forced = sum(len(part) == most for part in parts[:-1])  # no such place was in it
-    assert 0 <= sum(map(by_tiktoken, parts)) - by_tiktoken(text) <= 8 * forced
-    if not forced:
-        assert sum(map(by_tiktoken, parts)) == by_tiktoken(text)
+    assert abs(sum(map(by_tiktoken, parts)) - by_tiktoken(text)) <= 4 * forced
 
 
 def test_what_looks_like_a_special_token_is_ordinary_text() -> None:
