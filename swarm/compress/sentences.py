@@ -126,7 +126,10 @@ def _may_title(line: str) -> bool:
 def _is_over(text: str, start: int, behind: int, end: int) -> bool:
     """Whether the first line is a title over the others, not the same sentence in lines of about the same length."""
     others = [line for line in text[behind:end].split("\n") if line.strip()]
-    return bool(others) and not others[0].lstrip()[0].islower() and behind - start < _SHARE * max(map(len, others))
+    if not others:
+        return False
+    share = _SHARE / 2 if others[0].lstrip()[0].islower() else _SHARE
+    return behind - start < share * max(map(len, others))
 
 
 def _bare(text: str, start: int, end: int) -> tuple[int, int]:
