@@ -213,6 +213,8 @@ def _call_line(call: Call) -> str:
             finish = "" if call.finish == "stop" else f" · finish {call.finish}"
             sizes = f"{call.input_tokens:,} in{cached}, {call.output_tokens:,} out"
             return f"{who}: {sizes}, {dollars(call.cost_nanos)}, {call.duration_ms / 1000:.1f} s{finish}{why}"
+        case "served":
+            return f"{who}: not asked, {call.how} answer of {call.source}, {dollars(call.saved_nanos)} saved{why}"
         case "open" | "maybe paid":
             held = f"{call.reserved_tokens:,} tokens and {dollars(call.reserved_nanos)} reserved"
             word = "in flight" if call.state == "open" else f"maybe paid: {visible(call.reason)}"
