@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from events.scopes import LOG, SHARED, agent_scope, month_of, project_scope, role_scope, schedule_scope
 from events.views.verdicts import Drafts
 from swarm.agents.profile import Agent
+from swarm.cache.caching import Caching
 from swarm.choice.complexity import Complexity, classify, usual_attempts
 from swarm.connect import ENDPOINT, Roster
 from swarm.errors import OTHER_TIER, SwarmError, UsageError
@@ -103,6 +104,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tools: ToolSettings = ToolSettings()  # what bounds those of its tasks
     subagent_tokens: int = 30_000  # the most that a sub-agent of a task may take
     attempts: Mapping[str, float] = {}  # by type of task how many drafts it took on average until one was accepted
+    caching: Caching = Caching()  # which calls may get the answers of earlier ones
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
     def scopes(self, session: int, task: Task, now: int) -> tuple[str, ...]:

@@ -6,14 +6,23 @@ import msgspec
 
 from events.blobs import Pack
 from events.types.base import NOUGHT, Said, TextRef
-from events.types.call import CallReserved
+from events.types.call import CallKey, CallReserved
 from swarm.journal import Attempt
 from swarm.money.caps import Grant, Need
 from swarm.orders import Ask, Pick
 
 
 def reservation(
-    attempt: Attempt, ask: Ask, pick: Pick, need: Need, grant: Grant, *, ordinal: int, nth: int, pack: Pack
+    attempt: Attempt,
+    ask: Ask,
+    pick: Pick,
+    need: Need,
+    grant: Grant,
+    *,
+    ordinal: int,
+    nth: int,
+    key: CallKey | None,
+    pack: Pack,
 ) -> CallReserved:
     """The event; its texts, and what the attempt captured since its last one, are put into `pack`."""
     schema: TextRef | None = None
@@ -43,4 +52,5 @@ def reservation(
         skill_tokens=ask.skill_tokens,
         follows=ask.follows,
         branch=attempt.branch,
+        key=key,
     )
