@@ -12,12 +12,15 @@ from swarm.cache.parts import WORD, Part, parts_of
 
 _HEADING = "# Task\n"
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc", "'"))
-_TOLD_BY_CASE = (
-    "us it who may march august will china turkey polish apple go rust swift mark bill pole aids amazon oracle windows word "
-    "access teams slack meta safari shell"
+_SHORT_FOR = frozenset(["us", "it", "who", "aids", "pin", "ram", "cat"])
+"""Words that in capitals are another thing."""
+
+_NAMED = (
+    "may march august will china turkey polish apple go rust swift mark bill pole amazon oracle windows word access teams slack "
+    "meta safari shell reading nice job"
 )
-_CASE_TELLS = frozenset(_TOLD_BY_CASE.split())
-"""Words that in capitals are another thing: they keep their case but at the beginning, or where all is in capitals."""
+_NAMES = frozenset(_NAMED.split())
+"""Words that with a capital are another thing, but where a sentence begins."""
 
 _IS_AFTER = "what who where how when why that there it here"
 _CONTRACTED = {
@@ -31,20 +34,29 @@ _CONTRACTED = {
 _ENDINGS = {"n't": " not", "'re": " are", "'ve": " have", "'ll": " will", "'m": " am"}
 _GREETING = re.compile(
     r"(?:hi|hello|hey|greetings|good (?:morning|afternoon|evening|day))"
-    r"(?:(?: (?:there|all|everyone|folks|team|friend))?\s*[,!.:;-]+\s*| there\s+"
+    r"(?:(?: (?:there|all|everyone|folks|team|friend))?\s*[,!.:;-]+(?!\s*world\b)\s*| there\s+"
     r"|\s+(?=(?:can|could|would|will|please|what|how|why|when|where|who|which|is|are|do|does|i)\b))"
+)
+_FOR_US = (
+    r"(?:explain|tell|give|list|show|write|describe|summari[sz]e|help|provide|translate|generate|suggest|recommend|draft|define"
+    r"|compare)\b"
 )
 _COURTESY = re.compile(
     r"(?:(?:please|kindly)\b,?\s*"
-    r"|(?:can|could|would|will) you (?:please |kindly )?(?=\w)"
+    r"|(?:can|could|would|will) you (?:please|kindly) (?=\w)"
+    rf"|could you (?=\w)|(?:can|would|will) you (?={_FOR_US})"
     r"|i (?:want|need|would like|would love) you to "
     r"|i was wondering if you could "
     r"|(?:tell|let) me (?:know )?(?=(?:what|how|why|when|where|who|which)\b))"
 )
+_THANKED = r"(?:(?:many )?thanks(?: a lot| so much| very much)?(?: in advance)?|thank you(?: so much| very much)?(?: in advance)?)"
 _THANKS = re.compile(
-    r"[\s,.;!?-]*\b(?:(?:many )?thanks(?: a lot| so much| very much)?(?: in advance)?|thank you(?: so much| very much)?(?: in advance)?"
-    r"|please|cheers|if you (?:can|could|do not mind|would))[\s.!]*$"
+    rf"(?:\s*[,.;!?-]+\s*(?:{_THANKED}|please|cheers|if you (?:can|could|do not mind|would))"
+    rf"|(?<!\bsay)(?<!\bsays)(?<!\bsaying)(?<!\bspell)(?<!\bword)(?<!\bphrase)(?<!\bwrite)(?<!\btranslate)(?<!\bpronounce)(?<!\bmeans)"
+    rf"(?<!\bfor)(?<!\bof)(?<!\bto)(?<!\band)(?<!\bor)(?<!\ba)(?<!\bthe)(?<!\bnot)(?<!\bthan)(?<!\blike)"
+    rf"\s+(?:{_THANKED}|please))[\s.!]*$"
 )
+"""Behind a word such as `say` it is what the question is about."""
 
 
 def canonical(text: str) -> str:
@@ -72,7 +84,7 @@ def _of_prose(text: str) -> str:
     parts = parts_of(text.translate(_APOSTROPHES))
     shouted = not any(part.text != part.text.upper() for part in parts if part.kind == WORD)
     said = "".join(_said(part, number == 0 or shouted) for number, part in enumerate(parts))
-    said = re.sub(r"[ \t]+", " ", said).strip()
+    said = said.strip()
     while (bare := _bare(said)) != said:
         said = bare
     return said
@@ -81,9 +93,9 @@ def _of_prose(text: str) -> str:
 def _said(part: Part, any_case: bool) -> str:
     """A part as it is compared. Only words are changed, and spaces."""
     if part.kind != WORD:
-        return part.text
+        return " " if part.text.isspace() else part.text
     word = part.text.lower()
-    if word in _CASE_TELLS and not any_case:
+    if not any_case and _is_told_by_case(part.text, word):
         return part.text
     if word in _CONTRACTED:
         return _CONTRACTED[word]
@@ -91,6 +103,13 @@ def _said(part: Part, any_case: bool) -> str:
         if word.endswith(ending) and len(word) > len(ending):
             return word[: -len(ending)] + meant
     return word
+
+
+def _is_told_by_case(text: str, word: str) -> bool:
+    """Whether a word would be another one without its capitals; a letter is one by itself, as in `vitamin C`."""
+    if len(word) == 1:
+        return word != "i"
+    return (word in _SHORT_FOR and text.isupper()) or (word in _NAMES and text != word)
 
 
 def _bare(said: str) -> str:

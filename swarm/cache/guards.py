@@ -27,6 +27,7 @@ LEAST_WORDS = 4
 Word = Literal["serve", "suggest", "no"]
 
 _SAYS_NOTHING = frozenset(("a", "an", "the", "actually", "basically"))
+_BUT_BEFORE = frozenset(("few", "little", "most", "more", "other"))  # `a few` is not `few`
 _NEGATING = "not no never none neither nor without nothing nobody nowhere unable except exclude excluding"
 _COUNTING = (
     "zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand million "
@@ -76,7 +77,12 @@ def question_of(text: str) -> Question:
     first, about = first_paragraph(form)
     parts = parts_of(_in_order(first))
     said = [part for part in parts if part.kind != OTHER or _means_something(part)]
-    words = tuple(part.text for part in said if part.text not in _SAYS_NOTHING)
+    following = [part.text for part in said[1:]] + [""]
+    words = tuple(
+        part.text
+        for part, after in zip(said, following, strict=False)
+        if part.text not in _SAYS_NOTHING or after in _BUT_BEFORE
+    )
     numbers = sorted(part.text for part in said if part.kind == NUMBER or part.text in _NUMBERS)
     code = sorted(part.text for part in said if part.kind == CODE)
     return Question(form, about, words, tuple(code), tuple(numbers), _names(first_paragraph(text)[0]))
