@@ -11,15 +11,19 @@ import pytest
 from events.log import EventLog, NewEvent, system_clock
 from events.memory import MemoryLog
 from events.types.answer import ANSWERS, AnswersCleared, AnswerServed
-from events.types.call import CallReserved
+from events.types.call import CallReserved, CallSettled
+from events.types.choice import ChoiceMade
 from events.views.answers import answers
 from events.views.base import fold
 from events.views.money import MoneyView
 from swarm.cache.caching import Caching
+from swarm.calls import settled_answer
+from swarm.journal import Journal
 from swarm.plan import Plan
 from swarm.repeats import is_trusted
 from swarm.replay import replay
 from tests.ledger_agents import entries_of
+from tests.provider import Answer
 from tests.running import DEAR, PASS, Cast, model, run, serving, verdict
 
 ONE = "prompt: Write a limerick about tea.\naccept: It rhymes.\n"
@@ -160,3 +164,45 @@ def test_one_wrong_verdict_ends_it_unless_a_hundred_right_ones_outweigh_it() -> 
     assert is_trusted(0, 0) and is_trusted(50, 0)
     assert not is_trusted(0, 1) and not is_trusted(50, 1)
     assert is_trusted(100, 1) and not is_trusted(100, 2)
+
+
+async def test_a_served_answer_is_taken_from_the_record_as_any_other_and_teaches_no_trail(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    async with serving(Cast(worker=["On tea."])) as (_, plan):
+        for _ in range(2):
+            await run(log, ONE, with_answers(plan), tmp_path)
+    entries = [each for each in await entries_of(log) if each.session == 2]
+    journal = Journal()
+    for entry in entries:
+        journal.apply(entry)
+    (given,) = journal.of("tasks", 1, 1, "worker").calls[1]
+    assert isinstance(given.outcome, CallSettled)
+    answer = await settled_answer(log, given, given.outcome)
+    assert (answer.text, answer.model, answer.finish) == ("On tea.", "m1", "stop")
+    assert not [each for each in entries if isinstance(each.event, ChoiceMade)], (
+        "no verdict on it is one more on its model"
+    )
+
+
+async def test_a_task_with_tools_is_done_each_time(log: MemoryLog, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    task = "prompt: Sum up a.txt.\ntools: [read]\ncheck: [{contains: fine}]\n"
+    cast = Cast()
+    async with serving(cast) as (_, plan):
+        for _ in range(2):
+            await run(log, task, with_answers(plan), tmp_path)
+    assert cast.roles == ["worker", "worker"] and not await served(log)
+
+
+async def test_where_the_one_that_is_waited_for_comes_to_nothing_the_next_one_asks(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    both = "tasks:\n" + "".join(
+        f"  - id: t{n}\n    prompt: Say hello.\n    check: [{{contains: Hello}}]\n" for n in (1, 2)
+    )
+    cast = Cast(worker=[Answer("no", status=400), "Hello."])
+    async with serving(cast) as (_, plan):
+        result = await run(log, both, with_answers(plan), tmp_path)
+    assert sorted(task.status for task in result.tasks) == ["accepted", "failed"]
+    assert cast.roles == ["worker", "worker"] and not await served(log)

@@ -13,7 +13,7 @@ from events.types.call import CallFailed, CallKey, CallReleased, CallReserved, C
 from events.types.task import AttemptAbandoned, StepAccepted, StepAudited, StepRejected, TaskAccepted, TaskFailed
 from events.views.kept import Kept, Start, fold_kept
 
-MOST = 20_000
+MOST = 10_000
 """Answers that are remembered, about 600 bytes each. The one that was longest of no use goes first."""
 
 
