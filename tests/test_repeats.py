@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
 
+from events.bus import next_entries
 from events.log import EventLog, NewEvent, system_clock
 from events.memory import MemoryLog
 from events.types.answer import ANSWERS, AnswersCleared, AnswerServed
@@ -19,9 +22,13 @@ from events.views.money import MoneyView
 from swarm.cache.caching import Caching
 from swarm.calls import settled_answer
 from swarm.journal import Journal
+from swarm.models.limits import Allowance, Limits
+from swarm.models.scripted import ScriptedModel
 from swarm.plan import Plan
-from swarm.repeats import is_trusted
+from swarm.repeats import is_trusted, open_repeats
 from swarm.replay import replay
+from swarm.tries import Connected
+from tests.calling import ASK, arm, desk, in_order
 from tests.ledger_agents import entries_of
 from tests.provider import Answer
 from tests.running import DEAR, PASS, Cast, model, run, serving, verdict
@@ -150,14 +157,16 @@ async def test_another_wording_is_answered_from_the_log_and_another_question_is_
     assert len(cast.roles) == (1 if how else 2)
 
 
-async def test_with_another_model_in_its_place_it_is_asked(log: MemoryLog, tmp_path: Path) -> None:
+async def test_with_another_model_or_server_in_its_place_it_is_asked(log: MemoryLog, tmp_path: Path) -> None:
     cast = Cast()
     async with serving(cast, model("a")) as (provider, plan):
         await run(log, ONE, with_answers(plan), tmp_path)
         other: Any = msgspec.structs.replace(plan.roster, models=(model("b"),))
         await run(log, ONE, with_answers(msgspec.structs.replace(plan, roster=other)), tmp_path)
         assert len(provider.requests) == 4
-    assert not await served(log)
+    async with serving(cast, model("a")) as (_, plan):  # the same name, on another server
+        await run(log, ONE, with_answers(plan), tmp_path)
+    assert len(cast.roles) == 6 and not await served(log)
 
 
 def test_one_wrong_verdict_ends_it_unless_a_hundred_right_ones_outweigh_it() -> None:
@@ -206,3 +215,28 @@ async def test_where_the_one_that_is_waited_for_comes_to_nothing_the_next_one_as
         result = await run(log, both, with_answers(plan), tmp_path)
     assert sorted(task.status for task in result.tasks) == ["accepted", "failed"]
     assert cast.roles == ["worker", "worker"] and not await served(log)
+
+
+async def test_who_waits_gets_the_answer_though_the_first_one_does_not_go_on() -> None:
+    model_ = ScriptedModel("free", lambda _: "On tea.")
+    said: list[str] = []
+    async with desk([model_]) as first:
+        known = {"free": Connected(model_, Limits(Allowance(at_once=8)))}
+        repeats = await open_repeats(first.log, EXACT, known, project="/p", clock=first.clock.micros)
+        async with desk([model_], beside=first, repeats=repeats) as here, anyio.create_task_group() as tasks:
+            over = anyio.Event()
+
+            async def ask(*, leads: bool) -> None:
+                call, attempt = await here.begun()
+                said.append((await call(ASK, pick=in_order(arm("free")))).text)
+                if leads:
+                    await over.wait()  # nothing of it is appended meanwhile but by the call itself
+                await attempt.flush()
+
+            tasks.start_soon(partial(ask, leads=True))
+            tasks.start_soon(partial(ask, leads=False))
+            with anyio.fail_after(10):
+                while not await served(here.log):
+                    await next_entries(here.log, (await here.log.head()).position)
+            over.set()
+        assert said == ["On tea."] * 2 and model_.asked == 1
