@@ -10,6 +10,7 @@ from events.types.call import CallKey, CallReserved
 from swarm.journal import Attempt
 from swarm.money.caps import Grant, Need
 from swarm.orders import Ask, Pick
+from swarm.text.tokens import likely_tokens
 
 
 def reservation(
@@ -53,4 +54,5 @@ def reservation(
         follows=ask.follows,
         branch=attempt.branch,
         key=key,
+        quick_tokens=likely_tokens(ask.messages, ask.answer_schema, ask.tools),
     )

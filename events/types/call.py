@@ -51,6 +51,7 @@ class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     follows: int = 0  # the ordinal of the attempt's call whose messages and answer stand before `messages`; 0: none
     branch: str = ""  # of the attempt, in which a sub-agent makes it; its calls are numbered by themselves
     key: CallKey | None = None  # by which its answer may be given again; None: it is not
+    quick_tokens: int = 0  # about how many tokens its input has by our own quick count; 0: nobody counted
 
 
 class CallSettled(Event, frozen=True, kw_only=True, tag="call.settled"):
