@@ -120,8 +120,9 @@ def _task_head(task: TaskState, output: Output, now: int) -> None:
     took = span((task.ended_at or now) - task.submitted_at)
     output.line(f"  {task.type} · {task.complexity}{needs} · {took}")
     maybe = f" · {task.maybe_paid} maybe paid" if task.maybe_paid else ""
+    served = f" · {task.served} answered before" if task.served else ""
     sizes = f"{task.input_tokens:,} tokens in, {task.output_tokens:,} out"
-    output.line(f"  {counted(task.calls, 'call')} · {sizes} · {dollars(task.cost_nanos)}{maybe}")
+    output.line(f"  {counted(task.calls, 'call')} · {sizes} · {dollars(task.cost_nanos)}{maybe}{served}")
     if files := own_changes(task) if task.status == "accepted" else ():
         output.line(
             f"  {counted(len(files), 'file')} changed · {_where_now(task, output)}: {visible(files_said(files))}"

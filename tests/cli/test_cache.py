@@ -50,7 +50,11 @@ def test_what_was_saved_is_told_and_what_is_cleared_is_not_given_again(
 
 def test_such_a_call_is_marked_where_people_look(log: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "s2/tasks", "--log", log]) == 0
-    assert "dear (paid): not asked, exact answer of " in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "0 calls · 0 tokens in, 0 out · $0 · 2 answered before" in out
+    assert "dear (paid): not asked, exact answer of " in out
+    assert main(["why", "s2", "--log", log]) == 0
+    assert "it cost $0 in 0 calls, and 2 more got an earlier answer" in capsys.readouterr().out
     assert main(["log", "--log", log, "--json"]) == 0
     entries = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     given = next(each for each in entries if each.get("kind") == "answer.served")
