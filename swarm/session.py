@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager, suppress
 from functools import partial, wraps
 from pathlib import Path
-from typing import ParamSpec, cast
+from typing import TYPE_CHECKING, ParamSpec, cast
 
 import anyio
 import msgspec
@@ -60,6 +60,10 @@ from swarm.roster import free_part, is_free, is_other_log, models_for, settings_
 from swarm.settings.load import Settings, load_settings
 from swarm.task import TaskFile
 from swarm.taskfile.given import tasks_given
+
+if TYPE_CHECKING:
+    from swarm.repeats import Repeats
+    from swarm.tries import Connected
 
 P = ParamSpec("P")
 
@@ -355,6 +359,16 @@ def _lives(owner: Owner, clock: Clock, claim: Claim) -> bool:
     return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
 
 
+async def _repeats(
+    log: EventLog, plan: Plan, models: Mapping[str, Connected], root: Path, clock: Clock
+) -> Repeats | None:
+    if not plan.caching.exact:
+        return None
+    from swarm.repeats import open_repeats  # what few runs need
+
+    return await open_repeats(log, plan.caching, models, project=str(root), clock=clock)
+
+
 @asynccontextmanager
 async def _open(
     owner: Owner,
@@ -390,6 +404,7 @@ async def _open(
         ) as surroundings,
         open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces) as toolkit,
     ):
+        past.repeats = await _repeats(log, plan, models, root, clock)
         yield Dispatcher(
             owner,
             plan,

@@ -45,6 +45,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
             "swarm.cli.whatif",
             "say what finished sessions had come to with other prices, caps, tiers or choices",
         ),
+        "cache": ("swarm.cli.cache", "say which answers are given again and what that saved; give none again"),
         "tune": ("swarm.cli.tune", "search settings under which recorded work had cost less; changes nothing"),
         "verify": ("swarm.cli.verify", "check that the log is whole and unchanged"),
     },
