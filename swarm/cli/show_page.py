@@ -133,7 +133,8 @@ def _where_now(task: TaskState, output: Output) -> str:
     name = f"{session_name(task.session)}/{task.name}"
     if task.applied:
         return f"in your files (back: `{to_type('undo', name, log=output.log)}`)"
-    return f"not in your files (`{to_type('apply', name, log=output.log)}` takes them over)"
+    them = "it" if len(own_changes(task)) == 1 else "them"
+    return f"not in your files (`{to_type('apply', name, log=output.log)}` takes {them} over)"
 
 
 def _handovers(task: TaskState, texts: dict[int, str | None], output: Output) -> None:

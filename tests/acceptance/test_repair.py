@@ -83,7 +83,7 @@ def test_a_failing_test_is_repaired_and_the_change_waits_until_it_is_taken_over(
         "● fix/1  run (python3 -m unittest): exit code 1",
         "● fix/1  edit (durations.py): changed durations.py",
         "● fix/1  run (python3 -m unittest): exit code 0",
-        "fix: 1 file changed; `swarm apply s1/fix` takes them over, `swarm show s1/fix --diff` shows them",
+        "fix: 1 file changed; `swarm apply s1/fix` takes it over, `swarm show s1/fix --diff` shows it",
     ):
         assert line in done.stderr
     assert durations(project) == before and git(project, "status", "--short") == ""
@@ -118,7 +118,7 @@ def test_a_change_that_the_task_wants_applied_is_there_once_it_is_accepted_besid
     (project / "script.toml").write_text((project / "script.toml").read_text() + "# mine\n")
     (project / "notes.txt").write_text("mine, too\n")
     done = call(project, *RUN)
-    assert "fix: 1 file changed in your files; `swarm undo s1/fix` takes them back" in done.stderr
+    assert "fix: 1 file changed in your files; `swarm undo s1/fix` takes it back" in done.stderr
     assert MENDED in durations(project)
     assert git(project, "status", "--short") == " M durations.py\n M script.toml\n?? notes.txt\n"
     shutil.copy(EXAMPLE / "task.yaml", project / "again.yaml")  # without the look at what is delivered by now
