@@ -126,6 +126,8 @@ def _task_head(task: TaskState, output: Output, now: int) -> None:
         output.line(
             f"  {counted(len(files), 'file')} changed · {_where_now(task, output)}: {visible(files_said(files))}"
         )
+    elif task.applied:
+        output.line(f"  what its tools changed before is {_where_now(task, output)}")
 
 
 def _where_now(task: TaskState, output: Output) -> str:

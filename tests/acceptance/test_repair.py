@@ -108,9 +108,29 @@ def test_a_failing_test_is_repaired_and_the_change_waits_until_it_is_taken_over(
     assert "1 file, +1 -1 applied" in call(project, "apply", "s1/fix").stderr
     assert durations(project) == before.replace(BROKEN, MENDED)
     assert "in your files (back: `swarm undo s1/fix`)" in call(project, "show", "s1/fix").stdout
+    again = call(project, "apply", "s1/fix", code=2)
+    assert "what s1/fix changed is in your files already; `swarm undo s1/fix` takes it back" in again.stderr
     call(project, "undo", "s1/fix")
     assert durations(project) == before and git(project, "status", "--short") == ""
     call(project, "verify")
+
+
+def test_a_person_who_rejects_what_was_taken_over_is_told_that_it_is_in_the_files_and_how_it_goes_back(
+    project: Path,
+) -> None:
+    before = durations(project)
+    call(project, *RUN, "--quiet")
+    call(project, "apply")
+    assert "in your files; `swarm undo s1/fix` takes it back" in call(project, "reject", "s1/fix", "too short").stderr
+    assert "in your files (back: `swarm undo s1/fix`)" in call(project, "show", "s1/fix").stdout
+    assert "repair  interrupted  " in call(project, "status").stdout, "it is not said to have been accepted"
+    assert "for s1/fix is not accepted; `swarm show s1/fix/1 --diff`" in call(project, "apply", code=2).stderr
+    nothing = call(project, "show", "--diff")
+    assert nothing.stdout == "" and "s1/fix is not accepted" in nothing.stderr
+    call(project, "undo")
+    assert durations(project) == before
+    assert "nothing of s1 was taken over" in call(project, "undo", code=2).stderr
+    assert "1 file changed, not in your files; `swarm apply s1/fix` takes it over" in call(project, "accept").stderr
 
 
 def test_a_change_that_the_task_wants_applied_is_there_once_it_is_accepted_beside_the_users_own(project: Path) -> None:
