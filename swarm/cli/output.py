@@ -138,7 +138,7 @@ class Output:
     def _ask(self, question: str, remedy: str, *, form: str = "[y/N] ") -> None:
         if not self.can_ask:
             raise ConfirmationNeeded(question, remedy=remedy)
-        write_aside(_broken(f"{_harmless(question)} {form}", self.width))
+        write_aside(_broken(f"{_harmless(on_log(question, self.log))} {form}", self.width))
 
     def _said_yes(self) -> bool:
         return self._line().lower() in ("y", "yes")

@@ -168,7 +168,9 @@ def test_a_draft_without_the_repair_is_rejected_and_the_next_attempt_is_told_wha
 
 def test_a_person_at_a_terminal_says_yes_to_what_was_changed(project: Path) -> None:
     with terminal(*RUN, cwd=project, env={**environment(project.parent), "SWARM_DISCOVER": "false", **ENV}) as screen:
-        screen.wait_for("Take that over into your files?")
+        screen.wait_for("into your files?")
+        assert "`swarm show s1/fix --diff`" in " ".join(screen.text.split()), screen.text
+        assert "+    return int(minutes) * 60 + int(rest or 0)" in call(project, "show", "s1/fix", "--diff").stdout
         assert BROKEN in durations(project)
         screen.press("y\n")
         assert screen.end() == 0, screen.text
