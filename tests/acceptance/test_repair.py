@@ -18,6 +18,7 @@ import pytest
 from events.bus import follow
 from events.log import open_log
 from events.types.tool import ToolStarted
+from swarm.cli.main import main
 from tests.acceptance.processes import environment, running
 from tests.local_model import needs_engine, small_model
 from tests.team import swarm
@@ -116,21 +117,30 @@ def test_a_failing_test_is_repaired_and_the_change_waits_until_it_is_taken_over(
 
 
 def test_a_person_who_rejects_what_was_taken_over_is_told_that_it_is_in_the_files_and_how_it_goes_back(
-    project: Path,
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = durations(project)
     call(project, *RUN, "--quiet")
-    call(project, "apply")
-    assert "in your files; `swarm undo s1/fix` takes it back" in call(project, "reject", "s1/fix", "too short").stderr
-    assert "in your files (back: `swarm undo s1/fix`)" in call(project, "show", "s1/fix").stdout
-    assert "repair  interrupted  " in call(project, "status").stdout, "it is not said to have been accepted"
-    assert "for s1/fix is not accepted; `swarm show s1/fix/1 --diff`" in call(project, "apply", code=2).stderr
-    nothing = call(project, "show", "--diff")
-    assert nothing.stdout == "" and "s1/fix is not accepted" in nothing.stderr
-    call(project, "undo")
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "SWARM_LOG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(project.parent))
+    monkeypatch.chdir(project)
+
+    def told(*words: str, code: int = 0) -> str:
+        capsys.readouterr()
+        assert main(words) == code
+        return "".join(capsys.readouterr())
+
+    told("apply")
+    assert "in your files; `swarm undo s1/fix` takes it back" in told("reject", "s1/fix", "too short")
+    assert "in your files (back: `swarm undo s1/fix`)" in told("show", "s1/fix")
+    assert "repair  interrupted  " in told("status"), "it is not said to have been accepted"
+    why = "what tools changed for s1/fix is not accepted; `swarm show s1/fix/1 --diff` prints it"
+    assert why in told("apply", code=2) and told("show", "--diff").startswith(why)
+    told("undo")
     assert durations(project) == before
-    assert "nothing of s1 was taken over" in call(project, "undo", code=2).stderr
-    assert "1 file changed, not in your files; `swarm apply s1/fix` takes it over" in call(project, "accept").stderr
+    assert "nothing of s1 was taken over" in told("undo", code=2)
+    assert "1 file changed, not in your files; `swarm apply s1/fix` takes it over" in told("accept")
 
 
 def test_a_change_that_the_task_wants_applied_is_there_once_it_is_accepted_beside_the_users_own(project: Path) -> None:
