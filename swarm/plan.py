@@ -163,9 +163,9 @@ def _holds_back(budget: Budget, role: Role | Beside) -> bool:
 
 
 def whose_default(type_: str) -> str:
-    """Where the cap of a session comes from for which nobody named a budget, and how one is named."""
+    """Where the cap of a session comes from for which nobody named a budget, and how one is named; "" where its tasks make it."""
     if type_ not in _OF_TYPES:
-        return "from its inputs and levels (name one with `budget:`)"
+        return ""
     named = "`--budget`" if type_ == "direct" else "`--budget` or `budget:`"
     return f"the default of the type {type_} (`budget.{_OF_TYPES[type_]}` in your settings; name another with {named})"
 
@@ -222,6 +222,13 @@ def _bounds(key: tuple[str, ...], schedule: str) -> bool:
     if key == ("budget", "schedule_usd"):
         return bool(schedule)
     return key == ("schedules", schedule, "usd") or (key[0] == "budget" and key[-1].endswith("_usd"))
+
+
+def names_tokens(file: TaskFile) -> bool:
+    """Whether the file itself says how many tokens the run may take: as a whole, or in each of a known number of tasks."""
+    if file.budget is not None:
+        return True
+    return all(task.each is None and task.budget is not None and task.budget.tokens is not None for task in file.tasks)
 
 
 def is_capped(file: TaskFile) -> bool:

@@ -89,11 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _told(error: Exception, given: list[str], *, debug: bool, as_json: bool) -> int:
     from swarm.cli.failure import tell
-    from swarm.cli.hints import log_named
+    from swarm.cli.hints import folder_named, log_named
 
     try:
         if not isinstance(error, ResultLost):
-            return tell(error, debug=debug, as_json=as_json, log=log_named(given))
+            return tell(error, debug=debug, as_json=as_json, log=log_named(given), folder=folder_named(given))
     except ResultLost as lost:
         error = lost
     return _BROKEN_PIPE if error.reader_gone else tell(error, debug=debug, as_json=False)

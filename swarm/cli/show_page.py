@@ -127,6 +127,8 @@ def _task_head(task: TaskState, output: Output, now: int) -> None:
         output.line(
             f"  {counted(len(files), 'file')} changed · {_where_now(task, output)}: {visible(files_said(files))}"
         )
+    elif task.applied:
+        output.line(f"  what its tools changed before is {_where_now(task, output)}")
 
 
 def _where_now(task: TaskState, output: Output) -> str:
@@ -134,7 +136,8 @@ def _where_now(task: TaskState, output: Output) -> str:
     name = f"{session_name(task.session)}/{task.name}"
     if task.applied:
         return f"in your files (back: `{to_type('undo', name, log=output.log)}`)"
-    return f"not in your files (`{to_type('apply', name, log=output.log)}` takes them over)"
+    them = "it" if len(own_changes(task)) == 1 else "them"
+    return f"not in your files (`{to_type('apply', name, log=output.log)}` takes {them} over)"
 
 
 def _handovers(task: TaskState, texts: dict[int, str | None], output: Output) -> None:
