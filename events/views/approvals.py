@@ -39,6 +39,7 @@ class Held(msgspec.Struct, frozen=True):
     pattern: str
     allowed: bool
     until: str  # "session" or "project"
+    at: int  # position of the word
 
 
 class ApprovalsView(msgspec.Struct):
@@ -64,7 +65,7 @@ class ApprovalsView(msgspec.Struct):
                 self.asked.setdefault(asked.use, asked)
                 self.waiting[entry.position] = asked
             case ApprovalGiven() as event:
-                self._take(entry.session, event)
+                self._take(entry, event)
             case ToolStarted() | ToolFinished() as event:
                 self._settle(entry, lambda asked: asked.use == _use(entry, event))
             case StepPlanned() | StepDrafted() | StepRejected() | AttemptAbandoned():
@@ -78,13 +79,14 @@ class ApprovalsView(msgspec.Struct):
         """What waits in a session, or in a task of it, the oldest first."""
         return [asked for asked in self.waiting.values() if asked.session == session and task in ("", asked.task)]
 
-    def _take(self, session: int, event: ApprovalGiven) -> None:
+    def _take(self, entry: Entry, event: ApprovalGiven) -> None:
         if event.asked in self.given:
             return
         self.given[event.asked] = event
         self.waiting.pop(event.asked, None)
         if event.remember == "session" and event.pattern:
-            self.held.setdefault(session, []).append(Held(event.pattern, event.allowed, event.remember))
+            held = Held(event.pattern, event.allowed, event.remember, entry.position)
+            self.held.setdefault(entry.session, []).append(held)
 
     def _settle(self, entry: Entry, settles: Callable[[Asked], bool]) -> None:
         """Drop the questions of the entry's task that need no word any more."""

@@ -75,7 +75,8 @@ class Approvals:
 
     async def _remembered(self) -> tuple[Remembered, ...]:
         view = await self._people.known()
-        held = (*await held_for(self._owner.log, self._directory), *view.held.get(self._owner.session, ()))
+        held = [*await held_for(self._owner.log, self._directory), *view.held.get(self._owner.session, ())]
+        held.sort(key=lambda each: each.at)
         return tuple(Remembered(pattern=each.pattern, allowed=each.allowed, until=each.until) for each in held)
 
     async def _by_a_person(
@@ -156,11 +157,12 @@ def _told(allowed: bool, rule: str, reason: str = "") -> Allowed:
 
 async def held_for(log: EventLog, directory: str) -> list[Held]:
     """The words that hold for uses in the project in that folder, the oldest first."""
-    words = [entry.event async for page in read_all(log, topic=PROJECTS) for entry in page]
+    entries = [entry async for page in read_all(log, topic=PROJECTS) for entry in page]
     return [
-        Held(word.pattern, word.allowed, "project")
-        for word in words
-        if isinstance(word, ApprovalGiven) and word.directory == directory and word.pattern
+        Held(word.pattern, word.allowed, "project", entry.position)
+        for entry in entries
+        if isinstance(word := entry.event, ApprovalGiven) and word.directory == directory and word.pattern
+        if await _is_first(log, word.asked, entry.position, session=entry.session)
     ]
 
 
@@ -168,11 +170,15 @@ async def give(log: EventLog, asked: Asked, word: Word, *, project: str, directo
     """Record the word of another process on a question; say whether it is the first, which counts."""
     new = _given(asked, word, project=project, directory=directory, topic=control_topic(asked.session))
     ack = await log.append([new], cause=asked.position, durable=True)
-    async for page in read_all(log, after=asked.position, until=ack.positions[0], session=asked.session):
-        for entry in page:
-            if isinstance(entry.event, ApprovalGiven) and entry.event.asked == asked.position:
-                return entry.position == ack.positions[0]
-    raise AssertionError("it was appended")
+    return await _is_first(log, asked.position, ack.positions[0], session=asked.session)
+
+
+async def _is_first(log: EventLog, asked: int, word: int, *, session: int) -> bool:
+    """Whether no word on a question stands before the one at a position."""
+    async for page in read_all(log, after=asked, until=word - 1, session=session):
+        if any(isinstance(entry.event, ApprovalGiven) and entry.event.asked == asked for entry in page):
+            return False
+    return True
 
 
 def _given(asked: Asked, word: Word, *, project: str, directory: str, topic: str) -> NewEvent:

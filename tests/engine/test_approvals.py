@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -170,6 +170,31 @@ async def test_a_word_for_the_project_holds_in_its_folder_and_not_in_one_of_the_
     other = await with_tasks(await a_session(owner.log))
     assert (await allowed(approvals(other, None), other)).rule == "allowed by a person for the project"
     assert not (await allowed(approvals(other, None, directory="/elsewhere/a"), other)).yes
+
+
+async def test_a_word_for_the_project_that_came_too_late_holds_for_nothing(owner: Owner) -> None:
+    with pytest.raises(ConfirmationNeeded):
+        await allowed(approvals(owner, None, headless="fail"), owner)
+    (asked,) = (await question(owner.log)).of(1)
+    late = Word(allowed=True, remember="project")
+    assert await give(owner.log, asked, NO, project="a", directory="/projects/a")
+    assert not await give(owner.log, asked, late, project="a", directory="/projects/a")
+    assert not (await allowed(approvals(owner, None), owner, ordinal=2)).yes
+
+
+@pytest.mark.parametrize("until", ["session", "project"])
+async def test_the_later_of_two_words_holds_whichever_it_is_for(
+    owner: Owner, until: Literal["session", "project"]
+) -> None:
+    of = approvals(owner, None, headless="fail")
+    for task in ("t", "u"):
+        with pytest.raises(ConfirmationNeeded):
+            await allowed(of, owner, task=task)
+    first, second = (await question(owner.log)).of(1)
+    other: Literal["session", "project"] = "project" if until == "session" else "session"
+    for asked, word in ((first, Word(allowed=True, remember=other)), (second, Word(allowed=False, remember=until))):
+        assert await give(owner.log, asked, word, project="a", directory="/projects/a")
+    assert (await allowed(approvals(owner, None), owner, ordinal=2)).rule == f"refused by a person for the {until}"
 
 
 async def test_a_word_that_was_given_is_found_in_the_record(owner: Owner) -> None:
