@@ -37,7 +37,7 @@ class TaskCopy:
         self.copy = copy
         self.line = line  # the state of the project of which it was made, see `tree_of`
         self.tree: Tree | None = None  # None: nobody asked yet what differs
-        self.is_left = False  # commands were run in it whose traces belong to no attempt
+        self.is_left = False  # somebody changed it since it was looked at; no attempt begins in it
 
 
 class Copies:

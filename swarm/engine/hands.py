@@ -217,18 +217,22 @@ class LiveHands:
         self, call: ToolCall, ordinal: int, tool: Tool, arguments: Mapping[str, Any], allowed: Allowed
     ) -> Used:
         on = used_on(tool, arguments, self._redact)
-        before = self._working.changes
         if tool.effect != "none":
             await self._attempt.begin_use(partial(self._started, tool, call, ordinal, allowed, on))
+        changes = tool.effect != "none" and tool.in_copy
+        before = await self._working.begin_use() if changes else ()
+        changed: Sequence[Change] = ()
         began = time.monotonic()
         try:
             said = await tool.use(arguments)
         except ToolRefused as refused:
             said = Said(text=str(refused), failed=True)
         duration_ms = int((time.monotonic() - began) * 1000)
-        changed: Sequence[Change] = ()
-        if tool.effect != "none" and tool.in_copy:
-            changed = await self._working.changed_since(before, tool.name)
+        if changes:
+            try:
+                changed = await self._working.changed_since(before)
+            except ToolRefused as refused:
+                said = Said(text=str(refused), failed=True)
         return self._ended(call, ordinal, tool.name, said, tool=tool, changed=changed, duration_ms=duration_ms, on=on)
 
     async def _ready(self, tool: Tool) -> Tool:
