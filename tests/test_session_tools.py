@@ -13,7 +13,7 @@ import pytest
 from events.bus import read_all
 from events.log import EventLog, open_log
 from events.types.call import CallReserved
-from events.types.task import StepDrafted, StepRejected, TaskAccepted
+from events.types.task import AttemptAbandoned, StepDrafted, StepRejected, TaskAccepted
 from events.types.tool import SandboxProbed, ToolFinished, ToolStarted
 from events.types.tree import ChangesApplied
 from events.views.base import fold
@@ -245,6 +245,30 @@ async def test_an_interrupted_attempt_goes_on_from_its_record_and_its_work_copy(
         assert asked == 3  # no answer is asked for twice
         edits = [each for each in await events(log, ToolFinished) if each.tool == "edit"]
         assert len(edits) == 1
+
+
+async def test_where_the_project_changed_since_an_interruption_the_step_is_begun_anew(project: Path) -> None:
+    """What tools did is on top of another project: the attempt is given up, and not counted among those that are allowed."""
+    stop, text = anyio.Event(), FIX.replace("changes", "limits: {attempts: 1}\n  changes")
+
+    def stopping(body: dict[str, Any]) -> Answer:
+        stop.set()
+        return use("read", path="a.py")
+
+    cast = Cast(worker=(*MEND[:2], stopping))
+    async with open_log(project.parent / "log.db") as log, serving(cast) as (_, plan):
+        assert (await run(log, text, plan, project, looks=faces(stop=stop))).exit_code == 130
+        (project / "b.py").write_text("y = 1\n")
+        cast.play("worker", use("read", path="a.py"), *MEND)
+        again = await resume(log, plan)
+        assert again.exit_code == 0
+        assert (project / "a.py").read_text() == "x = 2\n"
+        (abandoned,) = await events(log, AttemptAbandoned)
+        assert (abandoned.role, abandoned.again) == ("worker", True)
+        assert abandoned.reason.startswith("the project is no longer as it was")
+        assert abandoned.reason.endswith("the work on it begins anew")
+        assert (await replay(log, 1)).divergence is None
+    assert told(cast)[-1][0] == "x = 1", "what the attempt before had changed is not there"
 
 
 async def test_a_task_without_tools_is_offered_none(project: Path) -> None:

@@ -54,6 +54,7 @@ class StepState(msgspec.Struct, kw_only=True):
     instruction: Place | None = None  # None: the task's own prompt
     approach: Place | None = None
     attempt: int = 1  # the attempt that is under way, or was the last
+    lost: int = 0  # attempts that ended without a draft, for their record was not to be gone on from
     draft: Place | None = None
     finish: str = ""
     limit: int = 0  # tokens at which its draft was cut
@@ -261,10 +262,8 @@ def advance(task: TaskState, entry: Entry) -> None:
             step.attempt = entry.attempt + 1
             task.attempts += bool(by)
             task.abandoned = ""
-        case AttemptAbandoned(role=role, reason=reason):
-            task.abandoned, task.abandoned_role = reason, role
-            if role == "explorer":
-                task.explorations += 1
+        case AttemptAbandoned() as event:
+            _abandoned(task, entry, event)
         case TaskReopened():
             task.taken_up = task.status == "halted"
             task.status, task.reason, task.cause, task.ended_at, task.abandoned = "open", "", "", 0, ""
@@ -279,6 +278,15 @@ def advance(task: TaskState, entry: Entry) -> None:
             task.gated, task.children = False, children
         case _:
             _ended(task, entry)
+
+
+def _abandoned(task: TaskState, entry: Entry, event: AttemptAbandoned) -> None:
+    if event.again:
+        step = task.steps[entry.step - 1]
+        step.attempt, step.lost = entry.attempt + 1, step.lost + 1
+        return
+    task.abandoned, task.abandoned_role = event.reason, event.role
+    task.explorations += event.role == "explorer"
 
 
 def _planned(task: TaskState, entry: Entry, plan: StepPlanned) -> None:

@@ -26,8 +26,15 @@ class ProjectChanged(SwarmError):
     def __init__(self) -> None:
         super().__init__(
             "the project is no longer as it was when its work copy was made, so that what tools changed there cannot be "
-            "taken up again; the work on it begins anew"
+            "taken up again"
         )
+
+
+class AttemptLost(SwarmError):
+    """An attempt cannot go on from what is recorded of it; another one begins its step anew."""
+
+    def __init__(self, why: SwarmError) -> None:
+        super().__init__(f"{why}; the work on it begins anew")
 
 
 class TaskCopy:

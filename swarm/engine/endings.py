@@ -10,10 +10,11 @@ import msgspec
 
 from events.scopes import path_of
 from events.types.call import BudgetSet
-from events.types.task import TaskFailed, TaskHalted
+from events.types.task import AttemptAbandoned, TaskFailed, TaskHalted
 from events.views.tasks import TaskState
 from swarm.calls import Calls
-from swarm.cycle import Open
+from swarm.cycle import Open, Placed
+from swarm.engine.copies import AttemptLost
 from swarm.engine.handover import (
     REWRITE_S,
     cheapest,
@@ -45,6 +46,13 @@ from swarm.plan import SUMMARISER, Beside, Plan, allowed_arms
 from swarm.task import Role, Task, agents_of
 from swarm.tools.apply import ChangesConflict
 from swarm.tools.deliver import OutputConflict
+
+
+def ended_by(error: SwarmError, open_: Open, reason: str) -> Placed:
+    """What an error makes of open work; `reason` is its sentence, secrets taken out."""
+    if isinstance(error, AttemptLost):
+        return Placed(AttemptAbandoned(role="worker", reason=reason, again=True), open_.step, open_.attempt)
+    return Placed(ending(error, reason))
 
 
 def ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:

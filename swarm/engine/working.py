@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from events.types.tree import FileChange, changed_on
-from swarm.engine.copies import Copies, TaskCopy, lasting_change, loaded, recorded
+from swarm.engine.copies import AttemptLost, Copies, ProjectChanged, TaskCopy, lasting_change, loaded, recorded
 from swarm.journal import TREE, Attempt
 from swarm.tools.base import ToolRefused
-from swarm.tools.tree import Change, NameUnwritable, TooManyChanged
+from swarm.tools.tree import Change, NameUnwritable, NotRestored, TooManyChanged
 
 
 class Working:
@@ -41,10 +41,16 @@ class Working:
         return found
 
     async def ready(self) -> TaskCopy:
+        """Raises AttemptLost where it cannot be brought to the state that uses left of which a record is."""
         if self._copy is None:
             known = self._attempt.recorded.captures.get(TREE)
             line = await self._attempt.text(known) if known is not None else ""
-            self._copy = await self._copies.at(self._task, await self._recorded(), line=line)
+            try:
+                self._copy = await self._copies.at(self._task, await self._recorded(), line=line)
+            except (ProjectChanged, NotRestored) as error:
+                if known is None:
+                    raise  # this is how the attempt begins: another one would begin so, too
+                raise AttemptLost(error) from error
             if known is None:
                 self._attempt.note(TREE, self._copy.line)
         return self._copy

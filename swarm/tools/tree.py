@@ -38,7 +38,7 @@ class NotRestored(SwarmError):
 
     def __init__(self, path: str, why: str) -> None:
         self.path = path
-        super().__init__(f"the state of {path!r} in the work copy {why}; the work on it begins anew")
+        super().__init__(f"the state of {path!r} in the work copy {why}")
 
 
 class TooManyChanged(SwarmError):
