@@ -17,7 +17,7 @@ from swarm.engine.working import Working
 from swarm.journal import Attempt, Recorded
 from swarm.owner import Owner
 from swarm.tools.base import ToolRefused
-from swarm.tools.tree import MOST_FILES
+from swarm.tools.tree import MOST_FILES, MOST_KEPT, NotRestored
 from tests.ledger_agents import a_session
 
 NO_TASKS: Mapping[str, TaskState] = {}
@@ -88,3 +88,24 @@ async def test_a_use_that_changes_more_files_than_are_kept_is_taken_back_and_the
     path = (await first.ready()).copy.path
     assert {file.name: file.read_text() for file in path.iterdir()} == {"a.py": "x = 2\n"}
     assert [change.path for change in first.files()] == ["a.py"]
+
+
+async def test_a_large_file_is_found_again_in_the_copy_before_and_never_taken_for_what_a_check_made_of_it(
+    owner: Owner, copies: Copies
+) -> None:
+    first = await working(owner, copies)
+    before = await first.begin_use()
+    big = (await first.ready()).copy.path / "big.bin"
+    big.write_bytes(b"x" * (MOST_KEPT + 1))
+    (change,) = await first.changed_since(before)
+    left = await copies.at("t", [change])
+    left.is_left = True  # a check ran in it
+    anew = await copies.at("t", [change])
+    assert anew is not left and not left.copy.path.exists()
+    assert (content := copies.content("t", change)) is not None and len(content) == MOST_KEPT + 1
+    with (anew.copy.path / "big.bin").open("ab") as file:
+        file.write(b"and more")
+    assert copies.content("t", change) is None
+    anew.is_left = True
+    with pytest.raises(NotRestored, match=r"'big\.bin' in the work copy is not kept"):
+        await copies.at("t", [change])
