@@ -13,12 +13,16 @@ import pytest
 from events.bus import read_all
 from events.log import EventLog, open_log
 from events.types.call import CallReserved
+from events.types.control import VerdictRequested
 from events.types.task import AttemptAbandoned, StepDrafted, StepRejected, TaskAccepted
 from events.types.tool import SandboxProbed, ToolFinished, ToolStarted
 from events.types.tree import ChangesApplied
 from events.views.base import fold
 from events.views.skills import SkillsView
+from events.views.tasks import TasksView
+from swarm.engine.changes import NothingToApply, take_back
 from swarm.engine.faces import Faces
+from swarm.engine.requests import ask_of
 from swarm.errors import ConfirmationNeeded
 from swarm.messages import ToolCall
 from swarm.replay import replay
@@ -245,6 +249,25 @@ async def test_an_interrupted_attempt_goes_on_from_its_record_and_its_work_copy(
         assert asked == 3  # no answer is asked for twice
         edits = [each for each in await events(log, ToolFinished) if each.tool == "edit"]
         assert len(edits) == 1
+
+
+async def test_an_undo_takes_back_what_a_rejected_draft_had_brought_as_well(project: Path) -> None:
+    text = FIX.replace("grep -q 2 a.py", "true")
+    cast = Cast(worker=MEND)
+    async with open_log(project.parent / "log.db") as log, serving(cast) as (_, plan):
+        await run(log, text, plan, project)
+        rejected = VerdictRequested(by="ada", accepted=False, reason="three")
+        await ask_of(log, 1, "project", rejected, task="fix")
+        more = use("write", path="b.py", text="y = 1\n")
+        cast.play("worker", use("edit", path="a.py", old="2", new="3"), more, "Done.")
+        assert (await resume(log, plan)).exit_code == 0
+        assert {file.name: file.read_text() for file in project.iterdir()} == {"a.py": "x = 3\n", "b.py": "y = 1\n"}
+        state = (await fold(log, TasksView())).of(1)["fix"]
+        await take_back(log, state, project, by="ada")
+        assert {file.name: file.read_text() for file in project.iterdir()} == {"a.py": "x = 1\n"}
+        assert (await replay(log, 1)).divergence is None
+        with pytest.raises(NothingToApply, match="nothing to undo"):
+            await take_back(log, (await fold(log, TasksView())).of(1)["fix"], project, by="ada")
 
 
 async def test_where_the_project_changed_since_an_interruption_the_step_is_begun_anew(project: Path) -> None:

@@ -119,6 +119,7 @@ class TaskState(msgspec.Struct, kw_only=True):
     halts: int = 0
     kept: bool = False  # it is accepted, and what tools changed waits for a person
     applied: int = 0  # position where that was taken over into the user's tree; 0: it is not there
+    taken_over: tuple[int, ...] = ()  # that position behind those of drafts before, which were rejected after it
     taken_up: bool = False  # since its last halt, and nothing was handed in since
 
     @property
@@ -270,8 +271,9 @@ def advance(task: TaskState, entry: Entry) -> None:
             task.result = None
         case ChangesApplied():
             task.applied = entry.position
+            task.taken_over = (*task.taken_over, entry.position)
         case ChangesUndone():
-            task.applied = 0
+            task.applied, task.taken_over = 0, ()
         case TaskCleared():
             task.gated = False
         case TaskExpanded(children=children):

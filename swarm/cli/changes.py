@@ -78,7 +78,7 @@ async def _meant(log: EventLog, text: str | None, done: Done) -> tuple[Name, Tas
 
 def _only(name: Name, tasks: Mapping[str, TaskState], done: Done) -> Name:
     """The one task of a session that is meant."""
-    changed = [task for task, state in tasks.items() if own_changes(state)]
+    changed = [task for task, state in tasks.items() if own_changes(state) or state.applied]
     fitting = [task for task in changed if bool(tasks[task].applied) == (done == "undone")] or changed
     if len(fitting) != 1:
         listed = ", ".join(str(Name(name.session, task)) for task in fitting[:5])
