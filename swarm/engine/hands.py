@@ -34,6 +34,9 @@ TOLD_BYTES = 6 * 1024
 USE_TOOL = "use_tool"
 """The tool through which those are used that a request does not hold in full."""
 
+ALLOWED = "allowed"
+"""The name under which it is recorded what the skills allow that it is told."""
+
 OFFERED = "tools"
 """The name under which the tools are recorded that an attempt is offered."""
 
@@ -68,8 +71,12 @@ class Toolbox(Protocol):
         """The same, as they work in a work copy."""
         ...
 
-    async def narrow(self, skills: Sequence[str]) -> None:
-        """Leave out what one of these skills, whose texts a model is told, does not allow itself."""
+    async def allowed_by(self, skills: Sequence[str]) -> Sequence[Sequence[str]]:
+        """The words for the tools that each of these skills allows, of those that say it."""
+        ...
+
+    def narrow(self, lists: Sequence[Sequence[str]]) -> None:
+        """Leave out what one of these lists does not allow."""
         ...
 
     async def offered(self) -> Sequence[ToolSpec]:
@@ -172,16 +179,19 @@ class LiveHands:
         self._redact, self._outputs = redact, outputs
         self._tools: Mapping[str, Tool] = {}
         self._tools_in: TaskCopy | None = None
-        self.skills: Sequence[str] = ()  # by which the tools are narrowed
+        self.lists: Sequence[Sequence[str]] = ()  # by which the tools are narrowed
 
-    async def narrow(self, skills: Sequence[str]) -> None:
-        """Leave out what one of these skills does not allow itself."""
-        self.skills = skills
-        await self._box.narrow(skills)
+    def narrow(self, lists: Sequence[Sequence[str]]) -> None:
+        """Leave out what one of these lists, of skills whose texts the model is told, does not allow."""
+        self.lists = lists
+        self._box.narrow(lists)
 
     async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
-        if skills:
-            await self.narrow(skills)
+        async def read() -> str:
+            return msgspec.json.encode(await self._box.allowed_by(skills)).decode()
+
+        if skills:  # as they were when the model was told their texts: they may be others at a resume
+            self.narrow(msgspec.json.decode(await self._attempt.capture(ALLOWED, read), type=list[tuple[str, ...]]))
 
         async def choose() -> str:
             return msgspec.json.encode(await self._box.offered()).decode()
