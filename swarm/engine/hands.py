@@ -206,12 +206,12 @@ class LiveHands:
         ordinal, known = self._attempt.next_use()
         if known.finished is not None:
             return await self._given_back(known.finished, known.finished_at)
+        if known.started is not None and not await self._repeatable(known.started):
+            return self._ended(call, ordinal, known.started.tool, Said(text=NOT_KNOWN, failed=True))
         try:
             tool, arguments = called(call, await self._box.known())
         except ArgumentsUnfit as wrong:
             return self._ended(call, ordinal, call.name, Said(text=str(wrong), failed=True))
-        if known.started is not None and not await self._repeatable(tool):
-            return self._ended(call, ordinal, tool.name, Said(text=NOT_KNOWN, failed=True))
         if marked(tool, arguments):
             return self._ended(call, ordinal, tool.name, Said(text=MARKED, failed=True))
         await self._attempt.flush()
@@ -272,15 +272,15 @@ class LiveHands:
         self._working.give_back(finished.files, at)
         return await _used(self._attempt, finished, at)
 
-    async def _repeatable(self, tool: Tool) -> bool:
+    async def _repeatable(self, use: ToolStarted) -> bool:
         """Whether a use that began, and of which nobody knows how it ended, is made again.
 
         What changes the work copy alone is: the copy is brought back to the state before it.
         """
-        if tool.effect != "world" or tool.repeatable:
+        if use.effect != "world" or use.repeatable:
             return True
         return await self._doubtful(
-            f"{tool.name} was being used when the process ended, and nobody knows whether it was done. Use it again?"
+            f"{use.tool} was being used when the process ended, and nobody knows whether it was done. Use it again?"
         )
 
     def _started(self, tool: Tool, call: ToolCall, ordinal: int, allowed: Allowed, on: str, pack: Pack) -> ToolStarted:
