@@ -27,6 +27,9 @@ from swarm.task import Task
 from swarm.tools.base import Tool
 from swarm.tools.policy import COMMANDS, NOBODY, Decision, Remembered, decide, question_of, said_of
 
+Decide = Callable[[], Awaitable[Decision]]
+"""What the policy says of a use at this moment."""
+
 
 class Approvals:
     """Allows the uses of tools of one session. `backend` says what holds commands, and is asked only where there is one."""
@@ -49,12 +52,16 @@ class Approvals:
         async def allow(
             tool: Tool, arguments: Mapping[str, Any], call: ToolCall, ordinal: int, /, *, really: str = ""
         ) -> Allowed:
-            decision = await self._decided(tool, arguments, task)
-            if really:
+            async def decided() -> Decision:
+                decision = await self._decided(tool, arguments, task)
+                if not really:
+                    return decision
                 other = await self._decided(tool, {**arguments, tool.subject: really}, task)
-                decision = max(decision, other, key=lambda each: ACTIONS.index(each.action))
+                return max(decision, other, key=lambda each: ACTIONS.index(each.action))
+
+            decision = await decided()
             if decision.action == "ask":
-                return await self._by_a_person(attempt, tool, arguments, call, ordinal, decision)
+                return await self._by_a_person(attempt, tool, arguments, call, ordinal, decision, decided)
             return _told(decision.action == "allow", decision.rule)
 
         return allow
@@ -87,6 +94,7 @@ class Approvals:
         call: ToolCall,
         ordinal: int,
         decision: Decision,
+        decided: Decide,
     ) -> Allowed:
         view = await self._people.known()
         use = (*attempt.place, ordinal)
@@ -99,7 +107,7 @@ class Approvals:
             if asked is None:
                 pattern = self._redact(decision.pattern)
                 asked = await self._ask(attempt, wanted, pattern=pattern, call=call.id, ordinal=ordinal)
-            word = await self._word(asked, wanted)
+            word = await self._word(asked, wanted, decided)
         return _told(word.allowed, f"{word.by} {'allowed' if word.allowed else 'refused'} it", word.reason)
 
     def _wanted(self, attempt: Attempt, tool: Tool, arguments: Mapping[str, Any], decision: Decision) -> Wanted:
@@ -129,21 +137,28 @@ class Approvals:
         view = await self._people.ask(attempt, question)
         return view.asked[(*attempt.place, ordinal)]
 
-    async def _word(self, asked: Asked, wanted: Wanted) -> ApprovalGiven:
+    async def _word(self, asked: Asked, wanted: Wanted, decided: Decide) -> ApprovalGiven:
         """The first word. Raises ConfirmationNeeded where nobody can be asked, and nobody is waited for."""
         if self._faces.approve is None and self._rules.headless != "wait":
             raise _nobody_for(wanted, self._owner.name)
         approve = self._faces.approve
-        face = partial(self._take_down, asked, wanted, approve) if approve is not None else None
+        face = partial(self._take_down, asked, wanted, approve, decided) if approve is not None else None
         return (await self._people.first_word(asked.position, face)).given[asked.position]
 
-    async def _take_down(self, asked: Asked, wanted: Wanted, approve: Callable[[Wanted], Awaitable[Word]]) -> None:
-        """Ask whoever is there and record the word."""
+    async def _take_down(
+        self, asked: Asked, wanted: Wanted, approve: Callable[[Wanted], Awaitable[Word]], decided: Decide
+    ) -> None:
+        """Ask whoever is there and record the word: what was said to another question meanwhile may be one for this, too."""
         async with self._faces.asking:
-            word = await approve(wanted)
-        word = msgspec.structs.replace(word, reason=self._redact(word.reason))
-        new = _given(asked, word, project=self._owner.project, directory=self._directory, topic=self._owner.name)
-        await self._owner.append([new], durable=True)
+            meanwhile = await decided()
+            if meanwhile.action == "ask":
+                word = await approve(wanted)
+            else:
+                word = Word(allowed=meanwhile.action == "allow", reason=meanwhile.rule)
+            word = msgspec.structs.replace(word, reason=self._redact(word.reason))
+            new = _given(asked, word, project=self._owner.project, directory=self._directory, topic=self._owner.name)
+            await self._owner.append([new], durable=True)
+            await self._people.heard(asked.position)  # before the next one is asked
 
 
 def _told(allowed: bool, rule: str, reason: str = "") -> Allowed:

@@ -65,13 +65,14 @@ class People(Generic[V]):
 
             if face is not None:
                 both.start_soon(ask, face)
-            heard = await self._heard(asked)
+            heard = await self.heard(asked)
             both.cancel_scope.cancel()
         if heard is None:
             raise failed[0]
         return heard
 
-    async def _heard(self, asked: int) -> V:
+    async def heard(self, asked: int) -> V:
+        """Wait until the first word on the question at a position stands in the log."""
         view = await self.known()
         async for entries in follow(self._owner.log, after=asked):
             for entry in entries:

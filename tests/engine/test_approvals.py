@@ -270,6 +270,30 @@ async def test_two_questions_are_asked_one_after_the_other_and_both_stand_in_the
     assert sorted(asked_of) == ["s1/t", "s1/u"]
 
 
+async def test_a_word_for_the_session_answers_what_waits_for_the_same_question_meanwhile(owner: Owner) -> None:
+    asked_of: list[str] = []
+
+    async def both_wait(wanted: Wanted) -> Word:
+        asked_of.append(wanted.task)
+        while len((await question(owner.log)).of(1)) < 2:
+            await anyio.lowlevel.checkpoint()
+        return Word(allowed=True, remember="session")
+
+    of, answers = approvals(owner, both_wait), list[Allowed]()
+
+    async def one(task: str) -> None:
+        answers.append(await allowed(of, owner, task=task))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one, "t")
+        tasks.start_soon(one, "u")
+    assert [each.yes for each in answers] == [True, True]
+    assert len(asked_of) == 1
+    first, second = [event for event in await events_of(owner.log) if isinstance(event, ApprovalGiven)]
+    assert (first.remember, second.remember) == ("session", "")
+    assert second.reason == "allowed by a person for the session"
+
+
 async def test_where_nobody_is_there_a_use_is_refused_and_the_model_told_so(owner: Owner) -> None:
     refused = await allowed(approvals(owner, None), owner)
     assert not refused.yes
