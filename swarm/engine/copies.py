@@ -137,10 +137,16 @@ async def _closed(stack: AsyncExitStack) -> None:
         await stack.aclose()
 
 
-def own_files(root: Path, log: EventLog, tasks: Mapping[str, TaskState]) -> frozenset[str]:
-    """What a session itself writes below the project's folder: outputs, changes of tools, and the log where it lies there."""
+def own_files(
+    root: Path, log: EventLog, tasks: Mapping[str, TaskState], *, then: Mapping[str, TaskState] | None = None
+) -> frozenset[str]:
+    """What a session itself writes below the project's folder: outputs, changes of tools, and the log where it lies there.
+
+    `then` are its tasks at an earlier moment, of whose changes only those count that were taken over by then.
+    """
     written = {output.path for task in tasks.values() for output in task.outputs}
-    written |= {change.path for task in tasks.values() if task.applied for change in task.files}
+    of = tasks if then is None else then
+    written |= {change.path for task in of.values() if task.applied for change in task.files}
     return frozenset(written | log_files(root, log))
 
 
