@@ -56,6 +56,7 @@ class StepState(msgspec.Struct, kw_only=True):
     attempt: int = 1  # the attempt that is under way, or was the last
     lost: int = 0  # attempts that ended without a draft, for their record was not to be gone on from
     draft: Place | None = None
+    drafted: int = 0  # the attempt whose draft that is
     finish: str = ""
     limit: int = 0  # tokens at which its draft was cut
     stopped: str = ""  # why the use of tools was ended for it
@@ -70,6 +71,11 @@ class StepState(msgspec.Struct, kw_only=True):
     judged_at: int = 0  # when its last draft was accepted or rejected; 0 = nobody judged it
     judge: str = ""  # the model that did, or "checks"; empty: a person, or nobody
     audit: int = 0  # position of its acceptance where that is to be audited and is not yet; 0 = it is not
+
+    @property
+    def tried(self) -> int:
+        """Which of the attempts that are allowed it is at."""
+        return self.attempt - self.lost
 
 
 class TaskState(msgspec.Struct, kw_only=True):
@@ -238,6 +244,7 @@ def advance(task: TaskState, entry: Entry) -> None:
         case StepDrafted() as drafted:
             step = task.steps[entry.step - 1]
             step.stage, step.attempt, step.finish = "drafted", entry.attempt, drafted.finish
+            step.drafted = entry.attempt
             step.limit, step.stopped, step.files = drafted.limit, drafted.stopped, drafted.files
             step.draft = Place(drafted.draft, entry.position)
             step.agent, step.model, step.tier = drafted.agent, drafted.model, drafted.tier
