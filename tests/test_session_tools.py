@@ -210,14 +210,17 @@ async def test_a_conflict_with_the_users_own_change_delivers_nothing_and_a_resum
 
     cast = Cast(worker=(MEND[1], meddling))
     async with open_log("memory:") as log, serving(cast) as (_, plan):
-        result = await run(log, FIX, plan, project)
+        result = await run(log, FIX.replace("changes", "output: said.txt\n  changes"), plan, project)
         assert result.exit_code == 1
+        assert "no file was changed" in result.tasks[0].reason
         assert "is not as it was when the work began" in result.tasks[0].reason
+        assert not (project / "said.txt").exists(), "an output is not written either"
         assert (project / "a.py").read_text() == "mine\n"
         (project / "a.py").write_text("x = 1\n")
         again = await resume(log, plan)
         assert again.exit_code == 0
         assert (project / "a.py").read_text() == "x = 2\n"
+        assert (project / "said.txt").read_text() == "Done.\n"
     assert len([who for who, _ in cast.seen if who == "worker"]) == 2  # nothing is asked again
 
 
