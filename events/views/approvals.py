@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
 from events.log import Entry
-from events.types.task import (
-    AttemptAbandoned,
-    StepDrafted,
-    StepPlanned,
-    StepRejected,
-    TaskAccepted,
-    TaskCancelled,
-    TaskFailed,
-)
 from events.types.tool import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
-from events.views.asked import Use, Waiting
+from events.views.asked import Use, Waiting, Waits
 
 PROJECTS = "approvals"
 """The topic of words that are remembered for a project."""
@@ -42,13 +31,15 @@ class Held(msgspec.Struct, frozen=True):
     at: int  # position of the word
 
 
-class ApprovalsView(msgspec.Struct):
+class ApprovalsView(Waits[Asked]):
     """The questions of sessions and the words on them. Of several words on one question the first counts."""
 
-    asked: dict[Use, Asked] = {}
-    given: dict[int, ApprovalGiven] = {}  # by the position of the question
-    waiting: dict[int, Asked] = {}  # by position those without a word that are still of use
-    held: dict[int, list[Held]] = {}  # by session what holds until its end
+    given: dict[int, ApprovalGiven] = msgspec.field(
+        default_factory=dict[int, ApprovalGiven]
+    )  # by the position of the question
+    held: dict[int, list[Held]] = msgspec.field(
+        default_factory=dict[int, list[Held]]
+    )  # by session what holds until its end
 
     def apply(self, entry: Entry) -> None:
         match entry.event:
@@ -62,22 +53,13 @@ class ApprovalsView(msgspec.Struct):
                     attempt=entry.attempt,
                     event=event,
                 )
-                self.asked.setdefault(asked.use, asked)
-                self.waiting[entry.position] = asked
+                self.ask(asked.use, asked)
             case ApprovalGiven() as event:
                 self._take(entry, event)
             case ToolStarted() | ToolFinished() as event:
-                self._settle(entry, lambda asked: asked.use == _use(entry, event))
-            case StepPlanned() | StepDrafted() | StepRejected() | AttemptAbandoned():
-                self._settle(entry, lambda asked: asked.attempt == entry.attempt)
-            case TaskAccepted() | TaskFailed() | TaskCancelled():
-                self._settle(entry, lambda _: True)
+                self.used(_use(entry, event))
             case _:
-                pass
-
-    def of(self, session: int, task: str = "") -> list[Asked]:
-        """What waits in a session, or in a task of it, the oldest first."""
-        return [asked for asked in self.waiting.values() if asked.session == session and task in ("", asked.task)]
+                self.pass_on(entry)
 
     def _take(self, entry: Entry, event: ApprovalGiven) -> None:
         if event.asked in self.given:
@@ -87,12 +69,6 @@ class ApprovalsView(msgspec.Struct):
         if event.remember == "session" and event.pattern:
             held = Held(event.pattern, event.allowed, event.remember, entry.position)
             self.held.setdefault(entry.session, []).append(held)
-
-    def _settle(self, entry: Entry, settles: Callable[[Asked], bool]) -> None:
-        """Drop the questions of the entry's task that need no word any more."""
-        for asked in self.of(entry.session, entry.task):
-            if settles(asked):
-                del self.waiting[asked.position]
 
 
 def _use(where: Entry | Asked, event: ApprovalAsked | ToolStarted | ToolFinished) -> Use:
