@@ -90,7 +90,9 @@ class Copies:
             if line and found.line != line:
                 raise ProjectChanged
             if found.tree is None:
+                found.is_left = True  # until all of it is in its place
                 found.tree = await self._placed(found, changes, old)
+                found.is_left = False
             return found
 
     async def _placed(self, found: TaskCopy, changes: Sequence[Change], old: TaskCopy | None) -> Tree:

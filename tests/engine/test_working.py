@@ -109,3 +109,19 @@ async def test_a_large_file_is_found_again_in_the_copy_before_and_never_taken_fo
     anew.is_left = True
     with pytest.raises(NotRestored, match=r"'big\.bin' in the work copy is not kept"):
         await copies.at("t", [change])
+
+
+async def test_a_copy_that_could_not_be_brought_to_a_state_is_no_beginning_for_another(
+    owner: Owner, copies: Copies
+) -> None:
+    first = await working(owner, copies)
+    before = await first.begin_use()
+    path = (await first.ready()).copy.path
+    (path / "a.py").write_text("x = 2\n")
+    (path / "big.bin").write_bytes(b"x" * (MOST_KEPT + 1))
+    changes = await first.changed_since(before)
+    await copies.drop("t")
+    with pytest.raises(NotRestored):
+        await copies.at("t", changes)
+    again = await copies.at("t", [])
+    assert (again.copy.path / "a.py").read_text() == "x = 1\n"
