@@ -141,7 +141,7 @@ def _of_items(task: TaskState, children: Sequence[str], others: Mapping[str, Tas
 def _open_step(task: TaskState, step: StepState) -> Next:
     if step.stage == "drafted":
         return Next(open=Open(work=Work.JUDGE, task=task.name, step=step.number, attempt=step.attempt))
-    if step.attempt > task.attempts:
+    if step.tried > task.attempts:
         drafts = f"{task.attempts} draft{'s' if task.attempts > 1 else ''}"
         where = f" of step {step.number}" if task.total > 1 else ""
         return _fail(f"{drafts}{where} {'were' if task.attempts > 1 else 'was'} rejected", "rejected")

@@ -175,12 +175,13 @@ async def resume(
     session: int = 1,
     take_over: bool = False,
     clock: Clock = system_clock,
+    environ: Mapping[str, str] = NOTHING,
 ) -> Result:
     return await resume_session(
         log,
         await state_of(log, session),
         plan,
-        environ={},
+        environ=environ,
         faces=looks or faces(),
         secrets=Secrets([]),
         take_over=take_over,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import anyio
 import pytest
 
 from events.bus import read_all
@@ -13,8 +14,8 @@ from events.types.call import CallReserved
 from events.types.tool import ToolFinished
 from swarm.journal import TREE
 from swarm.replay import replay
-from tests.provider import Provider
-from tests.running import Cast, faces, run, serving
+from tests.provider import Answer, Provider
+from tests.running import Cast, faces, resume, run, serving
 from tests.test_session_tools import use
 
 TASK = "tasks:\n- id: press\n  prompt: Press the grapes of the northern slope\n  tools: [look, edit]\n"
@@ -33,10 +34,11 @@ def home(tmp_path: Path) -> Mapping[str, str]:
     return {"HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": str(tmp_path / "home" / ".config")}
 
 
-def add_skill(home: Mapping[str, str], more: str = "") -> None:
+def add_skill(home: Mapping[str, str], more: str = "") -> Path:
     folder = Path(home["XDG_CONFIG_HOME"]) / "swarm" / "skills" / "pressing-grapes"
     folder.mkdir(parents=True)
     (folder / "SKILL.md").write_text(SKILL.format(more=more))
+    return folder / "SKILL.md"
 
 
 async def reserved(log: EventLog) -> list[CallReserved]:
@@ -109,6 +111,29 @@ async def test_a_skill_takes_tools_away_that_it_does_not_allow_and_gives_none(
     (finished,) = [event for event in entries if isinstance(event, ToolFinished)]
     assert finished.failed
     assert not (tmp_path / "a").exists()
+
+
+async def test_what_a_skill_took_away_is_not_there_after_a_resume_that_finds_another_skill(
+    tmp_path: Path, home: Mapping[str, str]
+) -> None:
+    stop, file = anyio.Event(), add_skill(home, "allowed-tools: Read Bash\n")
+
+    def stopping(body: object) -> Answer:
+        stop.set()
+        return use("read", path="a")
+
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "a").write_text("b\n")
+    cast = Cast(worker=(stopping, use("write", path="a", text="c"), "Done."))
+    async with open_log("memory:") as log, serving(cast) as (_, plan):
+        looks = faces(stop=stop)
+        assert (await run(log, TASK, plan, root, environ=home, looks=looks)).exit_code == 130
+        file.write_text(SKILL.format(more=""))
+        await resume(log, plan, environ=home)
+        entries = [entry.event async for page in read_all(log) for entry in page]
+    finished = [event for event in entries if isinstance(event, ToolFinished)]
+    assert [(each.tool, each.failed) for each in finished] == [("read", False), ("write", True)]
 
 
 async def test_a_model_finds_and_reads_a_skill_that_it_was_not_told(tmp_path: Path, home: Mapping[str, str]) -> None:

@@ -13,12 +13,16 @@ import pytest
 from events.bus import read_all
 from events.log import EventLog, open_log
 from events.types.call import CallReserved
-from events.types.task import StepDrafted, StepRejected, TaskAccepted
+from events.types.control import VerdictRequested
+from events.types.task import AttemptAbandoned, StepDrafted, StepRejected, TaskAccepted
 from events.types.tool import SandboxProbed, ToolFinished, ToolStarted
 from events.types.tree import ChangesApplied
 from events.views.base import fold
 from events.views.skills import SkillsView
+from events.views.tasks import TasksView
+from swarm.engine.changes import NothingToApply, take_back
 from swarm.engine.faces import Faces
+from swarm.engine.requests import ask_of
 from swarm.errors import ConfirmationNeeded
 from swarm.messages import ToolCall
 from swarm.replay import replay
@@ -207,14 +211,17 @@ async def test_a_conflict_with_the_users_own_change_delivers_nothing_and_a_resum
 
     cast = Cast(worker=(MEND[1], meddling))
     async with open_log("memory:") as log, serving(cast) as (_, plan):
-        result = await run(log, FIX, plan, project)
+        result = await run(log, FIX.replace("changes", "output: said.txt\n  changes"), plan, project)
         assert result.exit_code == 1
+        assert "no file was changed" in result.tasks[0].reason
         assert "is not as it was when the work began" in result.tasks[0].reason
+        assert not (project / "said.txt").exists(), "an output is not written either"
         assert (project / "a.py").read_text() == "mine\n"
         (project / "a.py").write_text("x = 1\n")
         again = await resume(log, plan)
         assert again.exit_code == 0
         assert (project / "a.py").read_text() == "x = 2\n"
+        assert (project / "said.txt").read_text() == "Done.\n"
     assert len([who for who, _ in cast.seen if who == "worker"]) == 2  # nothing is asked again
 
 
@@ -246,6 +253,49 @@ async def test_an_interrupted_attempt_goes_on_from_its_record_and_its_work_copy(
         assert asked == 3  # no answer is asked for twice
         edits = [each for each in await events(log, ToolFinished) if each.tool == "edit"]
         assert len(edits) == 1
+
+
+async def test_an_undo_takes_back_what_a_rejected_draft_had_brought_as_well(project: Path) -> None:
+    text = FIX.replace("grep -q 2 a.py", "true")
+    cast = Cast(worker=MEND)
+    async with open_log(project.parent / "log.db") as log, serving(cast) as (_, plan):
+        await run(log, text, plan, project)
+        rejected = VerdictRequested(by="ada", accepted=False, reason="three")
+        await ask_of(log, 1, "project", rejected, task="fix")
+        more = use("write", path="b.py", text="y = 1\n")
+        cast.play("worker", use("edit", path="a.py", old="2", new="3"), more, "Done.")
+        assert (await resume(log, plan)).exit_code == 0
+        assert {file.name: file.read_text() for file in project.iterdir()} == {"a.py": "x = 3\n", "b.py": "y = 1\n"}
+        state = (await fold(log, TasksView())).of(1)["fix"]
+        await take_back(log, state, project, by="ada")
+        assert {file.name: file.read_text() for file in project.iterdir()} == {"a.py": "x = 1\n"}
+        assert (await replay(log, 1)).divergence is None
+        with pytest.raises(NothingToApply, match="nothing to undo"):
+            await take_back(log, (await fold(log, TasksView())).of(1)["fix"], project, by="ada")
+
+
+async def test_where_the_project_changed_since_an_interruption_the_step_is_begun_anew(project: Path) -> None:
+    """What tools did is on top of another project: the attempt is given up, and not counted among those that are allowed."""
+    stop, text = anyio.Event(), FIX.replace("changes", "limits: {attempts: 1}\n  changes")
+
+    def stopping(body: dict[str, Any]) -> Answer:
+        stop.set()
+        return use("read", path="a.py")
+
+    cast = Cast(worker=(*MEND[:2], stopping))
+    async with open_log(project.parent / "log.db") as log, serving(cast) as (_, plan):
+        assert (await run(log, text, plan, project, looks=faces(stop=stop))).exit_code == 130
+        (project / "b.py").write_text("y = 1\n")
+        cast.play("worker", use("read", path="a.py"), *MEND)
+        again = await resume(log, plan)
+        assert again.exit_code == 0
+        assert (project / "a.py").read_text() == "x = 2\n"
+        (abandoned,) = await events(log, AttemptAbandoned)
+        assert (abandoned.role, abandoned.again) == ("worker", True)
+        assert abandoned.reason.startswith("the project is no longer as it was")
+        assert abandoned.reason.endswith("the work on it begins anew")
+        assert (await replay(log, 1)).divergence is None
+    assert told(cast)[-1][0] == "x = 1", "what the attempt before had changed is not there"
 
 
 async def test_a_task_without_tools_is_offered_none(project: Path) -> None:

@@ -142,6 +142,7 @@ class AttemptAbandoned(Event, frozen=True, kw_only=True, tag="attempt.abandoned"
 
     role: str
     reason: str
+    again: bool = False  # its step is begun anew in another attempt, for its record is not to be gone on from
 
 
 class TaskAccepted(Event, frozen=True, kw_only=True, tag="task.accepted"):

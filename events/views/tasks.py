@@ -55,7 +55,9 @@ class StepState(msgspec.Struct, kw_only=True):
     instruction: Place | None = None  # None: the task's own prompt
     approach: Place | None = None
     attempt: int = 1  # the attempt that is under way, or was the last
+    lost: int = 0  # attempts that ended without a draft, for their record was not to be gone on from
     draft: Place | None = None
+    drafted: int = 0  # the attempt whose draft that is
     finish: str = ""
     limit: int = 0  # tokens at which its draft was cut
     stopped: str = ""  # why the use of tools was ended for it
@@ -70,6 +72,11 @@ class StepState(msgspec.Struct, kw_only=True):
     judged_at: int = 0  # when its last draft was accepted or rejected; 0 = nobody judged it
     judge: str = ""  # the model that did, or "checks"; empty: a person, or nobody
     audit: int = 0  # position of its acceptance where that is to be audited and is not yet; 0 = it is not
+
+    @property
+    def tried(self) -> int:
+        """Which of the attempts that are allowed it is at."""
+        return self.attempt - self.lost
 
 
 class TaskState(msgspec.Struct, kw_only=True):
@@ -120,6 +127,7 @@ class TaskState(msgspec.Struct, kw_only=True):
     halts: int = 0
     kept: bool = False  # it is accepted, and what tools changed waits for a person
     applied: int = 0  # position where that was taken over into the user's tree; 0: it is not there
+    taken_over: tuple[int, ...] = ()  # that position behind those of drafts before, which were rejected after it
     taken_up: bool = False  # since its last halt, and nothing was handed in since
 
     @property
@@ -241,6 +249,7 @@ def advance(task: TaskState, entry: Entry) -> None:
         case StepDrafted() as drafted:
             step = task.steps[entry.step - 1]
             step.stage, step.attempt, step.finish = "drafted", entry.attempt, drafted.finish
+            step.drafted = entry.attempt
             step.limit, step.stopped, step.files = drafted.limit, drafted.stopped, drafted.files
             step.draft = Place(drafted.draft, entry.position)
             step.agent, step.model, step.tier = drafted.agent, drafted.model, drafted.tier
@@ -266,24 +275,32 @@ def advance(task: TaskState, entry: Entry) -> None:
             step.attempt = entry.attempt + 1
             task.attempts += bool(by)
             task.abandoned = ""
-        case AttemptAbandoned(role=role, reason=reason):
-            task.abandoned, task.abandoned_role = reason, role
-            if role == "explorer":
-                task.explorations += 1
+        case AttemptAbandoned() as event:
+            _abandoned(task, entry, event)
         case TaskReopened():
             task.taken_up = task.status == "halted"
             task.status, task.reason, task.cause, task.ended_at, task.abandoned = "open", "", "", 0, ""
             task.result = None
         case ChangesApplied():
             task.applied = entry.position
+            task.taken_over = (*task.taken_over, entry.position)
         case ChangesUndone():
-            task.applied = 0
+            task.applied, task.taken_over = 0, ()
         case TaskCleared():
             task.gated = False
         case TaskExpanded(children=children):
             task.gated, task.children = False, children
         case _:
             _ended(task, entry)
+
+
+def _abandoned(task: TaskState, entry: Entry, event: AttemptAbandoned) -> None:
+    if event.again:
+        step = task.steps[entry.step - 1]
+        step.attempt, step.lost = entry.attempt + 1, step.lost + 1
+        return
+    task.abandoned, task.abandoned_role = event.reason, event.role
+    task.explorations += event.role == "explorer"
 
 
 def _planned(task: TaskState, entry: Entry, plan: StepPlanned) -> None:

@@ -1,8 +1,4 @@
-"""Who allows the uses of tools in a session: the policy, and where that asks, a person, whose word is recorded.
-
-A question stands in the log before anybody is asked, so that whoever is there and another process can answer it; the first word
-counts. After a crash an open question is asked again, and a word that was given is found in the record.
-"""
+"""Who allows the uses of tools in a session: the policy, and where that asks, a person, whose word is recorded."""
 
 from __future__ import annotations
 
@@ -11,19 +7,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-import anyio
 import msgspec
 
 from events.blobs import Pack
-from events.bus import follow, read_all
+from events.bus import read_all
 from events.log import EventLog, NewEvent
 from events.types.tool import ApprovalAsked, ApprovalGiven
 from events.views.approvals import PROJECTS, ApprovalsView, Asked, Held
-from events.views.base import fold
 from swarm.engine.faces import Faces, Wanted, Word
 from swarm.engine.hands import Allow, Allowed
+from swarm.engine.people import People
 from swarm.engine.requests import control_topic, person
-from swarm.errors import ConfirmationNeeded, SwarmError
+from swarm.errors import ConfirmationNeeded
 from swarm.journal import Attempt
 from swarm.messages import ToolCall
 from swarm.owner import Owner
@@ -31,6 +26,9 @@ from swarm.settings.toolrules import ACTIONS, ToolSettings
 from swarm.task import Task
 from swarm.tools.base import Tool
 from swarm.tools.policy import COMMANDS, NOBODY, Decision, Remembered, decide, question_of, said_of
+
+Decide = Callable[[], Awaitable[Decision]]
+"""What the policy says of a use at this moment."""
 
 
 class Approvals:
@@ -48,19 +46,22 @@ class Approvals:
     ) -> None:
         self._owner, self._rules, self._faces = owner, rules, faces
         self._directory, self._redact, self._backend = directory, redact, backend
-        self._view: ApprovalsView | None = None
-        self._reading = anyio.Lock()
+        self._people = People(owner, ApprovalsView)
 
     def of(self, task: Task, attempt: Attempt) -> Allow:
         async def allow(
             tool: Tool, arguments: Mapping[str, Any], call: ToolCall, ordinal: int, /, *, really: str = ""
         ) -> Allowed:
-            decision = await self._decided(tool, arguments, task)
-            if really:
+            async def decided() -> Decision:
+                decision = await self._decided(tool, arguments, task)
+                if not really:
+                    return decision
                 other = await self._decided(tool, {**arguments, tool.subject: really}, task)
-                decision = max(decision, other, key=lambda each: ACTIONS.index(each.action))
+                return max(decision, other, key=lambda each: ACTIONS.index(each.action))
+
+            decision = await decided()
             if decision.action == "ask":
-                return await self._by_a_person(attempt, tool, arguments, call, ordinal, decision)
+                return await self._by_a_person(attempt, tool, arguments, call, ordinal, decision, decided)
             return _told(decision.action == "allow", decision.rule)
 
         return allow
@@ -80,16 +81,10 @@ class Approvals:
         return ruled(remembered=await self._remembered()) if decision.action == "ask" else decision
 
     async def _remembered(self) -> tuple[Remembered, ...]:
-        view = await self._known()
-        held = (*await held_for(self._owner.log, self._directory), *view.held.get(self._owner.session, ()))
+        view = await self._people.known()
+        held = [*await held_for(self._owner.log, self._directory), *view.held.get(self._owner.session, ())]
+        held.sort(key=lambda each: each.at)
         return tuple(Remembered(pattern=each.pattern, allowed=each.allowed, until=each.until) for each in held)
-
-    async def _known(self) -> ApprovalsView:
-        """What the log says of the session's questions, read when it is first needed."""
-        async with self._reading:
-            if self._view is None:
-                self._view = await fold(self._owner.log, ApprovalsView(), session=self._owner.session)
-            return self._view
 
     async def _by_a_person(
         self,
@@ -99,8 +94,9 @@ class Approvals:
         call: ToolCall,
         ordinal: int,
         decision: Decision,
+        decided: Decide,
     ) -> Allowed:
-        view = await self._known()
+        view = await self._people.known()
         use = (*attempt.place, ordinal)
         asked = view.asked.get(use)
         word = view.given.get(asked.position) if asked is not None else None
@@ -111,7 +107,7 @@ class Approvals:
             if asked is None:
                 pattern = self._redact(decision.pattern)
                 asked = await self._ask(attempt, wanted, pattern=pattern, call=call.id, ordinal=ordinal)
-            word = await self._word(asked, wanted)
+            word = await self._word(asked, wanted, decided)
         return _told(word.allowed, f"{word.by} {'allowed' if word.allowed else 'refused'} it", word.reason)
 
     def _wanted(self, attempt: Attempt, tool: Tool, arguments: Mapping[str, Any], decision: Decision) -> Wanted:
@@ -125,67 +121,44 @@ class Approvals:
         )
 
     async def _ask(self, attempt: Attempt, wanted: Wanted, *, pattern: str, call: str, ordinal: int) -> Asked:
-        """Record the question, and before it all that the attempt did."""
-        await attempt.leave()
-        pack = Pack(self._owner.known)
-        event = ApprovalAsked(
-            tool=wanted.tool,
-            call=call,
-            ordinal=ordinal,
-            question=wanted.question,
-            arguments=pack.put(wanted.arguments),
-            rule=wanted.rule,
-            pattern=pattern,
-            role=attempt.role,
-            branch=attempt.branch,
-        )
-        ack = await self._owner.append([attempt.new(event)], texts=pack.texts)
-        (entry,) = await self._owner.log.read(after=ack.positions[0] - 1, limit=1)
-        view = await self._known()
-        view.apply(entry)
-        return view.waiting[entry.position]
+        def question(pack: Pack) -> ApprovalAsked:
+            return ApprovalAsked(
+                tool=wanted.tool,
+                call=call,
+                ordinal=ordinal,
+                question=wanted.question,
+                arguments=pack.put(wanted.arguments),
+                rule=wanted.rule,
+                pattern=pattern,
+                role=attempt.role,
+                branch=attempt.branch,
+            )
 
-    async def _word(self, asked: Asked, wanted: Wanted) -> ApprovalGiven:
-        """Ask whoever is there, and listen for another process: the first word counts.
+        view = await self._people.ask(attempt, question)
+        return view.asked[(*attempt.place, ordinal)]
 
-        Raises ConfirmationNeeded where nobody can be asked, and nobody is waited for.
-        """
-        if self._faces.approve is None:
-            if self._rules.headless != "wait":
-                raise _nobody_for(wanted, self._owner.name)
-            return await self._heard(asked)
-        failed: list[SwarmError] = []
-        async with anyio.create_task_group() as both:
+    async def _word(self, asked: Asked, wanted: Wanted, decided: Decide) -> ApprovalGiven:
+        """The first word. Raises ConfirmationNeeded where nobody can be asked, and nobody is waited for."""
+        if self._faces.approve is None and self._rules.headless != "wait":
+            raise _nobody_for(wanted, self._owner.name)
+        approve = self._faces.approve
+        face = partial(self._take_down, asked, wanted, approve, decided) if approve is not None else None
+        return (await self._people.first_word(asked.position, face)).given[asked.position]
 
-            async def face() -> None:
-                try:
-                    await self._owner.append([await self._said(asked, wanted)], durable=True)
-                except SwarmError as error:
-                    failed.append(error)
-                    both.cancel_scope.cancel()
-
-            both.start_soon(face)
-            given = await self._heard(asked)
-            both.cancel_scope.cancel()
-            return given
-        raise failed[0]
-
-    async def _said(self, asked: Asked, wanted: Wanted) -> NewEvent:
-        assert self._faces.approve is not None, "somebody is there"
+    async def _take_down(
+        self, asked: Asked, wanted: Wanted, approve: Callable[[Wanted], Awaitable[Word]], decided: Decide
+    ) -> None:
+        """Ask whoever is there and record the word: what was said to another question meanwhile may be one for this, too."""
         async with self._faces.asking:
-            word = await self._faces.approve(wanted)
-        word = msgspec.structs.replace(word, reason=self._redact(word.reason))
-        return _given(asked, word, project=self._owner.project, directory=self._directory, topic=self._owner.name)
-
-    async def _heard(self, asked: Asked) -> ApprovalGiven:
-        """Wait until the first word on the question stands in the log."""
-        view = await self._known()
-        async for entries in follow(self._owner.log, after=asked.position):
-            for entry in entries:
-                if isinstance(entry.event, ApprovalGiven) and entry.event.asked == asked.position:
-                    view.apply(entry)
-                    return entry.event
-        raise AssertionError("following a log never ends")
+            meanwhile = await decided()
+            if meanwhile.action == "ask":
+                word = await approve(wanted)
+            else:
+                word = Word(allowed=meanwhile.action == "allow", reason=meanwhile.rule)
+            word = msgspec.structs.replace(word, reason=self._redact(word.reason))
+            new = _given(asked, word, project=self._owner.project, directory=self._directory, topic=self._owner.name)
+            await self._owner.append([new], durable=True)
+            await self._people.heard(asked.position)  # before the next one is asked
 
 
 def _told(allowed: bool, rule: str, reason: str = "") -> Allowed:
@@ -199,11 +172,12 @@ def _told(allowed: bool, rule: str, reason: str = "") -> Allowed:
 
 async def held_for(log: EventLog, directory: str) -> list[Held]:
     """The words that hold for uses in the project in that folder, the oldest first."""
-    words = [entry.event async for page in read_all(log, topic=PROJECTS) for entry in page]
+    entries = [entry async for page in read_all(log, topic=PROJECTS) for entry in page]
     return [
-        Held(word.pattern, word.allowed, "project")
-        for word in words
-        if isinstance(word, ApprovalGiven) and word.directory == directory and word.pattern
+        Held(word.pattern, word.allowed, "project", entry.position)
+        for entry in entries
+        if isinstance(word := entry.event, ApprovalGiven) and word.directory == directory and word.pattern
+        if await _is_first(log, word.asked, entry.position, session=entry.session)
     ]
 
 
@@ -211,11 +185,15 @@ async def give(log: EventLog, asked: Asked, word: Word, *, project: str, directo
     """Record the word of another process on a question; say whether it is the first, which counts."""
     new = _given(asked, word, project=project, directory=directory, topic=control_topic(asked.session))
     ack = await log.append([new], cause=asked.position, durable=True)
-    async for page in read_all(log, after=asked.position, until=ack.positions[0], session=asked.session):
-        for entry in page:
-            if isinstance(entry.event, ApprovalGiven) and entry.event.asked == asked.position:
-                return entry.position == ack.positions[0]
-    raise AssertionError("it was appended")
+    return await _is_first(log, asked.position, ack.positions[0], session=asked.session)
+
+
+async def _is_first(log: EventLog, asked: int, word: int, *, session: int) -> bool:
+    """Whether no word on a question stands before the one at a position."""
+    async for page in read_all(log, after=asked, until=word - 1, session=session):
+        if any(isinstance(entry.event, ApprovalGiven) and entry.event.asked == asked for entry in page):
+            return False
+    return True
 
 
 def _given(asked: Asked, word: Word, *, project: str, directory: str, topic: str) -> NewEvent:

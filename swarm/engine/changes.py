@@ -60,19 +60,29 @@ async def take_over(log: EventLog, state: TaskState, root: Path, *, by: str) -> 
 
 
 async def take_back(log: EventLog, state: TaskState, root: Path, *, by: str) -> Sequence[Change]:
-    """Bring the files back to what they were before the changes were taken over, and record it.
+    """Bring the files back to what they were before any changes of the task were taken over, and record it.
 
     Raises NothingToApply, and ChangesConflict where a file was changed since.
     """
     if not state.applied:
         name = f"{session_name(state.session)}/{state.name}"
         raise NothingToApply(f"nothing of {name} was taken over into your files, so there is nothing to undo")
-    entry = (await log.read(after=state.applied - 1, limit=1))[0]
-    assert isinstance(entry.event, ChangesApplied), "the view names its position"
-    changes = reverse(await loaded(log, entry.event.files, at=state.applied))
+    changes = reverse(await _taken_over(log, state))
     await to_thread.run_sync(partial(apply, root, changes, key=key_beside(log.url)))
     await log.append([_of_task(ChangesUndone(applied=state.applied, by=by), state, root)])
     return changes
+
+
+async def _taken_over(log: EventLog, state: TaskState) -> list[Change]:
+    """How the user's files differ from before: by the changes of the last draft, on top of those of drafts rejected since."""
+    found: dict[str, Change] = {}
+    for position in state.taken_over:
+        (entry,) = await log.read(after=position - 1, limit=1)
+        assert isinstance(entry.event, ChangesApplied), "the view names its position"
+        for change in await loaded(log, entry.event.files, at=position):
+            first = found.get(change.path, change)
+            found[change.path] = Change(change.path, first.before, change.after)
+    return [change for change in found.values() if change.before != change.after]
 
 
 def _of_task(event: ChangesApplied | ChangesUndone, state: TaskState, root: Path) -> NewEvent:

@@ -25,9 +25,16 @@ class ProjectChanged(SwarmError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the project is no longer as it was when its work copy was made, so that what tools did there cannot be taken up "
-            "again; put it back as it was and resume the session, or begin anew with `swarm run`"
+            "the project is no longer as it was when its work copy was made, so that what tools changed there cannot be "
+            "taken up again"
         )
+
+
+class AttemptLost(SwarmError):
+    """An attempt cannot go on from what is recorded of it; another one begins its step anew."""
+
+    def __init__(self, why: SwarmError) -> None:
+        super().__init__(f"{why}; the work on it begins anew")
 
 
 class TaskCopy:
@@ -37,7 +44,7 @@ class TaskCopy:
         self.copy = copy
         self.line = line  # the state of the project of which it was made, see `tree_of`
         self.tree: Tree | None = None  # None: nobody asked yet what differs
-        self.is_left = False  # commands were run in it whose traces belong to no attempt
+        self.is_left = False  # somebody changed it since it was looked at; no attempt begins in it
 
 
 class Copies:
@@ -71,34 +78,40 @@ class Copies:
         `line` is the state of the project of which the copy was made that they were recorded in; "" = of this session.
         Raises ProjectChanged where that is another by now, NotRestored where a content is neither kept nor there.
         """
-        from swarm.tools.tree import Tree, digest_of
+        from swarm.tools.tree import digest_of
 
-        async with self._copying:
+        async with self._copying, AsyncExitStack() as stack:
             found = await self._made(task)
-            wanted = digest_of(changes)
-            if found.is_left or (found.tree is not None and found.tree.digest != wanted):
-                await self.drop(task)
+            old: TaskCopy | None = None
+            if found.is_left or (found.tree is not None and found.tree.digest != digest_of(changes)):
+                old, closing = self._copies.pop(task)
+                stack.push_async_callback(_closed, closing)
                 found = await self._made(task)
             if line and found.line != line:
                 raise ProjectChanged
             if found.tree is None:
-                found.tree = Tree(self._root, found.copy.path, redact=self._redact, key=self._key())
-                await found.tree.begin()
-                await found.tree.place(changes)
+                found.is_left = True  # until all of it is in its place
+                found.tree = await self._placed(found, changes, old)
+                found.is_left = False
             return found
+
+    async def _placed(self, found: TaskCopy, changes: Sequence[Change], old: TaskCopy | None) -> Tree:
+        """Bring a new copy to a state. What the log does not keep of it may still stand in the copy before."""
+        from swarm.tools.tree import Tree
+
+        tree = Tree(self._root, found.copy.path, redact=self._redact, key=self._key())
+        await tree.begin()
+        await tree.place(changes, beside=None if old is None else old.copy.path)
+        return tree
 
     def folders(self) -> list[Path]:
         """The copies that there are now."""
         return [found.copy.path for found, _ in self._copies.values()]
 
     def content(self, task: str, change: Change) -> bytes | None:
-        """What stands in the task's copy at a path whose content is not kept; None where there is no such copy."""
-        from swarm.tools.tree import bytes_at
-
+        """A content that is not kept, from the task's copy; None where that has another, or there is none."""
         found = self._copies.get(task)
-        if found is None or found[0].tree is None or change not in found[0].tree.changes:
-            return None
-        return bytes_at(found[0].copy.path / change.path, change.after.kind)
+        return found[0].tree.content(change) if found is not None and found[0].tree is not None else None
 
     async def _made(self, task: str) -> TaskCopy:
         from swarm.tools.workcopy import open_work_copy, tree_of
@@ -114,18 +127,28 @@ class Copies:
         """Remove a task's work copy; one that needs it again makes a new one."""
         _, stack = self._copies.pop(task, (None, None))
         if stack is not None:
-            with anyio.CancelScope(shield=True):
-                await stack.aclose()
+            await _closed(stack)
 
     async def close(self) -> None:
         for task in list(self._copies):
             await self.drop(task)
 
 
-def own_files(root: Path, log: EventLog, tasks: Mapping[str, TaskState]) -> frozenset[str]:
-    """What a session itself writes below the project's folder: outputs, changes of tools, and the log where it lies there."""
+async def _closed(stack: AsyncExitStack) -> None:
+    with anyio.CancelScope(shield=True):
+        await stack.aclose()
+
+
+def own_files(
+    root: Path, log: EventLog, tasks: Mapping[str, TaskState], *, then: Mapping[str, TaskState] | None = None
+) -> frozenset[str]:
+    """What a session itself writes below the project's folder: outputs, changes of tools, and the log where it lies there.
+
+    `then` are its tasks at an earlier moment, of whose changes only those count that were taken over by then.
+    """
     written = {output.path for task in tasks.values() for output in task.outputs}
-    written |= {change.path for task in tasks.values() if task.applied for change in task.files}
+    of = tasks if then is None else then
+    written |= {change.path for task in of.values() if task.applied for change in task.files}
     return frozenset(written | log_files(root, log))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from events.types.tree import ChangesApplied, FileChange
+from events.types.tree import ChangesApplied
 from events.views.tasks import TaskState, own_changes
 from swarm.cycle import Placed, accepted
 from swarm.engine.consent import Consent
@@ -16,6 +19,9 @@ from swarm.owner import Owner
 from swarm.plan import Plan
 from swarm.task import Changes, Task
 from swarm.tools.diff import stat_line
+
+if TYPE_CHECKING:
+    from swarm.tools.tree import Change
 
 MOST_NAMED = 8
 
@@ -30,17 +36,20 @@ class Delivery:
     async def deliver(self, state: TaskState, task: Task) -> list[Placed]:
         """Write the outputs, bring over what tools changed where the rule or a person says so, and end the task.
 
-        Done twice it does no more than once. Raises OutputConflict or ChangesConflict where a file is another by now.
+        Done twice it does no more than once. Raises OutputConflict or ChangesConflict where a file is another by now; then
+        neither outputs nor changes were written.
         """
-        end = accepted(state)
+        end, files = accepted(state), own_changes(state)
+        changes = await loaded(self._owner.log, files, at=self._drafted_at(state)) if files else []
+        takes_over = bool(changes) and await self._is_wanted(state, task, changes)
+        if takes_over:
+            await self._surroundings.apply(task, changes, only_see=True)
         text = await self._owner.log.text(end.result, at=0)
         written = await self._surroundings.deliver(task, text, self._past.before(state))
-        end = msgspec.structs.replace(end, outputs=written)
-        files = own_changes(state)
-        if not files:
+        end = msgspec.structs.replace(end, outputs=written, kept=bool(changes) and not takes_over)
+        if not takes_over:
             return [Placed(end)]
-        if not await self._taken_over(state, task, files):
-            return [Placed(msgspec.structs.replace(end, kept=True))]
+        await self._surroundings.apply(task, changes)
         lasting = tuple(lasting_change(change, self._drafted_at(state)) for change in files)
         return [Placed(ChangesApplied(files=lasting)), Placed(end)]
 
@@ -49,8 +58,8 @@ class Delivery:
         assert draft is not None, "an accepted task has a draft"
         return draft.at
 
-    async def _taken_over(self, state: TaskState, task: Task, files: tuple[FileChange, ...]) -> bool:
-        changes = await loaded(self._owner.log, files, at=self._drafted_at(state))
+    async def _is_wanted(self, state: TaskState, task: Task, changes: Sequence[Change]) -> bool:
+        """Whether the changes are taken over now, by the rule or by a person's word."""
         rule = rule_of(self._plan, task, state)
         if rule == "keep":
             return False
@@ -62,11 +71,9 @@ class Delivery:
                 f"{self._owner.name}/{task.id} --diff`, in another terminal). Take that over into your files?"
             )
             try:
-                if not await self._consent.ask(question):
-                    return False
+                return await self._consent.ask(question)
             except ConfirmationNeeded:
                 return False
-        await self._surroundings.apply(task, changes)
         return True
 
 

@@ -24,7 +24,7 @@ from swarm.engine.auditing import Audits
 from swarm.engine.audits import goodness
 from swarm.engine.consent import Consent
 from swarm.engine.delivery import Delivery
-from swarm.engine.endings import Caps, ending
+from swarm.engine.endings import Caps, ended_by
 from swarm.engine.faces import Faces
 from swarm.engine.foresight import Foresight
 from swarm.engine.gate import expanded, facts_of, gathered, seen_through
@@ -363,7 +363,7 @@ class Dispatcher:
         except BudgetExceeded as error:
             return [Placed(await self._caps.end(error, open_, task, self.tasks[open_.task], attempt))]
         except SwarmError as error:
-            return [Placed(ending(error, self._redact(str(error))))]
+            return [ended_by(error, open_, self._redact(str(error)))]
 
     async def _gated(self, state: TaskState, task: Task, attempt: Attempt) -> list[Placed]:
         """See whether the task is to be done, and for which items."""

@@ -10,11 +10,11 @@ import msgspec
 
 from events.scopes import path_of
 from events.types.call import BudgetSet
-from events.types.task import TaskFailed, TaskHalted
+from events.types.task import AttemptAbandoned, TaskFailed, TaskHalted
 from events.views.tasks import TaskState
 from swarm.calls import Calls
-from swarm.cycle import Open
-from swarm.engine.copies import ProjectChanged
+from swarm.cycle import Open, Placed
+from swarm.engine.copies import AttemptLost
 from swarm.engine.handover import (
     REWRITE_S,
     cheapest,
@@ -49,6 +49,13 @@ from swarm.tools.deliver import OutputConflict
 from swarm.tools.tree import NotRestored
 
 
+def ended_by(error: SwarmError, open_: Open, reason: str) -> Placed:
+    """What an error makes of open work; `reason` is its sentence, secrets taken out."""
+    if isinstance(error, AttemptLost):
+        return Placed(AttemptAbandoned(role="worker", reason=reason, again=True), open_.step, open_.attempt)
+    return Placed(ending(error, reason))
+
+
 def ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
     """The event; `reason` is the error's sentence, secrets taken out."""
     match error:
@@ -72,8 +79,10 @@ def ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
             return TaskFailed(reason=reason, cause="no model")
         case OutputConflict() | ChangesConflict():
             return TaskFailed(reason=reason, cause="output")
-        case UsageError() | ProjectChanged() | NotRestored():
+        case UsageError():
             return TaskFailed(reason=reason, cause="input")
+        case NotRestored():
+            return TaskFailed(reason=f"{reason}; put it back and resume the session, or begin anew", cause="input")
         case _:
             return TaskFailed(reason=reason, cause="no draft")
 

@@ -134,14 +134,19 @@ async def require_tree(log: EventLog, point: Stretch, session: int, root: Path) 
     at, ref = found
     then = await log.text(ref, at=at)
     tasks = (await fold_session(log, TasksView(), session)).of(session)
-    now = await tree_of(root, without=own_files(root, log, tasks))
+    earlier = (await fold_session(log, TasksView(), session, until=at)).of(session)
+    now = await tree_of(root, without=own_files(root, log, tasks, then=earlier))
     if now == then:
         return
+    name = session_name(session)
     before, after = then.partition(",")[0], now.partition(",")[0]
     how = f"it had {before} and has {after}" if before != after else f"of its {after}, not all are the same"
+    since = [task for task in tasks if tasks[task].applied and not (task in earlier and earlier[task].applied)]
+    undo = " and ".join(f"`swarm undo {name}/{task}`" for task in since)
+    back = f" ({undo} takes back what was taken over since)" if since else ""
     raise UsageError(
-        f"{root} is not what it was when drafts of {session_name(session)} were checked in it (event {at}): {how}; put it "
-        "back to that state, or fork with `--as-is`: what was accepted then stays accepted, what follows takes it as it is now"
+        f"{root} is not what it was when {name} worked on it (event {at}): {how}; put it back to that state{back}, or fork "
+        "with `--as-is`: what was accepted then stays accepted, what follows takes it as it is now"
     )
 
 

@@ -69,7 +69,7 @@ def _spent(task: TaskState) -> str:
 
 def _step_lines(step: StepState, name: str, parts: Parts) -> list[str]:
     by = f" by {step.agent}@{step.model}" if step.agent else ""
-    tries = f", {step.attempt - 1} drafts rejected" if step.stage == "rejected" and step.attempt > 2 else ""
+    tries = f", {step.tried - 1} drafts rejected" if step.stage == "rejected" and step.tried > 2 else ""
     lines = [f"{step.number}. {step.title}: {_STAGES[step.stage]}{by if step.draft else ''}{tries}"]
     if draft := parts.of(step.draft):
         word = "Its text begins" if step.stage == "accepted" else "The last draft begins"

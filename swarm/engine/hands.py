@@ -35,6 +35,9 @@ TOLD_BYTES = 6 * 1024
 USE_TOOL = "use_tool"
 """The tool through which those are used that a request does not hold in full."""
 
+ALLOWED = "allowed"
+"""The name under which it is recorded what the skills allow that it is told."""
+
 OFFERED = "tools"
 """The name under which the tools are recorded that an attempt is offered."""
 
@@ -69,8 +72,12 @@ class Toolbox(Protocol):
         """The same, as they work in a work copy."""
         ...
 
-    async def narrow(self, skills: Sequence[str]) -> None:
-        """Leave out what one of these skills, whose texts a model is told, does not allow itself."""
+    async def allowed_by(self, skills: Sequence[str]) -> Sequence[Sequence[str]]:
+        """The words for the tools that each of these skills allows, of those that say it."""
+        ...
+
+    def narrow(self, lists: Sequence[Sequence[str]]) -> None:
+        """Leave out what one of these lists does not allow."""
         ...
 
     async def offered(self) -> Sequence[ToolSpec]:
@@ -193,16 +200,19 @@ class LiveHands:
         self._redact, self._outputs = redact, outputs
         self._tools: Mapping[str, Tool] = {}
         self._tools_in: TaskCopy | None = None
-        self.skills: Sequence[str] = ()  # by which the tools are narrowed
+        self.lists: Sequence[Sequence[str]] = ()  # by which the tools are narrowed
 
-    async def narrow(self, skills: Sequence[str]) -> None:
-        """Leave out what one of these skills does not allow itself."""
-        self.skills = skills
-        await self._box.narrow(skills)
+    def narrow(self, lists: Sequence[Sequence[str]]) -> None:
+        """Leave out what one of these lists, of skills whose texts the model is told, does not allow."""
+        self.lists = lists
+        self._box.narrow(lists)
 
     async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
-        if skills:
-            await self.narrow(skills)
+        async def read() -> str:
+            return msgspec.json.encode(await self._box.allowed_by(skills)).decode()
+
+        if skills:  # as they were when the model was told their texts: they may be others at a resume
+            self.narrow(msgspec.json.decode(await self._attempt.capture(ALLOWED, read), type=list[tuple[str, ...]]))
 
         async def choose() -> str:
             return msgspec.json.encode(await self._box.offered()).decode()
@@ -217,12 +227,12 @@ class LiveHands:
         ordinal, known = self._attempt.next_use()
         if known.finished is not None:
             return await self._given_back(known.finished, known.finished_at)
+        if known.started is not None and not await self._repeatable(known.started):
+            return await self._ended(call, ordinal, known.started.tool, Said(text=NOT_KNOWN, failed=True))
         try:
             tool, arguments = called(call, await self._box.known())
         except ArgumentsUnfit as wrong:
             return await self._ended(call, ordinal, call.name, Said(text=str(wrong), failed=True))
-        if known.started is not None and not await self._repeatable(tool):
-            return await self._ended(call, ordinal, tool.name, Said(text=NOT_KNOWN, failed=True))
         if marked(tool, arguments):
             return await self._ended(call, ordinal, tool.name, Said(text=MARKED, failed=True))
         await self._attempt.flush()
@@ -238,18 +248,22 @@ class LiveHands:
         self, call: ToolCall, ordinal: int, tool: Tool, arguments: Mapping[str, Any], allowed: Allowed
     ) -> Used:
         on = used_on(tool, arguments, self._redact)
-        before = self._working.changes
         if tool.effect != "none":
             await self._attempt.begin_use(partial(self._started, tool, call, ordinal, allowed, on))
+        changes = tool.effect != "none" and tool.in_copy
+        before = await self._working.begin_use() if changes else ()
+        changed: Sequence[Change] = ()
         began = time.monotonic()
         try:
             said = await tool.use(arguments)
         except ToolRefused as refused:
             said = Said(text=str(refused), failed=True)
         duration_ms = int((time.monotonic() - began) * 1000)
-        changed: Sequence[Change] = ()
-        if tool.effect != "none" and tool.in_copy:
-            changed = await self._working.changed_since(before, tool.name)
+        if changes:
+            try:
+                changed = await self._working.changed_since(before)
+            except ToolRefused as refused:
+                said = Said(text=str(refused), failed=True)
         return await self._ended(
             call, ordinal, tool.name, said, tool=tool, changed=changed, duration_ms=duration_ms, on=on
         )
@@ -281,15 +295,15 @@ class LiveHands:
         self._working.give_back(finished.files, at)
         return await _used(self._attempt, finished, at)
 
-    async def _repeatable(self, tool: Tool) -> bool:
+    async def _repeatable(self, use: ToolStarted) -> bool:
         """Whether a use that began, and of which nobody knows how it ended, is made again.
 
         What changes the work copy alone is: the copy is brought back to the state before it.
         """
-        if tool.effect != "world" or tool.repeatable:
+        if use.effect != "world" or use.repeatable:
             return True
         return await self._doubtful(
-            f"{tool.name} was being used when the process ended, and nobody knows whether it was done. Use it again?"
+            f"{use.tool} was being used when the process ended, and nobody knows whether it was done. Use it again?"
         )
 
     def _started(self, tool: Tool, call: ToolCall, ordinal: int, allowed: Allowed, on: str, pack: Pack) -> ToolStarted:

@@ -175,7 +175,7 @@ def verdict_cost(judge: Arm, tokens: int) -> int:
 
 def arms_left(state: TaskState, step: StepState | None) -> int:
     """On how many arms a step can still be tried, each with another try after feedback."""
-    left = state.attempts - (step.attempt - 1 if step else 0)
+    left = state.attempts - (step.tried - 1 if step else 0)
     return max(1, -(-left // (1 + RETRIES_ON_ARM)))
 
 

@@ -27,7 +27,6 @@ from swarm.toolnames import means
 from swarm.tools.base import Tool
 
 if TYPE_CHECKING:
-    from skills.skill import Skill
     from swarm.settings.mcpserver import McpServer
     from swarm.tools.mcp.host import McpHost
     from swarm.tools.sandbox.box import Sandbox
@@ -185,12 +184,16 @@ class Box:
         self._chest, self._task, self._text_of = chest, task, text_of
         self._own, self._words = own, words
         self._known: Mapping[str, Tool] | None = None
-        self._loaded: Sequence[Skill] = ()  # the skills whose texts the model is told
+        self._lists: Sequence[Sequence[str]] = ()  # what the skills allow whose texts the model is told
 
-    async def narrow(self, skills: Sequence[str]) -> None:
-        if skills:
-            library = await self._chest.guides.library()
-            self._loaded = [skill for skill in library.skills if skill.name in skills]
+    async def allowed_by(self, skills: Sequence[str]) -> Sequence[Sequence[str]]:
+        from skills.allowed import lists_of
+
+        library = await self._chest.guides.library()
+        return lists_of(skill for skill in library.skills if skill.name in skills)
+
+    def narrow(self, lists: Sequence[Sequence[str]]) -> None:
+        self._lists = lists
 
     async def known(self) -> Mapping[str, Tool]:
         if self._known is None:
@@ -223,7 +226,7 @@ class Box:
         from skills.allowed import narrowed
         from swarm.library import allows
 
-        left = set(narrowed([tool.name for tool in tools], self._loaded, allows))
+        left = set(narrowed([tool.name for tool in tools], self._lists, allows))
         return [tool for tool in tools if tool.name in left]
 
     async def _present(self, root: Path, temp: Path, readable: Sequence[Path]) -> Sequence[Tool]:

@@ -52,7 +52,7 @@ class Toolkit:
         async def delegated(part: Part) -> Said:
             async def sent(own: Attempt, task: Task) -> LiveHands:
                 made = self._made(own, task, working, [self._asking(own)], part.tools)
-                await made.narrow(worker.skills)
+                made.narrow(worker.lists)
                 return made
 
             return await delegate(part, attempt, job, caps, sent)

@@ -58,7 +58,7 @@ def accept(task: TaskState, step: StepState, *, by: str, reason: str) -> list[Pl
     event = StepAccepted(
         draft=step.draft.lasting, by=by, reason=reason, overrules=_choice(task, step) if was_rejected else None
     )
-    return [*_reopened(task, "accepted by a person"), Placed(event, step.number, step.attempt - was_rejected)]
+    return [*_reopened(task, "accepted by a person"), Placed(event, step.number, step.drafted)]
 
 
 def reject(task: TaskState, step: StepState, *, by: str, reason: str, feedback: TextRef) -> list[Placed]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from events.types.tree import FileChange, changed_on
-from swarm.engine.copies import Copies, TaskCopy, lasting_change, loaded, recorded
-from swarm.errors import SwarmError
+from swarm.engine.copies import AttemptLost, Copies, ProjectChanged, TaskCopy, lasting_change, loaded, recorded
 from swarm.journal import TREE, Attempt
-from swarm.tools.tree import Change, NameUnwritable, TooManyChanged
+from swarm.tools.base import ToolRefused
+from swarm.tools.tree import Change, NameUnwritable, NotRestored, TooManyChanged
 
 
 class Working:
@@ -41,22 +41,39 @@ class Working:
         return found
 
     async def ready(self) -> TaskCopy:
+        """Raises AttemptLost where it cannot be brought to the state that uses left of which a record is."""
         if self._copy is None:
             known = self._attempt.recorded.captures.get(TREE)
             line = await self._attempt.text(known) if known is not None else ""
-            self._copy = await self._copies.at(self._task, await self._recorded(), line=line)
+            try:
+                self._copy = await self._copies.at(self._task, await self._recorded(), line=line)
+            except (ProjectChanged, NotRestored) as error:
+                if known is None:
+                    raise  # this is how the attempt begins: another one would begin so, too
+                raise AttemptLost(error) from error
             if known is None:
                 self._attempt.note(TREE, self._copy.line)
         return self._copy
 
-    async def changed_since(self, before: Iterable[Change], tool: str) -> Sequence[Change]:
-        """Look at the copy, and say what a tool changed of it since it differed in this way."""
+    async def begin_use(self) -> Sequence[Change]:
+        """Say how the copy differs before a tool changes it. Who does not look at it afterwards leaves it to nobody."""
+        copy = await self.ready()
+        copy.is_left = True
+        return self.changes
+
+    async def changed_since(self, before: Sequence[Change]) -> Sequence[Change]:
+        """Look at the copy, and say what a tool changed of it since it differed in this way.
+
+        Raises ToolRefused, with the copy as it was before, where that cannot be recorded.
+        """
         copy = await self.ready()
         assert copy.tree is not None, "a copy that is ready is looked at"
         try:
             await copy.tree.look()
         except (TooManyChanged, NameUnwritable) as wrong:
-            raise SwarmError(f"{tool}: {wrong}") from wrong
+            self._copy = await self._copies.at(self._task, before)
+            raise ToolRefused(f"{wrong}. All files are as they were before this use") from wrong
+        copy.is_left = False
         self._changes = copy.tree.changes
         return _between(before, self._changes)
 

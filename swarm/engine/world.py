@@ -163,13 +163,17 @@ class Surroundings:
             return ""
         return bounded(await loaded(self._log, step.files, at=step.draft.at), MOST_CHANGED_CHARS)
 
-    async def apply(self, task: Task, changes: Sequence[Change]) -> None:
-        """Bring what tools changed to the user's tree. Raises ChangesConflict where a file there is another by now."""
-        from swarm.tools.apply import apply
+    async def apply(self, task: Task, changes: Sequence[Change], *, only_see: bool = False) -> None:
+        """Bring what tools changed to the user's tree, or see that this can be done.
+
+        Raises ChangesConflict where a file there is another by now.
+        """
+        from swarm.tools.apply import apply, require_no_conflict
 
         # whoever is cancelled waits for it: no thread writes to the user's files once its task has ended
         content = partial(self.copies.content, task.id)
-        await to_thread.run_sync(partial(apply, self.root, changes, key=key_beside(self._log.url), content=content))
+        act = require_no_conflict if only_see else apply
+        await to_thread.run_sync(partial(act, self.root, changes, key=key_beside(self._log.url), content=content))
 
     async def deliver(self, task: Task, text: str, before: Sequence[OutputFile]) -> tuple[OutputFile, ...]:
         """Write the accepted result to the user's tree. Raises OutputConflict where a file changed meanwhile."""

@@ -70,6 +70,17 @@ def apply(
     return bool(steps)
 
 
+def require_no_conflict(
+    root: Path,
+    changes: Sequence[Change],
+    *,
+    key: bytes,
+    content: Callable[[Change], bytes | None] = lambda _: None,
+) -> None:
+    """See that they could be brought there now. Raises ChangesConflict, as `apply` does."""
+    _plan(root, changes, key, content)
+
+
 def _plan(
     root: Path,
     changes: Sequence[Change],

@@ -38,9 +38,7 @@ class NotRestored(SwarmError):
 
     def __init__(self, path: str, why: str) -> None:
         self.path = path
-        super().__init__(
-            f"the state of {path!r} in the work copy {why}; put it back and resume the session, or begin anew"
-        )
+        super().__init__(f"the state of {path!r} in the work copy {why}")
 
 
 class TooManyChanged(SwarmError):
@@ -209,14 +207,21 @@ class Tree:
             self._looked[path] = _Looked(signature, *seen, at)
         return seen
 
-    async def place(self, changes: Sequence[Change]) -> None:
-        """Bring a copy that is as the project to a recorded state. Raises NotRestored."""
-        await to_thread.run_sync(self._place, changes)
+    def content(self, change: Change) -> bytes | None:
+        """What stands in the copy at a path, where that is what the change says; None where it is not."""
+        return self._found(self._copy, change)
+
+    async def place(self, changes: Sequence[Change], *, beside: Path | None = None) -> None:
+        """Bring a copy that is as the project to a recorded state.
+
+        A content that is not kept is taken from the user's file or the one in the folder `beside`. Raises NotRestored.
+        """
+        await to_thread.run_sync(self._place, changes, (self._root,) if beside is None else (self._root, beside))
         await self.look()
 
-    def _place(self, changes: Sequence[Change]) -> None:
+    def _place(self, changes: Sequence[Change], folders: Sequence[Path]) -> None:
         for change in changes:
-            content = self._content(change)
+            content = self._content(change, folders)
             if change.after.kind != LINK:
                 _put(confined(self._copy, change.path), change.after.kind, content)
                 continue
@@ -225,23 +230,26 @@ class Tree:
             place.unlink(missing_ok=True)
             place.symlink_to(os.fsdecode(content or b""))
 
-    def _content(self, change: Change) -> bytes | None:
-        """What is to stand there; of a content that is not kept, the user's file, where that is the same."""
+    def _content(self, change: Change, folders: Sequence[Path]) -> bytes | None:
+        """What is to stand there; of a content that is not kept, the file of a folder, where that is the same."""
         held = change.after
         if held.kind == ABSENT:
             return None
         if held.text is not None:
             return content_of(held)
-        try:
-            content = bytes_at(self._root / change.path, held.kind)
-        except OSError as error:
-            raise NotRestored(change.path, "is not kept, and the project has no such file") from error
-        again = held_of(held.kind, content, redact=self._redact, key=self._key)
-        if (held.form == SECRET and again.digest != held.digest) or (
-            held.form == LARGE and _sha(content) != held.digest
-        ):
-            raise NotRestored(change.path, "is not kept, and the file of the project is another")
+        found = (self._found(folder, change) for folder in folders)
+        content = next((each for each in found if each is not None), None)
+        if content is None:
+            raise NotRestored(change.path, "is not kept, and the project has no such file")
         return content
+
+    def _found(self, folder: Path, change: Change) -> bytes | None:
+        try:
+            content = bytes_at(folder / change.path, change.after.kind)
+        except OSError:
+            return None
+        digest = _keyed(content, self._key) if change.after.form == SECRET else _sha(content)
+        return content if digest == change.after.digest else None
 
 
 def digest_of(changes: Iterable[Change]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -172,6 +172,31 @@ async def test_a_word_for_the_project_holds_in_its_folder_and_not_in_one_of_the_
     assert not (await allowed(approvals(other, None, directory="/elsewhere/a"), other)).yes
 
 
+async def test_a_word_for_the_project_that_came_too_late_holds_for_nothing(owner: Owner) -> None:
+    with pytest.raises(ConfirmationNeeded):
+        await allowed(approvals(owner, None, headless="fail"), owner)
+    (asked,) = (await question(owner.log)).of(1)
+    late = Word(allowed=True, remember="project")
+    assert await give(owner.log, asked, NO, project="a", directory="/projects/a")
+    assert not await give(owner.log, asked, late, project="a", directory="/projects/a")
+    assert not (await allowed(approvals(owner, None), owner, ordinal=2)).yes
+
+
+@pytest.mark.parametrize("until", ["session", "project"])
+async def test_the_later_of_two_words_holds_whichever_it_is_for(
+    owner: Owner, until: Literal["session", "project"]
+) -> None:
+    of = approvals(owner, None, headless="fail")
+    for task in ("t", "u"):
+        with pytest.raises(ConfirmationNeeded):
+            await allowed(of, owner, task=task)
+    first, second = (await question(owner.log)).of(1)
+    other: Literal["session", "project"] = "project" if until == "session" else "session"
+    for asked, word in ((first, Word(allowed=True, remember=other)), (second, Word(allowed=False, remember=until))):
+        assert await give(owner.log, asked, word, project="a", directory="/projects/a")
+    assert (await allowed(approvals(owner, None), owner, ordinal=2)).rule == f"refused by a person for the {until}"
+
+
 async def test_a_word_that_was_given_is_found_in_the_record(owner: Owner) -> None:
     await allowed(approvals(owner, Person(YES)), owner)
     nobody = approvals(owner, None)
@@ -243,6 +268,30 @@ async def test_two_questions_are_asked_one_after_the_other_and_both_stand_in_the
         go_on.set()
     assert [each.yes for each in answers] == [True, True]
     assert sorted(asked_of) == ["s1/t", "s1/u"]
+
+
+async def test_a_word_for_the_session_answers_what_waits_for_the_same_question_meanwhile(owner: Owner) -> None:
+    asked_of: list[str] = []
+
+    async def both_wait(wanted: Wanted) -> Word:
+        asked_of.append(wanted.task)
+        while len((await question(owner.log)).of(1)) < 2:
+            await anyio.lowlevel.checkpoint()
+        return Word(allowed=True, remember="session")
+
+    of, answers = approvals(owner, both_wait), list[Allowed]()
+
+    async def one(task: str) -> None:
+        answers.append(await allowed(of, owner, task=task))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one, "t")
+        tasks.start_soon(one, "u")
+    assert [each.yes for each in answers] == [True, True]
+    assert len(asked_of) == 1
+    first, second = [event for event in await events_of(owner.log) if isinstance(event, ApprovalGiven)]
+    assert (first.remember, second.remember) == ("session", "")
+    assert second.reason == "allowed by a person for the session"
 
 
 async def test_where_nobody_is_there_a_use_is_refused_and_the_model_told_so(owner: Owner) -> None:
