@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from tests import forked
+
 LONG_CASE_S = 600
 """A case of the long form may take this long: other work may be on the machine for hours."""
 
@@ -45,6 +47,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if is_long(config):
         for item in items:
             item.add_marker(pytest.mark.timeout(LONG_CASE_S))
+
+
+def pytest_sessionfinish() -> None:
+    forked.close()
 
 
 @pytest.fixture(scope="session")
