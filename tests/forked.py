@@ -28,9 +28,16 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("events", "skills", "swarm")
-OUTSIDE = ("aiohttp", "aiosqlite", "anyio._backends._asyncio", "jsonschema", "yaml")
-"""What commands import when they need it."""
+LATER = (
+    "aiosqlite",
+    "anyio._backends._asyncio",
+    "events.sqlite.log",
+    "events.sqlite.readonly",
+    "swarm.models.openai_chat",
+    "swarm.models.over_aiohttp",
+    "swarm.models.served",
+)
+"""What most commands import behind their own module. What few of them need is left to those: each process copies what it finds."""
 
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
 _READ_AT_THE_START = ("PYTHON", "LANG", "LC_")
@@ -101,7 +108,12 @@ class _Ready:
             )
 
     def start(
-        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[IO[bytes] | IO[str]], fate: IO[bytes]
+        self,
+        words: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        streams: Sequence[IO[bytes] | IO[str]],
+        fate: IO[bytes],
     ) -> int:
         """Start a process and return its pid; its exit code is written behind that to the last of its streams."""
         order = json.dumps({"words": list(words), "cwd": str(cwd), "env": dict(env)})
@@ -140,13 +152,9 @@ def close() -> None:
 
 
 def _import_all() -> None:
-    for name in OUTSIDE:
-        with suppress(ImportError):
-            importlib.import_module(name)
-    for package in PACKAGES:
-        for module in pkgutil.walk_packages([str(ROOT / package)], prefix=f"{package}."):
-            with suppress(ImportError):  # of an extra
-                importlib.import_module(module.name)
+    commands = [module.name for module in pkgutil.iter_modules([str(ROOT / "swarm" / "cli")], prefix="swarm.cli.")]
+    for name in (*commands, *LATER):
+        importlib.import_module(name)
     assert threading.active_count() == 1
     gc.freeze()  # no process that is forked looks through all this at its end, and copies it by that
 
