@@ -40,22 +40,24 @@ LATER = (
 """What most commands import behind their own module. What few of them need is left to those: each process copies what it finds."""
 
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+_PIPE = 10_000  # characters; so many fit into a pipe that nobody reads yet
 _READ_AT_THE_START = ("PYTHON", "LANG", "LC_")
 """How variables begin that an interpreter reads when it starts."""
 
 
-def run(words: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
-    """Run `python -P WORDS` to its end, with nothing on its stdin. Raises TimeoutExpired behind a kill."""
-    if _start_of(env) != _start_of(_ENVIRONMENT):
+def run(
+    words: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float, piped: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -P WORDS` to its end, its stdin a pipe with a text, or empty. Raises TimeoutExpired behind a kill."""
+    if _start_of(env) != _start_of(_ENVIRONMENT) or len(piped) > _PIPE:
         command = [sys.executable, "-P", *words]
-        return subprocess.run(
-            command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
-        )
-    with ExitStack() as stack, Path(os.devnull).open() as nothing:
+        return subprocess.run(command, cwd=cwd, env=env, input=piped, capture_output=True, text=True, timeout=timeout)
+    with ExitStack() as stack:
+        given = stack.enter_context(_holding(piped) if piped else Path(os.devnull).open("rb"))  # noqa: SIM115
         ends = [os.pipe() for _ in range(3)]  # stdout, stderr, and what becomes of the process
         out, err, fate = (stack.enter_context(os.fdopen(end, "rb")) for end, _ in ends)
         theirs = [stack.enter_context(os.fdopen(end, "wb")) for _, end in ends]
-        pid = _ready().start(words, cwd, env, [nothing, *theirs], fate)
+        pid = _ready().start(words, cwd, env, [given, *theirs], fate)
         for end in theirs:
             end.close()
         try:
@@ -67,6 +69,14 @@ def run(words: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: flo
                 raise subprocess.TimeoutExpired(list(words), timeout) from None
             raise
     return subprocess.CompletedProcess(list(words), int(said[2]), said[0].decode(), said[1].decode())
+
+
+def _holding(text: str) -> IO[bytes]:
+    """The end of a pipe at which a text can be read."""
+    read, write = os.pipe()
+    with os.fdopen(write, "wb") as end:
+        end.write(text.encode())
+    return os.fdopen(read, "rb")
 
 
 def _start_of(env: Mapping[str, str]) -> dict[str, str]:
@@ -112,7 +122,7 @@ class _Ready:
         words: Sequence[str],
         cwd: Path,
         env: Mapping[str, str],
-        streams: Sequence[IO[bytes] | IO[str]],
+        streams: Sequence[IO[bytes]],
         fate: IO[bytes],
     ) -> int:
         """Start a process and return its pid; its exit code is written behind that to the last of its streams."""

@@ -52,7 +52,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def asked(capsys: pytest.CaptureFixture[str], log: str, *words: str) -> dict[str, Any]:
-    assert main(["tune", "--log", log, "--trials", "40", "--json", *words]) == 0
+    assert main(["tune", "--log", log, "--trials", "25", "--json", *words]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert found["schema"] == "swarm.tune/1"
     return found
@@ -69,7 +69,7 @@ def test_a_proposal_is_a_diff_with_intervals_and_nothing_is_written(
 ) -> None:
     log = recorded(AS_GOOD, 1_200)
     before = files(home)
-    assert main(["tune", "--log", log, "--trials", "40"]) == 0
+    assert main(["tune", "--log", log, "--trials", "25"]) == 0
     page = capsys.readouterr().out
     found = asked(capsys, log)
     assert files(home) == before
@@ -104,7 +104,7 @@ def test_nothing_better_and_too_little_are_answers(
     log = recorded(WORSE, 600)
     found = asked(capsys, log)
     assert (found["kind"], found["proposal"]) == ("nothing_better", None)
-    assert main(["tune", "--log", log, "--trials", "40"]) == 0
+    assert main(["tune", "--log", log, "--trials", "25"]) == 0
     assert "nothing better was found: " in capsys.readouterr().out
     few = asked(capsys, log, "--since", "s4")
     assert (few["kind"], few["sessions"], few["tasks"], few["trials"]) == ("too_little", 1, 150, 0) or few["trials"]
