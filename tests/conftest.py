@@ -5,9 +5,19 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+from tests import forked
 
 LONG_CASE_S = 600
 """A case of the long form may take this long: other work may be on the machine for hours."""
+
+ORDINARY, LONG = 40, 1_000
+"""So many examples has a property test that names no number; with `--hypothesis-profile long` the second."""
+
+settings.register_profile("ordinary", max_examples=ORDINARY)
+settings.register_profile("long", max_examples=LONG)
+settings.load_profile("ordinary")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,6 +55,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if is_long(config):
         for item in items:
             item.add_marker(pytest.mark.timeout(LONG_CASE_S))
+
+
+def pytest_sessionfinish() -> None:
+    forked.close()
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests import forked
 from tests.provider import Answer, Seen
 
 PLAN = {
@@ -49,8 +49,8 @@ def swarm(
     *words: str, home: Path, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 50
 ) -> subprocess.CompletedProcess[str]:
     """Run the command as a process of its own, with nothing in its environment but HOME, PATH and no discovery."""
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "swarm.cli.main", *words],
+    return forked.run(
+        ["-m", "swarm.cli.main", *words],
         cwd=cwd,
         env={
             "HOME": str(home),
@@ -59,9 +59,5 @@ def swarm(
             "SWARM_DISCOVER": "false",
             **(env or {}),
         },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
         timeout=timeout,
-        check=False,
     )

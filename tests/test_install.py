@@ -66,9 +66,9 @@ def environment(shared: Path, wheel: Path) -> Path:
     with (shared / "env.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (programs / "swarm").exists():
-            venv.create(shared / "env", with_pip=True)
-            pip = [str(programs / "python"), "-m", "pip", "install", "-q", "-c", str(ROOT / "constraints.txt")]
-            must([*pip, str(wheel)], cwd=shared)
+            venv.create(shared / "env")
+            pip = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "install", "-q", "--no-compile"]
+            must([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)], cwd=shared)
     return programs
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +51,7 @@ class Import(NamedTuple):
     module: str
     target: str
     line: int
+    at_once: bool  # when the module is imported: in no function, and not under TYPE_CHECKING
 
     def __str__(self) -> str:
         return f"{self.module}:{self.line} imports {self.target}"
@@ -67,9 +70,10 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def imports_of(module: str, path: Path) -> Iterator[Import]:
+def imports_of(module: str, tree: ast.Module) -> Iterator[Import]:
     """All imports of our own modules, wherever they stand: in functions and under TYPE_CHECKING, too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    at_once = set(done_at_once(tree))
+    for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
                 targets = [name.name for name in names]
@@ -81,10 +85,37 @@ def imports_of(module: str, path: Path) -> Iterator[Import]:
                 continue
             case _:
                 continue
-        yield from (Import(module, name, node.lineno) for name in targets if name.partition(".")[0] in PACKAGES)
+        for name in targets:
+            if name.partition(".")[0] in PACKAGES:
+                yield Import(module, name, node.lineno, node in at_once)
 
 
-IMPORTS = [found for module, path in MODULES.items() for found in imports_of(module, path)]
+def done_at_once(node: ast.AST) -> Iterator[ast.AST]:
+    """What is carried out when the module is imported."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        if not isinstance(child, (*FUNCTIONS, ast.Lambda)):
+            yield from done_at_once(child)
+
+
+class Looked(NamedTuple):
+    """What is asked about a file, which is parsed once."""
+
+    imports: tuple[Import, ...]
+    functions: tuple[tuple[str, int], ...]  # names and lengths
+
+
+@cache
+def look(module: str) -> Looked:
+    tree = ast.parse(MODULES[module].read_text())
+    functions = [(node.name, length_of(node)) for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+    return Looked(tuple(imports_of(module, tree)), tuple(functions))
+
+
+def all_imports() -> list[Import]:
+    return [found for module in MODULES for found in look(module).imports]
 
 
 def within(module: str, package: str) -> bool:
@@ -98,12 +129,12 @@ def place(module: str) -> str:
 
 def test_packages_import_one_way() -> None:
     wrong: list[str] = []
-    for found in IMPORTS:
+    for found in all_imports():
         home = "swarm.cli" if within(found.module, "swarm.cli") else found.module.partition(".")[0]
         if found.target.partition(".")[0] not in MAY_IMPORT[home]:
             wrong.append(str(found))
     assert not wrong, wrong
-    assert {found.module.partition(".")[0] for found in IMPORTS} >= {"events", "swarm"}, "nothing was looked at"
+    assert {found.module.partition(".")[0] for found in all_imports()} >= {"events", "swarm"}, "nothing was looked at"
 
 
 def test_each_module_of_swarm_has_its_line() -> None:
@@ -114,29 +145,44 @@ def test_each_module_of_swarm_has_its_line() -> None:
 def test_imports_inside_swarm_point_down() -> None:
     wrong = [
         str(found)
-        for found in IMPORTS
+        for found in all_imports()
         if place(found.module) and place(found.target) and LINE[place(found.target)] > LINE[place(found.module)]
     ]
     assert not wrong, wrong
 
 
+def test_no_module_needs_itself_to_be_imported() -> None:
+    """So that each can be imported first, and all that is seen of it when all are imported is its own doing."""
+    needs: dict[str, set[str]] = {module: set() for module in MODULES}
+    for found in all_imports():
+        if found.at_once:
+            needs[found.module].add(found.target)
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+    assert any(needs.values()), "nothing was looked at"
+
+
 def test_no_leaf_imports_another() -> None:
     wrong = [
         str(found)
-        for found in IMPORTS
+        for found in all_imports()
         if place(found.module) in LEAVES and place(found.target) in LEAVES - {place(found.module)}
     ]
     assert not wrong, wrong
 
 
 def test_the_cycle_knows_events_and_tasks_only() -> None:
-    targets = {found.target for found in IMPORTS if found.module == "swarm.cycle"}
+    targets = {found.target for found in all_imports() if found.module == "swarm.cycle"}
     assert targets and all(within(target, "events") or target == "swarm.task" for target in targets), targets
 
 
 def test_only_the_record_knows_that_the_log_is_sqlite() -> None:
     wrong = [
-        str(found) for found in IMPORTS if within(found.target, "events.sqlite") and not within(found.module, "events")
+        str(found)
+        for found in all_imports()
+        if within(found.target, "events.sqlite") and not within(found.module, "events")
     ]
     assert not wrong, wrong
 
@@ -147,22 +193,20 @@ def test_a_package_holds_a_docstring_and_nothing_to_import(package: str) -> None
     assert len(body) == 1 and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_file_fits_in_one_head(module: str) -> None:
-    text = MODULES[module].read_text()
-    assert text.count("\n") <= FILE_LINES, f"{module} has {text.count(chr(10))} lines"
-    long = [
-        f"{node.name} ({length})"
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, FUNCTIONS) and (length := length_of(node)) > FUNCTION_LINES
-    ]
-    assert not long, f"{module}: {long}"
+def test_a_file_fits_in_one_head() -> None:
+    lines = {module: path.read_text().count("\n") for module, path in MODULES.items()}
+    long = {
+        f"{module}:{name}": length
+        for module in MODULES
+        for name, length in look(module).functions
+        if length > FUNCTION_LINES
+    }
+    assert {module: count for module, count in lines.items() if count > FILE_LINES} == {}
+    assert long == {}
 
 
 def test_of_ten_functions_nine_have_twenty_lines_at_most() -> None:
-    trees = [ast.parse(path.read_text()) for path in MODULES.values()]
-    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
-    lengths = sorted(length_of(each) for each in functions)
+    lengths = sorted(length for module in MODULES for _, length in look(module).functions)
     assert lengths[len(lengths) * 9 // 10] <= MOST_FUNCTIONS_LINES
 
 

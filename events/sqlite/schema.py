@@ -224,7 +224,8 @@ _MISSING: Mapping[int, Sequence[str]] = {0: DDL, 1: DDL_2, SCHEMA: ()}
 """By the schema that a file has: what makes it ours."""
 
 
-FORM = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
+FORM = ("SELECT count(*) FROM sqlite_schema", "PRAGMA application_id", "PRAGMA user_version")
+"""Tables first: they are made together with the rest, so that whoever saw them sees that they are ours, also while it is made."""
 
 
 def check_form(form: Sequence[int], url: str) -> int:
@@ -232,7 +233,7 @@ def check_form(form: Sequence[int], url: str) -> int:
 
     Raises LogForeign, LogNewer.
     """
-    application, schema, tables = form
+    tables, application, schema = form
     if application != APPLICATION_ID and (tables or application):
         raise LogForeign(url=url, found="an SQLite file of another program")
     if schema > SCHEMA:

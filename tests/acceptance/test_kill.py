@@ -18,6 +18,7 @@ from events.views.money import MoneyView
 from events.views.sessions import SessionsView
 from events.views.tasks import TasksView
 from swarm.replay import replay
+from tests import forked
 from tests.provider import Provider, provider_thread
 from tests.team import asked_more_than_once, play, swarm
 
@@ -28,15 +29,11 @@ LAST = 34  # events of the run; `test_the_run_has_no_event_that_is_not_tried` se
 
 def run_until(position: int, folder: Path, provider: Provider) -> int:
     """Run the three tasks in a process that kills itself at a position; return its exit code."""
-    done = subprocess.run(
-        [sys.executable, "-P", str(SCRIPT), str(folder / "log.db"), provider.url, str(position)],
+    done = forked.run(
+        [str(SCRIPT), str(folder / "log.db"), provider.url, str(position)],
         cwd=folder,
         env={"HOME": str(folder), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(SCRIPT.parents[2])},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
         timeout=50,
-        check=False,
     )
     assert done.returncode in (0, -9), done.stderr
     return done.returncode

@@ -23,6 +23,7 @@ from events.types.tool import ToolFinished
 from events.verify import verify_log
 from swarm.messages import ToolCall
 from swarm.replay import replay
+from tests import forked
 from tests.acceptance import crashing
 from tests.acceptance.processes import environment
 from tests.provider import Answer, Provider
@@ -83,19 +84,16 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         self, *words: str, at: tuple[str, str, int] | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run the command to its end, or until it ends itself at a moment (tests.acceptance.crashing)."""
-        with self.started(*words, at=at, env=env) as process:
-            out, err = process.communicate(timeout=50)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return forked.run(self._program(words, at), cwd=self.project, env=self._environment(env), timeout=50)
 
     @contextmanager
     def started(
         self, *words: str, at: tuple[str, str, int] | None = None, env: Mapping[str, str] | None = None
     ) -> Generator[subprocess.Popen[str]]:
-        program = [str(crashing.__file__), *map(str, at)] if at is not None else ["-m", "swarm.cli.main"]
         process = subprocess.Popen(
-            [sys.executable, "-P", *program, *words],
+            [sys.executable, "-P", *self._program(words, at)],
             cwd=self.project,
-            env=environment(self.home, {"SWARM_DISCOVER": "false", "TMPDIR": str(self.temporary), **(env or {})}),
+            env=self._environment(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -108,6 +106,13 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
                 process.kill()
             if process.stdout is not None and not process.stdout.closed:
                 process.communicate()
+
+    def _program(self, words: Sequence[str], at: tuple[str, str, int] | None) -> list[str]:
+        how = [str(crashing.__file__), *map(str, at)] if at is not None else ["-m", "swarm.cli.main"]
+        return [*how, *words]
+
+    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        return environment(self.home, {"SWARM_DISCOVER": "false", "TMPDIR": str(self.temporary), **(more or {})})
 
     async def until(self, wanted: Callable[[AnyEvent | Unknown], bool]) -> Entry:
         """Wait until an event stands in the log."""

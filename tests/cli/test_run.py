@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from swarm.cli.main import main
+from tests import forked
 from tests.acceptance.processes import environment
 from tests.provider import provider_thread
 from tests.team import play
@@ -22,16 +22,7 @@ def swarm(*words: str, home: Path, cwd: Path, piped: str = "") -> subprocess.Com
     """Run the command, with a text in a pipe as its stdin where there is one."""
     if not piped:
         return command(*words, home=home, cwd=cwd)
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "swarm.cli.main", *words],
-        cwd=cwd,
-        env=environment(home),
-        input=piped,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    return forked.run(["-m", "swarm.cli.main", *words], cwd=cwd, env=environment(home), timeout=50, piped=piped)
 
 
 @pytest.fixture

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +21,27 @@ from tests.tune.test_tune import AS_GOOD, WORSE
 from tests.tune.worlds import World, entries_of, write
 
 
-def recorded(folder: Path, world: World, tasks: int) -> str:
-    path = folder / "log.db"
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[World, int], Path]:
+    """A log of so many tasks of a world, written once."""
 
-    async def record() -> None:
-        async with open_log(path) as log:
-            await write(log, entries_of(world, 1, tasks=tasks, sessions=4))
+    @cache
+    def log_of(world: World, tasks: int) -> Path:
+        path = tmp_path_factory.mktemp("written") / "log.db"
 
-    anyio.run(record)
-    return str(path)
+        async def record() -> None:
+            async with open_log(path) as log:
+                await write(log, entries_of(world, 1, tasks=tasks, sessions=4))
+
+        anyio.run(record)
+        return path
+
+    return log_of
+
+
+@pytest.fixture
+def recorded(home: Path, written: Callable[[World, int], Path]) -> Callable[[World, int], str]:
+    return lambda world, tasks: str(shutil.copy(written(world, tasks), home / "log.db"))
 
 
 @pytest.fixture
@@ -37,7 +52,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def asked(capsys: pytest.CaptureFixture[str], log: str, *words: str) -> dict[str, Any]:
-    assert main(["tune", "--log", log, "--trials", "40", "--json", *words]) == 0
+    assert main(["tune", "--log", log, "--trials", "25", "--json", *words]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert found["schema"] == "swarm.tune/1"
     return found
@@ -50,11 +65,11 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_proposal_is_a_diff_with_intervals_and_nothing_is_written(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, recorded: Callable[[World, int], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = recorded(home, AS_GOOD, 1_200)
+    log = recorded(AS_GOOD, 1_200)
     before = files(home)
-    assert main(["tune", "--log", log, "--trials", "40"]) == 0
+    assert main(["tune", "--log", log, "--trials", "25"]) == 0
     page = capsys.readouterr().out
     found = asked(capsys, log)
     assert files(home) == before
@@ -69,8 +84,10 @@ def test_a_proposal_is_a_diff_with_intervals_and_nothing_is_written(
     assert "not searched: judge: " in page
 
 
-def test_lines_that_are_proposed_for_settings_are_settings(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = asked(capsys, recorded(home, AS_GOOD, 1_200))
+def test_lines_that_are_proposed_for_settings_are_settings(
+    home: Path, recorded: Callable[[World, int], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = asked(capsys, recorded(AS_GOOD, 1_200))
     tried = [found["proposal"], *found["front"]]
     lines = {(one["key"], one["new"]) for each in tried for one in each["changes"] if one["file"] == "settings"}
     assert lines
@@ -81,11 +98,13 @@ def test_lines_that_are_proposed_for_settings_are_settings(home: Path, capsys: p
         load_settings(home, environ={"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")})
 
 
-def test_nothing_better_and_too_little_are_answers(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log = recorded(home, WORSE, 600)
+def test_nothing_better_and_too_little_are_answers(
+    home: Path, recorded: Callable[[World, int], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = recorded(WORSE, 600)
     found = asked(capsys, log)
     assert (found["kind"], found["proposal"]) == ("nothing_better", None)
-    assert main(["tune", "--log", log, "--trials", "40"]) == 0
+    assert main(["tune", "--log", log, "--trials", "25"]) == 0
     assert "nothing better was found: " in capsys.readouterr().out
     few = asked(capsys, log, "--since", "s4")
     assert (few["kind"], few["sessions"], few["tasks"], few["trials"]) == ("too_little", 1, 150, 0) or few["trials"]
@@ -95,8 +114,10 @@ def test_nothing_better_and_too_little_are_answers(home: Path, capsys: pytest.Ca
     assert "too little is recorded: " in capsys.readouterr().out
 
 
-def test_the_same_log_gives_the_same_answer(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log = recorded(home, AS_GOOD, 400)
+def test_the_same_log_gives_the_same_answer(
+    home: Path, recorded: Callable[[World, int], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = recorded(AS_GOOD, 400)
     assert asked(capsys, log, "--seed", "7") == asked(capsys, log, "--seed", "7")
 
 

@@ -145,6 +145,18 @@ async def test_an_empty_file_is_made_a_log_by_a_writer_and_explained_to_a_reader
     assert (await verify_log(path)).ok
 
 
+@pytest.mark.parametrize("asked", range(len(schema.FORM) + 1))
+async def test_a_log_that_is_made_while_somebody_looks_at_it_is_nobody_elses(asked: int, tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    with closing(sqlite3.connect(path)) as made:
+        made.execute("PRAGMA journal_mode=WAL")  # with which a writer begins
+    with closing(sqlite3.connect(path)) as looking:
+        form = [looking.execute(query).fetchone()[0] for query in schema.FORM[:asked]]
+        await make_log(path)
+        form += [looking.execute(query).fetchone()[0] for query in schema.FORM[asked:]]
+    assert schema.check_form(form, str(path)) in (0, schema.SCHEMA)
+
+
 MADE_BY_HALVES = """
 import os, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import msgspec
 
@@ -73,6 +74,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     accepted: float
 
 
+@cache
 def truth_of(world: World, *, tasks: int = 4_000) -> Truth:
     """What such settings come to, by doing many tasks."""
     draws, trails, nanos, good = random.Random("truth"), world.trails, 0, 0
