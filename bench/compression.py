@@ -32,6 +32,7 @@ from bench.table import Bar, Figure, show
 from swarm.compress.code import short_code
 from swarm.compress.compress import compress
 from swarm.compress.logs import fold
+from swarm.compress.room import Count
 from swarm.compress.rows import pack, unpack
 from swarm.text.count import count
 from swarm.text.embed import Embedder, installed_embedder
@@ -134,13 +135,13 @@ def ways() -> dict[str, Shorten]:
 
 
 def ours(embedder: Embedder | None) -> Shorten:
-    def shorten(text: str, sought: str, limit: int, counted: object) -> str:
+    def shorten(text: str, sought: str, limit: int, count: Count) -> str:
         return compress(text, limit=limit, count=count, sought=sought, embedder=embedder, handle="read_output 1").text
 
     return shorten
 
 
-def kept(shorten: Shorten, questions: Sequence[Question], ratio: int) -> float:
+def kept(shorten: Shorten, questions: Sequence[Question], ratio: int, count: Count = count) -> float:
     """The share of answers that still stand in a text of so many times fewer tokens, in percent."""
     texts = [(each, each.document()) for each in questions]
     short = [(each, shorten(text, each.q, count(text) // ratio, count)) for each, text in texts]

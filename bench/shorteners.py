@@ -91,7 +91,7 @@ def _packed(sentences: Sequence[str], order: Sequence[int], limit: int, count: C
     def write(numbers: Sequence[int]) -> str:
         return "\n".join(sentences[number] for number in sorted(numbers))
 
-    return write(pack(order, lambda number: count(sentences[number]) + 1, write, limit, count))
+    return write(pack(order, sentences.__getitem__, write, limit, count))
 
 
 SIMPLE: Mapping[str, Shorten] = {

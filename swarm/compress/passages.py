@@ -74,19 +74,15 @@ def selection(
     best = sorted(telling or range(len(said)), key=lambda each: (-worth[each], each))
     titled = [f"{_title(text, parts, number)}\n{sentence}" for number, sentence in enumerate(said)]
     order = list(dict.fromkeys([*_holding(titled, best, keep), *_holding(titled, best, guarded(sought)), *best]))
-    costs: dict[int, int] = {}
 
-    def cost(number: int) -> int:
-        if number not in costs:
-            over = "" if named[number] else _title(text, parts, number)
-            costs[number] = count(said[number]) + (count(f"{over}\n") if over else 0) + 1
-        return costs[number]
+    def piece(number: int) -> str:
+        return said[number] if named[number] else titled[number]
 
     def write(numbers: Iterable[int]) -> str:
         return _written(text, parts, sorted(numbers), named)
 
     def within(limit: int) -> Shortened:
-        taken = sorted(pack(order, cost, write, limit, count))
+        taken = sorted(pack(order, piece, write, limit, count))
         shown = f"{len(taken):,} of {len(said):,} sentences"
         if taken or not order:
             spans = [(parts.sentences[each].start, parts.sentences[each].end) for each in taken]

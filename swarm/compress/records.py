@@ -114,15 +114,10 @@ def _narrow(line: str, chars: int | None) -> str:
 
 
 def _chosen(shown: Sequence[str], heads: frozenset[int], order: Sequence[int], limit: int, count: Count) -> list[int]:
-    costs: dict[int, int] = {}
+    def write(taken: Sequence[int]) -> str:
+        return _written(shown, heads, taken)
 
-    def cost(number: int) -> int:
-        if number not in costs:
-            costs[number] = count(shown[number]) + 1
-        return costs[number]
-
-    room = limit - sum(map(cost, heads))
-    return pack(order, cost, lambda taken: _written(shown, heads, taken), limit, count) if room > 0 else []
+    return pack(order, shown.__getitem__, write, limit, count) if count(write(())) < limit else []
 
 
 def _written(shown: Sequence[str], heads: frozenset[int], taken: Sequence[int]) -> str:

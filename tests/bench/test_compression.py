@@ -46,8 +46,8 @@ def test_without_them_documents_are_made_up_that_hold_the_answer(
 
 def test_the_share_of_answers_kept_is_counted() -> None:
     questions = compression.made_up(3)
-    assert compression.kept(compression.ours(None), questions, 8) == 100
-    assert compression.kept(shorteners.head, questions, 8) < 100
+    assert compression.kept(compression.ours(None), questions, 8, by_bytes) == 100
+    assert compression.kept(shorteners.head, questions, 8, by_bytes) < 100
 
 
 def test_the_share_of_trouble_kept_is_counted_by_another_rule_than_that_which_keeps_it() -> None:

@@ -127,6 +127,14 @@ def test_a_diff_shows_what_is_changed_and_in_which_file() -> None:
     ]
 
 
+def test_the_names_of_the_next_file_are_no_changed_lines() -> None:
+    plain = "\n".join(
+        f"--- a/{name}\n+++ b/{name}\n@@ -1,2 +1,2 @@\n around\n-old {name}\n+new {name}" for name in "xyz"
+    )
+    found = compress(plain, limit=40, count=by_bytes)
+    assert found.said.endswith("of 6 changed lines") and found.text.startswith("+++ b/x\n")
+
+
 def test_an_output_that_is_long_by_repetition_alone_loses_nothing_else() -> None:
     text = (
         "the first words of it\n"

@@ -86,7 +86,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 ROWS = st.lists(st.dictionaries(KEYS, VALUES, max_size=4), max_size=5)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(ROWS | st.fixed_dictionaries({"rows": ROWS, "more": ROWS}) | VALUES)
 def test_every_document_comes_back(value: Any) -> None:
     text = json.dumps(value)
