@@ -76,8 +76,9 @@ def short_table(text: str, *, limit: int, count: Count, sought: str = "") -> Sho
     plain = [_without_padding(line) for line in lines]
     if count(found := "\n".join(plain)) <= limit:
         return Shortened(found, tuple(range(1, len(lines) + 1)), "all cells")
-    heads = {0, 1} if len(plain) > 1 and _RULE.fullmatch(plain[1].strip()) else {0}
-    rows = Rows(plain, frozenset(heads), range(1, len(lines) + 1))
+    rules = [number for number, line in enumerate(plain) if number and "-" in line and _RULE.fullmatch(line)]
+    heads = frozenset(each for number in rules for each in (number - 1, number)) or frozenset({0})
+    rows = Rows(plain, heads, range(1, len(lines) + 1))
     return short_rows(rows, limit=limit, count=count, sought=sought)
 
 

@@ -131,6 +131,17 @@ def test_a_table_loses_its_padding_first_and_then_rows() -> None:
     assert short.kept[:3] == (1, 2, 3) and 36 in short.kept
 
 
+def test_every_table_of_a_text_keeps_its_head() -> None:
+    text = "\n".join(
+        f"| {name} | size |\n|---|---|\n" + "\n".join(f"| {name}{n} | {n} |" for n in range(30))
+        for name in ("file", "folder")
+    )
+    short = short_table(text, limit=60, count=by_bytes, sought="folder17")
+    lines = short.text.split("\n")
+    assert "|file|size|" in lines and lines.index("|folder|size|") < lines.index("|folder17|17|")
+    assert lines.count("|-|-|") == 2
+
+
 def test_a_csv_keeps_its_head() -> None:
     short = short_table(
         "id,name\n" + "\n".join(f"{number},n{number}" for number in range(100)), limit=20, count=by_bytes
