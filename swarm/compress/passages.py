@@ -70,7 +70,8 @@ def selection(
     words = [_terms(sentence) for sentence in said]
     named = _named(text, parts, words)
     worth = _worth(text, parts, words, sought, embedder)
-    telling = [number for number, sentence in enumerate(said) if any(map(str.isalnum, sentence))]
+    asked = frozenset(_terms(sought[:MOST_SOUGHT]))
+    telling = [number for number, sentence in enumerate(said) if _tells(sentence, words[number], asked)]
     best = sorted(telling or range(len(said)), key=lambda each: (-worth[each], each))
     titled = [f"{_title(text, parts, number)}\n{sentence}" for number, sentence in enumerate(said)]
     order = list(dict.fromkeys([*_holding(titled, best, keep), *_holding(titled, best, guarded(sought)), *best]))
@@ -92,6 +93,13 @@ def selection(
         return Shortened(clipped, lines_at(line_starts(text), spans), shown)
 
     return within
+
+
+def _tells(sentence: str, words: Sequence[str], asked: frozenset[str]) -> bool:
+    """Whether a sentence is more than signs, or a word alone that nobody asked for."""
+    if sentence.isascii() and len(sentence.split()) < 2:
+        return not asked.isdisjoint(words)
+    return any(map(str.isalnum, sentence))
 
 
 def _holding(said: Sequence[str], best: Sequence[int], items: Sequence[str]) -> Iterator[int]:
