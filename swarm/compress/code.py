@@ -89,20 +89,14 @@ def short_code(text: str, *, limit: int, count: Count, sought: str = "") -> Shor
     plain = sorted(range(len(entries)), key=lambda each: (entries[each].tier, each))
     declared = [each for each in plain if entries[each].tier == 0]
     order = [*(each - len(entries) for each in wanted), *wanted, *declared, *plain]
-    costs: dict[int, int] = {}
 
     def shown(number: int) -> str:
         return entries[number].text if number < len(entries) else entries[number - len(entries)].body
 
-    def cost(number: int) -> int:
-        if number not in costs:
-            costs[number] = count(shown(number)) + 1
-        return costs[number]
-
     def write(numbers: Sequence[int]) -> str:
         return "\n".join(map(shown, sorted(numbers, key=lambda each: (each % len(entries), each))))
 
-    taken = pack(list(dict.fromkeys(order)), cost, write, limit, count)
+    taken = pack(list(dict.fromkeys(order)), shown, write, limit, count)
     return _shortened(entries, taken, write(taken), order, limit, count)
 
 

@@ -109,7 +109,7 @@ def _maker(text: str, form: Form, sought: str, keep: Sequence[str], embedder: Em
         if told != text and count(told) <= room:
             shown = sum(line.number > 0 for line in lines) if lines else told.count("\n") + 1
             every = tuple(range(1, len(lines or told.split("\n")) + 1))
-            short = Shortened(told, every, f"{shown:,} of {text.count(chr(10)) + 1:,} lines, without repetitions,")
+            short = Shortened(told, every, f"{shown:,} of {text.count(chr(10)) + 1:,} lines, without repetitions")
         else:
             short = _by_form(told, form, room, sought, count) or sentences(room)
         kept = [numbers[line - 1] for line in short.kept] if numbers else short.kept
@@ -177,4 +177,4 @@ def _noted(make: Make, limit: int, handle: str, count: Count) -> Shortened:
 
 
 def _note(said: str, handle: str) -> str:
-    return f"[{said} shown{f'; the whole: {handle}' if handle else ''}]"
+    return f"[{said}; all: {handle}]" if handle else f"[{said}]"

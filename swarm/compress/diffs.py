@@ -23,18 +23,14 @@ def short_diff(text: str, *, limit: int, count: Count, sought: str = "") -> Shor
         return None
     head_of = {number: hunk[0] for hunk in hunks for number in hunk[1:]}
     order = _order(lines, hunks, sought)
-    costs: dict[int, int] = {}
 
-    def cost(number: int) -> int:
-        if number not in costs:
-            costs[number] = count(lines[number][:_LINE_CHARS]) + 1
-        return costs[number]
+    def shown(number: int) -> str:
+        return lines[number][:_LINE_CHARS]
 
     def write(numbers: Sequence[int]) -> str:
-        shown = {*numbers, *(head_of[each] for each in numbers if each in head_of)}
-        return "\n".join(lines[number][:_LINE_CHARS] for number in sorted(shown))
+        return "\n".join(map(shown, sorted({*numbers, *(head_of[each] for each in numbers if each in head_of)})))
 
-    taken = pack(order, cost, write, limit, count)
+    taken = pack(order, shown, write, limit, count)
     said = f"{sum(each in head_of for each in taken):,} of {len(head_of):,} changed lines"
     if taken or not order:
         kept = {*taken, *(head_of[each] for each in taken if each in head_of)}
@@ -51,11 +47,15 @@ def _hunks(lines: Sequence[str]) -> list[list[int]]:
         if line.startswith("@@"):
             found.append([number])
             inside = True
-        elif line[:1] not in ("+", "-", " ", "\\") and line:
+        elif line[:1] not in ("+", "-", " ", "\\", "") or _begins_file(lines, number):
             inside = False
         elif inside and line[:1] in ("+", "-"):
             found[-1].append(number)
     return found
+
+
+def _begins_file(lines: Sequence[str], number: int) -> bool:
+    return lines[number].startswith("--- ") and "".join(lines[number + 1 : number + 2]).startswith("+++ ")
 
 
 def _order(lines: Sequence[str], hunks: Sequence[Sequence[int]], sought: str) -> list[int]:

@@ -19,7 +19,7 @@ _MOST_PARSED = 2_000_000  # characters of what may be Python
 _LEAST_LINES = 4
 _DIFF = re.compile(r"(?m)^(?:diff --git |--- \S.*\n\+\+\+ \S.*\n@@ )")
 _TIMED = re.compile(
-    r"\W{0,3}(?:\w{1,12}[ :]\W?)?(?:\d{4}[-/.]\d\d[-/.]\d\d|\d\d[-/:]\d\d[-/: ]\d\d|\d{6,}[ .]|(?:[A-Z][a-z]{2} ){1,2} ?\d{1,2} \d\d:\d\d|\[\s*\d+\.\d+\])"
+    r".{0,40}?\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d|\W{0,3}(?:\w{1,12}[ :]\W?)?(?:\d{4}[-/.]\d\d[-/.]\d\d|\d\d[-/:]\d\d[-/: ]\d\d|\d{6,}[ .]|(?:[A-Z][a-z]{2} ){1,2} ?\d{1,2} \d\d:\d\d|\[\s*\d+\.\d+\])"
 )
 _LEVEL = re.compile(
     r"\W{0,2}(?:[\w.:]+ ){0,4}\W?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|debug|info|warn|warning|error)\b\W"
@@ -28,12 +28,14 @@ _OUTCOME = re.compile(r".*(?: |\.|\[)(?:PASSED|FAILED|ok|FAIL|PASS|SKIPPED|XFAIL
 _PYTHON = re.compile(r"(?m)^(?:@\w|(?:async )?def \w|class \w|import \w|from [\w.]+ import )")
 _CODE = re.compile(
     r".*[;{}](?:\s*(?://.*)?)?$|\s*(?:def|class|func|fn|function|public|private|import|package|using|#include|const|let|var|end|return|"
-    r"module|interface|struct|enum|impl|use|local|if|for|while|else|elif|case|do|done|fi|then)\b.*|\s*(?://|/\*|\*).*|\s*[\])}]+[;,]?$"
+    r"module|interface|struct|enum|impl|use|local|if|for|while|else|elif|case|do|done|fi|then|sub|my|our)\b.*"
+    r"|#\s*(?:include|define|if|ifdef|ifndef|endif|else|elif|undef|pragma|error)\b.*|\s*(?://|/\*).*|\s+\*.*|\s*[\])}]+[;,]?$"
 )
 _MARKDOWN = re.compile(r"(?m)^(?:#{1,6} \S|```|\s*[-*] \[[^\]]*\]|[-*] \*\*|\[[^\]]+\]: \S)|\]\(\S{1,300}\)")
 _SETTING = re.compile(
-    r"#|[\w.-]+\s*(?:[=:]|==)\s*\S|\[[\w. \"-]+\]$|[\]})]+,?$"
-)  # of a file of settings, with its comments
+    r"\s*(?:- )?[\w.-]+\s*(?:[=:]|==)(?:\s|$)|[\w.-]+=|\[[\w. \"-]+\]$|[\]})]+,?$"
+)  # of a file of settings
+_COLUMNS = re.compile(r"\S(?: {2,}|\t)\S")
 _SENTENCE = re.compile(r"[a-z][.!?](?:\s|$)")
 
 
@@ -127,6 +129,10 @@ def _is_markdown(text: str, lines: Sequence[str]) -> bool:
     return _MARKDOWN.search("\n".join(lines)) is not None
 
 
+def _is_in_columns(text: str, lines: Sequence[str]) -> bool:
+    return len(lines) >= 2 * _LEAST_LINES and _share(lines, lambda line: _COLUMNS.search(line) is not None) >= 0.7
+
+
 def _share(lines: Sequence[str], fits: Callable[[str], bool]) -> float:
     return sum(map(fits, lines)) / len(lines) if lines else 0.0
 
@@ -137,6 +143,7 @@ _SIGNS: Sequence[tuple[Form, Callable[[str, Sequence[str]], bool]]] = (
     ("log", _is_log),
     ("code", _is_python),
     ("table", _is_table),
-    ("markdown", _is_markdown),
     ("code", _is_code),
+    ("markdown", _is_markdown),
+    ("table", _is_in_columns),
 )

@@ -101,24 +101,17 @@ def fold(text: str, *, limit: int, count: Count, sought: str = "") -> Shortened:
     kinds = kinds_of(lines)
     times = {kind.lines[0]: len(kind.lines) for kind in kinds}
     order = list(dict.fromkeys(_by_worth(kinds, _sought(lines, sought))))
-    costs: dict[int, int] = {}
 
     def shown(number: int) -> str:
         line = lines[number].rstrip()
-        line = (
-            line if len(line) <= _MOST_CHARS else f"{line[:_MOST_CHARS]} [{len(line) - _MOST_CHARS:,} more characters]"
-        )
+        if len(line) > _MOST_CHARS:
+            line = f"{line[:_MOST_CHARS]} [{len(line) - _MOST_CHARS:,} more characters]"
         return f"{line} [x{times[number]}]" if times.get(number, 1) > 1 else line
-
-    def cost(number: int) -> int:
-        if number not in costs:
-            costs[number] = count(shown(number)) + 1
-        return costs[number]
 
     def write(numbers: Sequence[int]) -> str:
         return "\n".join(map(shown, sorted(numbers)))
 
-    taken = sorted(pack(order, cost, write, limit, count))
+    taken = sorted(pack(order, shown, write, limit, count))
     firsts = sum(number in times for number in taken)
     said = f"{len(taken):,} of {len(lines):,} lines, {firsts:,} of {len(kinds):,} kinds"
     if taken or not order:

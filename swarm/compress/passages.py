@@ -1,7 +1,7 @@
 """The sentences of a text that answer a question, or without one those that say most of it; in their order.
 
 A sentence is found by its own words with those of its title, by its paragraph, by leading that, by a date or a name where one
-is asked for, and by words that those found first have; where vectors are installed also by what it means.
+is asked for, by words that those found first have, and by a title that they name; where vectors are installed also by what it means.
 """
 
 from __future__ import annotations
@@ -23,23 +23,21 @@ if TYPE_CHECKING:
 
 # Beside 1 for the sentence's own words. Round values, chosen on every other of the questions of NQ-20 and HotpotQA that bench/compression.py
 # reads, and looked at on the others: a half or twice as much of one changes the share of answers kept by 1 to 2 of 100.
-PARAGRAPH, LEAD, EXPECTED, ECHO = 0.5, 0.3, 0.2, 0.3
+PARAGRAPH, LEAD, EXPECTED, ECHO, BRIDGE = 0.5, 0.3, 0.2, 0.3, 0.3
 MEANING, PARAGRAPH_MEANING = 0.5, 0.25
 
 MOST_SOUGHT = 4_000
 """Characters that are read of what is sought."""
 
-_ECHOED_FROM, _ECHOED_WORDS = (
-    5,
-    10,
-)  # first sentences whose words count as if they were asked for, and how many of these
+_NAMING = 5  # first sentences, which may name the title of another paragraph
+_ASIDE = re.compile(r"\s*\([^()]*\)\s*$")
+_ECHOED_FROM = 5  # first sentences whose words count as if they were asked for,
+_ECHOED_WORDS = 10  # and how many of these
 _WHEN = re.compile(r"\b(?:when|year|date|since)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\bhow (?:many|much|old|long|often|far|tall|high|large|big)\b|\bnumber of\b", re.IGNORECASE)
 _WHO = re.compile(r"\b(?:who|whose|whom)\b", re.IGNORECASE)
-_YEAR, _NUMBER = (
-    re.compile(r"\b[12]\d{3}\b"),
-    re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve)\b"),
-)
+_YEAR = re.compile(r"\b[12]\d{3}\b")
+_NUMBER = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve)\b")
 _PERSON = re.compile(r"\b[A-Z][\w'’.-]+(?: (?:of|the|de|van|von|and) )?(?: [A-Z][\w'’.-]+)+")  # noqa: RUF001
 _NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")  # kana, Han, Hangul
 _GAP = f" {CUT} "
@@ -72,23 +70,20 @@ def selection(
     words = [_terms(sentence) for sentence in said]
     named = _named(text, parts, words)
     worth = _worth(text, parts, words, sought, embedder)
-    telling = [number for number, sentence in enumerate(said) if any(map(str.isalnum, sentence))]
+    asked = frozenset(_terms(sought[:MOST_SOUGHT]))
+    telling = [number for number, sentence in enumerate(said) if _tells(sentence, words[number], asked)]
     best = sorted(telling or range(len(said)), key=lambda each: (-worth[each], each))
     titled = [f"{_title(text, parts, number)}\n{sentence}" for number, sentence in enumerate(said)]
     order = list(dict.fromkeys([*_holding(titled, best, keep), *_holding(titled, best, guarded(sought)), *best]))
-    costs: dict[int, int] = {}
 
-    def cost(number: int) -> int:
-        if number not in costs:
-            over = "" if named[number] else _title(text, parts, number)
-            costs[number] = count(said[number]) + (count(f"{over}\n") if over else 0) + 1
-        return costs[number]
+    def piece(number: int) -> str:
+        return said[number] if named[number] else titled[number]
 
     def write(numbers: Iterable[int]) -> str:
         return _written(text, parts, sorted(numbers), named)
 
     def within(limit: int) -> Shortened:
-        taken = sorted(pack(order, cost, write, limit, count))
+        taken = sorted(pack(order, piece, write, limit, count))
         shown = f"{len(taken):,} of {len(said):,} sentences"
         if taken or not order:
             spans = [(parts.sentences[each].start, parts.sentences[each].end) for each in taken]
@@ -98,6 +93,13 @@ def selection(
         return Shortened(clipped, lines_at(line_starts(text), spans), shown)
 
     return within
+
+
+def _tells(sentence: str, words: Sequence[str], asked: frozenset[str]) -> bool:
+    """Whether a sentence is more than signs, or a word alone that nobody asked for."""
+    if sentence.isascii() and len(sentence.split()) < 2:
+        return not asked.isdisjoint(words)
+    return any(map(str.isalnum, sentence))
 
 
 def _holding(said: Sequence[str], best: Sequence[int], items: Sequence[str]) -> Iterator[int]:
@@ -175,7 +177,28 @@ def _worth(
     for added in (_meant(text, parts, sought, embedder), _expected(text, parts, sought)):
         worth = [score + more for score, more in zip(worth, added, strict=True)]
     echo = _scaled(_bm25(_echoed(worth, titled, own, asked), own))
-    return [score + ECHO * more for score, more in zip(worth, echo, strict=True)]
+    named = _named_by_the_best(text, parts, worth)
+    return [
+        score + ECHO * more + BRIDGE * (sentence.paragraph in named)
+        for sentence, score, more in zip(parts.sentences, worth, echo, strict=True)
+    ]
+
+
+def _named_by_the_best(text: str, parts: Divided, worth: Sequence[float]) -> set[int]:
+    """The paragraphs whose title the best sentences of others name: what is asked of one thing may be told of another."""
+    best = [parts.sentences[number] for number in _best(worth)[:_NAMING]]
+    found: set[int] = set()
+    for number, paragraph in enumerate(parts.paragraphs):
+        title = _ASIDE.sub("", text[slice(*paragraph.title)]).strip("#*_: ")
+        if any(letter.isupper() for letter in title):
+            naming = (each for each in best if each.paragraph != number)
+            if any(stands_in(title, text[each.start : each.end]) for each in naming):
+                found.add(number)
+    return found
+
+
+def _best(worth: Sequence[float]) -> list[int]:
+    return sorted(range(len(worth)), key=lambda each: (-worth[each], each))
 
 
 def _weight(term: str) -> float:
@@ -246,7 +269,7 @@ def _echoed(
     """Words of the best sentences that are not asked for, the more telling of them: as pseudo-relevance feedback has it."""
     holding = Counter(term for words in own for term in words)
     sums: dict[str, float] = {}
-    for number in sorted(range(len(worth)), key=lambda each: (-worth[each], each))[:_ECHOED_FROM]:
+    for number in _best(worth)[:_ECHOED_FROM]:
         for term in titled[number]:
             if term not in asked and term[-1] != "*":
                 sums[term] = sums.get(term, 0.0) + worth[number] * _rarity(holding[term], len(own))

@@ -76,8 +76,9 @@ def short_table(text: str, *, limit: int, count: Count, sought: str = "") -> Sho
     plain = [_without_padding(line) for line in lines]
     if count(found := "\n".join(plain)) <= limit:
         return Shortened(found, tuple(range(1, len(lines) + 1)), "all cells")
-    heads = {0, 1} if len(plain) > 1 and _RULE.fullmatch(plain[1].strip()) else {0}
-    rows = Rows(plain, frozenset(heads), range(1, len(lines) + 1))
+    rules = [number for number, line in enumerate(plain) if number and "-" in line and _RULE.fullmatch(line)]
+    heads = frozenset(each for number in rules for each in (number - 1, number)) or frozenset({0})
+    rows = Rows(plain, heads, range(1, len(lines) + 1))
     return short_rows(rows, limit=limit, count=count, sought=sought)
 
 
@@ -114,15 +115,10 @@ def _narrow(line: str, chars: int | None) -> str:
 
 
 def _chosen(shown: Sequence[str], heads: frozenset[int], order: Sequence[int], limit: int, count: Count) -> list[int]:
-    costs: dict[int, int] = {}
+    def write(taken: Sequence[int]) -> str:
+        return _written(shown, heads, taken)
 
-    def cost(number: int) -> int:
-        if number not in costs:
-            costs[number] = count(shown[number]) + 1
-        return costs[number]
-
-    room = limit - sum(map(cost, heads))
-    return pack(order, cost, lambda taken: _written(shown, heads, taken), limit, count) if room > 0 else []
+    return pack(order, shown.__getitem__, write, limit, count) if count(write(())) < limit else []
 
 
 def _written(shown: Sequence[str], heads: frozenset[int], taken: Sequence[int]) -> str:

@@ -11,9 +11,9 @@ LEAST_BLOCK = 5
 
 _LONGEST_PERIOD = 40
 _ESCAPE = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\|$)|[@-Z\\\\^_]|[()][0-9A-Za-z])")
-_LEAST_CHARS = 60  # of a block that is named: to name a shorter one takes as much
+_LEAST_CHARS = 100  # of a block that is named: to name a shorter one takes as much
 _QUOTED = 50  # characters of its first line
-_LEAST_SAVED = 12  # characters by a line that says how often another stands there
+_LEAST_SAVED = (12, 40)  # characters, by what says how often a line stands there, and how often several do
 
 
 class Shown(NamedTuple):
@@ -92,8 +92,10 @@ def _period(lines: Sequence[Shown], at: int, size: int) -> tuple[int, int]:
     times = 1
     while [line.text for line in lines[at + size * times : at + size * (times + 1)]] == block:
         times += 1
-    saved = (times - 1) * sum(len(line) + 1 for line in block)
-    return (size, times) if times > 1 and (saved >= _LEAST_SAVED or not any(map(str.strip, block))) else (1, 0)
+    saved = (times - 1) * sum(map(len, block))
+    return (
+        (size, times) if times > 1 and (saved >= _LEAST_SAVED[size > 1] or not any(map(str.strip, block))) else (1, 0)
+    )
 
 
 def _named(lines: Sequence[Shown]) -> Iterator[Shown]:

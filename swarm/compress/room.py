@@ -25,12 +25,19 @@ class Shortened(NamedTuple):
 
 
 def pack(
-    order: Sequence[int], cost: Callable[[int], int], write: Callable[[Sequence[int]], str], limit: int, count: Count
+    order: Sequence[int], piece: Callable[[int], str], write: Callable[[Sequence[int]], str], limit: int, count: Count
 ) -> list[int]:
     """Return the first of `order` that fit, and of the rest what still does, in that order; what `write` makes of them fits.
 
-    `cost` is about what a piece adds.
+    `piece` is what one of them adds to that, about.
     """
+    costs: dict[int, int] = {}
+
+    def cost(number: int) -> int:
+        if number not in costs:
+            costs[number] = count(piece(number)) + 1
+        return costs[number]
+
     taken = _dropped(_greedy(order, cost, limit), cost, write, limit, count)
     for _ in range(_FILLS):
         left = limit - count(write(taken))

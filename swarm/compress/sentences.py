@@ -16,10 +16,10 @@ _SHARE = 0.6  # of the line below, which a title is shorter than; lines of one s
 _NONE = (0, 0)
 _CLOSING, _STOPS = "\"'”’)]*_", ".!?;,。"  # noqa: RUF001 - quotes of people, not of programs
 
-_HEADING = re.compile(r"#{1,6} +\S|(?:Document )?\[\d+\] ?\(Title: [^\n]+?\)|Title: ")
+_HEADING = re.compile(r"#{1,6} +\S|(?:Document )?\[\d+\] ?\(Title: |Title: ")
 _LABELLED = re.compile(
-    r"(?:Document )?\[\d+\] ?\(Title: [^\n]+?\)"
-)  # as data sets of questions have it, the text behind it
+    r"(?:Document )?\[\d+\] ?\(Title: ([^\n]+?)\)(?=\s)"
+)  # as sets of questions have it, the text behind it
 _ITEM = re.compile(r"\s*(?:[-*+•|>]|\d{1,3}[.)]|[A-Za-z_][\w.-]*\s*[:=])\s")
 _UNDERLINE = re.compile(r"(?:={3,}|-{3,})[ \t]*(?:\n|\Z)")
 _STOP = re.compile(
@@ -100,7 +100,7 @@ def _title_of(text: str, start: int, end: int, *, leads_on: bool) -> tuple[tuple
     """Where the title stands with which a block begins, whether it is over more than this block, and where the rest begins."""
     behind = text.find("\n", start, end) + 1 or end
     if labelled := _LABELLED.match(text, start, end):
-        return labelled.span(), False, _bare(text, labelled.end(), end)[0]
+        return labelled.span(1), False, _bare(text, labelled.end(), end)[0]
     if _HEADING.match(text, start, end):
         return _bare(text, start, behind), True, behind
     if _is_line_of_its_own(text, start, end):

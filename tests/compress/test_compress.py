@@ -83,7 +83,7 @@ def test_a_line_at_the_end_says_what_is_shown_and_how_to_have_the_whole(form: st
     text = SAMPLES[form]
     found = compress(text, limit=by_bytes(text) // 2, count=by_bytes, handle="read_output 7")
     assert found.form == form and not found.reversible and found.kept
-    assert found.text.split("\n")[-1] == f"[{found.said} shown; the whole: read_output 7]"
+    assert found.text.split("\n")[-1] == f"[{found.said}; all: read_output 7]"
     assert found.tokens_after == by_bytes(found.text) <= by_bytes(text) // 2
     own = text.split("\n")
     assert all(0 < number <= len(own) for number in found.kept)
@@ -123,8 +123,16 @@ def test_a_diff_shows_what_is_changed_and_in_which_file() -> None:
         "@@ -20,6 +20,6 @@ def tax(amount):",
         "-    return amount * 0.19",
         "+    return amount * 0.21",
-        "[4 of 6 changed lines shown]",
+        "[4 of 6 changed lines]",
     ]
+
+
+def test_the_names_of_the_next_file_are_no_changed_lines() -> None:
+    plain = "\n".join(
+        f"--- a/{name}\n+++ b/{name}\n@@ -1,2 +1,2 @@\n around\n-old {name}\n+new {name}" for name in "xyz"
+    )
+    found = compress(plain, limit=40, count=by_bytes)
+    assert found.said.endswith("of 6 changed lines") and found.text.startswith("+++ b/x\n")
 
 
 def test_an_output_that_is_long_by_repetition_alone_loses_nothing_else() -> None:
@@ -138,7 +146,7 @@ def test_an_output_that_is_long_by_repetition_alone_loses_nothing_else() -> None
         "the first words of it",
         "the river rose again and again, and then it rose once more [x50]",
         "the last words of it",
-        "[3 of 52 lines, without repetitions, shown]",
+        "[3 of 52 lines, without repetitions]",
     ]
     assert found.kept == (1, 2, 52)
 

@@ -66,6 +66,19 @@ def test_numbers_and_names_of_the_question_and_what_is_to_be_kept_come_first() -
     assert "server 7 " in select(text, limit=20, count=by_bytes, sought="slower", keep=["7 is"]).text
 
 
+def test_what_is_told_of_a_thing_is_found_that_the_best_sentence_names() -> None:
+    text = """# The Lighthouse
+The Lighthouse is a film that was directed by Ada Vance in colour.
+
+# Tom Reed
+Tom Reed was born in Leuven to two teachers.
+
+# Ada Vance
+She was born in Ostend to a family of fishermen."""
+    found = select(text, limit=50, count=by_bytes, sought="birthplace of the director of The Lighthouse")
+    assert "Ostend" in found.text and "Leuven" not in found.text
+
+
 def test_without_a_question_first_sentences_and_what_the_text_speaks_of_are_kept() -> None:
     short = select(TOWNS, limit=by_bytes(TOWNS) // 2, count=by_bytes)
     assert "Ghent lies" in short.text and "Antwerp has a port." in short.text

@@ -86,7 +86,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 ROWS = st.lists(st.dictionaries(KEYS, VALUES, max_size=4), max_size=5)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(ROWS | st.fixed_dictionaries({"rows": ROWS, "more": ROWS}) | VALUES)
 def test_every_document_comes_back(value: Any) -> None:
     text = json.dumps(value)
@@ -129,6 +129,17 @@ def test_a_table_loses_its_padding_first_and_then_rows() -> None:
     short = short_table(table, limit=60, count=by_bytes, sought="name 33")
     assert short.text.startswith("|id|name|\n|-|-|\n|0|name 0|") and "|33|name 33|" in short.text
     assert short.kept[:3] == (1, 2, 3) and 36 in short.kept
+
+
+def test_every_table_of_a_text_keeps_its_head() -> None:
+    text = "\n".join(
+        f"| {name} | size |\n|---|---|\n" + "\n".join(f"| {name}{n} | {n} |" for n in range(30))
+        for name in ("file", "folder")
+    )
+    short = short_table(text, limit=60, count=by_bytes, sought="folder17")
+    lines = short.text.split("\n")
+    assert "|file|size|" in lines and lines.index("|folder|size|") < lines.index("|folder17|17|")
+    assert lines.count("|-|-|") == 2
 
 
 def test_a_csv_keeps_its_head() -> None:
