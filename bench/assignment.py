@@ -48,5 +48,12 @@ def asked(
     **more: Any,
 ) -> Assignment:
     """A single task that is given its files to read; `more` are further keys of it."""
-    task = {"prompt": prompt, "input": list(files), "accept": JUDGED, "explore": False, "limits": {"attempts": 2}, **more}
+    task = {
+        "prompt": prompt,
+        "input": list(files),
+        "accept": JUDGED,
+        "explore": False,
+        "limits": {"attempts": 2},
+        **more,
+    }
     return Assignment(name, kind, project or kind, {name: task}, (part,), dict(files), tuple(files))

@@ -1,6 +1,6 @@
 """What a provider counts and bills: tokens of each request, and of them those that its prompt cache had.
 
-Counted with o200k where tiktoken and its ranks are here, else a token is four bytes. A prefix is cached as providers do it by
+Counted with the vocabulary o200k where the program has it, else a token is four bytes. A prefix is cached as providers do it by
 themselves: equal byte by byte to that of one of the last requests, from 1,024 tokens on, in steps of 128.
 """
 
@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 LEAST_CACHED, STEP = 1_024, 128
@@ -80,13 +82,9 @@ class Billed:
 @cache
 def counter() -> tuple[str, Count]:
     """How tokens are counted here, by its name."""
-    try:
-        import tiktoken
-
-        encoding = tiktoken.get_encoding("o200k_base")
-    except (ImportError, OSError, ValueError):  # not installed, or its ranks are not here
+    if find_spec("swarm.text.count") is None:
         return "bytes/4", lambda text: -(-len(text.encode("utf-8", "replace")) // 4)
-    return "o200k", lambda text: len(encoding.encode_ordinary(text))
+    return "o200k", import_module("swarm.text.count").count
 
 
 @dataclass

@@ -27,8 +27,17 @@ def repairs() -> Iterator[Assignment]:
             Use("list", {"path": "."}),
             Use("run", {"command": TESTS}, learns=(failing,)),
             Use("read", {"path": found.path}, needs=(failing,), learns=(wrong,)),
-            Use("edit", {"path": found.path, "old": _line(found.function, found.wrong, found.files[found.path]),
-                         "new": _line(found.function, found.right, found.files[found.path].replace(found.wrong, found.right))}, needs=(wrong,)),
+            Use(
+                "edit",
+                {
+                    "path": found.path,
+                    "old": _line(found.function, found.wrong, found.files[found.path]),
+                    "new": _line(
+                        found.function, found.right, found.files[found.path].replace(found.wrong, found.right)
+                    ),
+                },
+                needs=(wrong,),
+            ),
             Use("run", {"command": TESTS}),
         )
         task: dict[str, Any] = {
@@ -40,7 +49,9 @@ def repairs() -> Iterator[Assignment]:
             "limits": {"attempts": 2, "turns": 16},
         }
         part = Part(asks, f"{found.function} was wrong and is mended", (failing,), uses)
-        yield Assignment(f"repair-{number}", "repairs", f"repository{number}", {f"repair-{number}": task}, (part,), found.files)
+        yield Assignment(
+            f"repair-{number}", "repairs", f"repository{number}", {f"repair-{number}": task}, (part,), found.files
+        )
 
 
 def _line(function: str, line: str, source: str) -> str:
@@ -56,7 +67,12 @@ def surveys() -> Iterator[Assignment]:
         asks = "Read every file in services/ and list the time-out of each service."
         spans = {path: Span(line) for path, (_, line) in found.items()}
         reads = tuple(Use("read", {"path": path}, learns=(spans[path],)) for path in found)
-        part = Part(asks, "; ".join(line for _, line in found.values()), tuple(spans.values()), (Use("list", {"path": "services"}), *reads))
+        part = Part(
+            asks,
+            "; ".join(line for _, line in found.values()),
+            tuple(spans.values()),
+            (Use("list", {"path": "services"}), *reads),
+        )
         task: dict[str, Any] = {
             "prompt": asks,
             "tools": ["look"],
@@ -98,7 +114,9 @@ def in_steps() -> Iterator[Assignment]:
                 "explore": number % 2 == 0,
             },
         }
-        yield Assignment(f"steps-{number}", "steps", "steps", tasks, parts, {paths[0]: met.text, paths[1]: table}, paths)
+        yield Assignment(
+            f"steps-{number}", "steps", "steps", tasks, parts, {paths[0]: met.text, paths[1]: table}, paths
+        )
 
 
 def with_skills() -> Iterator[Assignment]:
@@ -109,7 +127,13 @@ def with_skills() -> Iterator[Assignment]:
         said = "\n".join(f"- {' '.join(sentences(draw, 2))}" for _ in range(28)).splitlines()
         said.insert(draw.randrange(6, 24), f"- {rule}")
         skill = f"---\nname: {name}\ndescription: How {name.replace('-', ' ')} are written here. Use for {name.replace('-', ' ')}.\n---\n"
-        body = f"# {name.replace('-', ' ').capitalize()}\n\n" + "\n".join(said) + "\n\n## See also\n\n" + " ".join(sentences(draw, 6)) + "\n"
+        body = (
+            f"# {name.replace('-', ' ').capitalize()}\n\n"
+            + "\n".join(said)
+            + "\n\n## See also\n\n"
+            + " ".join(sentences(draw, 6))
+            + "\n"
+        )
         asks = f"By our rules for {name.replace('-', ' ')}: what does the first line name?"
         task: dict[str, Any] = {
             "prompt": asks,
@@ -128,7 +152,11 @@ def asked_again() -> Iterator[Assignment]:
     first = [next(documents()), next(lookups()), next(tables()), next(code())]
     for each in first:
         yield _renamed(each, f"same-{each.name}")
-    for each, form in zip(first, ("Hello, could you please tell me: {0}", "{0} Thanks!", "Please: {0}", "{0}\n\nThank you in advance."), strict=True):
+    for each, form in zip(
+        first,
+        ("Hello, could you please tell me: {0}", "{0} Thanks!", "Please: {0}", "{0}\n\nThank you in advance."),
+        strict=True,
+    ):
         (task,) = each.tasks.values()
         renamed = _renamed(each, f"restated-{each.name}")
         yield replace(renamed, tasks={renamed.name: {**task, "prompt": form.format(task["prompt"])}})
@@ -142,7 +170,9 @@ def asked_again() -> Iterator[Assignment]:
     for most in (2, 3):
         asks = f"Name the first {most} decisions of minutes0.md."
         part = Part(asks, " ".join(met.decided[:most]), tuple(Span(line) for line in met.decided[:most]))
-        yield asked(f"changed-first-{most}", "asked again", asks, part, files={"minutes0.md": met.text}, project="summaries")
+        yield asked(
+            f"changed-first-{most}", "asked again", asks, part, files={"minutes0.md": met.text}, project="summaries"
+        )
 
 
 def _renamed(each: Assignment, name: str) -> Assignment:

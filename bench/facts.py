@@ -70,7 +70,9 @@ def present(fact: Fact, prompt: Prompt) -> bool:
         case Row(cells):
             return _in_object(cells, prompt.text) or _in_table(cells, prompt.lines)
         case Times(text, count):
-            return prompt.flat.count(flat(text)) >= count or any(_is_counted(text, count, each) for each in prompt.lines)
+            return prompt.flat.count(flat(text)) >= count or any(
+                _is_counted(text, count, each) for each in prompt.lines
+            )
 
 
 def missing(facts: Sequence[Fact], prompt: Prompt) -> list[Fact]:
@@ -135,4 +137,4 @@ def _is_counted(text: str, count: int, line: str) -> bool:
         return False
     beside = flat(line).replace(flat(text), " ")
     number = rf"(?<![\d.,]){count}(?![\d.,]*\d)"
-    return bool(re.search(rf"[x×]\s?{number}|{number}\s?(?:[x×]|times|lines)", beside))
+    return bool(re.search(rf"[x\u00d7]\s?{number}|{number}\s?(?:[x\u00d7]|times|lines)", beside))

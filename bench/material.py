@@ -138,7 +138,9 @@ class Handbook:
 
 def handbook(seed: str, *, services: int = 70) -> Handbook:
     draw = Random(f"handbook {seed}")
-    names = draw.sample([f"{team}-{city.lower()}-{number}" for team in TEAMS for city in CITIES for number in (1, 2)], services)
+    names = draw.sample(
+        [f"{team}-{city.lower()}-{number}" for team in TEAMS for city in CITIES for number in (1, 2)], services
+    )
     days = [draw.randint(3, 400) for _ in names]
     said = [
         f"## {name}\nOwned by {draw.choice(PEOPLE)} of {draw.choice(TEAMS)}. {' '.join(sentences(draw, 3))} "
@@ -163,7 +165,9 @@ def made_up_log(seed: str, *, lines: int = 400, trouble: Sequence[str]) -> str:
     said = [draw.choice(usual).format(draw.randint(10_000, 99_999), draw.randint(1, 900)) for _ in range(lines)]
     at = draw.randrange(lines // 3, lines - 20)
     said[at:at] = [f"ERROR {line}" for line in trouble]
-    return "".join(f"2026-03-{4 + n // 4000:02} 09:{n // 60 % 60:02}:{n % 60:02} {each}\n" for n, each in enumerate(said))
+    return "".join(
+        f"2026-03-{4 + n // 4000:02} 09:{n // 60 % 60:02}:{n % 60:02} {each}\n" for n, each in enumerate(said)
+    )
 
 
 def orders(seed: str, *, rows: int = 90) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ MOST_LOOKS = 4
 """Uses of tools with which an attempt looks for what it lacks."""
 
 UNKNOWN = "unknown"
-FILLER = "The material says so where it speaks of this and nothing else in it says otherwise ".split()
+FILLER = ("The", "material", "says", "so", "and", "nothing", "in", "it", "says", "otherwise")
 
 _HANDLE = re.compile(r"\bhandle[=:]\s?[\"'`]?([\w:.-]*\w)")
 _WORD_LIMIT = re.compile(r"\bat most ([\d,]+) words\b")
@@ -122,7 +122,11 @@ class Reader:
         self.said.append(Said(role, part.asks if part else "", billed, reply.lacked, again))
         finish = "length" if is_cut else "tool_calls" if reply.calls else "stop"
         return answer(
-            text, stream=bool(request.get("stream")), usage=billed.usage, finish=finish, calls=() if is_cut else reply.calls
+            text,
+            stream=bool(request.get("stream")),
+            usage=billed.usage,
+            finish=finish,
+            calls=() if is_cut else reply.calls,
         )
 
     def _reply(

@@ -15,30 +15,76 @@ from bench.reader import Part
 AROUND = 5  # words on both sides of an answer that a reader needs to believe it
 
 LOGS: tuple[tuple[str, int, str, str, str], ...] = (
-    ("HPC", 213, "On which storage did a domain panic of the server file system occur?", "domain panic has occurred on storage442", "storage442"),
-    ("HPC", 1458, "For what was risBoot on node-5 waiting when it timed out?", "Timed out while waiting for SRM prompt", "SRM prompt"),
-    ("BGL", 84, "To which directory could LOGIN of ciod not change?", "LOGIN chdir(/p/gb2/glosli/8M_5000K/t800) failed", "/p/gb2/glosli/8M_5000K/t800"),
-    ("Android", 90, "Which class could not be cast to an ActivityRecord token?", "android.os.BinderProxy cannot be cast to com.android.server.am.ActivityRecord$Token", "android.os.BinderProxy"),
+    (
+        "HPC",
+        213,
+        "On which storage did a domain panic of the server file system occur?",
+        "domain panic has occurred on storage442",
+        "storage442",
+    ),
+    (
+        "HPC",
+        1458,
+        "For what was risBoot on node-5 waiting when it timed out?",
+        "Timed out while waiting for SRM prompt",
+        "SRM prompt",
+    ),
+    (
+        "BGL",
+        84,
+        "To which directory could LOGIN of ciod not change?",
+        "LOGIN chdir(/p/gb2/glosli/8M_5000K/t800) failed",
+        "/p/gb2/glosli/8M_5000K/t800",
+    ),
+    (
+        "Android",
+        90,
+        "Which class could not be cast to an ActivityRecord token?",
+        "android.os.BinderProxy cannot be cast to com.android.server.am.ActivityRecord$Token",
+        "android.os.BinderProxy",
+    ),
 )
 """Of public logs: the line of the trouble, what is asked, the words that tell it, and the answer."""
 
 LOG_LINES = 300
 
 FAULTS: tuple[tuple[str, str, str], ...] = (
-    ("Which host refused the connection?", "gateway  upstream db-7.internal:5432 refused the connection", "db-7.internal:5432"),
-    ("Which certificate has expired?", "mailer   certificate of smtp.example.org expired on 2026-03-01", "smtp.example.org"),
-    ("Which file could the export not write?", "export   cannot write /var/spool/export/0311.csv: no space left on device", "/var/spool/export/0311.csv"),
+    (
+        "Which host refused the connection?",
+        "gateway  upstream db-7.internal:5432 refused the connection",
+        "db-7.internal:5432",
+    ),
+    (
+        "Which certificate has expired?",
+        "mailer   certificate of smtp.example.org expired on 2026-03-01",
+        "smtp.example.org",
+    ),
+    (
+        "Which file could the export not write?",
+        "export   cannot write /var/spool/export/0311.csv: no space left on device",
+        "/var/spool/export/0311.csv",
+    ),
 )
 
 CODE: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
-    ("shlex", "What does quote() return for an empty string?", ("def quote(s):", 'return "\'\'"'), "''"),
+    ("shlex", "What does quote() return for an empty string?", ("def quote(s):", "return \"''\""), "''"),
     ("textwrap", "How many columns does a TextWrapper fill if nothing else is said?", ("width=70,",), "70"),
     ("cmd", "Which prompt does a command interpreter show if its class sets none?", ("PROMPT = '(Cmd) '",), "(Cmd)"),
     ("smtplib", "On which port is SMTP over SSL spoken by default?", ("SMTP_SSL_PORT = 465",), "465"),
     ("ftplib", "How long may a line of an FTP server be before it is refused?", ("MAXLINE = 8192",), "8192"),
     ("configparser", "How deep may interpolations refer to each other?", ("MAX_INTERPOLATION_DEPTH = 10",), "10"),
-    ("queue", "With which error does Queue.get() refuse a negative timeout?", ("\"'timeout' must be a non-negative number\"",), "ValueError"),
-    ("statistics", "What does mean() raise for no data at all?", ("'mean requires at least one data point'",), "StatisticsError"),
+    (
+        "queue",
+        "With which error does Queue.get() refuse a negative timeout?",
+        ("\"'timeout' must be a non-negative number\"",),
+        "ValueError",
+    ),
+    (
+        "statistics",
+        "What does mean() raise for no data at all?",
+        ("'mean requires at least one data point'",),
+        "StatisticsError",
+    ),
 )
 """Of modules of Python's library: what is asked, the words of the source that tell it, and the answer."""
 
@@ -76,7 +122,13 @@ def lookups() -> Iterator[Assignment]:
         book = handbook(str(number))
         asks = f"For how many days are backups of {book.service} kept?"
         part = Part(asks, str(book.days), (Span(book.line),))
-        yield asked(f"lookup-{number}", "look-up", f"{asks} Answer in one line.", part, files={f"handbook{number}.md": book.text})
+        yield asked(
+            f"lookup-{number}",
+            "look-up",
+            f"{asks} Answer in one line.",
+            part,
+            files={f"handbook{number}.md": book.text},
+        )
 
 
 def log_triage() -> Iterator[Assignment]:
@@ -87,11 +139,15 @@ def log_triage() -> Iterator[Assignment]:
         first = max(0, min(at - LOG_LINES * 2 // 3, len(lines) - LOG_LINES))
         text = "\n".join(lines[first : first + LOG_LINES]) + "\n"
         part = Part(asks, answer, (Span(told),))
-        yield asked(f"log-{number}", "logs", f"Here is a log. {asks}", part, files={f"{name.lower()}{number}.log": text})
+        yield asked(
+            f"log-{number}", "logs", f"Here is a log. {asks}", part, files={f"{name.lower()}{number}.log": text}
+        )
     for number, (asks, told, answer) in enumerate(FAULTS if known else FAULTS * 2):
         text = made_up_log(str(number), trouble=(told, "gateway  gave up after 3 tries"))
         part = Part(asks, answer, (Span(told),))
-        yield asked(f"service-log-{number}", "logs", f"Here is a log. {asks}", part, files={f"service{number}.log": text})
+        yield asked(
+            f"service-log-{number}", "logs", f"Here is a log. {asks}", part, files={f"service{number}.log": text}
+        )
 
 
 def tables() -> Iterator[Assignment]:

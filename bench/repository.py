@@ -75,7 +75,9 @@ def _files(draw: Random, made: Mapping[str, list[Function]]) -> dict[str, str]:
     files = {"shop/__init__.py": "", "tests/__init__.py": "", "README.md": _readme(draw)}
     for name, functions in made.items():
         said = " ".join(sentences(draw, 4))
-        files[f"shop/{name}.py"] = "\n\n".join([f'"""{name.title()}. {said}"""\n', *(each.source for each in functions)])
+        files[f"shop/{name}.py"] = "\n\n".join(
+            [f'"""{name.title()}. {said}"""\n', *(each.source for each in functions)]
+        )
         tests = "\n".join(
             f"    def test_{each.name}(self) -> None:\n        self.assertEqual({name}.{each.name}({each.asked}), {each.result})\n"
             for each in functions
@@ -100,9 +102,15 @@ def services(number: int, *, count: int = 9) -> dict[str, tuple[str, str]]:
         if number % 2 == 0:
             body = [_function(draw, name, place).source for place in range(14)]
             body.insert(draw.randrange(3, 12), f"{line}  # of {name}\n")
-            found[f"services/{name}.py"] = "\n\n".join([f'"""{name}, by {draw.choice(PEOPLE)}."""\n', *body]), f"{line}  # of {name}"
+            found[f"services/{name}.py"] = (
+                "\n\n".join([f'"""{name}, by {draw.choice(PEOPLE)}."""\n', *body]),
+                f"{line}  # of {name}",
+            )
             continue
-        keys = [f"{thing}_{place} = {draw.randint(1, 9_999)}" for place, thing in enumerate(("limit", "batch", "port", "keep", "retry") * 18)]
+        keys = [
+            f"{thing}_{place} = {draw.randint(1, 9_999)}"
+            for place, thing in enumerate(("limit", "batch", "port", "keep", "retry") * 18)
+        ]
         keys.insert(draw.randrange(20, 70), f"{line}  ; of {name}")
         found[f"services/{name}.ini"] = f"[{name}]\n" + "\n".join(keys) + "\n", f"{line}  ; of {name}"
     return found

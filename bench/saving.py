@@ -2,9 +2,8 @@
 
 python -m bench.saving [--quick] [--json] [--columns off,truncated,...]
 
-Some eighty tasks are done by the real program, one session after the other, in each column once: with every stage off; with the
-inputs cut to two fifths and exact answers kept, which is what a careful user does without such stages; and with each
-preset of `tokens.preset` that the settings know. In place of a model a reader on loopback answers (bench/reader.py): it says what is
+Some eighty tasks are done by the real program, one session after the other, in each column once: with every stage off; with exact
+answers kept; with the inputs cut to two fifths, too, which is what a careful user does without such stages; and with each preset of `tokens.preset` that the settings know. In place of a model a reader on loopback answers (bench/reader.py): it says what is
 right exactly where all that an answer needs stands in the request, so what was compressed away costs the verdict. Its tokens are
 counted and billed as a provider does (bench/billing.py). A task's verdict is that of a judge who knows the answer, or of tests.
 
@@ -47,7 +46,7 @@ from swarm.settings.load import load_settings
 from swarm.taskfile.read import parse_task_file
 
 PRESET = ("tokens", "preset")
-OFF, TRUNCATION = "off", "truncated"
+OFF, EXACT, TRUNCATION = "off", "exact", "truncated"
 JUDGED_COLUMNS = ("standard", "aggressive", "adaptive")
 """Those that are to do the work for two fifths of the tokens."""
 
@@ -83,6 +82,7 @@ def columns() -> tuple[Column, ...]:
     off: dict[str, Any] = {"tokens.preset": "off"} if known is not None else {}
     return (
         Column(OFF, off),
+        Column(EXACT, off, exact=True),
         Column(TRUNCATION, off, kept=KEPT, exact=True),
         *(Column(name, {"tokens.preset": name}) for name in presets),
     )
@@ -147,8 +147,10 @@ async def done(column: Column, work: Sequence[Assignment], folder: Path) -> list
         model, server = await endpoint(url, model="reader", price=PRICES.written, environ={}, transport="aiohttp")
         model = msgspec.structs.replace(model, context_tokens=WINDOW, max_output_tokens=4_096)
         roster = Roster(models=(model,), providers=(server,))
+        for each in work:  # all of it before the first: a skill that comes later would be another prompt
+            _lay_out(each, folder)
         for each in work:
-            root = _laid_out(each, folder)
+            root = folder / each.project
             loaded = load_settings(root, environ=environ, flags={**COMMON, **column.settings})
             plan = plan_of(loaded, roster, confirmed=True)
             reader.start(each.parts)
@@ -158,25 +160,19 @@ async def done(column: Column, work: Sequence[Assignment], folder: Path) -> list
     return outcomes
 
 
-def _laid_out(each: Assignment, folder: Path) -> Path:
+def _lay_out(each: Assignment, folder: Path) -> None:
     """Write the files of the work to its project's folder, and those of the user to their home."""
-    root = folder / each.project
-    root.mkdir(exist_ok=True)
     for name, text in each.files.items():
-        path = folder / "home" / name[2:] if name.startswith("~/") else root / name
+        path = folder / "home" / name[2:] if name.startswith("~/") else folder / each.project / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return root
+    (folder / each.project).mkdir(exist_ok=True)
 
 
-async def _run(
-    log: EventLog, text: str, plan: Plan, root: Path, environ: Mapping[str, str], clock: SetClock
-) -> Result:
+async def _run(log: EventLog, text: str, plan: Plan, root: Path, environ: Mapping[str, str], clock: SetClock) -> Result:
     faces = Faces(observe=lambda _: None, confirm=_yes, approve=_allow, stop=anyio.Event(), abort=anyio.Event())
     file = parse_task_file(text, root / "tasks.yaml")
-    return await run_file(
-        log, file, plan, root=root, environ=environ, faces=faces, secrets=Secrets([]), clock=clock
-    )
+    return await run_file(log, file, plan, root=root, environ=environ, faces=faces, secrets=Secrets([]), clock=clock)
 
 
 async def _yes(_: str) -> bool:
@@ -223,16 +219,24 @@ def figures(measured: Mapping[str, Sequence[Outcome]]) -> list[Figure]:
 def _of_column(name: str, outcomes: Sequence[Outcome], off: Sequence[Outcome]) -> list[Figure]:
     billed, accepted = _sum(outcomes), _accepted(outcomes)
     changed = changes(outcomes, off)
-    is_ours = name not in (OFF, TRUNCATION)
+    is_ours = name not in (OFF, EXACT, TRUNCATION)
     share = Bar(40) if name in JUDGED_COLUMNS else None
     beside = f"{billed.input / accepted:,.0f} in, {billed.cached / accepted:,.0f} of them cached, {billed.output / accepted:,.0f} out"
     return [
         Figure(f"{name}: accepted, of {len(outcomes)} tasks", sum(each.accepted for each in outcomes)),
         Figure(f"{name}: tokens for an accepted task", billed.tokens / accepted, "", beside),
         Figure(f"{name}: of those with everything off", 100 * _each(outcomes) / _each(off), "%", "", share),
-        Figure(f"{name}: money for an accepted task", 100 * billed.usd / accepted, "ct", _share_of_money(outcomes, off)),
+        Figure(
+            f"{name}: money for an accepted task", 100 * billed.usd / accepted, "ct", _share_of_money(outcomes, off)
+        ),
         Figure(f"{name}: calls", sum(each.calls for each in outcomes), "", _unknown(outcomes)),
-        Figure(f"{name}: verdicts that are others", len(changed), "", ", ".join(changed), Bar(0) if is_ours else None),
+        Figure(
+            f"{name}: verdicts that are others",
+            sum(map(len, changed.values())),
+            "",
+            changed_said(changed),
+            Bar(0) if is_ours else None,
+        ),
     ]
 
 
@@ -255,16 +259,23 @@ def _of_kinds(name: str, outcomes: Sequence[Outcome], off: Sequence[Outcome]) ->
             rows.append(Figure(f"{name}, {kind}: tokens for an accepted task", _each(mine), "", accepted))
         else:
             share = 100 * _each(mine) / _each(before)
-            rows.append(Figure(f"{name}, {kind}: of everything off", share, "%", f"{_each(mine):,.0f} tokens, {accepted}"))
+            rows.append(
+                Figure(f"{name}, {kind}: of everything off", share, "%", f"{_each(mine):,.0f} tokens, {accepted}")
+            )
     return rows
 
 
-def changes(outcomes: Sequence[Outcome], off: Sequence[Outcome]) -> list[str]:
-    """The tasks whose verdict is another one than with everything off."""
-    before = {each.name: each.status for each in off}
-    return [
-        f"{each.name} {before[each.name]} -> {each.status}" for each in outcomes if each.status != before[each.name]
-    ]
+def changes(outcomes: Sequence[Outcome], off: Sequence[Outcome]) -> dict[str, list[str]]:
+    """The tasks whose verdict is another one than with everything off, by how it changed."""
+    before, found = {each.name: each.status for each in off}, dict[str, list[str]]()
+    for each in outcomes:
+        if each.status != before[each.name]:
+            found.setdefault(f"{before[each.name]} -> {each.status}", []).append(each.name)
+    return found
+
+
+def changed_said(changed: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{how}: {', '.join(names)}" for how, names in changed.items())
 
 
 def _kind(outcomes: Sequence[Outcome], kind: str) -> list[Outcome]:
