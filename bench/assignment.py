@@ -22,19 +22,24 @@ class Assignment:
     tasks: Mapping[str, Mapping[str, Any]]  # as in a task file
     parts: tuple[Part, ...]  # one a task
     files: Mapping[str, str] = field(default_factory=dict[str, str])  # of the project, by path
-    reads: tuple[str, ...] = ()  # files that it is given as input; the rest is for its tools
+    top: Mapping[str, Any] = field(default_factory=dict[str, Any])  # further keys of the task file
 
-    def task_file(self, kept: float = 1.0) -> str:
-        """The task file; of each input that share is given, from its head."""
-        tasks = {name: {**task, **self._given(task, kept)} for name, task in self.tasks.items()}
-        return json.dumps({"name": self.name, "budget": "20M", "tasks": tasks})
+    def task_file(self, kept: float = 1.0, load: str = "full") -> str:
+        """The task file; of each input that share is given: its head, or what fits the task (`load: relevant`)."""
+        tasks = {name: {**task, **self._given(task, kept, load)} for name, task in self.tasks.items()}
+        return json.dumps({"name": self.name, "budget": "20M", **self.top, "tasks": tasks})
 
-    def _given(self, task: Mapping[str, Any], kept: float) -> dict[str, Any]:
-        paths: list[str] = task.get("input", [])
-        if kept == 1.0 or not paths:
-            return {}
-        most = {path: int(kept * len(self.files[path].encode())) for path in paths}  # a byte counts as a token there
-        return {"input": [{"files": [path], "max_tokens": most[path]} for path in paths]}
+    def _given(self, task: Mapping[str, Any], kept: float, load: str) -> dict[str, Any]:
+        inputs: Any = task.get("input")
+        paths: list[Any] = inputs if isinstance(inputs, list) else []
+        if kept == 1.0 or not paths or not all(path in self.files for path in paths):
+            return {}  # a task of an example says itself what of its inputs it is given
+        most = [int(kept * len(self.files[path].encode())) for path in paths]  # a byte counts as a token there
+        return {
+            "input": [
+                {"files": [path], "max_tokens": room, "load": load} for path, room in zip(paths, most, strict=True)
+            ]
+        }
 
 
 def asked(
@@ -56,4 +61,4 @@ def asked(
         "limits": {"attempts": 2},
         **more,
     }
-    return Assignment(name, kind, project or kind, {name: task}, (part,), dict(files), tuple(files))
+    return Assignment(name, kind, project or kind, {name: task}, (part,), dict(files))

@@ -114,9 +114,7 @@ def in_steps() -> Iterator[Assignment]:
                 "explore": number % 2 == 0,
             },
         }
-        yield Assignment(
-            f"steps-{number}", "steps", "steps", tasks, parts, {paths[0]: met.text, paths[1]: table}, paths
-        )
+        yield Assignment(f"steps-{number}", "steps", "steps", tasks, parts, {paths[0]: met.text, paths[1]: table})
 
 
 def with_skills() -> Iterator[Assignment]:

@@ -33,7 +33,7 @@ UNKNOWN = "unknown"
 FILLER = ("The", "material", "says", "so", "and", "nothing", "in", "it", "says", "otherwise")
 
 _HANDLE = re.compile(r"\bhandle[=:]\s?[\"'`]?([\w:.-]*\w)")
-_WORD_LIMIT = re.compile(r"\bat most ([\d,]+) words\b")
+_WORD_LIMIT = re.compile(r"(?<!beside it has )\bat most ([\d,]+) words\b")  # that is of what stands beside code
 _SOUGHT = ("search", "query", "question", "sought", "pattern", "symbol")
 """Under which of these names a tool takes what is looked for."""
 
@@ -56,6 +56,8 @@ class Part:
     answer: str
     facts: tuple[Fact, ...] = ()
     uses: tuple[Use, ...] = ()
+    words: int = WORDS  # that the answer takes, unless it is told to be shorter
+    is_bare: bool = False  # the answer is had as it stands, with nothing beside it
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ def _work(part: Part, state: _State, request: Mapping[str, Any], prompt: Prompt)
         look = _look(lacking[0], part, state, offered, prompt)
         return _calling(look, state, part, prompt) if look else _Reply(_worded(UNKNOWN, prompt), lacked=len(lacking))
     if use is None:
-        return _Reply(_worded(part.answer, prompt))
+        return _Reply(part.answer if part.is_bare else _worded(part.answer, prompt, part.words))
     if use.tool not in offered:
         return _Reply(_worded(UNKNOWN, prompt), lacked=1)
     state.uses += 1
@@ -243,10 +245,10 @@ def _ways(fact: Fact, part: Part, offered: Mapping[str, Any], prompt: Prompt) ->
     yield from (use for use in part.uses if fact in use.learns and use.tool in offered)
 
 
-def _worded(text: str, prompt: Prompt) -> str:
+def _worded(text: str, prompt: Prompt, most: int = WORDS) -> str:
     """The answer with as many words beside it as its length is limited to."""
     told = [int(each.replace(",", "")) for each in _WORD_LIMIT.findall(prompt.text)]
     said = f"Answer: {flat(text)}."
-    room = max(0, min([WORDS, *told]) - len(said.split()))
+    room = max(0, min([most, *told]) - len(said.split()))
     words = (FILLER * (room // len(FILLER) + 1))[:room]
     return " ".join([said, *words])

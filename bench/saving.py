@@ -2,10 +2,12 @@
 
 python -m bench.saving [--quick] [--json] [--columns off,truncated,...]
 
-Some eighty tasks are done by the real program, one session after the other, in each column once: with every stage off; with exact
-answers kept; with the inputs cut to two fifths, too, which is what a careful user does without such stages; and with each preset of `tokens.preset` that the settings know. In place of a model a reader on loopback answers (bench/reader.py): it says what is
-right exactly where all that an answer needs stands in the request, so what was compressed away costs the verdict. Its tokens are
-counted and billed as a provider does (bench/billing.py). A task's verdict is that of a judge who knows the answer, or of tests.
+Some 120 tasks are done by the real program, one session after the other, in each column once: with every stage off; with exact
+answers kept; with the inputs cut to two fifths, too, as a careful user does without such stages; with the two fifths that
+`load: relevant` of the task file picks; and with each preset of `tokens.preset` that the settings know. In place of a model a
+reader on loopback answers (bench/reader.py): it says what is right exactly where all that an answer needs stands in the request,
+so what was compressed away costs the verdict. Its tokens are counted and billed as a provider does (bench/billing.py). A task's
+verdict is that of a judge who knows the answer, or of checks.
 
 Public texts are read from the folder that SWARM_BENCH_DATA names; without it they are made up, and that is said.
 """
@@ -25,7 +27,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from bench import doing, reading
+from bench import doing, examples, reading
 from bench.assignment import Assignment
 from bench.billing import PRICES, Billed, Meter, counter
 from bench.facts import flat
@@ -36,8 +38,12 @@ from bench.table import Bar, Figure, show
 from bench.workload import provider
 from events.log import EventLog, open_log
 from events.testing.builders import SetClock
+from skills.library import open_library
+from skills.lock import Lock, trusted_now
+from skills.skill import Place
 from swarm.connect import Roster, endpoint
 from swarm.engine.faces import Faces, Wanted, Word
+from swarm.library import lock_path
 from swarm.plan import Plan, plan_of
 from swarm.redact import Secrets
 from swarm.session import Result, run_file
@@ -46,7 +52,7 @@ from swarm.settings.load import load_settings
 from swarm.taskfile.read import parse_task_file
 
 PRESET = ("tokens", "preset")
-OFF, EXACT, TRUNCATION = "off", "exact", "truncated"
+OFF, EXACT, TRUNCATION, CHOSEN = "off", "exact", "truncated", "relevant"
 JUDGED_COLUMNS = ("standard", "aggressive", "adaptive")
 """Those that are to do the work for two fifths of the tokens."""
 
@@ -67,11 +73,12 @@ COMMON: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Column:
-    """A way to do the work. `settings` by dotted keys; `kept` is the share of each input that is given, from its head."""
+    """A way to do the work. `settings` by dotted keys; `kept` is the share of each input that is given, by `load` of the task file."""
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     kept: float = 1.0
+    load: str = "full"
     exact: bool = False  # a request that was answered before costs nothing
 
 
@@ -84,6 +91,7 @@ def columns() -> tuple[Column, ...]:
         Column(OFF, off),
         Column(EXACT, off, exact=True),
         Column(TRUNCATION, off, kept=KEPT, exact=True),
+        Column(CHOSEN, off, kept=KEPT, load="relevant", exact=True),
         *(Column(name, {"tokens.preset": name}) for name in presets),
     )
 
@@ -118,6 +126,9 @@ def assignments() -> list[Assignment]:
         doing.surveys,
         doing.in_steps,
         doing.with_skills,
+        examples.coding_mix,
+        examples.analysts,
+        examples.assistant,
         doing.asked_again,
     )
     return [each for make in makers for each in make()]
@@ -149,12 +160,13 @@ async def done(column: Column, work: Sequence[Assignment], folder: Path) -> list
         roster = Roster(models=(model,), providers=(server,))
         for each in work:  # all of it before the first: a skill that comes later would be another prompt
             _lay_out(each, folder)
+        _trust_skills(folder, environ)
         for each in work:
             root = folder / each.project
             loaded = load_settings(root, environ=environ, flags={**COMMON, **column.settings})
             plan = plan_of(loaded, roster, confirmed=True)
             reader.start(each.parts)
-            result = await _run(log, each.task_file(column.kept), plan, root, environ, clock)
+            result = await _run(log, each.task_file(column.kept, column.load), plan, root, environ, clock)
             outcomes += _outcomes(each, result, reader.said)
             clock.move(GAP_S)
     return outcomes
@@ -167,6 +179,15 @@ def _lay_out(each: Assignment, folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (folder / each.project).mkdir(exist_ok=True)
+
+
+def _trust_skills(folder: Path, environ: Mapping[str, str]) -> None:
+    """Say for the user that the skills of the projects may be used."""
+    places = [Place(path, "project") for path in sorted(folder.glob("*/.swarm/skills"))]
+    found = open_library(places, Lock()).found
+    lock = Lock().adding({each.skill.folder: trusted_now(each.skill) for each in found})
+    lock_path(environ).parent.mkdir(parents=True, exist_ok=True)
+    lock_path(environ).write_bytes(lock.to_bytes())
 
 
 async def _run(log: EventLog, text: str, plan: Plan, root: Path, environ: Mapping[str, str], clock: SetClock) -> Result:
@@ -192,7 +213,7 @@ def _outcomes(work: Assignment, result: Result, said: Sequence[Said]) -> list[Ou
         task = found[name]
         outcomes.append(
             Outcome(
-                name=name,
+                name=name if name == work.name else f"{work.name}/{name}",
                 kind=work.kind,
                 status=task.status if _is_right(task.text, part.answer) or task.status != "accepted" else "wrong",
                 billed=sum((each.billed for each in mine), Billed()),
@@ -219,7 +240,7 @@ def figures(measured: Mapping[str, Sequence[Outcome]]) -> list[Figure]:
 def _of_column(name: str, outcomes: Sequence[Outcome], off: Sequence[Outcome]) -> list[Figure]:
     billed, accepted = _sum(outcomes), _accepted(outcomes)
     changed = changes(outcomes, off)
-    is_ours = name not in (OFF, EXACT, TRUNCATION)
+    is_ours = name not in (OFF, EXACT, TRUNCATION, CHOSEN)
     share = Bar(40) if name in JUDGED_COLUMNS else None
     beside = f"{billed.input / accepted:,.0f} in, {billed.cached / accepted:,.0f} of them cached, {billed.output / accepted:,.0f} out"
     return [
