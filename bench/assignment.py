@@ -30,9 +30,8 @@ class Assignment:
         return json.dumps({"name": self.name, "budget": "20M", **self.top, "tasks": tasks})
 
     def _given(self, task: Mapping[str, Any], kept: float, load: str) -> dict[str, Any]:
-        inputs: Any = task.get("input")
-        paths: list[Any] = inputs if isinstance(inputs, list) else []
-        if kept == 1.0 or not paths or not all(path in self.files for path in paths):
+        paths = [path for path in task.get("input", ()) if isinstance(path, str) and path in self.files]
+        if kept == 1.0 or not paths or len(paths) != len(task["input"]):
             return {}  # a task of an example says itself what of its inputs it is given
         most = [int(kept * len(self.files[path].encode())) for path in paths]  # a byte counts as a token there
         return {

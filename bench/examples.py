@@ -6,11 +6,12 @@ Their task files are taken as they stand in `examples/`, with the checks and the
 from __future__ import annotations
 
 import csv
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
@@ -40,8 +41,7 @@ def coding_mix() -> Iterator[Assignment]:
         for number, name in enumerate(draw.sample(known * count, count)):
             task = file["tasks"][name]
             item = draw.choice(task["each"])
-            filled: dict[str, Any] = _filled({**file["defaults"], **task}, item)
-            del filled["each"]
+            filled = _filled({**file["defaults"], **task}, item)
             part = Part(filled["prompt"], f"import {item}, as it has what is needed", words=WORDS[level])
             title = f"{level}-{number}-{name}"
             yield Assignment(title, "coding mix", "coding", {title: filled}, (part,))
@@ -148,20 +148,14 @@ def _answer(prompt: str, said: list[tuple[str, str]]) -> str:
     return next(text for holds, text in said if holds in prompt)
 
 
-def _filled(value: Any, item: Any) -> Any:
-    """The value with the item in the place of its templates."""
-    if isinstance(value, dict):
-        known = cast("dict[str, Any]", value)
-        return {key: inner if key == "each" else _filled(inner, item) for key, inner in known.items()}
-    if isinstance(value, list):
-        return [_filled(inner, item) for inner in cast("list[Any]", value)]
-    if not isinstance(value, str):
-        return value
-    if isinstance(item, str):
-        return value.replace("{{item}}", item)
-    for key, text in cast("dict[str, str]", item).items():
-        value = value.replace(f"{{{{item.{key}}}}}", text)
-    return value
+def _filled(value: Mapping[str, Any], item: str | Mapping[str, str]) -> dict[str, Any]:
+    """The task with the item in the place of its templates, done once."""
+    written = json.dumps({key: inner for key, inner in value.items() if key != "each"})
+    fields = {"item": item} if isinstance(item, str) else {f"item.{key}": text for key, text in item.items()}
+    for name, text in fields.items():
+        written = written.replace(f"{{{{{name}}}}}", json.dumps(text)[1:-1])
+    filled: dict[str, Any] = json.loads(written)
+    return filled
 
 
 def _yaml(path: Path) -> Any:
