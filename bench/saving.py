@@ -42,6 +42,7 @@ from skills.library import open_library
 from skills.lock import Lock, trusted_now
 from skills.skill import Place
 from swarm.connect import Roster, endpoint
+from swarm.crew import crew_of, profiles_here
 from swarm.engine.faces import Faces, Wanted, Word
 from swarm.library import lock_path
 from swarm.plan import Plan, plan_of
@@ -49,6 +50,7 @@ from swarm.redact import Secrets
 from swarm.session import Result, run_file
 from swarm.settings.keys import KEYS
 from swarm.settings.load import load_settings
+from swarm.task import TaskFile
 from swarm.taskfile.read import parse_task_file
 
 PRESET = ("tokens", "preset")
@@ -166,7 +168,9 @@ async def done(column: Column, work: Sequence[Assignment], folder: Path) -> list
             loaded = load_settings(root, environ=environ, flags={**COMMON, **column.settings})
             plan = plan_of(loaded, roster, confirmed=True)
             reader.start(each.parts)
-            result = await _run(log, each.task_file(column.kept, column.load), plan, root, environ, clock)
+            file = parse_task_file(each.task_file(column.kept, column.load), root / "tasks.yaml")
+            file = crew_of(file, profiles_here(loaded, root, environ, file), frozenset()).file
+            result = await _run(log, file, plan, root, environ, clock)
             outcomes += _outcomes(each, result, reader.said)
             clock.move(GAP_S)
     return outcomes
@@ -190,9 +194,10 @@ def _trust_skills(folder: Path, environ: Mapping[str, str]) -> None:
     lock_path(environ).write_bytes(lock.to_bytes())
 
 
-async def _run(log: EventLog, text: str, plan: Plan, root: Path, environ: Mapping[str, str], clock: SetClock) -> Result:
+async def _run(
+    log: EventLog, file: TaskFile, plan: Plan, root: Path, environ: Mapping[str, str], clock: SetClock
+) -> Result:
     faces = Faces(observe=lambda _: None, confirm=_yes, approve=_allow, stop=anyio.Event(), abort=anyio.Event())
-    file = parse_task_file(text, root / "tasks.yaml")
     return await run_file(log, file, plan, root=root, environ=environ, faces=faces, secrets=Secrets([]), clock=clock)
 
 
