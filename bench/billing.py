@@ -1,6 +1,6 @@
 """What a provider counts and bills: tokens of each request, and of them those that its prompt cache had.
 
-Counted with the vocabulary o200k where the program has it, else a token is four bytes. A prefix is cached as providers do it by
+Counted exactly, with the vocabulary o200k. A prefix is cached as providers do it by
 themselves: equal byte by byte to that of one of the last requests, from 1,024 tokens on, in steps of 128.
 """
 
@@ -11,9 +11,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from importlib import import_module
-from importlib.util import find_spec
+from functools import lru_cache
 from typing import Any
 
 LEAST_CACHED, STEP = 1_024, 128
@@ -77,14 +75,6 @@ class Billed:
             "total_tokens": self.tokens,
             "prompt_tokens_details": {"cached_tokens": self.cached},
         }
-
-
-@cache
-def counter() -> tuple[str, Count]:
-    """How tokens are counted here, by its name."""
-    if find_spec("swarm.text.count") is None:
-        return "bytes/4", lambda text: -(-len(text.encode("utf-8", "replace")) // 4)
-    return "o200k", import_module("swarm.text.count").count
 
 
 @dataclass

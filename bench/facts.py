@@ -119,6 +119,7 @@ def _heads(cells: Sequence[tuple[str, str]], above: Sequence[str], separator: st
     for line in reversed(above):
         if all(key in line for key, _ in cells):
             head = _cells(line, separator)
+            head[0] = head[0].rpartition(": ")[2]  # before it may stand what the table is
             if all(key in head for key, _ in cells):
                 yield head
                 return

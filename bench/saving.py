@@ -29,7 +29,7 @@ import msgspec
 
 from bench import doing, examples, reading
 from bench.assignment import Assignment
-from bench.billing import PRICES, Billed, Meter, counter
+from bench.billing import PRICES, Billed, Meter
 from bench.facts import flat
 from bench.material import public
 from bench.options import parser_of, to_its_end
@@ -52,6 +52,7 @@ from swarm.settings.keys import KEYS
 from swarm.settings.load import load_settings
 from swarm.task import TaskFile
 from swarm.taskfile.read import parse_task_file
+from swarm.text.count import count
 
 PRESET = ("tokens", "preset")
 OFF, EXACT, TRUNCATION, CHOSEN = "off", "exact", "truncated", "relevant"
@@ -152,7 +153,7 @@ async def done(column: Column, work: Sequence[Assignment], folder: Path) -> list
     home, clock = folder / "home", SetClock()
     (home / ".config").mkdir(parents=True)
     environ = {"HOME": str(home), "SWARM_TIME_ZONE": "UTC"}
-    reader = Reader(Meter(counter()[1]), exact=column.exact)
+    reader = Reader(Meter(count), exact=column.exact)
     outcomes: list[Outcome] = []
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(provider(reader))
@@ -347,8 +348,8 @@ def main() -> None:
     work = some_of(assignments(), 2) if args.quick else assignments()
     if public("qa_nq20.jsonl.gz") is None:
         sys.stderr.write("public texts are not here: set SWARM_BENCH_DATA to their folder; made-up ones are taken\n")
-    count = sum(len(each.tasks) for each in work)
-    title = f"{count} tasks on a reader that answers from its prompt alone, tokens by {counter()[0]}"
+    tasks = sum(len(each.tasks) for each in work)
+    title = f"{tasks} tasks on a reader that answers from its prompt alone, tokens by o200k"
     show(title, figures(measured(args.columns, work)), as_json=args.json)
 
 

@@ -22,7 +22,9 @@ from events.log import open_log
 from events.views.base import fold
 from events.views.cost import CostView
 from swarm.choice.complexity import classify
+from swarm.compress.compress import compress
 from swarm.taskfile.read import parse_task_file
+from swarm.text.count import count
 
 ROWS = [{"id": "A7", "city": "Oslo", "total": 93}, {"id": "A8", "city": "Graz", "total": 9}]
 WANTED = Row((("id", "A7"), ("total", "93")))
@@ -72,6 +74,7 @@ def answered(reader: Reader, asked: dict[str, Any]) -> dict[str, Any]:
         "| id | city | total |\n|---|---|---|\n| A8 | Graz | 9 |\n| A7 | Oslo | 93 |",
         "total|id\n93|A7",
         "{id: A7, total: 93}",
+        compress(json.dumps(ROWS * 9, indent=2), limit=200, count=count).text,
     ],
 )
 def test_a_row_is_present_in_whatever_form_its_values_stand_beside_their_names(text: str) -> None:
