@@ -96,7 +96,9 @@ class Reader:
         self._before: dict[bytes, tuple[_Reply, int]] = {}
         self.start(())
 
-    def start(self, parts: Sequence[Part]) -> None:
+    def start(self, parts: Sequence[Part], project: str = "") -> None:
+        """Begin a job; what was answered for one project is no answer for another."""
+        self._project = project
         self._parts = tuple(parts)
         self._states = {part.asks: _State() for part in parts}
         self.said: list[Said] = []
@@ -106,7 +108,9 @@ class Reader:
         prompt = Prompt("\n".join(_texts(request)))
         part, role = _asked(self._parts, prompt), role_of(request)
         state = self._states[part.asks] if part else _State()
-        key = msgspec.json.encode([request["messages"], request.get("tools"), request.get("response_format")])
+        key = msgspec.json.encode(
+            [self._project, request["messages"], request.get("tools"), request.get("response_format")]
+        )
         again = self._exact and key in self._before
         if again:
             reply, state.uses = self._before[key]

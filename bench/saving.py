@@ -168,7 +168,7 @@ async def done(column: Column, work: Sequence[Assignment], folder: Path) -> list
             root = folder / each.project
             loaded = load_settings(root, environ=environ, flags={**COMMON, **column.settings})
             plan = plan_of(loaded, roster, confirmed=True)
-            reader.start(each.parts)
+            reader.start(each.parts, each.project)
             file = parse_task_file(each.task_file(column.kept, column.load), root / "tasks.yaml")
             file = crew_of(file, profiles_here(loaded, root, environ, file), frozenset()).file
             result = await _run(log, file, plan, root, environ, clock)
@@ -322,12 +322,14 @@ def _each(outcomes: Sequence[Outcome]) -> float:
     return _sum(outcomes).tokens / _accepted(outcomes)
 
 
-def measured(chosen: Sequence[Column], work: Sequence[Assignment]) -> dict[str, list[Outcome]]:
-    """The work in each of the columns, one after the other."""
+def measured(
+    chosen: Sequence[Column], work: Sequence[Assignment], folder: Path | None = None
+) -> dict[str, list[Outcome]]:
+    """The work in each of the columns, one after the other, below `folder` or where temporary files are."""
     found: dict[str, list[Outcome]] = {}
     for column in chosen:
-        with tempfile.TemporaryDirectory() as folder:
-            found[column.name] = anyio.run(partial(done, column, work, Path(folder)))
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            found[column.name] = anyio.run(partial(done, column, work, Path(place)))
     return found
 
 
@@ -345,12 +347,14 @@ def main() -> None:
         "--columns", type=_columns_named, default=columns(), metavar="A,B", help="which, beside `off` (default: all)"
     )
     args = parser.parse_args()
+    if args.rounds:
+        parser.error("each column is done once, as its figures are the same each time; leave --rounds out")
     work = some_of(assignments(), 2) if args.quick else assignments()
     if public("qa_nq20.jsonl.gz") is None:
         sys.stderr.write("public texts are not here: set SWARM_BENCH_DATA to their folder; made-up ones are taken\n")
     tasks = sum(len(each.tasks) for each in work)
     title = f"{tasks} tasks on a reader that answers from its prompt alone, tokens by o200k"
-    show(title, figures(measured(args.columns, work)), as_json=args.json)
+    show(title, figures(measured(args.columns, work, args.folder)), as_json=args.json)
 
 
 if __name__ == "__main__":

@@ -172,6 +172,8 @@ def test_an_exact_answer_is_given_again_for_nothing_however_long_it_may_be() -> 
     first = answered(reader, request("At work.", "Who?"))
     assert answered(reader, request("At work.", "Who?") | {"max_tokens": 400}) == first
     assert [each.billed.tokens > 0 for each in reader.said] == [True, False]
+    reader.start([Part("Who?", "Bob")], "another project")
+    assert "Bob" in answered(reader, request("At work.", "Who?"))["content"]
 
 
 @settings(max_examples=40, deadline=None)
@@ -274,3 +276,7 @@ def test_the_bench_prints_a_document_and_names_columns_that_there_are(
     with pytest.raises(SystemExit):
         saving.main()
     assert "'minimum' is no column; there are off, exact" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["bench.saving", "--rounds", "2"])
+    with pytest.raises(SystemExit):
+        saving.main()
+    assert "leave --rounds out" in capsys.readouterr().err
