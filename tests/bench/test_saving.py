@@ -17,13 +17,14 @@ from bench.examples import LEVELS, MIX
 from bench.facts import Fact, Prompt, Row, Span, Times, missing, present
 from bench.outcomes import FOLDER
 from bench.reader import Part, Reader, Use
-from bench.saving import OFF, Column, Outcome, assignments, changes, columns, done, figures, some_of
+from bench.saving import OFF, PRESET, Column, Outcome, assignments, changes, columns, done, figures, some_of
 from events.log import open_log
 from events.views.base import fold
 from events.views.cost import CostView
 from swarm.choice.complexity import classify
 from swarm.compress.compress import compress
-from swarm.taskfile.read import parse_task_file
+from swarm.settings.keys import KEYS
+from swarm.taskfile.read import load_task_file, parse_task_file
 from swarm.text.count import count
 
 ROWS = [{"id": "A7", "city": "Oslo", "total": 93}, {"id": "A8", "city": "Graz", "total": 9}]
@@ -215,8 +216,6 @@ def test_what_is_needed_stands_in_the_files_of_each_assignment_and_not_in_its_pr
 
 
 def test_the_levels_of_the_coding_mix_are_those_that_the_program_sees() -> None:
-    from swarm.taskfile.read import load_task_file
-
     file = load_task_file(Path("examples/coding/mix.yaml"))
     seen = [classify(task.prompt, input_size=0, checks=1, accept=()).level for task in file.tasks]
     assert tuple(seen) == LEVELS
@@ -261,6 +260,13 @@ def test_there_is_a_column_with_everything_off_and_careful_ones_beside_it(work: 
     names = [column.name for column in columns()]
     assert names[:4] == ["off", "exact", "truncated", "relevant"]
     assert {each.kind for each in some_of(work, 1)} == {each.kind for each in work}
+
+
+def test_presets_are_columns_where_the_settings_know_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KEYS, PRESET, KEYS["judge",])
+    found = {column.name: column.settings for column in columns()}
+    assert found["off"] == found["exact"] == {"tokens.preset": "off"}
+    assert found["standard"] == {"tokens.preset": "standard"} and len(found) == 9
 
 
 def test_the_bench_prints_a_document_and_names_columns_that_there_are(
