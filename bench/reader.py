@@ -167,8 +167,14 @@ def _asked(parts: Sequence[Part], prompt: Prompt) -> Part | None:
     return parts[min(found)[1]] if found else None
 
 
+def says(part: Part, text: str) -> bool:
+    """Whether a text gives the part's answer, and no longer one that begins with it."""
+    wanted = flat(part.answer) if part.is_bare else f"Answer: {flat(part.answer)}."
+    return wanted in flat(text)
+
+
 def _verdict(part: Part | None, prompt: Prompt) -> str:
-    passes = part is not None and f"Answer: {flat(part.answer)}" in prompt.flat
+    passes = part is not None and says(part, prompt.flat)
     why = "It says what is so." if passes else "It does not say what was asked for."
     return json.dumps({"verdict": "pass" if passes else "fail", "score": 1.0 if passes else 0.0, "reason": why})
 

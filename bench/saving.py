@@ -30,10 +30,9 @@ import msgspec
 from bench import doing, examples, reading
 from bench.assignment import Assignment
 from bench.billing import PRICES, Billed, Meter
-from bench.facts import flat
 from bench.material import public
 from bench.options import parser_of, to_its_end
-from bench.reader import Reader, Said
+from bench.reader import Reader, Said, says
 from bench.table import Bar, Figure, show
 from bench.workload import provider
 from events.log import EventLog, open_log
@@ -105,7 +104,7 @@ class Outcome:
 
     name: str
     kind: str
-    status: str
+    status: str  # as a task ends, or "wrong": accepted with another answer
     billed: Billed
     calls: int
     unknown: int  # answers that lacked a fact
@@ -221,17 +220,13 @@ def _outcomes(work: Assignment, result: Result, said: Sequence[Said]) -> list[Ou
             Outcome(
                 name=name if name == work.name else f"{work.name}/{name}",
                 kind=work.kind,
-                status=task.status if _is_right(task.text, part.answer) or task.status != "accepted" else "wrong",
+                status="wrong" if task.status == "accepted" and not says(part, task.text or "") else task.status,
                 billed=sum((each.billed for each in mine), Billed()),
                 calls=len([each for each in mine if not each.again]),
                 unknown=len([each for each in mine if each.lacked]),
             )
         )
     return outcomes
-
-
-def _is_right(text: str | None, answer: str) -> bool:
-    return flat(answer) in flat(text or "")
 
 
 def figures(measured: Mapping[str, Sequence[Outcome]]) -> list[Figure]:

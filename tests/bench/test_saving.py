@@ -124,7 +124,12 @@ def test_the_reader_answers_right_exactly_where_all_that_it_needs_stands_in_the_
 def test_the_judge_passes_the_right_answer_and_no_other() -> None:
     reader = Reader(Meter(words_counted))
     reader.start([Part("Who leads?", "Ada")])
-    for draft, verdict in (("Answer: Ada.", "pass"), ("Answer: Bob.", "fail"), ("Answer: unknown.", "fail")):
+    for draft, verdict in (
+        ("Answer: Ada.", "pass"),
+        ("Answer: Bob.", "fail"),
+        ("Answer: Adam.", "fail"),
+        ("Answer: unknown.", "fail"),
+    ):
         said = answered(reader, request('{"verdict": ...}', f"Who leads?\n# Draft\n{draft}"))
         assert json.loads(said["content"])["verdict"] == verdict
 
