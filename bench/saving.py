@@ -4,7 +4,7 @@ python -m bench.saving [--quick] [--json] [--columns off,truncated,...]
 
 Some 120 tasks are done by the real program, one session after the other, in each column once: with every stage off; with exact
 answers kept; with the inputs cut to two fifths, too, as a careful user does without such stages; with the two fifths that
-`load: relevant` of the task file picks; and with each preset of `tokens.preset` that the settings know. In place of a model a
+`load: relevant` of the task file picks; and with each preset of `tokens.preset`. In place of a model a
 reader on loopback answers (bench/reader.py): it says what is right exactly where all that an answer needs stands in the request,
 so what was compressed away costs the verdict. Its tokens are counted and billed as a provider does (bench/billing.py). A task's
 verdict is that of a judge who knows the answer, or of checks.
@@ -47,13 +47,12 @@ from swarm.library import lock_path
 from swarm.plan import Plan, plan_of
 from swarm.redact import Secrets
 from swarm.session import Result, run_file
-from swarm.settings.keys import KEYS
 from swarm.settings.load import load_settings
+from swarm.settings.stages import PRESETS
 from swarm.task import TaskFile
 from swarm.taskfile.read import parse_task_file
 from swarm.text.count import count
 
-PRESET = ("tokens", "preset")
 OFF, EXACT, TRUNCATION, CHOSEN = "off", "exact", "truncated", "relevant"
 JUDGED_COLUMNS = ("standard", "aggressive", "adaptive")
 """Those that are to do the work for two fifths of the tokens."""
@@ -85,17 +84,18 @@ class Column:
 
 
 def columns() -> tuple[Column, ...]:
-    """Everything off, the careful baseline, and the presets that the settings have."""
-    known = KEYS.get(PRESET)
-    presets = [name for name in ("observe", "minimal", "standard", "aggressive", "adaptive") if known is not None]
-    off: dict[str, Any] = {"tokens.preset": "off"} if known is not None else {}
+    """Everything off, the careful baselines, and the presets."""
     return (
-        Column(OFF, off),
-        Column(EXACT, off, exact=True),
-        Column(TRUNCATION, off, kept=KEPT, exact=True),
-        Column(CHOSEN, off, kept=KEPT, load="relevant", exact=True),
-        *(Column(name, {"tokens.preset": name}) for name in presets),
+        Column(OFF, preset(OFF)),
+        Column(EXACT, preset(OFF), exact=True),
+        Column(TRUNCATION, preset(OFF), kept=KEPT, exact=True),
+        Column(CHOSEN, preset(OFF), kept=KEPT, load="relevant", exact=True),
+        *(Column(name, preset(name)) for name in PRESETS if name != OFF),
     )
+
+
+def preset(name: str) -> dict[str, Any]:
+    return {"tokens.preset": name}
 
 
 @dataclass(frozen=True)
