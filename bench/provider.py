@@ -31,17 +31,24 @@ USAGE = {"prompt_tokens": 120, "completion_tokens": 20, "total_tokens": 140}
 LISTING = b'{"object": "list", "data": [{"id": "m", "object": "model"}]}'
 
 
-def answer(text: str, *, stream: bool, usage: Mapping[str, int] = USAGE, finish: str = "stop") -> bytes:
-    """One whole response: a document, or a stream with usage and [DONE] at its end."""
+def answer(
+    text: str,
+    *,
+    stream: bool,
+    usage: Mapping[str, Any] = USAGE,
+    finish: str = "stop",
+    calls: Sequence[Mapping[str, Any]] = (),
+) -> bytes:
+    """One whole response: a document, or a stream with usage and [DONE] at its end. `calls` are of tools, as the format has them."""
     if not stream:
-        message = {"role": "assistant", "content": text}
+        message = {"role": "assistant", "content": text, **({"tool_calls": [*calls]} if calls else {})}
         choice = {"index": 0, "message": message, "finish_reason": finish}
         body = json.dumps({"id": "c1", "model": "m", "choices": [choice], "usage": usage}).encode()
         return b"HTTP/1.1 200 Said\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
             len(body),
             body,
         )
-    events = b"".join(b"%x\r\n%b\r\n" % (len(event), event) for event in _events(text, usage, finish))
+    events = b"".join(b"%x\r\n%b\r\n" % (len(event), event) for event in _events(text, usage, finish, calls))
     head = b"HTTP/1.1 200 Said\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     return head + events + b"0\r\n\r\n"
 
@@ -50,10 +57,13 @@ def document(body: bytes) -> bytes:
     return b"HTTP/1.1 200 Said\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
 
-def _events(text: str, usage: Mapping[str, int], finish: str) -> Sequence[bytes]:
-    size = -(-len(text) // PIECES)
+def _events(
+    text: str, usage: Mapping[str, Any], finish: str, calls: Sequence[Mapping[str, Any]] = ()
+) -> Sequence[bytes]:
+    size = max(1, -(-len(text) // PIECES))
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": text[start : start + size]} for start in range(0, len(text), size)]
+    deltas += [{"tool_calls": [{"index": number, **call}]} for number, call in enumerate(calls)]
     chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
     chunks += [{"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}, {"choices": [], "usage": usage}]
     said = [json.dumps({"id": "c1", "object": "chat.completion.chunk", "model": "m", **chunk}) for chunk in chunks]

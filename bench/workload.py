@@ -119,8 +119,8 @@ class Player:
 
 
 @asynccontextmanager
-async def provider(player: Player) -> AsyncGenerator[str]:
-    """The player on loopback; its base URL."""
+async def provider(player: Callable[[bytes], bytes]) -> AsyncGenerator[str]:
+    """A player on loopback: what it makes of a request is the response. Its base URL."""
     server = await asyncio.get_running_loop().create_server(lambda: Serving(0, player), "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
