@@ -25,6 +25,8 @@ MOST_PLAIN_LINES = 12
 MOST_KEPT = 16 << 20
 """Characters of the texts whose blocks are kept in memory."""
 
+PYTHON = (".py", ".pyi")
+
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 _BELONGS_BELOW = re.compile(r"\s*(?:#(?!\s*(?:include|define|if|endif|import)\b)|//|/\*|\*|--|@)")
 _BEGINS = re.compile(r"[^\s)}\]]")
@@ -51,8 +53,8 @@ class File:
         self.lines = lines_of(text)
         found = _marks(name, text, self.lines)
         self.is_plain = found is None
-        self.is_python = name.endswith((".py", ".pyi"))
-        marks = _of_plain(self.lines) if found is None else _raised(found, self.lines)
+        self.is_python = name.endswith(PYTHON)
+        marks = _of_plain(self.lines) if found is None else found
         self.blocks = tuple(_blocks(marks, self.lines, MOST_PLAIN_LINES if self.is_plain else MOST_LINES))
 
     def between(self, first: int, last: int) -> str:
@@ -106,11 +108,10 @@ def lines_of(text: str) -> tuple[str, ...]:
 
 def _marks(name: str, text: str, lines: Sequence[str]) -> list[Mark] | None:
     """Where its parts begin, where the text has a structure that is known."""
-    if name.endswith((".py", ".pyi")):
-        return python.marks_of(text, lines)
     if markdown.is_markdown(name):
         return _of_headings(text) or None
-    return grammars.marks_of(name, text)
+    found = python.marks_of(text, lines) if name.endswith(PYTHON) else grammars.marks_of(name, text)
+    return None if found is None else _raised(found, lines)
 
 
 def _of_headings(text: str) -> list[Mark]:
@@ -141,7 +142,7 @@ def _raised(marks: Sequence[Mark], lines: Sequence[str]) -> list[Mark]:
     """The marks with the comments and decorators that stand right above a part as its first lines."""
     found: list[Mark] = []
     for mark in marks:
-        lowest = found[-1].line + 1 if found else 1
+        lowest = max(found[-1].line, found[-1].at) + 1 if found else 1
         line = mark.line
         while line > lowest and _BELONGS_BELOW.match(lines[line - 2]):
             line -= 1

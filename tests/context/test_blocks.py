@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from swarm.context.blocks import MOST_LINES, File, lines_of
@@ -100,6 +100,8 @@ names = st.sampled_from(["a.py", "a.md", "a.txt", "a.js", "a.go", "a.rs", "a.jav
 
 
 @given(names, pieces | st.text(max_size=80))
+@example("a.md", "// b\n# A\n# A\n")
+@example("a.py", "@x\ndef f(x): pass\n@x\ndef f(x): pass")
 def test_every_line_is_in_one_block(name: str, text: str) -> None:
     file = File(name, text)
     assert "".join(file.lines) == text
