@@ -61,6 +61,7 @@ class Material(msgspec.Struct, frozen=True):
 
     name: str
     text: str
+    whole: bool = True  # nothing of it was left out
 
 
 class StepBrief(msgspec.Struct, frozen=True, kw_only=True):
