@@ -22,8 +22,8 @@ MOST_LINES = 60
 MOST_PLAIN_LINES = 12
 """Of a block of a text without structure."""
 
-MOST_KEPT = 16 << 20
-"""Characters of the texts whose blocks are kept in memory."""
+MOST_KEPT = 4 << 20
+"""Characters of the texts whose blocks are kept in memory, where they and the counts of their words take eight times as much."""
 
 PYTHON = (".py", ".pyi")
 

@@ -15,6 +15,7 @@ from swarm.context.parts import outline
 from swarm.context.sizes import size_of
 from swarm.globs import InputUnusable, files_named
 from swarm.task import Input
+from swarm.text.embed import installed_embedder
 
 MEBIBYTE = 1 << 20
 _MARGIN = 65_536  # bytes read beyond what is kept, so that no secret is cut in two before it is found
@@ -138,7 +139,8 @@ def _relevant(texts: Sequence[Loaded], source: Input, terms: _Terms) -> Iterator
     most = room_of(source, [one.text for one in texts], terms.count)
     room = most - (_COUNT_BYTES if len(texts) > 1 else 0)
     named = [(one.name, one.text) for one in texts]
-    found = relevant(named, terms.sought, room, count=terms.count, fill=source.load in SHARES)
+    fill = source.load in SHARES
+    found = relevant(named, terms.sought, room, count=terms.count, fill=fill, embedder=installed_embedder())
     kept = [(one, text) for one, text in zip(texts, found, strict=True) if text or not one.text]
     if not any(
         text for _, text in kept

@@ -28,7 +28,7 @@ AROUND = 3
 """Lines above and below a part of a text without structure, where there is room for them."""
 
 _MOST_MISSES = 100  # blocks in a row that have no room, after which smaller ones are not looked for
-_KEPT_CHARS = 4 << 20
+_KEPT_CHARS, _KEY_CHARS = 4 << 20, 1_000
 _MARK = "[lines 100,000-100,000 of 100,000]\n"  # the size of one; what stands behind it is counted with the block
 _NOTE = "[100,000 of 100,000 lines are left out]"
 
@@ -59,7 +59,7 @@ def relevant(
         raw = part.encode("utf-8", "surrogatepass")
         digest.update(b"%d\0%b" % (len(raw), raw))
     key = (digest.digest(), most, count, fill, embedder.name if embedder else "")
-    found = _PACKED.get(key, lambda: _packed(texts, sought, most, count, fill, embedder), most)
+    found = _PACKED.get(key, lambda: _packed(texts, sought, most, count, fill, embedder), most + _KEY_CHARS)
     return list(found)
 
 
@@ -133,9 +133,9 @@ class _Packing:
     def _take(self, place: Place) -> bool:
         """Take a block if it has room."""
         taken = self._lines[place.file]
-        joins = any(place._replace(block=place.block + step) in taken for step in (-1, 1))
-        cost = self._count(self._files[place.file].said(place.block)) + (0 if joins else self._marked(place))
-        cost += 0 if taken else self._note
+        above, below = (place._replace(block=place.block + step) for step in (-1, 1))
+        cost = self._count(self._files[place.file].said(place.block)) + (0 if taken else self._note)
+        cost += (0 if above in taken else self._marked(place)) - (self._marked(below) if below in taken else 0)
         if cost > self._room:
             return False
         self._room -= cost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Literal, get_args
 
 from swarm.context.blocks import File, file_of
 from swarm.context.grammars import marks_of
@@ -12,6 +13,12 @@ from swarm.context.python import tree_of
 from swarm.context.sizes import size_of
 
 _FIRST_LINES = 8
+_SHORT_OUTLINE = 600  # bytes that no outline has to be shorter than
+_OWN = ("self", "cls")
+
+_Form = Literal["said", "signed", "named"]
+_FORMS: tuple[_Form, ...] = get_args(_Form)
+"""How much an outline of Python says: signatures with the first lines of docstrings, signatures, or the names of parameters."""
 
 
 def beginning(text: str, most: int) -> str:
@@ -43,31 +50,48 @@ def _of_blocks(file: File) -> list[str]:
 
 
 def _of_python(text: str) -> list[str]:
+    """The signatures with what is said of them; where that is more than a tenth, with less, so that they stay some of a tenth."""
     tree = tree_of(text)
     if tree is None:
         return []
+    most = max(_SHORT_OUTLINE, size_of(text) // 10)
+    lines: list[str] = []
     try:
-        return [*_first_sentence(tree), *_signatures(tree)]
+        for form in _FORMS:
+            lines = [*_first_sentence(tree), *_signatures(tree, form)]
+            if sum(size_of(line) + 1 for line in lines) <= most:
+                break
     except RecursionError:  # a default value is nested beyond what can be written out
         return []
+    return lines
 
 
-def _signatures(node: ast.Module | ast.ClassDef, depth: int = 0) -> Iterator[str]:
+def _signatures(node: ast.Module | ast.ClassDef, form: _Form, depth: int = 0) -> Iterator[str]:
     indent = "    " * depth
     for child in node.body:
         match child:
             case ast.ClassDef():
                 bases = ", ".join(ast.unparse(base) for base in child.bases)
                 yield f"{indent}class {child.name}{f'({bases})' if bases else ''}:"
-                yield from (f"{indent}    {line}" for line in _first_sentence(child))
-                yield from _signatures(child, depth + 1)
+                if form == "said":
+                    yield from (f"{indent}    {line}" for line in _first_sentence(child))
+                yield from _signatures(child, form, depth + 1)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                kind = "async def" if isinstance(child, ast.AsyncFunctionDef) else "def"
-                returns = f" -> {ast.unparse(child.returns)}" if child.returns else ""
-                yield f"{indent}{kind} {child.name}({ast.unparse(child.args)}){returns}:"
-                yield from (f"{indent}    {line}" for line in _first_sentence(child))
+                yield f"{indent}{_signature(child, form)}"
+                if form == "said":
+                    yield from (f"{indent}    {line}" for line in _first_sentence(child))
             case _:
                 pass
+
+
+def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, form: _Form) -> str:
+    kind = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
+    if form == "named":
+        found = node.args
+        names = [each.arg for each in (*found.posonlyargs, *found.args, *found.kwonlyargs) if each.arg not in _OWN]
+        return f"{kind} {node.name}({', '.join(names)})"
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    return f"{kind} {node.name}({ast.unparse(node.args)}){returns}:"
 
 
 def _first_sentence(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:

@@ -89,17 +89,19 @@ def _by_words(files: Sequence[File], looked_for: Sequence[frozenset[str]]) -> li
 def _held(file: File, looked_for: frozenset[str]) -> list[dict[str, float]]:
     """For each block how often the terms stand in it, in what it defines and in the file's name; in a long block less."""
     by_word = {word: found for word in file.vocabulary if (found := [t for t in _terms_of(word) if t in looked_for])}
-    average = sum(words.total() for words in file.words) / max(1, len(file.words)) or 1.0
+    sizes = [words.total() for words in file.words]
+    average = sum(sizes) / max(1, len(sizes)) or 1.0
     path = _counted(_PARTS.findall(file.name), looked_for)
     held: list[dict[str, float]] = []
     for number, (block, words) in enumerate(zip(file.blocks, file.words, strict=True)):
-        weight = 1 / (1 - B + B * words.total() / average)
+        weight = 1 / (1 - B + B * sizes[number] / average)
         often = {term: float(times) for term, times in path.items()} if words else {}
         for word in sorted(words.keys() & by_word.keys()):
             for term in by_word[word]:
                 often[term] = often.get(term, 0.0) + weight * words[word]
-        for term, times in _counted(_PARTS.findall(" ".join(block.names) or file.headline(number)), looked_for).items():
-            often[term] = often.get(term, 0.0) + FIELDS["name"] * times
+        for word in _PARTS.findall(" ".join(block.names) or file.headline(number)):
+            for term in by_word.get(word, ()):
+                often[term] = often.get(term, 0.0) + FIELDS["name"]
         held.append(often)
     return held
 

@@ -57,6 +57,19 @@ def test_an_outline_holds_signatures_headings_or_the_first_lines_and_the_size() 
     assert outline("broken.py", "def f(:\n").splitlines()[0] == "def f(:"
 
 
+def test_an_outline_that_would_be_long_says_less_of_each_definition() -> None:
+    one = (
+        '    def step_{n}(self, value: int, *, limit: int = 7) -> int:\n        """Does step {n}."""\n        BODY\n\n'
+    )
+    steps = "".join(one.format(n=n) for n in range(40))
+    brief, full = (
+        outline("a.py", "class Shop:\n" + steps.replace("BODY", f"return value{' + value' * each}"))
+        for each in (20, 200)
+    )
+    assert "    def step_7(value, limit)\n" in brief
+    assert '    def step_7(self, value: int, *, limit: int=7) -> int:\n        """Does step 7."""\n' in full
+
+
 def test_code_that_nobody_can_write_out_is_outlined_by_its_first_lines() -> None:
     deep = f"def f(x={'-' * 2_000}1):\n    return x\n"
     assert outline("a.py", deep).splitlines()[0].startswith("def f(x=---")
