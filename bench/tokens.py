@@ -25,9 +25,9 @@ from bench.options import parser_of, to_its_end
 from bench.outcomes import FOLDER
 from bench.table import Bar, Figure, show
 from swarm.messages import ToolSpec
+from swarm.text.count import count_request
 from swarm.text.embed import Embedder, installed_embedder
 from swarm.text.index import Index
-from swarm.text.tokens import likely_tokens
 from swarm.tools.base import Tool
 from swarm.tools.describe import in_brief
 from swarm.tools.select import Past, Selection, Selector, document_of, find_tool
@@ -190,10 +190,10 @@ def costs(name: str, embedder: Embedder | None) -> list[Figure]:
     """What tools cost in a request, against all of them as they describe themselves."""
     tools, selector = mcp_tools(), Selector(embedder)
     chosen = [selector.select(tools, text) for text, _ in STEPS]
-    asked = [likely_tokens((), tools=_offered(tools, selection, in_full=True)) for selection in chosen]
-    brief = [likely_tokens((), tools=_offered(tools, selection, in_full=False)) for selection in chosen]
-    all_ = likely_tokens((), tools=[each.spec for each in tools])
-    all_brief = likely_tokens((), tools=[in_brief(each.spec) for each in tools])
+    asked = [count_request((), tools=_offered(tools, selection, in_full=True)).total for selection in chosen]
+    brief = [count_request((), tools=_offered(tools, selection, in_full=False)).total for selection in chosen]
+    all_ = count_request((), tools=[each.spec for each in tools]).total
+    all_brief = count_request((), tools=[in_brief(each.spec) for each in tools]).total
     needed = [name for _, names in STEPS for name in names]
     there = sum(
         name in {each.name for each in selection.tools}

@@ -10,6 +10,7 @@ from events.types.call import CallReserved
 from swarm.journal import Attempt
 from swarm.money.caps import Grant, Need
 from swarm.orders import Ask, Pick
+from swarm.text.tokens import likely_tokens
 
 
 def reservation(
@@ -43,4 +44,5 @@ def reservation(
         skill_tokens=ask.skill_tokens,
         follows=ask.follows,
         branch=attempt.branch,
+        quick_tokens=likely_tokens(ask.messages, ask.answer_schema, ask.tools),
     )

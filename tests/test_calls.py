@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from events.types.call import CallFailed, CallOverran, CallReserved, CallSettled
+from events.views.base import fold
+from events.views.inputs import Inputs, InputsView
 from swarm.errors import BudgetExceeded, Failure, NoModelAvailable, ProviderError
 from swarm.messages import Request
 from swarm.models.exchange import Deadlines
@@ -20,7 +22,8 @@ from swarm.models.scripted import ScriptedModel
 from swarm.models.transport import open_transport
 from swarm.money.caps import Cap
 from swarm.orders import Answer as Said
-from tests.calling import INPUT, MOST, Desk, arm, desk
+from swarm.text.tokens import likely_tokens
+from tests.calling import ASK, INPUT, MOST, Desk, arm, desk
 from tests.provider import ABSENT, Answer, Provider
 from tests.running import DEAR
 
@@ -175,6 +178,19 @@ async def test_a_connection_that_is_refused_costs_nothing_and_the_model_is_not_a
         assert await two.desk.tries() == [("free", 1, "failed"), ("paid", 2, "settled"), ("paid", 1, "settled")]
         money = await two.desk.money()
         assert (money.scope("s1").maybe_paid.tokens, two.desk.clock.slept) == (0, [])
+
+
+async def test_a_reservation_holds_our_own_count_of_its_input_beside_which_the_provider_s_is_learned(
+    transport: Transport,
+) -> None:
+    usage = {"prompt_tokens": 30, "completion_tokens": 1, "total_tokens": 31}
+    async with two_tiers(transport, [Answer(status=500, body=b"")], Answer("bought", usage=usage)) as two:
+        await two.call()
+        for each in await two.desk.only(CallReserved):
+            assert isinstance(each.event, CallReserved)
+            assert each.event.quick_tokens == likely_tokens(ASK.messages) < INPUT
+        learned = await fold(two.desk.log, InputsView())
+        assert learned.models == {"paid": Inputs(counted=30, quick=likely_tokens(ASK.messages), calls=1)}
 
 
 @pytest.mark.parametrize("usage", [None, ABSENT], ids=["null", "absent"])

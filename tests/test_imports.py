@@ -102,6 +102,14 @@ def test_checking_a_task_file_brings_the_yaml_reader_and_nothing_else(tmp_path: 
     assert modules.isdisjoint({*HEAVY, "anyio", "asyncio"} - {"yaml"})
 
 
+def test_a_run_loads_no_vocabulary_and_no_numbers(tmp_path: Path) -> None:
+    (tmp_path / "script.toml").write_text('[[line]]\nrole = "worker"\nsays = "An ant carries a leaf."\n')
+    (tmp_path / "ants.yaml").write_text("prompt: Write a line about ants.\ncheck: {contains: leaf}\n")
+    code, modules = modules_of(["run", "ants.yaml", "--script", "script.toml"], tmp_path)
+    assert code == 0
+    assert modules.isdisjoint({"tiktoken", "numpy", "textual"})
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_importing_a_module_does_nothing_but_define_things(module: str, tmp_path: Path) -> None:
     done = subprocess.run(

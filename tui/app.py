@@ -1,11 +1,12 @@
-"""The live view: one screen over the log. It reads, folds and draws; it decides nothing and changes nothing.
+"""The live view: one screen over the log. It reads, folds and draws; it decides nothing, and what a person says to a run
+goes through the `Control` that it is handed.
 
 Reader -> Live (the fold, with a version for each pane) -> one timer -> the panes whose version has moved on
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import ClassVar
 
@@ -17,18 +18,23 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from events.log import Clock, EventLog, system_clock
+from events.views.approvals import Asked
+from events.views.questions import Question
 from events.views.sessions import SessionState
 from events.views.tasks import TaskState
+from tui.control import Control
 from tui.live import Live
 from tui.reader import CapOf, Reader
 from tui.rows import Row, budget_rows, event_row, header_row, task_head, task_row
+from tui.waiting import Left, WaitingScreen, beside, screen_of
 from tui.widgets.pane import Pane
 
 FPS = 8.0
 
-_FOOTER: Row = [(" q leave  ? keys  f follow  tab pane  ↑↓ jk move  b budgets", "faint")]
+_FOOTER: Row = [(" q leave  ? keys  a answer  f follow  tab pane  ↑↓ jk move  b budgets", "faint")]
 _KEYS = """\
 q          leave; the run goes on
+a          what waits for you; [ ] the one before, the next
 f          follow the newest events again
 b          budgets, where the screen is narrow
 tab        next pane
@@ -53,9 +59,11 @@ class WatchApp(App[None]):
     CSS_PATH = "swarm.tcss"
     TITLE = "swarm"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  # Textual declares it of the instance
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+c", "quit", "leave"),
         Binding("question_mark", "keys", "keys"),
+        Binding("a", "answer", "answer"),
         Binding("f", "follow", "follow"),
         Binding("b", "budgets", "budgets"),
     ]
@@ -67,17 +75,19 @@ class WatchApp(App[None]):
         session: int = 0,
         state_of: Callable[[SessionState], str],
         cap_of: CapOf,
+        control: Control | None = None,
         present: Callable[[], bool] = lambda: True,
         clock: Clock = system_clock,
         zone: tzinfo | None = None,
         fps: float = FPS,
     ) -> None:
         """Session 0 is the first that opens. `present` says whether the log is still where it was opened; `zone` is that
-        of the times shown, None the machine's."""
+        of the times shown, None the machine's. Without a `control` what waits for a person is shown, and not answered."""
         super().__init__()
         self.live = Live(session)
         self.reader = Reader(log, self.live, cap_of=cap_of, present=present)
         self._state_of, self._clock, self._zone, self._fps = state_of, clock, zone, fps
+        self._control = control
         self._state, self._looked = "", (0, -1)
         self._task_states: list[TaskState] = []
         self._budget_rows: list[Row] = []
@@ -129,9 +139,40 @@ class WatchApp(App[None]):
         if self._events.paint((versions.events, self._events.follow)):
             self._events.border_title = Content(self._events_title())
         self._footer.paint(0)
+        self._leave_what_is_answered()
         if self.reader.trouble and not self._trouble.has_class("-shown"):
             self._trouble.update(Content(f"✘ {self.reader.trouble}"))
             self._trouble.add_class("-shown")
+
+    def action_answer(self) -> None:
+        if self._control is None:
+            self.notify("no word can be given here", markup=False)
+        elif waiting := self.live.waiting:
+            self._ask(waiting, 0)
+        else:
+            self.notify("nothing waits for you", markup=False)
+
+    def _ask(self, waiting: Sequence[Asked | Question], at: int) -> None:
+        """Show one of those that wait, and when it is left to another the one that stands there then."""
+        assert self._control is not None, "there is somebody to hand a word to"
+        asked = waiting[at]
+        place = f" ({at + 1} of {len(waiting)}, [ ] the others)" if len(waiting) > 1 else ""
+
+        def left(how: Left | None) -> None:
+            if how is not None and how.said:
+                self.notify(how.said, markup=False)
+            if how is not None and how.step and (now := self.live.waiting):
+                self._ask(now, beside(asked.position, how.step, [each.position for each in now]))
+
+        self.push_screen(screen_of(asked, self._control, place), left)
+
+    def _leave_what_is_answered(self) -> None:
+        """A question that somebody else answered meanwhile needs no word any more."""
+        screen = self.screen_stack[-1] if self.screen_stack else None  # there is none any more while it closes
+        if not isinstance(screen, WaitingScreen) or screen.is_saying:
+            return
+        if all(each.position != screen.position for each in self.live.waiting):
+            screen.dismiss(Left("no word is needed any more"))
 
     def action_follow(self) -> None:
         self._events.to_end()
@@ -158,7 +199,8 @@ class WatchApp(App[None]):
 
     def _header_row(self, index: int, width: int) -> Row:
         now = self._clock()
-        return header_row(self.live, self._state, now, self.reader.behind(now))
+        hint = ": press a" if self._control is not None else ""
+        return header_row(self.live, self._state, now, self.reader.behind(now), hint=hint)
 
     def _task_row(self, index: int, width: int) -> Row:
         task = self._task_states[index]

@@ -12,8 +12,9 @@ import msgspec
 from events.log import Entry, session_name
 from events.types.call import BudgetSet, CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.session import SessionOpened
-from events.views.approvals import ApprovalsView
+from events.views.approvals import ApprovalsView, Asked
 from events.views.money import MoneyView, ScopeState
+from events.views.questions import Question, QuestionsView
 from events.views.sessions import SessionState, SessionsView
 from events.views.tasks import TaskState, TasksView
 from events.views.using import UsingView
@@ -72,7 +73,7 @@ class Live:
     def __init__(self, session: int, *, ring: int = RING) -> None:
         self.session = session
         self.sessions, self.tasks, self.money = SessionsView(), TasksView(), MoneyView()
-        self.using, self.approvals = UsingView(), ApprovalsView()
+        self.using, self.approvals, self.questions = UsingView(), ApprovalsView(), QuestionsView()
         self.ring = Ring(ring)
         self.versions = Versions()
         self.caps: dict[str, Cap] = {}
@@ -90,6 +91,7 @@ class Live:
             self.money.apply(entry)
             self.using.apply(entry)
             self.approvals.apply(entry)
+            self.questions.apply(entry)
             if not self.session and isinstance(entry.event, SessionOpened):
                 self.session = entry.session
             if entry.session == self.session:
@@ -135,9 +137,15 @@ class Live:
         return sorted(self.tasks.of(self.session).values(), key=lambda task: _ORDER.get(status_of(task).word, 2))
 
     @property
+    def waiting(self) -> list[Asked | Question]:
+        """What of the session waits for a person's word or answer, the oldest first."""
+        found: list[Asked | Question] = [*self.approvals.of(self.session), *self.questions.of(self.session)]
+        return sorted(found, key=lambda each: each.position)
+
+    @property
     def asks(self) -> Counter[str]:
-        """How many uses of tools of the session wait for a person's word, by task."""
-        return Counter(asked.task for asked in self.approvals.of(self.session))
+        """How much of the session waits for a person, by task."""
+        return Counter(each.task for each in self.waiting)
 
     def counts(self) -> Counter[str]:
         """How many tasks are in which state, by the state's glyph."""

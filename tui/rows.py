@@ -13,7 +13,7 @@ from events.types.call import CallFailed, CallOverran, CallUnknown
 from events.types.model import ModelCooled
 from events.types.session import SessionClosed
 from events.types.task import AttemptAbandoned, StepAccepted, StepRejected, TaskAccepted, TaskFailed, TaskHalted
-from events.types.tool import ApprovalAsked, ToolFinished
+from events.types.tool import ApprovalAsked, QuestionAsked, ToolFinished
 from events.types.tree import ChangesApplied
 from events.views.money import ScopeState
 from events.views.tasks import TaskState
@@ -36,6 +36,7 @@ _KINDS: dict[type, Tone] = {
     ModelCooled: "warn",
     AttemptAbandoned: "warn",
     ApprovalAsked: "warn",
+    QuestionAsked: "warn",
     ChangesApplied: "good",
     SessionClosed: "busy",
 }
@@ -60,8 +61,8 @@ class _Amounts(NamedTuple):
     over: int
 
 
-def header_row(live: Live, state: str, now: int, behind: str) -> Row:
-    """The session, its state, its tasks, and what today has cost."""
+def header_row(live: Live, state: str, now: int, behind: str, *, hint: str = "") -> Row:
+    """The session, its state, its tasks, what today has cost, and what waits for a person; `hint` says how it is answered."""
     if live.state is None:
         return [("swarm  ", ""), (behind or "no session yet; start one with `swarm run`", "faint")]
     word, tone = _STATES.get(state, (state, ""))
@@ -70,12 +71,7 @@ def header_row(live: Live, state: str, now: int, behind: str) -> Row:
     named = f"  {session_name(live.session)}  {sum(counts.values())} tasks{tasks}  "
     row: Row = [("swarm ", ""), (word, tone), (named, ""), *_today(live, now)]
     if asks := live.asks.total():
-        row.append(
-            (
-                f"  {_ASKS.glyph} {asks} {'waits' if asks == 1 else 'wait'} for you: swarm approve {session_name(live.session)}",
-                _ASKS.tone,
-            )
-        )
+        row.append((f"  {_ASKS.glyph} {asks} {'waits' if asks == 1 else 'wait'} for you{hint}", _ASKS.tone))
     if behind:
         row.append((f"  {behind}", "warn"))
     return [*row, (f"  {visible(live.state.title)}", "faint")]
@@ -96,7 +92,7 @@ def task_head(width: int) -> Row:
 
 def task_row(task: TaskState, width: int, now: int, *, using: str = "", asks: int = 0) -> Row:
     """A task; on a narrow screen without the columns that can be missed. The tool that it is using stands for its model,
-    which rests meanwhile; `asks` is how many uses wait for a person."""
+    which rests meanwhile; `asks` is how much of it waits for a person."""
     status = _ASKS if asks else status_of(task)
     maybe = "?" if task.maybe_paid else ""
     cells = (

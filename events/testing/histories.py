@@ -197,6 +197,7 @@ class _Task:
                 cost_nanos=nanos,
                 scopes=self._scopes,
                 nth=nth,
+                quick_tokens=tokens // 3,
             )
             placed = yield Append([self._new(choice), self._new(call, topic="ledger")])
             reservation = placed[1]

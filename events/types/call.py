@@ -43,6 +43,7 @@ class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     skill_tokens: tuple[int, ...] = ()  # about how many tokens each of these texts has
     follows: int = 0  # the ordinal of the attempt's call whose messages and answer stand before `messages`; 0: none
     branch: str = ""  # of the attempt, in which a sub-agent makes it; its calls are numbered by themselves
+    quick_tokens: int = 0  # about how many tokens its input has by our own quick count; 0: nobody counted
 
 
 class CallSettled(Event, frozen=True, kw_only=True, tag="call.settled"):

@@ -17,6 +17,7 @@ from events.trails import EVERYWHERE, Offset, Overlap, Surprise, Trail, Trails, 
 from events.views.cost import Cost, CostView, Payer
 from events.views.estimates import EstimatesView, Held, Run
 from events.views.history import Doer, Done, HistoryView
+from events.views.inputs import Inputs, InputsView
 from events.views.money import MoneyView, Reservation, ScopeState
 from events.views.overruns import OverrunsView
 from events.views.sizes import Kind, Sizes, SizesView
@@ -194,6 +195,14 @@ class _OverrunsForm:
         return msgspec.json.decode(text, type=OverrunsView)
 
 
+class _InputsForm:
+    def write(self, view: InputsView) -> str:
+        return _text(view.models)
+
+    def read(self, text: str) -> InputsView:
+        return InputsView(models=msgspec.json.decode(text, type=dict[str, Inputs]))
+
+
 FORMS: Mapping[str, tuple[type, Form]] = {
     "money": (MoneyView, _MoneyForm()),
     "cost": (CostView, _CostForm()),
@@ -202,6 +211,7 @@ FORMS: Mapping[str, tuple[type, Form]] = {
     "estimates": (EstimatesView, _EstimatesForm()),
     "overruns": (OverrunsView, _OverrunsForm()),
     "sizes": (SizesView, _SizesForm()),
+    "inputs": (InputsView, _InputsForm()),
 }
 """By the name under which a view is carried on. What is not among them begins anew: sessions and tasks are in the archive."""
 

@@ -7,6 +7,7 @@ import msgspec
 from events.log import Entry, EventLog
 from events.views.estimates import EstimatesView
 from events.views.history import HistoryView
+from events.views.inputs import InputsView
 from events.views.kept import Kept, Start, both_gone_on, fold_both, fold_kept
 from events.views.sizes import SizesView
 from events.views.standing import STANDING, Standing
@@ -16,14 +17,16 @@ class Experience(msgspec.Struct):
     history: HistoryView = msgspec.field(default_factory=HistoryView)
     estimates: EstimatesView = msgspec.field(default_factory=EstimatesView)
     sizes: SizesView = msgspec.field(default_factory=SizesView)
+    inputs: InputsView = msgspec.field(default_factory=InputsView)
 
     def apply(self, entry: Entry) -> None:
         self.history.apply(entry)
         self.estimates.apply(entry)
         self.sizes.apply(entry)
+        self.inputs.apply(entry)
 
 
-EXPERIENCE = Kept("experience", 4, Experience)
+EXPERIENCE = Kept("experience", 5, Experience)
 
 
 async def experience(log: EventLog) -> Start[Experience]:

@@ -9,17 +9,14 @@ from typing import Any
 
 import anyio
 
-from events.log import open_log, session_name, system_clock
-from events.views.base import fold
+from events.log import EventLog, open_log, system_clock
 from events.views.questions import Question, QuestionsView
-from events.views.sessions import SessionState, SessionsView
-from swarm.alive import exists
+from events.views.sessions import SessionState
 from swarm.cli.asked_question import shown
-from swarm.cli.hints import to_type
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, require_log, settings_of, utc_text
 from swarm.cli.running import secrets_of
-from swarm.cli.waiting import only, waiting
+from swarm.cli.waiting import only, session_of, to_go_on, waiting
 from swarm.engine.questions import reply
 from swarm.errors import UsageError
 from swarm.tools.person import chosen
@@ -68,11 +65,17 @@ async def _answer(args: argparse.Namespace) -> int:
         async with open_log(settings.log) as log:
             asked = _only(await waiting(log, name, QuestionsView), name)
             text = secrets_of(settings).redact(chosen(text, asked.event.options))
-            state = (await fold(log, SessionsView(), session=asked.session)).sessions[asked.session]
-            if not await reply(log, asked, text, project=Path(state.directory).name):
-                raise UsageError(f"{asked.name} was answered already; `swarm log {asked.name}` shows by whom")
+            state = await take_down(log, asked, text)
     _tell(asked, text, state, output)
     return 0
+
+
+async def take_down(log: EventLog, asked: Question, text: str) -> SessionState:
+    """Record an answer, and return the session that it is for. Raises UsageError where another was given before."""
+    state = await session_of(log, asked)
+    if not await reply(log, asked, text, project=Path(state.directory).name):
+        raise UsageError(f"{asked.name} was answered already; `swarm log {asked.name}` shows by whom")
+    return state
 
 
 def _parts(words: list[str]) -> tuple[str | None, str]:
@@ -108,9 +111,14 @@ def _tell(asked: Question, text: str, state: SessionState, output: Output) -> No
         output.document("swarm.answer/1", {**_document(asked), "answer": text})
     else:
         shown(asked.event.question, (), output)
-        output.note(f"{asked.name} is told: {text}" if text else f"{asked.name} is told to decide itself")
-    if state.claim is None or not exists(state.claim, system_clock()):
-        output.note(f"go on with: {to_type('resume', session_name(asked.session), log=output.log)}")
+        output.note(told(asked, text))
+    if command := to_go_on(state, asked.session, log=output.log):
+        output.note(f"go on with: {command}")
+
+
+def told(asked: Question, text: str) -> str:
+    """What a person is told of the answer that was taken."""
+    return f"{asked.name} is told: {text}" if text else f"{asked.name} is told to decide itself"
 
 
 def _document(asked: Question) -> dict[str, Any]:

@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from events.log import EventLog, open_log, session_name, system_clock
+from events.log import EventLog, open_log, system_clock
 from events.views.approvals import ApprovalsView, Asked
-from events.views.base import fold
-from events.views.sessions import SessionState, SessionsView
-from swarm.alive import exists
+from events.views.sessions import SessionState
 from swarm.cli.asked_tool import arguments_of, shown
 from swarm.cli.hints import to_type
 from swarm.cli.output import Declined, Output
 from swarm.cli.recorded import log_errors, require_log, settings_of, utc_text
 from swarm.cli.running import secrets_of
-from swarm.cli.waiting import only, waiting
+from swarm.cli.waiting import only, session_of, to_go_on, waiting
 from swarm.engine.approvals import give
 from swarm.engine.faces import Word
 from swarm.errors import UsageError
@@ -68,12 +66,17 @@ async def decide(args: argparse.Namespace, *, allowed: bool, reason: str = "") -
                 "session" if args.session else "project" if args.project else ""
             )
             word = Word(allowed=allowed, remember=remember, reason=secrets_of(settings).redact(reason))
-            state = await _session(log, asked.session)
-            directory = state.directory
-            if not await give(log, asked, word, project=Path(directory).name, directory=directory):
-                raise UsageError(f"{asked.name} was answered already; `swarm log {asked.name}` shows by whom")
+            state = await take_down(log, asked, word)
     _tell(asked, word, state, output)
     return 0
+
+
+async def take_down(log: EventLog, asked: Asked, word: Word) -> SessionState:
+    """Record a word, and return the session that it is for. Raises UsageError where another was given before."""
+    state = await session_of(log, asked)
+    if not await give(log, asked, word, project=Path(state.directory).name, directory=state.directory):
+        raise UsageError(f"{asked.name} was answered already; `swarm log {asked.name}` shows by whom")
+    return state
 
 
 def _only(found: Sequence[Asked], name: str | None) -> Asked:
@@ -94,20 +97,21 @@ async def _confirmed(log: EventLog, asked: Asked, args: argparse.Namespace) -> N
         raise Declined("Nothing was said to it", remedy=f"to allow it, {remedy}")
 
 
-async def _session(log: EventLog, number: int) -> SessionState:
-    return (await fold(log, SessionsView(), session=number)).sessions[number]
-
-
 def _tell(asked: Asked, word: Word, state: SessionState, output: Output) -> None:
-    said = "allowed" if word.allowed else "refused"
     if output.json:
+        said = "allowed" if word.allowed else "refused"
         more = {"said": said, "remember": word.remember, "pattern": asked.event.pattern if word.remember else ""}
         output.document("swarm.approval/1", {**_document(asked), **more})
     else:
-        like = f", and for the {word.remember}: {said_of(asked.event.pattern)}" if word.remember else ""
-        output.note(f"{asked.name}: {asked.event.tool} is {said}{like}")
-    if state.claim is None or not exists(state.claim, system_clock()):
-        output.note(f"go on with: {to_type('resume', session_name(asked.session), log=output.log)}")
+        output.note(told(asked, word))
+    if command := to_go_on(state, asked.session, log=output.log):
+        output.note(f"go on with: {command}")
+
+
+def told(asked: Asked, word: Word) -> str:
+    """What a person is told of the word that was taken."""
+    like = f", and for the {word.remember}: {said_of(asked.event.pattern)}" if word.remember else ""
+    return f"{asked.name}: {asked.event.tool} is {'allowed' if word.allowed else 'refused'}{like}"
 
 
 def _document(asked: Asked) -> dict[str, Any]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-from events.log import Entry, EventLog
+from events.log import Entry, EventLog, session_name, system_clock
 from events.views.asked import Waiting
 from events.views.base import fold
+from events.views.sessions import SessionState, SessionsView
 from events.views.standing import standing
+from swarm.alive import exists
+from swarm.cli.hints import to_type
 from swarm.cli.names import find, last_session
 from swarm.errors import UsageError
 
@@ -48,3 +51,13 @@ def only(found: Sequence[W], *, nobody: str, several: str) -> W:
     if len(names) > 1:
         raise UsageError(f"{len(names)} tasks {several}; name one of them: {', '.join(names[:10])}")
     return found[0]
+
+
+async def session_of(log: EventLog, waits: Waiting) -> SessionState:
+    return (await fold(log, SessionsView(), session=waits.session)).sessions[waits.session]
+
+
+def to_go_on(state: SessionState, session: int, *, log: str | None) -> str:
+    """What is typed so that a session takes a word up that nobody owns any more; empty where somebody does."""
+    owned = state.claim is not None and exists(state.claim, system_clock())
+    return "" if owned else to_type("resume", session_name(session), log=log)

@@ -14,6 +14,7 @@ from events.log import EventLog, TextMissing, session_name, system_clock
 from events.views.sessions import SessionState
 from swarm.cli.names import SESSION_HELP, find_session, last_session
 from swarm.cli.recorded import presence_of, recorded, settings_of, zone_of
+from swarm.cli.running import secrets_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
 from swarm.plan import Plan
@@ -57,13 +58,19 @@ async def _watch(args: argparse.Namespace) -> str:
     async with recorded(settings.log) as log:
         empty = not args.session and not await last_session(log)
         session = 0 if empty else await find_session(log, args.session)
-        app = watch_app(log, session, settings, fps=args.fps)
+        app = watch_app(log, session, settings, fps=args.fps, named=args.log)
         await app.run_async()
         return app.reader.trouble
 
 
-def watch_app(log: EventLog, session: int, settings: Settings, *, fps: float = 8.0) -> WatchApp:
-    """Put the screen together with what it has to be told. Session 0 is the first that opens."""
+def watch_app(
+    log: EventLog, session: int, settings: Settings, *, fps: float = 8.0, named: str | None = None
+) -> WatchApp:
+    """Put the screen together with what it has to be told. Session 0 is the first that opens.
+
+    `named` is the log that the command line names: what the screen tells to type means that one, too.
+    """
+    from swarm.cli.watch_words import LogControl
     from tui.app import WatchApp
 
     def state(session: SessionState) -> str:
@@ -74,6 +81,7 @@ def watch_app(log: EventLog, session: int, settings: Settings, *, fps: float = 8
         session=session,
         state_of=state,
         cap_of=cap_reader(log),
+        control=LogControl(log, secrets_of(settings).redact, named=named),
         present=presence_of(log.url),
         zone=zone_of(settings),
         fps=fps,

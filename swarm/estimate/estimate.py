@@ -7,7 +7,7 @@ nano-dollars, each call rounded up as it would be.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 
@@ -15,6 +15,7 @@ import msgspec
 
 from events.types.session import Estimated
 from events.views.history import HistoryView
+from events.views.inputs import InputsView
 from events.views.trails import TrailsView
 from swarm.engine.prepare import Prepared, prepare_task
 from swarm.errors import UsageError
@@ -28,6 +29,7 @@ from swarm.money.allowances import allowance
 from swarm.money.prices import cost_nanos, counted_tokens, most_nanos
 from swarm.plan import EXPECTED_ITEMS, Plan, answer_tokens, context_room, explores
 from swarm.task import ROLES, Role, Task
+from swarm.text.families import factor
 from swarm.tries import LEAST_USEFUL
 
 MOST_RUNS, LEAST_RUNS = 400, 50  # on paper; fewer for a file of many tasks
@@ -99,6 +101,7 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     history: HistoryView
     trails: TrailsView
+    inputs: InputsView = msgspec.field(default_factory=InputsView)
     root: Path
     redact: Callable[[str], str]
     now: int  # microseconds since 1970
@@ -167,13 +170,14 @@ def _of_task(
         judged=is_judged(task),
         inputs=inputs,
     )
-    simulated = Simulated(work, arms, odds)
+    counts = cache(partial(_factor, basis.inputs))
+    simulated = Simulated(work, arms, odds, counts)
     single = [simulated.once(f"{_SEED}/{task.id}/{number}") for number in range(count)]
     guess = simulated.is_guess  # of what counted, not of what is only shown
     runs = single if times == 1 else _times(single, times, task.id)
     notes += [f"the result of {need} is taken for {answers[need]:,} tokens" for need in task.needs if need in answers]
     roles: dict[Role, RoleEstimate] = {
-        role: _of_role(role, arms, first, simulated) for role in first if role != "validator" or work.judged
+        role: _of_role(role, arms, first, simulated, counts) for role in first if role != "validator" or work.judged
     }
     return TaskEstimate(
         task=prepared.task.id,
@@ -195,7 +199,19 @@ def is_judged(task: Task) -> bool:
     return task.is_judged
 
 
-def _of_role(role: Role, arms: Mapping[Role, Arms], first: Mapping[Role, First], simulated: Simulated) -> RoleEstimate:
+def _factor(inputs: InputsView, model: str) -> float:
+    """How many tokens of input the model counts for one of ours."""
+    seen = inputs.of(model)
+    return factor(model, seen.counted, seen.quick)
+
+
+def _of_role(
+    role: Role,
+    arms: Mapping[Role, Arms],
+    first: Mapping[Role, First],
+    simulated: Simulated,
+    counts: Callable[[str], float],
+) -> RoleEstimate:
     mine = arms[role]
     rungs = mine.ladder()
     if role == "validator":
@@ -206,7 +222,7 @@ def _of_role(role: Role, arms: Mapping[Role, Arms], first: Mapping[Role, First],
     return RoleEstimate(
         rungs=rungs,
         excluded=mine.excluded,
-        first=first[role] if top else None,
+        first=first[role].counted(counts(top.model)) if top else None,
         answers=simulated.sizes(role, top.model) if top else None,
         accepted=simulated.chance(top) if top and role == "worker" else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import ceil
 from pathlib import Path
 
 import msgspec
@@ -23,10 +24,10 @@ from swarm.roles.explorer import plan_ask
 from swarm.roles.validator import verdict_ask
 from swarm.roles.worker import draft_ask
 from swarm.task import Role, Task, words_of
-from swarm.text.tokens import BYTES_A_TOKEN, likely_tokens, most_tokens
+from swarm.text.tokens import likely_tokens, most_tokens, weight
 
 APPROACH_TOKENS = 100  # of an explorer's approach and instruction: a paragraph each
-_WORD = "unknown "
+_WORD = "unknown, "
 
 EXPECTED_TURNS = 5
 """Calls that are expected of an attempt with tools: it looks, changes, tries, and answers. An assumption: no log says it yet."""
@@ -42,6 +43,10 @@ class First(msgspec.Struct, frozen=True, kw_only=True):
     most_input_tokens: int  # what the ledger reserves
     likely_input_tokens: int  # about what a provider counts; with tools, over all calls that are expected of the worker
 
+    def counted(self, factor: float) -> First:
+        """The same for a model that counts so many tokens for one."""
+        return msgspec.structs.replace(self, likely_input_tokens=round(self.likely_input_tokens * factor))
+
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     """How large that will be which only the run can tell, in tokens; or with `words` what stands in its place on a screen."""
@@ -53,8 +58,7 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
         """What stands for `what`: a text of that size, or a sentence."""
         if self.words:
             return f"[{what}: not known before the run{f', about {tokens:,} tokens' if tokens else ''}]"
-        size = tokens * BYTES_A_TOKEN
-        return (_WORD * (size // len(_WORD) + 1))[:size]
+        return _WORD * ceil(tokens / weight(_WORD.encode()))
 
 
 def first_requests(

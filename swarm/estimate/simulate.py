@@ -6,7 +6,7 @@ accepted or no attempt is left. Failures of providers are left out: what they re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 
 import msgspec
@@ -47,8 +47,9 @@ class Spent(msgspec.Struct):
 class Simulated:
     """Does one task on paper."""
 
-    def __init__(self, work: Work, arms: Mapping[Role, Arms], odds: Odds) -> None:
-        self._work, self._arms, self._odds = work, arms, odds
+    def __init__(self, work: Work, arms: Mapping[Role, Arms], odds: Odds, counts: Callable[[str], float]) -> None:
+        """`counts` says of a model how many tokens of input it counts for one of `work.inputs`."""
+        self._work, self._arms, self._odds, self._counts = work, arms, odds, counts
         self._sizes: dict[tuple[Role, str], Sizes] = {}
         self._chances: dict[str, Chance] = {}
         self._steps = odds.steps(work.type, MOST_PLANNED) if work.explored else None
@@ -111,7 +112,8 @@ class Simulated:
         """Make one call with so many tokens beside the first prompt; return the tokens of its answer."""
         assert arm.price is not None, "an arm without a price is never allowed"
         answer = _one_of(self.sizes(role, arm.model), rng)
-        usage = Usage(input_tokens=self._work.inputs[role] + beside, output_tokens=answer)
+        prompt = round(self._work.inputs[role] * self._counts(arm.model))
+        usage = Usage(input_tokens=prompt + beside, output_tokens=answer)
         spent.calls += 1
         spent.tokens += counted_tokens(usage)
         spent.nanos += cost_nanos(arm.price, usage)

@@ -79,6 +79,7 @@ def basis_of(run: Run, plan: Plan, known: Known) -> Basis:
         plan=plan,
         history=known.experience.history,
         trails=known.trails,
+        inputs=known.experience.inputs,
         root=run.root,
         redact=run.redact,
         now=system_clock(),

@@ -144,6 +144,37 @@ def test_another_process_allows_one_use_and_refuses_the_next_while_the_first_wai
     assert swarm("approve", "--list", home=home, cwd=home).stderr == "nothing waits for a person's word\n"
 
 
+def said_in_the_view(home: Path, key: str, told: str, *, why: str = "") -> Terminal:
+    """Open the live view, say a word there with a key, and wait until that is told."""
+    with terminal("watch", cwd=home, env=environment(home)) as screen:
+        screen.wait_for("1 waits for you: press a")
+        screen.press("a")
+        screen.wait_for("y once")
+        screen.press(key)
+        if why:
+            screen.wait_for("why not?")
+            screen.press(f"{why}\r")
+        screen.wait_for(told)
+        screen.press("q")
+        assert screen.end() == 0
+    return screen
+
+
+def test_in_the_live_view_a_person_allows_one_use_and_refuses_the_next_with_a_reason(home: Path) -> None:
+    settings(home, ASKING + 'headless = "wait"\n')
+    with provider_thread(mending) as provider, running(*run_words(provider.url), home=home) as process:
+        first = until_it_asks(home)
+        shown = said_in_the_view(home, "y", "s1/fix: edit is allowed")
+        assert '"new": "2"' in shown.text
+        until_it_asks(home, but=first.position)
+        shown = said_in_the_view(home, "w", "s1/fix: edit is refused", why="leave y alone")
+        assert b"\x1b[2Jz" not in shown.shown
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+    assert "refused it: leave y alone" in out
+    assert (home / "a.py").read_text() == "x = 2\ny = 0\n"
+
+
 def test_without_anybody_to_ask_the_model_is_told_so_and_a_task_can_be_halted_instead(home: Path) -> None:
     with provider_thread(mending) as provider:
         told = swarm(*run_words(provider.url), home=home, cwd=home)

@@ -86,3 +86,21 @@ def test_another_process_sees_who_asks_and_answers(home: Path) -> None:
         out, err = process.communicate(timeout=30)
         assert process.returncode == 0, err
     assert "The door is a dark green now." in out
+
+
+def test_in_the_live_view_an_option_is_chosen_by_its_number_and_the_run_is_told_how_to_go_on(home: Path) -> None:
+    (home / ".config/swarm").mkdir(parents=True)
+    (home / ".config/swarm/config.toml").write_text('[tools]\nheadless = "fail"\n')
+    with provider_thread(painting) as provider:
+        assert swarm(*run_words(provider.url), home=home, cwd=home).returncode == 5
+        with terminal("watch", cwd=home, env=environment(home)) as screen:
+            screen.wait_for("1 waits for you: press a")
+            screen.press("a")
+            screen.wait_for("2. green")
+            screen.press("2\r")
+            screen.wait_for("s1/paint is told: green")
+            screen.wait_for("go on with: swarm resume s1")
+            screen.press("q")
+            assert screen.end() == 0
+        done = swarm("resume", "s1", home=home, cwd=home)
+    assert done.returncode == 0 and "The door is green now." in done.stdout

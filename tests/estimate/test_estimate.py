@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from events.log import open_log
 from events.views.base import fold
 from events.views.history import Doer, HistoryView
+from events.views.inputs import Inputs, InputsView
 from swarm.engine.prepare import prepare
 from swarm.errors import UsageError
 from swarm.estimate.estimate import answers_of, shown_requests
@@ -18,6 +19,7 @@ from swarm.estimate.requests import TOOLS_TOKENS
 from swarm.money.allowances import allowance
 from swarm.plan import EXPECTED_ITEMS
 from swarm.taskfile.read import parse_task_file
+from swarm.text.families import OTHER
 from tests.estimate.works import basis, estimated, knowing
 from tests.running import DEAR, Cast, model, run, serving
 
@@ -41,6 +43,19 @@ def test_a_task_that_is_surely_accepted_costs_its_two_calls_to_the_nano(tmp_path
     assert made.nanos.p50 == inputs * 1_000 + (15 + 7) * 4_000  # a dollar a million in, four out
     assert task.drafts.p90 == 1
     assert not made.guess
+
+
+def test_what_a_model_counted_before_says_how_much_input_it_will_count(tmp_path: Path) -> None:
+    def likely(inputs: InputsView) -> int:
+        (task,) = estimated("prompt: Sing.", basis(tmp_path, paid, inputs=inputs)).tasks
+        first = task.roles["worker"].first
+        assert first is not None
+        return first.likely_input_tokens
+
+    twice = InputsView(models={"dear": Inputs(counted=2e6, quick=1e6, calls=9)})
+    other = InputsView(models={"small": Inputs(counted=2e6, quick=1e6, calls=9)})
+    assert likely(other) == likely(InputsView())
+    assert likely(twice) == pytest.approx(2 / OTHER * likely(other), rel=0.01)
 
 
 def test_a_worker_with_tools_is_expected_to_be_asked_several_times_with_ever_more_to_read(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from events.views.history import Doer, Done, HistoryView, rounded_size
+from events.views.inputs import InputsView
 from events.views.trails import TrailsView
 from swarm.engine.prepare import prepare
 from swarm.estimate.estimate import Basis, Estimate, estimate
@@ -31,10 +32,22 @@ def knowing(answers: Mapping[tuple[str, str, str], list[int]], **verdicts: tuple
     return view
 
 
-def basis(root: Path, *models: ModelConfig, history: HistoryView | None = None, **more: Any) -> Basis:
+def basis(
+    root: Path,
+    *models: ModelConfig,
+    history: HistoryView | None = None,
+    inputs: InputsView | None = None,
+    **more: Any,
+) -> Basis:
     plan = a_plan({"one": "http://127.0.0.1:9/v1"}, *models, **more)
     return Basis(
-        plan=plan, history=history or HistoryView(), trails=TrailsView(), root=root, redact=lambda text: text, now=NOW
+        plan=plan,
+        history=history or HistoryView(),
+        trails=TrailsView(),
+        inputs=inputs or InputsView(),
+        root=root,
+        redact=lambda text: text,
+        now=NOW,
     )
 
 

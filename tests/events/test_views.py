@@ -41,6 +41,7 @@ from events.views.claims import ClaimsView
 from events.views.cost import CostView
 from events.views.estimates import EstimatesView
 from events.views.history import HistoryView
+from events.views.inputs import InputsView
 from events.views.money import Amount, MoneyView, ScopeState, SetCap
 from events.views.requests import RequestsView
 from events.views.sessions import SessionsView
@@ -54,6 +55,7 @@ VIEWS: tuple[Callable[[], View], ...] = (
     CostView,
     EstimatesView,
     HistoryView,
+    InputsView,
     MoneyView,
     RequestsView,
     SessionsView,

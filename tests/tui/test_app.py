@@ -126,7 +126,7 @@ async def test_the_screen_of_a_fixed_log_is_as_it_was(log: EventLog) -> None:
     assert shown[0] == "swarm ‖ interrupted  s1  4 tasks ✔1 ✘1 ●1 ○1  today $0.004234567 of $0.50  Mend…"
     assert shown[12] == "╭─ Events 26 ● follow ─────────────────────────────────────────────────────────╮"
     assert shown[19].startswith("│    24 10:00:24 step.planned      ship/1        title=Ship  total=1")
-    assert shown[23] == " q leave  ? keys  f follow  tab pane  ↑↓ jk move  b budgets"
+    assert shown[23] == " q leave  ? keys  a answer  f follow  tab pane  ↑↓ jk move  b budgets"
 
 
 async def test_without_colours_it_draws_the_same_text(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
