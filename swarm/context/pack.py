@@ -29,6 +29,7 @@ AROUND = 3
 
 _MOST_MISSES = 100  # blocks in a row that have no room, after which smaller ones are not looked for
 _KEPT_CHARS, _KEY_CHARS = 4 << 20, 1_000
+_PIECE_CHARS = 1 << 16
 _MARK = "[lines 100,000-100,000 of 100,000]\n"  # the size of one; what stands behind it is counted with the block
 _NOTE = "[100,000 of 100,000 lines are left out]"
 
@@ -52,7 +53,7 @@ def relevant(
     one of which nothing fits is empty. Where no word of `sought` is in any of them, the first blocks are taken. With `fill`
     the room that is left is given to blocks that do not fit, near those that do. Raises EmbedderBroken.
     """
-    if sum(size_of(text) for _, text in texts) <= most or sum(count(text) for _, text in texts) <= most:
+    if _fit([text for _, text in texts], most, count):
         return [text for _, text in texts]
     digest = blake2b(digest_size=16)
     for part in (sought, *(part for text in texts for part in text)):
@@ -61,6 +62,19 @@ def relevant(
     key = (digest.digest(), most, count, fill, embedder.name if embedder else "")
     found = _PACKED.get(key, lambda: _packed(texts, sought, most, count, fill, embedder), most + _KEY_CHARS)
     return list(found)
+
+
+def _fit(texts: Sequence[str], most: int, count: Count) -> bool:
+    """Whether texts have at most so many tokens together. Of long ones no more is counted than shows that they have more."""
+    if sum(map(size_of, texts)) <= most:
+        return True
+    room = most
+    for text in texts:
+        for at in range(0, len(text), _PIECE_CHARS):
+            room -= count(text[at : at + _PIECE_CHARS])
+            if room < 0:
+                return False
+    return sum(map(count, texts)) <= most
 
 
 _PACKED: Kept[tuple[str, ...]] = Kept(_KEPT_CHARS)

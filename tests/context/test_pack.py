@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from swarm.context.blocks import lines_of
 from swarm.context.pack import Count, relevant
 from swarm.context.sizes import size_of
+from swarm.text.count import count as tokens
 from swarm.text.embed import installed_embedder
 
 TAX = '''"""Taxes."""
@@ -116,6 +117,18 @@ def test_a_tokenizer_that_counts_a_whole_as_more_than_its_parts_is_kept_to() -> 
 
     (found,) = relevant([("a.py", FILLER)], "What does filler_3 do, and filler_33?", 3_000, count=jagged)
     assert 0 < jagged(found) <= 3_000
+
+
+@pytest.mark.parametrize("most", [120, 1_500])
+def test_tokens_are_those_of_a_tokenizer_where_one_is_handed_in(most: int) -> None:
+    named = [
+        ("shop/orders.py", ORDERS + FILLER),
+        ("shop/tax.py", TAX + FILLER),
+        ("notes.md", "## Ä\n\nÖl, 漢字.\n\n" * 200),
+    ]
+    found = relevant(named, "What does a customer pay for an order?", most, count=tokens, fill=True)
+    assert 0.7 * most < sum(map(tokens, found)) <= most
+    assert "def total(self)" in found[0]
 
 
 pieces = st.lists(
