@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from posixpath import normpath
@@ -10,7 +10,8 @@ from posixpath import normpath
 from anyio import to_thread
 
 from swarm.context.reading import Reading
-from swarm.globs import matches
+from swarm.errors import UsageError
+from swarm.globs import files_named, matches
 from swarm.task import Task
 from swarm.toolnames import means
 from swarm.tools.base import Tool, ToolRefused
@@ -40,25 +41,29 @@ def more_of(task: Task, root: Path, result: Result, redact: Callable[[str], str]
         found = await result(need) if need in task.needs else None
         if found is not None:
             return found
-        if not any(_matches(normpath(name), pattern) for pattern in files):
-            raise ToolRefused(_no_input(name, files, task.needs))
-        return await to_thread.run_sync(partial(_read, Enclosure(root), name))
+        return await to_thread.run_sync(partial(_read, root, name, files, task.needs))
 
     return more_tool(text_of, Reading(), redact=redact, in_copy=bool(files))
 
 
-def _matches(name: str, pattern: str) -> bool:
-    return name == pattern or matches(tuple(name.split("/")), tuple(pattern.split("/")))
-
-
-def _read(enclosure: Enclosure, name: str) -> str:
-    found = enclosure.read(name, _LARGEST)
+def _read(root: Path, name: str, patterns: Sequence[str], needs: Sequence[str]) -> str:
+    if not any(_is_meant(normpath(name), pattern, root) for pattern in patterns):
+        there = ", ".join((*map(printable, patterns), *(f"{RESULT}{need}" for need in needs)))
+        raise ToolRefused(f"{printable(name)[:80]!r} is no input of this task; its inputs: {there}")
+    found = Enclosure(root).read(name, _LARGEST)
     kind = what_it_is(found.content)
     if kind or found.size > _LARGEST:
         raise ToolRefused(f"{printable(name)} is {kind or 'too large'}: {found.size:,} bytes; nothing was read")
     return readable(found.content)
 
 
-def _no_input(name: str, files: list[str], needs: tuple[str, ...]) -> str:
-    there = ", ".join((*map(printable, files), *(f"{RESULT}{need}" for need in needs)))
-    return f"{printable(name)[:80]!r} is no input of this task; its inputs: {there}"
+def _is_meant(name: str, pattern: str, root: Path) -> bool:
+    """Whether a path or a glob of the task means a file. A glob leaves hidden files and caches out, which only its walk knows."""
+    if name == pattern:
+        return True
+    if not matches(tuple(name.split("/")), tuple(pattern.split("/"))):
+        return False
+    try:
+        return any(found == name for found, _ in files_named([pattern], root))
+    except UsageError:  # nothing is there any more, or it leads out of the project
+        return False

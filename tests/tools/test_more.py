@@ -42,8 +42,9 @@ def more(tmp_path: Path) -> Tool:
     (tmp_path / "src/empty.py").write_text("")
     (tmp_path / "src/image.py").write_bytes(b"\x89PNG\0")
     (tmp_path / "page.md").write_text(PAGE)
+    (tmp_path / "src/.hidden.py").write_text("KEY = 1")
     (tmp_path / "private.txt").write_text("nobody was given this")
-    task = Task(id="t", prompt="x", inputs=(Input(files=("src/*.py", "./page.md")),), needs=("survey",))
+    task = Task(id="t", prompt="x", inputs=(Input(files=("src/*.py", "./page.md", "gone.md")),), needs=("survey",))
 
     async def result(name: str) -> str | None:
         return {"survey": "Rain falls.\n\nPASSWORD is used.\n"}.get(name)
@@ -93,12 +94,17 @@ async def test_the_result_of_another_task_is_read_on_without_its_secrets(more: T
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("private.txt", "'private.txt' is no input of this task; its inputs: src/*.py, page.md, Result of survey"),
+        (
+            "private.txt",
+            "'private.txt' is no input of this task; its inputs: src/*.py, page.md, gone.md, Result of survey",
+        ),
         ("../private.txt", "is no input"),
         ("src/../private.txt", "is no input"),
         ("/etc/passwd", "is no input"),
         ("plan", "is no input"),
-        ("src/none.py", "is not there"),
+        ("src/.hidden.py", "is no input"),
+        ("src/none.py", "is no input"),
+        ("gone.md", "is not there"),
         ("src/image.py", "a PNG image"),
     ],
 )
