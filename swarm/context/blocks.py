@@ -22,6 +22,9 @@ MOST_LINES = 60
 MOST_PLAIN_LINES = 12
 """Of a block of a text without structure."""
 
+MOST_MARKS = 20_000
+"""Headings or paragraphs of a text; one that has more is divided by its lines, as each block takes some 20 microseconds."""
+
 MOST_KEPT = 4 << 20
 """Characters of the texts whose blocks are kept in memory, where they and the counts of their words take eight times as much."""
 
@@ -109,7 +112,8 @@ def lines_of(text: str) -> tuple[str, ...]:
 def _marks(name: str, text: str, lines: Sequence[str]) -> list[Mark] | None:
     """Where its parts begin, where the text has a structure that is known."""
     if markdown.is_markdown(name):
-        return _of_headings(text) or None
+        headings = _of_headings(text)
+        return headings if 0 < len(headings) < MOST_MARKS else None
     found = python.marks_of(text, lines) if name.endswith(PYTHON) else grammars.marks_of(name, text)
     return None if found is None else _raised(found, lines)
 
@@ -135,7 +139,7 @@ def _of_plain(lines: Sequence[str]) -> list[Mark]:
         for number, (before, line) in enumerate(pairwise(lines), 2)
         if not before.strip() and _BEGINS.match(line)
     ]
-    return [Mark(1), *marks]
+    return [Mark(1), *marks] if len(marks) < MOST_MARKS else [Mark(1)]
 
 
 def _raised(marks: Sequence[Mark], lines: Sequence[str]) -> list[Mark]:

@@ -41,6 +41,7 @@ LARGEST_PARSED = 4_000_000
 """Characters. A tree of a million takes .1 s."""
 
 _LONG = 40  # lines from which on the parts of a definition are parts of their own
+_MOST_NAMES = 20  # of one part: what has more in one line is not written by people
 _DEEPEST = 3  # a method of a class in a namespace
 _NAMED = frozenset(
     [
@@ -127,7 +128,8 @@ def _collect(node: Node, found: list[Mark], inside: int, above: str, depth: int)
             continue
         line, name = child.start_point.row + 1, _name(defined)
         if found and line == found[-1].line:  # two in one line are one part
-            found[-1] = found[-1]._replace(names=(*found[-1].names, *([name] if name else ())))
+            if name and len(found[-1].names) < _MOST_NAMES:
+                found[-1] = found[-1]._replace(names=(*found[-1].names, name))
             continue
         full = f"{above}.{name}" if above and name else name
         found.append(Mark(line, (full,) if name else (), inside, at=defined.start_point.row + 1))

@@ -12,7 +12,7 @@ from swarm.context.markdown import headings, is_markdown
 from swarm.context.python import tree_of
 from swarm.context.sizes import size_of
 
-_FIRST_LINES = 8
+_FIRST_LINES, _LINE_CHARS = 8, 300
 _SHORT_OUTLINE = 600  # bytes that no outline has to be shorter than
 _OWN = ("self", "cls")
 
@@ -41,7 +41,11 @@ def outline(name: str, text: str) -> str:
     elif marks_of(name, text):
         lines = _of_blocks(file_of(name, text))
     lines = lines or [line for line in text.splitlines() if line.strip()][:_FIRST_LINES]
-    return "\n".join([*lines, f"[outline of {size}]"])
+    return "\n".join([*map(_short, lines), f"[outline of {size}]"])
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= _LINE_CHARS else f"{line[:_LINE_CHARS]}..."
 
 
 def _of_blocks(file: File) -> list[str]:

@@ -20,6 +20,9 @@ LARGEST_PARSED = 300_000
 LONG_CLASS = 40
 """Lines from which on the methods of a class are parts of their own."""
 
+LONG_RUN = 20
+"""Lines of statements without a blank line after which another part begins."""
+
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _METHOD = re.compile(r"(?:    |\t)(?:async +)?(?:def|class) +(\w+)")
 _BEGINS = re.compile(
@@ -52,7 +55,7 @@ def _of_tree(tree: ast.Module) -> list[Mark]:
     for node in tree.body:
         if isinstance(node, _Definition):
             found += _of_definition(node, len(found))
-        elif is_defined or node.lineno > end + 1 or not found:
+        elif is_defined or node.lineno > end + 1 or not found or node.lineno >= found[-1].line + LONG_RUN:
             found.append(Mark(_first_line(node), tuple(_assigned(node))))
         else:  # statements without a blank line between them are one part
             found[-1] = found[-1]._replace(names=(*found[-1].names, *_assigned(node)))
@@ -108,7 +111,7 @@ def _of_lines(text: str, lines: Sequence[str]) -> list[Mark]:
             found.append(Mark(line, (match["name"],), at=line))
         elif match:
             names = (match["value"],) if match["value"] else ()
-            if line == last + 1:  # a run of statements is one part
+            if line == last + 1 and line < found[-1].line + LONG_RUN:  # a run of statements is one part
                 found[-1] = found[-1]._replace(names=(*found[-1].names, *names))
             else:
                 above = -1

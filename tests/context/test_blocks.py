@@ -80,6 +80,12 @@ def test_other_texts_are_divided_at_blank_lines_with_what_is_indented_below_them
     assert {block.last - block.first + 1 for block in log.blocks[:-1]} == {12}
 
 
+def test_a_text_of_more_parts_than_people_write_is_divided_by_its_lines() -> None:
+    file = File("a.txt", "a\n\n" * 30_000)
+    assert {block.last - block.first + 1 for block in file.blocks} == {12}
+    assert len(File("a.py", "a = 1\n" * 100).blocks) == 5
+
+
 def test_a_long_block_is_several_that_know_the_first() -> None:
     text = "def long():\n" + "    x = 1\n" * 150
     blocks = File("a.py", text).blocks

@@ -70,6 +70,11 @@ def test_an_outline_that_would_be_long_says_less_of_each_definition() -> None:
     assert '    def step_7(self, value: int, *, limit: int=7) -> int:\n        """Does step 7."""\n' in full
 
 
+def test_a_line_without_an_end_is_no_outline() -> None:
+    for name in ("a.txt", "a.md", "a.js", "a.py"):
+        assert len(outline(name, "# " + "function f() {} " * 9_000)) < 400
+
+
 def test_code_that_nobody_can_write_out_is_outlined_by_its_first_lines() -> None:
     deep = f"def f(x={'-' * 2_000}1):\n    return x\n"
     assert outline("a.py", deep).splitlines()[0].startswith("def f(x=---")
