@@ -7,6 +7,7 @@ of its own, it travels with the next intent or outcome, and so does the end of a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -139,6 +140,10 @@ class Journal(msgspec.Struct):
         return self.attempts.setdefault((entry.task, step, entry.attempt, role, branch), Recorded())
 
 
+def _as_it_is(event: AnyEvent, _: Pack) -> AnyEvent:
+    return event
+
+
 def _role_of(entry: Entry) -> str:
     match entry.event:
         case StepPlanned():
@@ -176,7 +181,8 @@ class Attempt:
         self._captured: dict[str, str] = {}  # taken since the last append
         self._settlement: Callable[[Pack], Sequence[NewEvent]] | None = None
         self._settlement_durable = False
-        self._held: list[Callable[[Pack], ToolFinished]] = []  # ends of uses that stand in no append yet
+        self._held: list[Callable[[Pack], AnyEvent]] = []  # ends of uses that stand in no append yet
+        self._told: list[AnyEvent] = []  # what goes with what was captured since the last append
         self._pack = Pack(owner.known)
         self._ordinal, self._uses = calls, 0
         self.agent = ""  # whose answer was the last
@@ -242,10 +248,18 @@ class Attempt:
 
     def end_use(self, finished: Callable[[Pack], ToolFinished]) -> None:
         """Hold the end of a use for the append that follows: the next call's, the next tool's or the outcome's."""
-        self._held.append(finished)
+        self._held += [finished, *(partial(_as_it_is, each) for each in self._told)]
+        self._told.clear()  # it was told of what the tool said
+
+    def tell(self, event: AnyEvent) -> None:
+        """Hold an event for the append with which what it tells of is recorded: the end of a use, or what is captured now."""
+        self._told.append(event)
 
     def held(self, pack: Pack) -> list[NewEvent]:
-        """The ends of uses that are held, for the append that is now made with `pack`."""
+        """What is held, for the append that is now made with `pack`."""
+        return [*self._ended(pack), *(self.new(event) for event in self._told)]
+
+    def _ended(self, pack: Pack) -> list[NewEvent]:
         return [self.new(finished(pack)) for finished in self._held]
 
     def captures(self, pack: Pack) -> tuple[Captured, ...]:
@@ -256,6 +270,7 @@ class Attempt:
         """What was captured and held stands in the log."""
         self._captured.clear()
         self._held.clear()
+        self._told.clear()
 
     def new(self, event: AnyEvent, *, topic: str = "") -> NewEvent:
         return self.owner.new(event, task=self.state.name, step=self.step, attempt=self.number, topic=topic)
@@ -281,7 +296,7 @@ class Attempt:
         await self.flush()
         if self._held:
             pack = Pack(self.owner.known)
-            await self.owner.append(self.held(pack), texts=pack.texts)
+            await self.owner.append(self._ended(pack), texts=pack.texts)
             self._held.clear()
 
     async def finish(self, outcome: Sequence[Placed], others: Mapping[str, TaskState]) -> Ack:

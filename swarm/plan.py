@@ -24,6 +24,7 @@ from swarm.prompts.length import TOKENS_A_WORD
 from swarm.settings.complexity import ComplexityChanges
 from swarm.settings.load import ChoiceSettings, Loaded, ScheduleConfig, Settings
 from swarm.settings.ruletable import table_of
+from swarm.settings.stages import StageSettings
 from swarm.settings.toolrules import ToolSettings
 from swarm.task import (
     CONTEXT,
@@ -101,6 +102,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     task_caps: bool = True  # False: a person raised the cap of the run, and with it those of its tasks
     complexity: ComplexityChanges = ComplexityChanges()  # what settings change in the rules for type and complexity
     tools: ToolSettings = ToolSettings()  # what bounds those of its tasks
+    stages: StageSettings = StageSettings()  # that texts pass on their way into a request
     subagent_tokens: int = 30_000  # the most that a sub-agent of a task may take
     attempts: Mapping[str, float] = {}  # by type of task how many drafts it took on average until one was accepted
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
@@ -203,6 +205,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         choice=settings.choice,
         complexity=settings.complexity,
         tools=settings.tools,
+        stages=settings.stages,
         subagent_tokens=settings.budget.subagent_tokens,
         paid_confirmed=confirmed
         or any(origin.kind != "default" and _bounds(key, schedule) for key, origin in loaded.origins.items()),

@@ -43,6 +43,7 @@ from swarm.engine.past import Past, take_up
 from swarm.engine.prepare import prepare
 from swarm.engine.submission import opening_of
 from swarm.engine.toolkit import open_toolkit
+from swarm.engine.withdrawing import with_figures
 from swarm.engine.world import open_surroundings
 from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
 from swarm.estimate.weighed import Weighed
@@ -192,6 +193,7 @@ async def run_file(
     Raises UsageError before anything is opened, OwnerLost, LogError.
     """
     before = await standing_and_experience(log)
+    plan = await with_figures(log, plan, project=root.name, say=say)
     prepared, plan = prepare(file, root, secrets.redact, with_past(plan, before[0].view.trails.verdicts.types))
     if file.budget is None and plan.session_tokens is not None:
         say(f"budget of this run: {plan.session_tokens:,} tokens, {whose_default(type_)}")

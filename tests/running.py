@@ -148,6 +148,7 @@ async def run(
     earlier: Earlier | None = None,
     clock: Clock = system_clock,
     environ: Mapping[str, str] = NOTHING,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Result:
     """Run a task file's text in a new session."""
     file = parse_task_file(text, root / "tasks.yaml")
@@ -162,6 +163,7 @@ async def run(
         source=text,
         earlier=earlier,
         clock=clock,
+        say=say,
     )
 
 

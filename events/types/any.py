@@ -23,6 +23,7 @@ from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.model import ModelCooled, ModelRecovered
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
+from events.types.stage import StageApplied, StageWithdrawn
 from events.types.task import (
     AttemptAbandoned,
     StepAccepted,
@@ -100,6 +101,8 @@ AnyEvent: TypeAlias = (
     | VerdictRequested
     | RequestAnswered
     | TextsPruned
+    | StageApplied
+    | StageWithdrawn
     | LogArchived
     | LedgerCarried
 )

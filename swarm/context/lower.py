@@ -22,10 +22,30 @@ def lowered(task: Task) -> tuple[Input, ...]:
     Whole stays what the task's own words are (`text`), what it writes over or what a check names, and of a task that
     writes a patch every file: a patch is made against each line.
     """
-    kept = {output.path for output in task.written} | {check.file for check in task.checks if check.file}
-    kept |= {check.schema for check in task.checks if isinstance(check.schema, str)}
-    patched = any(output.format == "patch" for output in task.written)
+    kept, patched = _kept(task), _patched(task)
     return tuple(source if source.files and patched else _lowered(source, kept) for source in task.inputs)
+
+
+def may_be_shorter(task: Task, name: str) -> bool:
+    """Whether what a task is given in full under a name, of a file or another task, may be made shorter by what fits the task.
+
+    Not where it asks for a part itself, and whatever `lowered` leaves whole stays so here.
+    """
+    full = [source for source in task.inputs if source.load == "full" and source.max_tokens is None]
+    if any(source.from_task == name for source in full):
+        return True
+    is_file = any(_names(pattern, name) for source in full for pattern in source.files)
+    return is_file and not _patched(task) and not any(_names(path, name) for path in _kept(task))
+
+
+def _kept(task: Task) -> set[str]:
+    """The files that a task writes over, or that its checks name."""
+    kept = {output.path for output in task.written} | {check.file for check in task.checks if check.file}
+    return kept | {check.schema for check in task.checks if isinstance(check.schema, str)}
+
+
+def _patched(task: Task) -> bool:
+    return any(output.format == "patch" for output in task.written)
 
 
 def _lowered(source: Input, kept: set[str]) -> Input:

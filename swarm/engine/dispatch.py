@@ -51,6 +51,7 @@ from swarm.roles.job import Job
 from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
+from swarm.stages import NO_STAGES, stages_of
 from swarm.task import Role, Task
 from swarm.tries import Connected, Stopped
 
@@ -328,7 +329,7 @@ class Dispatcher:
                     return await self._gated(state, task, attempt)
                 case Work.GATHER:
                     children = [self.tasks[name] for name in state.children or ()]
-                    return [Placed(await gathered(task, children, self._result, attempt.put))]
+                    return [Placed(await gathered(task, children, self._surroundings.accepted, attempt.put))]
                 case Work.DELIVER:
                     return await self._delivery.deliver(state, task)
                 case _:
@@ -343,7 +344,7 @@ class Dispatcher:
                 more=lambda refusal: self._caps.is_raised(refusal, task, role),
             )
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
-            job = self._job(open_, state, task, role)
+            job = self._job(open_, state, task, role, attempt)
             if role == "worker" and task.tools:
                 job = msgspec.structs.replace(job, hands=self._toolkit.hands(attempt, job, self._caps))
             try:
@@ -366,7 +367,9 @@ class Dispatcher:
     async def _gated(self, state: TaskState, task: Task, attempt: Attempt) -> list[Placed]:
         """See whether the task is to be done, and for which items."""
         ended = {need: self.tasks[need] for need in task.needs}
-        results = {need: await self._result(found) for need, found in ended.items() if found.result is not None}
+        results = {
+            need: await self._surroundings.accepted(found) for need, found in ended.items() if found.result is not None
+        }
         seen = seen_through(task, facts_of(task, self.tasks, results))
         if isinstance(seen, TaskSkipped) or task.each is None:
             return [Placed(seen)]
@@ -378,11 +381,7 @@ class Dispatcher:
         events = {each.task.id: submitted(each, attempt.put, self._redact) for each in children}
         return expanded(state, seen.condition, attempt.put(said), events)
 
-    async def _result(self, state: TaskState) -> str:
-        assert state.result is not None, "an accepted task has a result"
-        return await self._owner.log.text(state.result.ref, at=state.result.at)
-
-    def _job(self, open_: Open, state: TaskState, task: Task, role: Role) -> Job:
+    def _job(self, open_: Open, state: TaskState, task: Task, role: Role, attempt: Attempt | None = None) -> Job:
         caps = self._caps.in_force(task, role)
         picks = Picks(
             plan=self._plan,
@@ -408,6 +407,7 @@ class Dispatcher:
             redact=self._redact,
             audits=partial(picks.is_audited, open_.step),
             strain=strain_of(caps, self._ledger.money),
+            stages=stages_of(self._plan.stages, task, attempt) if attempt is not None else NO_STAGES,
             delegated=partial(picks.delegated, open_),
         )
 

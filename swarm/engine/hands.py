@@ -21,6 +21,7 @@ from swarm.engine.working import Working
 from swarm.journal import Attempt
 from swarm.messages import ToolCall, ToolSpec
 from swarm.roles.guard import Used
+from swarm.stages import NO_STAGES, Shorter, Stages, compressed
 from swarm.tools.arguments import ArgumentsUnfit, fitted, plainly, read_arguments
 from swarm.tools.base import Said, Tool, ToolRefused, in_one_line, used_on
 from swarm.tools.tree import Change
@@ -132,16 +133,36 @@ class RecordedHands:
 class Outputs:
     """What the uses of an attempt said, in full, by their handles: a model is told the beginning and the end of it."""
 
-    def __init__(self, attempt: Attempt, *, most_bytes: int = TOLD_BYTES) -> None:
-        self._attempt, self._most_bytes = attempt, most_bytes
+    def __init__(
+        self, attempt: Attempt, stages: Stages = NO_STAGES, *, sought: str = "", most_bytes: int = TOLD_BYTES
+    ) -> None:
+        """`sought` is what the attempt wants to know."""
+        self._attempt, self._stages, self._sought, self._most_bytes = attempt, stages, sought, most_bytes
         self._texts: dict[str, str] = {}
 
-    def told(self, ordinal: int, text: str) -> str | None:
+    async def told(self, ordinal: int, text: str, tool: Tool | None, on: str) -> str | None:
         """What a model is told of an output; None: all of it."""
         from swarm.tools.shorten import shown
 
-        self._texts[str(ordinal)] = text
-        return shown(text, self._most_bytes, str(ordinal))
+        handle = str(ordinal)
+        self._texts[handle] = text
+        if tool is not None and passes(tool):
+            text = await to_thread.run_sync(self._passed, text, handle, f"{tool.name} {on}".rstrip())
+        told = shown(text, self._most_bytes, handle)
+        return told or (text if text != self._texts[handle] else None)
+
+    def _passed(self, text: str, handle: str, on: str) -> str:
+        """The text as its stage leaves it, where that has room in what a model is told of an output; else as it is."""
+
+        def shorter(text: str, room: int, whole: bool) -> Shorter:
+            made = compressed(text, room, whole, sought=f"{self._sought}\n{on}", handle=f"read_output {handle}")
+            if (size := len(made.text.encode("utf-8", "replace"))) > self._most_bytes and not whole:
+                room = room * self._most_bytes * 9 // (size * 10)
+                made = compressed(text, room, whole, sought=f"{self._sought}\n{on}", handle=f"read_output {handle}")
+                size = len(made.text.encode("utf-8", "replace"))
+            return made if size <= self._most_bytes else Shorter(text)
+
+        return self._stages.passed("outputs", text, shorter, on=on)
 
     async def text_of(self, handle: str) -> str:
         """Raises ToolRefused where the attempt has no such output."""
@@ -199,18 +220,18 @@ class LiveHands:
         try:
             tool, arguments = called(call, await self._box.known())
         except ArgumentsUnfit as wrong:
-            return self._ended(call, ordinal, call.name, Said(text=str(wrong), failed=True))
+            return await self._ended(call, ordinal, call.name, Said(text=str(wrong), failed=True))
         if known.started is not None and not await self._repeatable(tool):
-            return self._ended(call, ordinal, tool.name, Said(text=NOT_KNOWN, failed=True))
+            return await self._ended(call, ordinal, tool.name, Said(text=NOT_KNOWN, failed=True))
         if marked(tool, arguments):
-            return self._ended(call, ordinal, tool.name, Said(text=MARKED, failed=True))
+            return await self._ended(call, ordinal, tool.name, Said(text=MARKED, failed=True))
         await self._attempt.flush()
         tool = await self._ready(tool)
         allowed = await self._allow(tool, arguments, call, ordinal, really=await self._led_to(tool, arguments))
         if not allowed.yes:
             said = Said(text=allowed.reason, failed=True)
             on = used_on(tool, arguments, self._redact)
-            return self._ended(call, ordinal, tool.name, said, refused=allowed.rule or "a person", on=on)
+            return await self._ended(call, ordinal, tool.name, said, refused=allowed.rule or "a person", on=on)
         return await self._done(call, ordinal, tool, arguments, allowed)
 
     async def _done(
@@ -229,7 +250,9 @@ class LiveHands:
         changed: Sequence[Change] = ()
         if tool.effect != "none" and tool.in_copy:
             changed = await self._working.changed_since(before, tool.name)
-        return self._ended(call, ordinal, tool.name, said, tool=tool, changed=changed, duration_ms=duration_ms, on=on)
+        return await self._ended(
+            call, ordinal, tool.name, said, tool=tool, changed=changed, duration_ms=duration_ms, on=on
+        )
 
     async def _ready(self, tool: Tool) -> Tool:
         """The tool as it works in the work copy."""
@@ -283,7 +306,7 @@ class LiveHands:
             branch=self._attempt.branch,
         )
 
-    def _ended(
+    async def _ended(
         self,
         call: ToolCall,
         ordinal: int,
@@ -299,7 +322,7 @@ class LiveHands:
         """Hold the end of a use for the next append, and say it as the model is told."""
         whole = self._redact(said.text)
         arguments = plainly(call.arguments)
-        shown = self._outputs.told(ordinal, whole)
+        shown = await self._outputs.told(ordinal, whole, tool, on)
         tree = self._working.digest
 
         def finished(pack: Pack) -> ToolFinished:
@@ -329,6 +352,13 @@ class LiveHands:
         told = whole if shown is None else shown
         return Used(tool=name, arguments=arguments, answer=told, failed=said.failed, tree=tree)
 
+
+def passes(tool: Tool) -> bool:
+    """Whether what a tool says may be told in a shorter form: not what a file or a skill holds, by which a model may go line by line."""
+    return bool(tool.source) or tool.name in _TOLD_SHORTER
+
+
+_TOLD_SHORTER = frozenset({"run", "python", "fetch", "list", "search"})
 
 NOT_KNOWN = (
     "Nobody knows whether this was done: the process ended while it was. See for yourself before you do it again."

@@ -21,7 +21,8 @@ from swarm.journal import Attempt
 from swarm.owner import Owner
 from swarm.plan import Plan
 from swarm.roles.job import Job
-from swarm.task import Task
+from swarm.stages import stages_of
+from swarm.task import Task, words_of
 from swarm.tools.base import Said, Tool
 from swarm.tools.person import ask_tool
 from swarm.tools.subtask import Part, task_tool
@@ -65,7 +66,7 @@ class Toolkit:
     def _made(
         self, attempt: Attempt, task: Task, working: Working, own: Sequence[Tool], words: Sequence[str] | None = None
     ) -> LiveHands:
-        outputs = Outputs(attempt)
+        outputs = Outputs(attempt, stages_of(self._chest.plan.stages, task, attempt), sought=words_of(task))
         return LiveHands(
             attempt,
             working=working,

@@ -19,7 +19,7 @@ from events.views.skills import skills_used
 from events.views.tasks import StepState, TaskState
 from swarm.context.fit import fit
 from swarm.context.inputs import read_inputs
-from swarm.context.lower import lower_result, lowered
+from swarm.context.lower import lower_result, lowered, may_be_shorter
 from swarm.engine.copies import Copies, TaskCopy, loaded
 from swarm.engine.disclosure import RESULT
 from swarm.engine.gate import results_of
@@ -68,8 +68,10 @@ def within(
 def fitted(material: Sequence[Material], task: Task, room: int) -> list[Material]:
     """The material, of each as much as fits in the room for all of it and says most of what the task is about."""
     texts = fit([(each.name, each.text) for each in material], words_of(task), room)
-    pairs = zip(material, texts, strict=True)
-    return [Material(each.name, text, whole=each.whole and text == each.text) for each, text in pairs]
+    return [
+        msgspec.structs.replace(each, text=text, whole=False) if text != each.text else each
+        for each, text in zip(material, texts, strict=True)
+    ]
 
 
 class Surroundings:
@@ -127,11 +129,12 @@ class Surroundings:
         if compact:
             results = {need: lower_result(need, text, words_of(task)) for need, text in results.items()}
         given = [
-            Material(f"{RESULT}{need}", text, whole=text == whole[need])
+            Material(f"{RESULT}{need}", text, "results", whole=text == whole[need])
             for need, text in results.items()
             if need not in used
         ]
-        return [*given, *(Material(each.name, each.text, whole=each.whole) for each in loaded)]
+        named = (Material(each.name, each.text, _stage_of(task, each.name), whole=each.whole) for each in loaded)
+        return [*given, *named]
 
     async def result(self, task: str) -> str | None:
         """What came of a task; None: there is no such task, or it has no result."""
@@ -205,19 +208,27 @@ class Surroundings:
         One that a condition ruled may have ended without a result.
         """
         if state.result is not None:
-            return await self._accepted(state)
+            return await self.accepted(state)
         done = [child for name in state.children or () if (child := self._tasks()[name]).status == "accepted"]
         if not done:
             return None
         spec = await self._log.text(state.spec.ref, at=state.spec.at)
-        return await results_of(msgspec.json.decode(spec, type=Task), done, self._accepted)
+        return await results_of(msgspec.json.decode(spec, type=Task), done, self.accepted)
 
-    async def _accepted(self, state: TaskState) -> str:
+    async def accepted(self, state: TaskState) -> str:
+        """The result of a task that has one."""
         assert state.result is not None, "an accepted task has a result"
         return await self._log.text(state.result.ref, at=state.result.at)
 
     async def close(self) -> None:
         await self.copies.close()
+
+
+def _stage_of(task: Task, name: str) -> str:
+    """The stage that what a task is given to read under a name passes; "" where it stays as it is."""
+    if not may_be_shorter(task, name):
+        return ""
+    return "results" if any(source.from_task == name for source in task.inputs) else "inputs"
 
 
 def _runs(task: Task) -> bool:

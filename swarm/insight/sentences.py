@@ -21,6 +21,7 @@ from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.model import ModelCooled, ModelRecovered, pause_of
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
+from events.types.stage import StageApplied, StageWithdrawn
 from events.types.task import (
     AttemptAbandoned,
     StepAccepted,
@@ -62,6 +63,7 @@ def said(entry: Entry) -> str:
         _of_work(entry)
         or _of_tools(entry)
         or _of_calls(entry)
+        or _of_stages(entry)
         or _of_ends(entry)
         or _of_approvals(entry)
         or _of_sessions(entry)
@@ -178,6 +180,22 @@ def _of_calls(entry: Entry) -> str:
             ]
             why = f": {event.reason}" if event.reason else ""
             return f"{event.by} gave {event.scope} a cap of {' and '.join(caps)}{why}"
+        case _:
+            return ""
+
+
+def _of_stages(entry: Entry) -> str:
+    match entry.event:
+        case StageApplied() as event:
+            what = f"{event.on} ({event.form})" if event.form else event.on or "a text"
+            more = {
+                "used": "",
+                "measured": "; it was only measured",
+                "held": "; the task is held back, and was sent the whole",
+            }[event.how]
+            return f"the stage '{event.stage}' made of {what} {event.after:,} tokens of {event.before:,}{more}"
+        case StageWithdrawn() as event:
+            return f"the stage '{event.stage}' is only measured from now on: fewer tasks were accepted with it"
         case _:
             return ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import msgspec
+from anyio import to_thread
 
 from events.types.task import AttemptAbandoned, StepPlanned
 from swarm.cycle import Placed
@@ -13,6 +14,7 @@ from swarm.orders import Ask, Call
 from swarm.prompts.build import PLAN_SCHEMA, explorer_brief, explorer_messages
 from swarm.roles.answers import Plan, PlanStep, is_whole, one_line, read_object
 from swarm.roles.job import PLAN_TOKENS, Job, handover_text, said_to, whole_answer
+from swarm.roles.passing import passed
 from swarm.roles.strain import strained
 from swarm.task import Task
 
@@ -25,7 +27,8 @@ async def explore(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     strain = await strained(attempt, job.strain)
 
     async def brief() -> str:
-        material = await job.world.material(job.task, strain.is_compact)
+        given = await job.world.material(job.task, strain.is_compact)
+        (material,) = await to_thread.run_sync(passed, job, (given,))
         return explorer_brief(
             job.task, material, handover=await handover_text(job, attempt), budget=strain.line(PLAN_TOKENS)
         )

@@ -20,6 +20,7 @@ from swarm.prompts.length import form_of, length_line
 from swarm.roles.checks import Checked
 from swarm.roles.guard import Used
 from swarm.roles.strain import Strain
+from swarm.stages import NO_STAGES, Stages
 from swarm.task import Role, Task, agents_of
 
 
@@ -101,6 +102,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     redact: Callable[[str], str]
     audits: Callable[[str], bool] = lambda _: False  # whether what a model accepts now is audited; "": the checks alone
     strain: Strain = Strain()  # how near it is to a cap
+    stages: Stages = NO_STAGES  # that texts pass on their way into its requests
     hands: Hands | None = None  # None: the task has no tools
     delegated: Delegated | None = None  # who may do a part of the step; None: nobody
 
@@ -183,7 +185,7 @@ async def brief_of(job: Job, attempt: Attempt, *, compact: bool = False) -> Step
         return beginning(text, most) if compact else text
 
     earlier = [
-        Material(f"Step {before.number}, {before.title}", await read(before.draft, SHORT_DRAFT_BYTES))
+        Material(f"Step {before.number}, {before.title}", await read(before.draft, SHORT_DRAFT_BYTES), "results")
         for before in job.state.steps[: step.number - 1]
         if before.draft is not None
     ]

@@ -6,6 +6,7 @@ import re
 from functools import partial
 
 import msgspec
+from anyio import to_thread
 
 from events.types.task import StepDrafted
 from swarm.cycle import Placed
@@ -25,6 +26,7 @@ from swarm.roles.job import (
     wants_guide,
     whole_answer,
 )
+from swarm.roles.passing import passed
 from swarm.roles.results import answer_schema, normal_form
 from swarm.roles.strain import strained
 from swarm.roles.turns import converse
@@ -39,7 +41,9 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
     async def brief() -> str:
         step = await brief_of(job, attempt, compact=strain.is_compact)
-        material = await job.world.material(job.task, strain.is_compact)
+        given = await job.world.material(job.task, strain.is_compact)
+        material, earlier = await to_thread.run_sync(passed, job, (given, step.earlier), step.instruction)
+        step = msgspec.structs.replace(step, earlier=earlier)
         return worker_brief(job.task, step, material, budget=strain.line(output_tokens))
 
     last = job.open.step == job.state.total

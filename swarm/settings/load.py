@@ -27,6 +27,7 @@ from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import Wire, is_local, preset_values, shipped_free
 from swarm.settings.sizes import ToolsBy, size_in, tools_by
+from swarm.settings.stages import StageSettings, stage_settings
 from swarm.settings.tomlfile import KeyPath, read_toml
 from swarm.settings.toolrules import ToolSettings, tool_settings
 
@@ -141,6 +142,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     choice: ChoiceSettings
     complexity: ComplexityChanges
     tools: ToolSettings
+    stages: StageSettings  # that texts pass on their way into a request
     agents: tuple[Agent, ...]  # your own profiles
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
@@ -304,6 +306,7 @@ def _build(layers: Layers) -> Settings:
         ),
         complexity=changes_in(layers),
         tools=tool_settings(layers),
+        stages=stage_settings(layers),
         agents=_agents(layers),
         models=_models(layers, providers),
         providers=providers,

@@ -28,6 +28,8 @@ from events.types.call import BudgetSet
 from events.types.choice import TRAILS, Excluded, TrailsExcluded
 from events.types.model import ModelCooled, ModelRecovered, cooldown_topic
 from events.types.session import FileTrusted, SessionRenewed
+from events.types.stage import TOPIC as STAGES
+from events.types.stage import StageApplied, StageWithdrawn
 from events.types.task import (
     AttemptAbandoned,
     CheckResult,
@@ -46,6 +48,7 @@ from events.views.cost import CostView
 from events.views.money import MoneyView
 from events.views.questions import QuestionsView
 from events.views.sessions import SessionsView
+from events.views.stages import StagesView
 from events.views.tasks import TasksView
 from events.views.trails import TrailsView
 from events.views.using import UsingView
@@ -64,6 +67,7 @@ VIEWS: dict[str, type[View]] = {
     "money": MoneyView,
     "questions": QuestionsView,
     "sessions": SessionsView,
+    "stages": StagesView,
     "tasks": TasksView,
     "trails": TrailsView,
     "using": UsingView,
@@ -211,6 +215,8 @@ async def write_fifth(log: EventLog, clock: SetClock) -> None:
     scribe.at("fix", 1)
     await scribe.append(scribe.new(make.planned(title="fix")))
     scribe.at("fix", 1, 1)
+    applied = StageApplied(stage="inputs", before=900, after=300, on="a.log", how="held", form="log", branch="task:1")
+    await scribe.append(scribe.new(applied))
     wanted = await scribe.call("worker")
     ask = make.approval_asked(ordinal=2, arguments=scribe.put('{"command":"make test"}'))
     *_, asked = await scribe.append(scribe.settled(wanted, "I look."), scribe.new(_looked(scribe)), scribe.new(ask))
@@ -222,6 +228,8 @@ async def write_fifth(log: EventLog, clock: SetClock) -> None:
     await _applied_and_undone(scribe)
     await _in_circles(scribe)
     await _sent_one_that_asked(scribe)
+    gone = StageWithdrawn(stage="inputs", passed=20, failed=30, held_passed=48, held_failed=2, low=-0.7, high=-0.4)
+    await scribe.append(scribe.new(gone, STAGES))
     await scribe.append(scribe.new(make.closed(exit_code=1), f"claim/{session_name(1)}"))
 
 

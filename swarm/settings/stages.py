@@ -1,0 +1,113 @@
+"""Which stages texts pass on their way into a request: by preset, and by what settings say of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal, get_args
+
+import msgspec
+
+from swarm.units import kind_of, shortened
+
+if TYPE_CHECKING:
+    from swarm.settings.layers import Layers
+
+STAGES: Mapping[str, str] = {
+    "inputs": "what a task is given to read: the parts that fit its words",
+    "results": "what other tasks and earlier steps came to: the parts that fit the step",
+    "outputs": "what tools say: folded, as tables, without repetitions",
+}
+"""What passes each of them."""
+
+Mode = Literal["off", "measure", "on"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+Preset = Literal["off", "observe", "minimal", "standard", "aggressive", "adaptive"]
+PRESETS: tuple[Preset, ...] = get_args(Preset)
+
+HELD_BACK = 0.1
+"""Of the tasks that `adaptive` leaves as they are, so that there is something to compare with."""
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What becomes of a text that passes a stage."""
+
+    mode: Mode = "off"
+    keep: float = (
+        1.0  # the share of its tokens that it is made shorter to; 1: only what can be put together again whole
+    )
+    share: float = 1.0  # of the tasks; the others are held back for comparison
+    asked: bool = False  # settings name the stage itself: figures do not withdraw it
+
+
+class StageSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The stages of a session. As new: none."""
+
+    preset: Preset = "off"
+    rules: Mapping[str, Rule] = {}
+
+    def rule(self, stage: str) -> Rule:
+        return self.rules.get(stage, _OFF)
+
+
+_OFF = Rule()
+
+_KEEPS: Mapping[Preset, Mapping[str, float]] = {
+    "minimal": dict.fromkeys(STAGES, 1.0),
+    "standard": {"inputs": 0.5, "results": 0.5, "outputs": 0.5},
+    "aggressive": {"inputs": 0.25, "results": 0.25, "outputs": 0.25},
+}
+"""What a text is made shorter to. Half is what keeps the answer in 98 of 100 texts where a question names what it is about, a
+quarter in 95 (`python -m bench.compression`)."""
+
+
+def parse_use(value: object, source: object) -> str | float:
+    """Read `off`, `measure`, `on`, or the share of the tasks for which it is on, such as 0.5."""
+    what = "off, measure or on is expected, or the share of the tasks for which it is on, such as 0.5"
+    if isinstance(value, str) and value in MODES:
+        return value
+    if isinstance(value, str) and re.fullmatch(r"0?\.[0-9]{1,6}|[01]", value):
+        value = Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError(f"{what}; not {shortened(value) if isinstance(value, str) else kind_of(value)}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{what}; not {value}")
+    return float(value)
+
+
+def stage_settings(layers: Layers) -> StageSettings:
+    """What the layers say: the preset, and in its place what is said of a stage itself."""
+    preset: Preset = layers.values["tokens", "preset"]
+    rules = dict(preset_rules(preset))
+    for key, use in layers.values.items():
+        if key[:2] == ("tokens", "stages"):
+            rules[key[2]] = _used(rules.get(key[2], _OFF), key[2], use)
+    return StageSettings(preset=preset, rules={stage: rule for stage, rule in rules.items() if rule.mode != "off"})
+
+
+def preset_rules(preset: Preset) -> Mapping[str, Rule]:
+    """The stages of a preset.
+
+    >>> preset_rules("adaptive")["inputs"]
+    Rule(mode='on', keep=0.5, share=0.9)
+    >>> preset_rules("off")
+    {}
+    """
+    if preset == "off":
+        return {}
+    if preset == "observe":
+        return {stage: Rule(mode="measure", keep=keep) for stage, keep in _KEEPS["standard"].items()}
+    share = 1 - HELD_BACK if preset == "adaptive" else 1.0
+    keeps = _KEEPS["standard" if preset == "adaptive" else preset]
+    return {stage: Rule(mode="on", keep=keep, share=share) for stage, keep in keeps.items()}
+
+
+def _used(rule: Rule, stage: str, use: str | float) -> Rule:
+    """The rule with what settings say of the stage itself. One that the preset has not is used as `standard` has it."""
+    keep = rule.keep if rule.mode != "off" else _KEEPS["standard"][stage]
+    if isinstance(use, float):
+        return Rule(mode="on" if use else "off", keep=keep, share=use, asked=True)
+    mode: Mode = use  # type: ignore[assignment]  # parse_use lets nothing else through
+    return Rule(mode=mode, keep=keep, asked=True)

@@ -1,0 +1,104 @@
+"""The stages that the texts of one attempt pass on their way into a request: who is drawn, what it comes to, what is told of it.
+
+A stage is a function from a text and a room in tokens to a shorter text. It is passed once, when the text enters the
+conversation, and never again: what was said before stays as it is, and so does what a provider has cached of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from events.types.stage import How, StageApplied
+from swarm.journal import Attempt
+from swarm.settings.stages import Rule, StageSettings
+from swarm.task import Task
+from swarm.text.tokens import quick_tokens
+
+LEAST = 400
+"""Tokens from which on a text is made shorter: of a smaller one the marks that say what is left out would eat the gain."""
+
+
+class Shorter(NamedTuple):
+    """What a stage made of a text."""
+
+    text: str
+    form: str = ""  # what it was taken for
+
+
+Shorten = Callable[[str, int, bool], Shorter]
+"""Makes a text shorter, to at most so many tokens, and with True only by what can be put together again whole."""
+
+
+class Drawn(NamedTuple):
+    """What becomes of the texts of one task at a stage."""
+
+    how: How
+    keep: float
+
+
+def drawn(settings: StageSettings, task: str) -> Mapping[str, Drawn]:
+    """By stage what becomes of a task's texts; a stage that is off is not there. `task` is what makes it the task that it is.
+
+    The draw is the same wherever and whenever the task runs, and another one for each stage.
+    """
+    return {stage: _drawn(stage, rule, task) for stage, rule in settings.rules.items() if rule.mode != "off"}
+
+
+def _drawn(stage: str, rule: Rule, task: str) -> Drawn:
+    if rule.mode == "measure":
+        return Drawn("measured", rule.keep)
+    lot = int.from_bytes(hashlib.sha256(f"{stage}\0{task}".encode("utf-8", "replace")).digest()[:7]) / 2**56
+    return Drawn("used" if lot < rule.share else "held", rule.keep)
+
+
+class Stages:
+    """The stages of one attempt. `tell` records what a text came to with the next append of the attempt."""
+
+    def __init__(
+        self, chosen: Mapping[str, Drawn], *, tell: Callable[[StageApplied], None], role: str, branch: str = ""
+    ) -> None:
+        self._chosen, self._tell, self._role, self._branch = chosen, tell, role, branch
+
+    def passed(self, stage: str, text: str, shorten: Shorten, *, on: str) -> str:
+        """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter."""
+        chosen = self._chosen.get(stage)
+        before = quick_tokens(text) if chosen is not None else 0
+        if chosen is None or before < LEAST:
+            return text
+        shorter = shorten(text, max(LEAST, int(before * chosen.keep)), chosen.keep >= 1)
+        after = quick_tokens(shorter.text)
+        if after >= before:
+            return text
+        self._tell(
+            StageApplied(
+                stage=stage,
+                before=before,
+                after=after,
+                on=on,
+                how=chosen.how,
+                form=shorter.form,
+                role=self._role,
+                branch=self._branch,
+            )
+        )
+        return shorter.text if chosen.how == "used" else text
+
+
+def compressed(text: str, room: int, whole: bool, *, sought: str, handle: str = "") -> Shorter:
+    """A text by its form and by what is sought; see `Shorten`. A line at its end says what is left out, and names the handle."""
+    from swarm.compress.compress import compress  # only where a text is long enough to be made shorter
+
+    limit = quick_tokens(text) - 1 if whole else room
+    made = compress(text, limit=limit, count=quick_tokens, sought=sought, handle=handle)
+    return Shorter(text) if whole and not made.reversible else Shorter(made.text, made.form)
+
+
+def stages_of(settings: StageSettings, task: Task, attempt: Attempt) -> Stages:
+    """The stages that the texts of an attempt at a task pass."""
+    chosen = drawn(settings, f"{task.id}\0{task.prompt}")
+    return Stages(chosen, tell=attempt.tell, role=attempt.role, branch=attempt.branch)
+
+
+NO_STAGES = Stages({}, tell=lambda _: None, role="worker")
