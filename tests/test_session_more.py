@@ -10,6 +10,7 @@ import pytest
 
 from events.log import open_log
 from swarm.replay import replay
+from swarm.settings.stages import StageSettings, preset_rules
 from tests.provider import Answer
 from tests.running import Cast, faces, resume, run, serving
 from tests.test_session_tools import told, use
@@ -102,3 +103,15 @@ async def test_the_result_of_another_task_is_read_on(project: Path) -> None:
         result = await run(log, text, plan, project)
         assert result.exit_code == 0, [task.reason for task in result.tasks]
     assert "Chapter 44 is about stones" in told(cast)[-1][0]
+
+
+async def test_more_is_offered_of_what_a_stage_made_shorter(project: Path) -> None:
+    stages = StageSettings(preset="standard", rules=preset_rules("standard"))
+    text = TASK.replace("LOAD", "full")
+    cast = Cast(worker=[use("more", name="steps.py", symbol="step_150"), "done"])
+    async with open_log("memory:") as log, serving(cast, stages=stages) as (_, plan):
+        assert (await run(log, text, plan, project)).exit_code == 0
+        assert (await replay(log, 1)).divergence is None
+    assert STEPS not in cast.seen[0][1]["messages"][1]["content"]
+    assert "more" in offered(cast)
+    assert told(cast)[-1][0].startswith("[steps.py: lines 601-604 of 800]")

@@ -102,8 +102,13 @@ class Surroundings:
             checks=self.checks,
             tree=self.tree,
             guide=self.guides.guide,
+            shortened=self.shorten,
             changed=self.changed,
         )
+
+    def shorten(self, task: Task) -> None:
+        """Remember that something was left out of what a task is given to read."""
+        self._shortened[task.id] = True
 
     async def _given(
         self, material: Callable[[Task, bool], Awaitable[Sequence[Material]]], task: Task, compact: bool
