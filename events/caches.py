@@ -9,12 +9,13 @@ from typing import Any, Literal
 import msgspec
 
 from events.log import EventLog, open_log
+from events.views.answers import ANSWERS_KEPT
 from events.views.base import decode_state
 from events.views.experience import EXPERIENCE
 from events.views.kept import Kept, fold_kept, snapshot_of
 from events.views.standing import STANDING
 
-KEPT: tuple[Kept[Any], ...] = (STANDING, EXPERIENCE)
+KEPT: tuple[Kept[Any], ...] = (STANDING, EXPERIENCE, ANSWERS_KEPT)
 """The views of which a log keeps snapshots."""
 
 

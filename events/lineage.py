@@ -9,6 +9,7 @@ import msgspec
 
 from events.bus import read_all
 from events.log import Entry, EventLog
+from events.types.answer import AnswerServed
 from events.types.call import (
     BudgetMarked,
     BudgetSet,
@@ -45,10 +46,11 @@ _PARENTS_MONEY = (
     CallReleased,
     CallUnknown,
     CallOverran,
+    AnswerServed,
     BudgetMarked,
     BudgetSet,
 )
-"""What the parent paid for: a fork's sums begin at zero."""
+"""What the parent paid for, and what it saved: a fork's sums begin at zero."""
 
 
 class Stretch(msgspec.Struct, frozen=True):

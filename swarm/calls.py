@@ -1,6 +1,7 @@
 """The one place where a model is called: given back from the journal, or made, try for try.
 
-A call is given back where its answer is recorded. Else it is made (`swarm/tries.py`): slot, then money, then the request; its
+A call is given back where its answer is recorded. Else it gets the answer of an earlier one that asked the same, where the
+session may (`swarm/repeats.py`), or it is made (`swarm/tries.py`): slot, then money, then the request; its
 answer and the settlement are one append, made before anything acts on the answer. Each try has a reservation of its own.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 import msgspec
@@ -25,6 +26,9 @@ from swarm.orders import Answer, Ask, Call, NotWorthIt, Pick, Picker, Terms, ans
 from swarm.task import NORMAL
 from swarm.text.tokens import most_tokens
 from swarm.tries import LONGEST_PAUSE_S, Connected, Order, Tries, Turn, is_the_end
+
+if TYPE_CHECKING:
+    from swarm.repeats import Repeats
 
 FIRST_PAUSE_S = 0.5
 NOT_CONFIRMED = "it is paid, and nobody confirmed paid calls"
@@ -55,11 +59,12 @@ class Calls:
         ask: Callable[[str], Awaitable[bool]],
         time_zone: str = "",
         patience_s: float = PATIENCE_S,
+        repeats: Repeats | None = None,
         clock: Clock = system_clock,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._models, self._tries, self._on_unknown, self._ask = models, tries, on_unknown, ask
-        self._patience_s, self._clock, self._sleep = patience_s, clock, sleep
+        self._patience_s, self._clock, self._sleep, self._repeats = patience_s, clock, sleep, repeats
         servers = {name: each.server for name, each in models.items()}
         self.cooldowns = Cooldowns(servers, clock=clock, time_zone=time_zone)
         self._try = Tries(ledger=ledger, models=models, cooldowns=self.cooldowns, redact=redact, confirm=confirm)
@@ -129,7 +134,7 @@ class Calls:
             model = current.arm.model
             try:
                 told = msgspec.structs.replace(order, ask=order.ask.told(current.arm.agent))
-                outcome, nth = await self._tries_of(told, current, nth)
+                outcome, nth = await self._asked(told, current, nth)
             except ConfirmationNeeded as error:
                 tried[model], refused = NOT_CONFIRMED, error
                 pick, current = _fresh(pick), None
@@ -182,6 +187,13 @@ class Calls:
         began = self._clock()
         await self.cooldowns.changed(self._sleep, wait_s)
         return (self._clock() - began) / 1_000_000
+
+    async def _asked(self, order: Order, pick: Pick, nth: int) -> tuple[Answer | ProviderError | None, int]:
+        """What comes of asking one arm: the answer of an earlier call, where there is one that may be given again."""
+        if self._repeats is None or self._try.stopping:
+            return await self._tries_of(order, pick, nth)
+        found = await self._repeats.answer(order, pick, lambda keyed: self._tries_of(keyed, pick, nth))
+        return (found, nth) if isinstance(found, Answer) else found
 
     async def _tries_of(self, order: Order, pick: Pick, nth: int) -> tuple[Answer | ProviderError | None, int]:
         """Try one arm as often as its failures are worth waiting for; return what came of it and the number of the last try.

@@ -159,7 +159,12 @@ class ConfirmationNeeded(SwarmError):
 
     def __init__(self, question: str, *, remedy: str) -> None:
         self.question, self.remedy = question, remedy
-        super().__init__(f"{question} Nobody can be asked here; {remedy}")
+        ends = question.endswith((".", "?", "!"))
+        super().__init__(
+            f"{question} Nobody can be asked here; {remedy}"
+            if ends
+            else f"{question} (nobody can be asked here; {remedy})"
+        )
 
 
 class OwnerLost(SwarmError):

@@ -13,6 +13,7 @@ import msgspec
 
 from events.blobs import Pack
 from events.log import Ack, Entry, EventLog, NewEvent
+from events.types.answer import AnswerServed
 from events.types.any import AnyEvent
 from events.types.base import Captured, TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
@@ -91,6 +92,10 @@ class Journal(msgspec.Struct):
                 _keep(recorded, call.captured, entry.position)
             case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
                 self._end(entry.event, entry.position)
+            case AnswerServed() as served:
+                recorded = self._recorded(entry, served.role, served.branch)
+                recorded.calls.setdefault(served.ordinal, []).append(_as_try(served, entry.position))
+                _keep(recorded, served.captured, entry.position)
             case ToolStarted() as started:
                 recorded = self._recorded(entry, started.role, started.branch)
                 recorded.uses[started.ordinal] = Use(started=started)
@@ -142,6 +147,38 @@ class Journal(msgspec.Struct):
 
 def _as_it_is(event: AnyEvent, _: Pack) -> AnyEvent:
     return event
+
+
+def _as_try(served: AnswerServed, at: int) -> Try:
+    """A call that got an earlier answer, as if it had been made: for whoever takes it from the record it is the same."""
+    reserved = CallReserved(
+        role=served.role,
+        agent=served.agent,
+        model=served.model,
+        tier=served.tier,
+        messages=served.messages,
+        max_output_tokens=served.max_output_tokens,
+        tokens=0,
+        cost_nanos=0,
+        price="",
+        scopes=(),
+        ordinal=served.ordinal,
+        answer_schema=served.answer_schema,
+        why=served.why,
+        skills=served.skills,
+        branch=served.branch,
+    )
+    settled = CallSettled(
+        reservation=at,
+        answer=served.answer,
+        finish="stop",
+        input_tokens=0,
+        output_tokens=0,
+        tokens=0,
+        cost_nanos=0,
+        price="",
+    )
+    return Try(position=at, reserved=reserved, choice=None, outcome=settled, outcome_at=at)
 
 
 def _role_of(entry: Entry) -> str:
@@ -239,10 +276,17 @@ class Attempt:
 
     async def begin_use(self, started: Callable[[Pack], ToolStarted]) -> None:
         """Append the intent to use a tool, with the ends of the uses before it: nothing is done before it stands there."""
+        await self._begin(lambda pack: msgspec.structs.replace(started(pack), captured=self.captures(pack)))
+
+    async def give(self, served: Callable[[Pack], AnswerServed]) -> None:
+        """Append that a call gets an earlier answer, with the ends of the uses before it; it holds the captures itself."""
+        await self._begin(served)
+
+    async def _begin(self, event: Callable[[Pack], ToolStarted | AnswerServed]) -> None:
         await self.flush()
         pack = Pack(self.owner.known)
         events = self.held(pack)
-        events.append(self.new(msgspec.structs.replace(started(pack), captured=self.captures(pack))))
+        events.append(self.new(event(pack)))
         await self.owner.append(events, texts=pack.texts)
         self.captures_are_stored()
 

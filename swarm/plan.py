@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from events.scopes import LOG, SHARED, agent_scope, month_of, project_scope, role_scope, schedule_scope
 from events.views.verdicts import Drafts
 from swarm.agents.profile import Agent
+from swarm.cache.caching import Caching
 from swarm.choice.complexity import Complexity, classify, usual_attempts
 from swarm.connect import ENDPOINT, Roster
 from swarm.errors import OTHER_TIER, SwarmError, UsageError
@@ -105,6 +106,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     stages: StageSettings = StageSettings()  # that texts pass on their way into a request
     subagent_tokens: int = 30_000  # the most that a sub-agent of a task may take
     attempts: Mapping[str, float] = {}  # by type of task how many drafts it took on average until one was accepted
+    caching: Caching = Caching()  # which calls may get the answers of earlier ones
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
     def scopes(self, session: int, task: Task, now: int) -> tuple[str, ...]:
@@ -161,9 +163,9 @@ def _holds_back(budget: Budget, role: Role | Beside) -> bool:
 
 
 def whose_default(type_: str) -> str:
-    """Where the cap of a session comes from for which nobody named a budget, and how one is named."""
+    """Where the cap of a session comes from for which nobody named a budget, and how one is named; "" where its tasks make it."""
     if type_ not in _OF_TYPES:
-        return "from its inputs and levels (name one with `budget:`)"
+        return ""
     named = "`--budget`" if type_ == "direct" else "`--budget` or `budget:`"
     return f"the default of the type {type_} (`budget.{_OF_TYPES[type_]}` in your settings; name another with {named})"
 
@@ -206,6 +208,9 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         complexity=settings.complexity,
         tools=settings.tools,
         stages=settings.stages,
+        caching=Caching(
+            exact=settings.answers != "off", near=settings.answers == "near", ttl_s=round(settings.answers_age_s)
+        ),
         subagent_tokens=settings.budget.subagent_tokens,
         paid_confirmed=confirmed
         or any(origin.kind != "default" and _bounds(key, schedule) for key, origin in loaded.origins.items()),
@@ -217,6 +222,13 @@ def _bounds(key: tuple[str, ...], schedule: str) -> bool:
     if key == ("budget", "schedule_usd"):
         return bool(schedule)
     return key == ("schedules", schedule, "usd") or (key[0] == "budget" and key[-1].endswith("_usd"))
+
+
+def names_tokens(file: TaskFile) -> bool:
+    """Whether the file itself says how many tokens the run may take: as a whole, or in each of a known number of tasks."""
+    if file.budget is not None:
+        return True
+    return all(task.each is None and task.budget is not None and task.budget.tokens is not None for task in file.tasks)
 
 
 def is_capped(file: TaskFile) -> bool:

@@ -6,7 +6,7 @@ import msgspec
 
 from events.blobs import Pack
 from events.types.base import NOUGHT, Said, TextRef
-from events.types.call import CallReserved
+from events.types.call import CallKey, CallReserved
 from swarm.journal import Attempt
 from swarm.money.caps import Grant, Need
 from swarm.orders import Ask, Pick
@@ -14,7 +14,16 @@ from swarm.text.tokens import likely_tokens
 
 
 def reservation(
-    attempt: Attempt, ask: Ask, pick: Pick, need: Need, grant: Grant, *, ordinal: int, nth: int, pack: Pack
+    attempt: Attempt,
+    ask: Ask,
+    pick: Pick,
+    need: Need,
+    grant: Grant,
+    *,
+    ordinal: int,
+    nth: int,
+    key: CallKey | None,
+    pack: Pack,
 ) -> CallReserved:
     """The event; its texts, and what the attempt captured since its last one, are put into `pack`."""
     schema: TextRef | None = None
@@ -44,5 +53,6 @@ def reservation(
         skill_tokens=ask.skill_tokens,
         follows=ask.follows,
         branch=attempt.branch,
+        key=key,
         quick_tokens=likely_tokens(ask.messages, ask.answer_schema, ask.tools),
     )

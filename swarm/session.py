@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager, suppress
 from functools import partial, wraps
 from pathlib import Path
-from typing import ParamSpec, cast
+from typing import TYPE_CHECKING, ParamSpec, cast
 
 import anyio
 import msgspec
@@ -40,18 +40,18 @@ from swarm.engine.fork import (
     written_by_relatives,
 )
 from swarm.engine.past import Past, take_up
-from swarm.engine.prepare import prepare
+from swarm.engine.prepare import Prepared, prepare
 from swarm.engine.submission import opening_of
 from swarm.engine.toolkit import open_toolkit
 from swarm.engine.withdrawing import with_figures
 from swarm.engine.world import open_surroundings
 from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
-from swarm.estimate.weighed import Weighed
+from swarm.estimate.weighed import Weighed, room_told
 from swarm.garbage import rare_collections
 from swarm.journal import Journal
 from swarm.money.ledger import Ledger
 from swarm.owner import Owner, open_session, take_session
-from swarm.plan import Plan, SessionType, is_capped, plan_of, read_plan, type_of, whose_default, with_past
+from swarm.plan import Plan, SessionType, is_capped, names_tokens, plan_of, read_plan, type_of, whose_default, with_past
 from swarm.redact import Secrets
 from swarm.results import Result as Result
 from swarm.results import TaskResult as TaskResult
@@ -60,6 +60,10 @@ from swarm.roster import free_part, is_free, is_other_log, models_for, settings_
 from swarm.settings.load import Settings, load_settings
 from swarm.task import TaskFile
 from swarm.taskfile.given import tasks_given
+
+if TYPE_CHECKING:
+    from swarm.repeats import Repeats
+    from swarm.tries import Connected
 
 P = ParamSpec("P")
 
@@ -195,8 +199,8 @@ async def run_file(
     before = await standing_and_experience(log)
     plan = await with_figures(log, plan, project=root.name, say=say)
     prepared, plan = prepare(file, root, secrets.redact, with_past(plan, before[0].view.trails.verdicts.types))
-    if file.budget is None and plan.session_tokens is not None:
-        say(f"budget of this run: {plan.session_tokens:,} tokens, {whose_default(type_)}")
+    if said := _cap_told(file, plan, prepared, before, type_, estimate, root, secrets.redact):
+        say(said)
     pack = Pack(Known())
     take = None
     if earlier is not None:
@@ -218,6 +222,30 @@ async def run_file(
     return await _run_owned(
         owner, plan, root=root, environ=environ, faces=faces, secrets=secrets, clock=clock, before=before
     )
+
+
+def _cap_told(
+    file: TaskFile,
+    plan: Plan,
+    prepared: Sequence[Prepared],
+    before: Before,
+    type_: str,
+    foreseen: Estimated | None,
+    root: Path,
+    redact: Callable[[str], str],
+) -> str:
+    """What is said of the cap of a run for which nobody named one; "" where the file says it."""
+    tokens = plan.session_tokens
+    if tokens is None or file.budget is not None:
+        return ""
+    if whose := whose_default(type_):
+        return f"budget of this run: {tokens:,} tokens, {whose}"
+    if names_tokens(file):
+        return ""
+    from swarm.estimate.weigh import Run, likely  # only where it is told
+
+    run = Run(file=file, plan=plan, root=root, redact=redact, confirm_above=0)
+    return room_told(tokens, foreseen or likely(run, prepared, plan, before))
 
 
 async def resume_session(
@@ -355,6 +383,16 @@ def _lives(owner: Owner, clock: Clock, claim: Claim) -> bool:
     return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
 
 
+async def _repeats(
+    log: EventLog, plan: Plan, models: Mapping[str, Connected], root: Path, clock: Clock
+) -> Repeats | None:
+    if not plan.caching.exact:
+        return None
+    from swarm.repeats import open_repeats  # what few runs need
+
+    return await open_repeats(log, plan.caching, models, project=str(root), clock=clock)
+
+
 @asynccontextmanager
 async def _open(
     owner: Owner,
@@ -390,6 +428,7 @@ async def _open(
         ) as surroundings,
         open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces) as toolkit,
     ):
+        past.repeats = await _repeats(log, plan, models, root, clock)
         yield Dispatcher(
             owner,
             plan,

@@ -12,7 +12,7 @@ import msgspec
 from events.blobs import Pack
 from events.log import Conflict, NewEvent
 from events.scopes import path_of
-from events.types.call import CallFailed, CallReleased, CallSettled, CallUnknown
+from events.types.call import CallFailed, CallKey, CallReleased, CallSettled, CallUnknown
 from events.types.model import ModelCooled
 from swarm.cooldowns import Cooldowns, is_down
 from swarm.errors import BudgetExceeded, Failure, ProviderError, SwarmError
@@ -63,6 +63,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     terms: Callable[[], Terms]
     more: Callable[[BudgetExceeded], Awaitable[bool]]
     level: int  # how urgent it is
+    key: CallKey | None = None  # by which its answer may be given again
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -173,7 +174,9 @@ class Tries:
 
         def intent(decided: Need, grant: Grant) -> money.Intent:
             pack = Pack(attempt.owner.known)
-            call = reservation(attempt, order.ask, pick, decided, grant, ordinal=order.ordinal, nth=turn.nth, pack=pack)
+            call = reservation(
+                attempt, order.ask, pick, decided, grant, ordinal=order.ordinal, nth=turn.nth, key=order.key, pack=pack
+            )
             events: list[NewEvent] = attempt.held(pack)
             if pick.choice is not None:
                 events.append(attempt.new(pick.choice))

@@ -26,7 +26,7 @@ from swarm.models.limits import Allowance, Limits
 from swarm.money.caps import Cap
 from swarm.money.ledger import Ledger
 from swarm.orders import Answer as Said
-from swarm.orders import Ask, Pick, Terms
+from swarm.orders import Ask, Call, Pick, Terms
 from swarm.owner import Owner
 from swarm.text.tokens import most_tokens
 from swarm.tries import Connected
@@ -101,14 +101,22 @@ class Desk:
 
     async def call(self, *arms: Arm, ask: Ask = ASK, pick: Any = None, turns: int | None = None, **more: Any) -> Said:
         """One call, its settlement appended."""
-        tasks = (await fold(self.log, TasksView())).of(self.owner.session)
-        attempt = Attempt(self.owner, tasks["t"], step=1, attempt=1, role="worker", recorded=self.recorded)
-        call = self.calls.for_attempt(attempt, lambda: Terms(named=("day", "s1"), caps=self.caps), turns=turns, **more)
+        call, attempt = await self.begun(turns=turns, **more)
         try:
             return await call(ask, pick=pick or in_order(*arms))
         finally:
             with anyio.CancelScope(shield=True):
                 await attempt.flush()
+
+    async def begun(self, **more: Any) -> tuple[Call, Attempt]:
+        """An attempt, and how it calls."""
+        tasks = (await fold(self.log, TasksView())).of(self.owner.session)
+        attempt = Attempt(self.owner, tasks["t"], step=1, attempt=1, role="worker", recorded=self.recorded)
+
+        def terms() -> Terms:
+            return Terms(named=("day", "s1"), caps=self.caps)
+
+        return self.calls.for_attempt(attempt, terms, **more), attempt
 
     async def money(self) -> MoneyView:
         return await fold(self.log, MoneyView())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,24 @@ async def test_what_is_wrong_is_a_usage_error(task: str | Path, budget: str | No
     with pytest.raises(UsageError):
         await run(task, budget=budget, **options(tmp_path, "http://127.0.0.1:9/v1"))
     assert not (tmp_path / "log.db").exists()
+
+
+async def told_of_the_budget(tmp_path: Path, text: str) -> list[str]:
+    (tmp_path / "task.yaml").write_text(text)
+    told: list[str] = []
+    with provider_thread(play) as provider:
+        await run(tmp_path / "task.yaml", say=told.append, **options(tmp_path, provider.url))
+    return [each for each in told if each.startswith("budget of this run: ")]
+
+
+async def test_a_budget_that_nobody_named_is_told_as_the_most_with_what_is_likely_beside_it(tmp_path: Path) -> None:
+    (said,) = await told_of_the_budget(tmp_path, "prompt: Write a line.\n")
+    found = re.search(r"at most ([\d,]+) tokens, room for .*; ([\d,]+) (?:to ([\d,]+) )?are likely, a guess", said)
+    assert found is not None, said
+    most, few, many = (int(number.replace(",", "")) for number in found.groups(default=found[2]))
+    assert 0 < few <= many < most
+    assert await told_of_the_budget(tmp_path, "prompt: Write a line.\nbudget: 20k\n") == []
+    assert await told_of_the_budget(tmp_path, "tasks:\n  - {id: a, prompt: Write a line., budget: 20k}\n") == []
 
 
 DEAR: dict[str, Any] = {"price": "40/160"}

@@ -13,6 +13,7 @@ from events.log import EventLog, open_log
 from events.types.tool import QuestionAnswered, QuestionAsked, ToolFinished
 from events.views.base import fold
 from events.views.questions import Question, QuestionsView
+from swarm.cli.raising import way_of
 from swarm.engine.faces import Asking
 from swarm.engine.questions import reply
 from swarm.redact import Secrets
@@ -158,6 +159,7 @@ async def test_a_task_can_halt_at_a_question_and_go_on_with_the_answer(project: 
         assert halted.exit_code == 5
         assert halted.tasks[0].reason.startswith("s1/paint asks: Which colour?")
         assert 'say `swarm answer s1/paint "..."`, and then `swarm resume s1`' in halted.tasks[0].reason
+        assert await way_of(log, 1) == (), "no yes answers a question"
         await reply(log, await question(log), "green", project="a")
         assert (await resume(log, plan)).exit_code == 0
     assert told(cast)[1] == ["green"]

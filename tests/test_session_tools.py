@@ -124,7 +124,8 @@ async def test_a_person_is_asked_about_changes_where_no_rule_says_it(project: Pa
     async with open_log("memory:") as log, serving(Cast(worker=MEND)) as (_, plan):
         looks: Faces = faces(confirm=confirm)
         result = await run(log, FIX.replace("  changes: apply\n", ""), plan, project, looks=looks)
-    assert asked == ["fix was accepted and changed 1 file, +1 -1: a.py. Take that over into your files?"]
+        how = "(`swarm show s1/fix --diff`, in another terminal)"
+        assert asked == [f"fix was accepted and changed 1 file, +1 -1: a.py {how}. Take that over into your files?"]
     assert result.exit_code == 0
     assert result.tasks[0].kept is not bool(answer)
     assert (project / "a.py").read_text() == ("x = 2\n" if answer else "x = 1\n")

@@ -9,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.types.stage import StageApplied
+from swarm.cache.caching import Caching
+from swarm.connect import Roster
+from swarm.plan import plan_of
 from swarm.settings.load import SettingsInvalid, load_settings
 from swarm.settings.stages import PRESETS, STAGES, Rule, StageSettings, preset_rules
 from swarm.stages import LEAST, Drawn, Shorter, Stages, compressed, drawn
@@ -129,3 +132,24 @@ def test_what_is_no_use_of_a_stage_is_refused_with_what_is_expected(tmp_path: Pa
 def test_a_stage_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match=r"tokens\.stages\.input\b"):
         loaded(tmp_path, '[tokens.stages]\ninput = "on"\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "exact", "near"),
+    [
+        ("", False, False),
+        ('preset = "observe"', False, False),
+        ('preset = "standard"', True, False),
+        ('preset = "aggressive"', True, True),
+        ('preset = "aggressive"\nanswers = "off"', False, False),
+        ('answers = "near"', True, True),
+    ],
+)
+def test_which_answers_are_given_again_is_said_by_settings_or_the_preset(
+    tmp_path: Path, text: str, exact: bool, near: bool
+) -> None:
+    (tmp_path / ".config/swarm").mkdir(parents=True)
+    (tmp_path / ".config/swarm/config.toml").write_text(f"[tokens]\nanswers_age_s = 60\n{text}\n")
+    found = load_settings(tmp_path, environ={"HOME": str(tmp_path)})
+    plan = plan_of(found, Roster(models=(), providers=()), confirmed=True)
+    assert plan.caching == Caching(exact=exact, near=near, ttl_s=60)

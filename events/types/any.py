@@ -8,6 +8,7 @@ from typing import TypeAlias, get_args
 
 import msgspec
 
+from events.types.answer import AnswersCleared, AnswerServed
 from events.types.base import Unknown
 from events.types.call import (
     BudgetMarked,
@@ -84,6 +85,8 @@ AnyEvent: TypeAlias = (
     | CallReleased
     | CallUnknown
     | CallOverran
+    | AnswerServed
+    | AnswersCleared
     | BudgetMarked
     | BudgetSet
     | ModelCooled

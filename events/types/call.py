@@ -18,6 +18,13 @@ class Foreseen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     like: str  # what they share with it beside role and level: "model" and type, "type" alone, or "role" and no more
 
 
+class CallKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an answer depends on, as digests: a call of the same key may get the same answer."""
+
+    all: str
+    but_question: str = ""  # of all but the last message; empty: only the same to the letter is the same
+
+
 class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     """The intent to call, and the most that it can cost in every scope that it counts in. Stands on `ledger`."""
 
@@ -43,6 +50,7 @@ class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     skill_tokens: tuple[int, ...] = ()  # about how many tokens each of these texts has
     follows: int = 0  # the ordinal of the attempt's call whose messages and answer stand before `messages`; 0: none
     branch: str = ""  # of the attempt, in which a sub-agent makes it; its calls are numbered by themselves
+    key: CallKey | None = None  # by which its answer may be given again; None: it is not
     quick_tokens: int = 0  # about how many tokens its input has by our own quick count; 0: nobody counted
 
 

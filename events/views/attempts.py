@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from events.log import Entry
+from events.types.answer import AnswerServed
 from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
@@ -21,7 +22,7 @@ from events.types.tool import (
 )
 from events.types.tree import FileChange
 
-CallState = Literal["open", "settled", "failed", "released", "maybe paid"]
+CallState = Literal["open", "settled", "failed", "released", "maybe paid", "served"]
 UseState = Literal["waiting", "open", "done", "failed", "refused"]
 
 
@@ -47,6 +48,9 @@ class Call(msgspec.Struct, kw_only=True):
     reason: str = ""
     answer: tuple[TextRef, int] | None = None  # and the position of the event that refers to it
     branch: str = ""  # of the sub-agent that made it
+    source: int = 0  # where it got an earlier answer: position of the call.settled that brought it
+    how: str = ""  # by which likeness of the two questions
+    saved_nanos: int = 0  # what the earlier call cost
 
 
 class Use(msgspec.Struct, kw_only=True):
@@ -126,6 +130,8 @@ class AttemptsView(msgspec.Struct):
             case CallSettled() | CallFailed() | CallReleased() | CallUnknown():
                 if entry.event.reservation in self._calls:
                     _end(self._calls[entry.event.reservation], entry)
+            case AnswerServed() as served:
+                self._attempt(entry).calls.append(_served(entry.position, served))
             case StepDrafted() as drafted:
                 attempt = self._attempt(entry)
                 attempt.draft, attempt.drafted_by = (drafted.draft, entry.position), f"{drafted.agent}@{drafted.model}"
@@ -189,6 +195,28 @@ def _reserved(position: int, call: CallReserved) -> Call:
         cost_nanos=call.cost_nanos,
         reserved_tokens=call.tokens,
         reserved_nanos=call.cost_nanos,
+    )
+
+
+def _served(position: int, served: AnswerServed) -> Call:
+    return Call(
+        position=position,
+        role=served.role,
+        agent=served.agent,
+        model=served.model,
+        tier=served.tier,
+        why=served.why,
+        state="served",
+        tokens=0,
+        cost_nanos=0,
+        reserved_tokens=0,
+        reserved_nanos=0,
+        finish="stop",
+        answer=(served.answer, position),
+        branch=served.branch,
+        source=served.source,
+        how=served.how,
+        saved_nanos=served.saved_nanos,
     )
 
 

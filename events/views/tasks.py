@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from events.log import Entry
+from events.types.answer import AnswerServed
 from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import FREE_TIERS, ChoiceMade
@@ -101,6 +102,7 @@ class TaskState(msgspec.Struct, kw_only=True):
     calls: int = 0  # sent, failed ones included
     open_calls: int = 0
     maybe_paid: int = 0  # calls of which nobody knows whether they were billed
+    served: int = 0  # calls that got the answer of an earlier one
     tokens: int = 0  # as counted against token caps
     input_tokens: int = 0
     output_tokens: int = 0
@@ -172,6 +174,9 @@ class TasksView(msgspec.Struct):
                 self._count(task, entry)
             case ChoiceMade() as choice:
                 _chosen(task, entry, choice)
+            case AnswerServed() as served:
+                task.role, task.model, task.tier = served.role, served.model, served.tier
+                task.served += 1
             case _:
                 advance(task, entry)
 

@@ -94,7 +94,8 @@ async def _confirmed(log: EventLog, asked: Asked, args: argparse.Namespace) -> N
         output.problem(f"for this {'session' if args.session else 'project'}: {said_of(asked.event.pattern)}")
     remedy = f"say `{to_type('approve', '--yes', asked.name, log=args.log)}`"
     if not args.yes and not output.confirm("Allow it?", remedy=remedy):
-        raise Declined("Nothing was said to it", remedy=f"to allow it, {remedy}")
+        refuse = to_type("deny", asked.name, log=args.log)
+        raise Declined("Nothing was said to it", remedy=f"to allow it, {remedy}; to refuse it, `{refuse}`")
 
 
 def _tell(asked: Asked, word: Word, state: SessionState, output: Output) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import anyio
@@ -17,10 +18,11 @@ from events.log import EventLog, open_log, session_name
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
+from events.views.tasks import TaskState, TasksView, own_changes
 from swarm.alive import exists
 from swarm.cli.hints import to_type
 from swarm.cli.names import Name, find
-from swarm.cli.output import Output
+from swarm.cli.output import Output, counted
 from swarm.cli.recorded import log_errors, require_log
 from swarm.cli.running import secrets_of
 from swarm.engine.requests import ask_of
@@ -42,10 +44,14 @@ class Unanswered(SwarmError):
 
 
 class Asked:
-    """A request and what became of it. `result` is None where the running session's owner answered."""
+    """A request and what became of it. `result` is None where the running session's owner answered.
+
+    `state` is the task that was judged, as it is then.
+    """
 
     def __init__(self, name: Name, refused: str, result: Result | None) -> None:
         self.name, self.refused, self.result = name, refused, result
+        self.state: TaskState | None = None
 
 
 async def ask(args: argparse.Namespace, event: CancelRequested | VerdictRequested) -> Asked:
@@ -60,6 +66,8 @@ async def ask(args: argparse.Namespace, event: CancelRequested | VerdictRequeste
             if isinstance(event, CancelRequested) and name.step:
                 raise UsageError(f"{name} is a step, which ends with its task; name {Name(name.session, name.task)}")
             asked = await _asked(log, name, event, loaded)
+            if isinstance(event, VerdictRequested):
+                asked.state = (await _tasks(log, name))[name.task]
     if asked.refused:
         raise UsageError(asked.refused)
     return asked
@@ -96,16 +104,31 @@ async def _state(log: EventLog, session: int) -> SessionState:
 
 async def _only_task(log: EventLog, name: Name) -> Name:
     """A session that has one task is named by itself. Raises UsageError where it has several."""
-    from events.views.tasks import TasksView
-
-    tasks = (await fold(log, TasksView(), session=name.session)).of(name.session)
+    tasks = await _tasks(log, name)
     if len(tasks) != 1:
         listed = ", ".join(f"{session_name(name.session)}/{task}" for task in list(tasks)[:5])
         raise UsageError(f"{session_name(name.session)} has {len(tasks)} tasks; name one of them: {listed}")
     return Name(name.session, next(iter(tasks)))
 
 
+async def _tasks(log: EventLog, name: Name) -> Mapping[str, TaskState]:
+    return (await fold(log, TasksView(), session=name.session)).of(name.session)
+
+
 def say_what_is_left(asked: Asked, output: Output) -> None:
     session = session_name(asked.name.session)
+    if asked.state is not None:
+        _say_where_changes_are(asked.state, output)
     if asked.result is not None and any(task.status in ("open", "halted") for task in asked.result.tasks):
         output.note(f"what is left to do is done with: {to_type('resume', session, log=output.log)}")
+
+
+def _say_where_changes_are(task: TaskState, output: Output) -> None:
+    """What tools changed stays where it is when a person judges: it is said where that is not what the verdict suggests."""
+    name = f"{session_name(task.session)}/{task.name}"
+    if task.applied and task.status != "accepted":
+        undo = to_type("undo", name, log=output.log)
+        output.note(f"what its tools changed is in your files; `{undo}` takes it back")
+    elif not task.applied and task.status == "accepted" and (files := own_changes(task)):
+        apply, them = to_type("apply", name, log=output.log), "it" if len(files) == 1 else "them"
+        output.note(f"{counted(len(files), 'file')} changed, not in your files; `{apply}` takes {them} over")

@@ -78,13 +78,31 @@ async def _meant(log: EventLog, text: str | None, done: Done) -> tuple[Name, Tas
 
 def _only(name: Name, tasks: Mapping[str, TaskState], done: Done) -> Name:
     """The one task of a session that is meant."""
+    taken = [task for task, state in tasks.items() if state.applied]
     changed = [task for task, state in tasks.items() if own_changes(state)]
-    fitting = [task for task in changed if bool(tasks[task].applied) == (done == "undone")] or changed
+    waiting = [task for task in changed if task not in taken]
+    fitting = (taken or changed) if done == "undone" else (waiting or changed)
     if len(fitting) != 1:
         listed = ", ".join(str(Name(name.session, task)) for task in fitting[:5])
         raise UsageError(
             f"tools changed files for {len(fitting)} tasks of {name}; name one of them: {listed}"
             if fitting
-            else f"the tools of {name} changed no file of the project"
+            else f"nothing of {name} was taken over into your files, so there is nothing to undo"
+            if done == "undone"
+            else why_nothing(name, tasks)
         )
     return Name(name.session, fitting[0])
+
+
+def why_nothing(name: Name, tasks: Mapping[str, TaskState]) -> str:
+    """Why a task, or a session, has no changes that could be taken over: what tools changed counts once it is accepted."""
+    named = {name.task: tasks[name.task]} if name.task else tasks
+    for task, state in named.items():
+        for step in state.steps:
+            if step.files and step.stage != "accepted":
+                mine = Name(name.session, task)
+                return (
+                    f"what tools changed for {mine} is not accepted; `swarm show {mine}/{step.number} --diff` prints it, and "
+                    f"`swarm accept {mine}` makes it count, if the work is right"
+                )
+    return f"the tools of {name} changed no file of the project"

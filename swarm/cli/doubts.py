@@ -31,7 +31,7 @@ def doubts(file: TaskFile, text: str, root: Path) -> tuple[Problem, ...]:
     keys = tree if isinstance(tree, Mapping) else Mapping([], START)
     report = Report(report.text)
     try:
-        for look in (_files, _schemas, _writers, _budgets, _variables, _agents):
+        for look in (_files, _schemas, _writers, _budgets, _variables, _agents, _skills):
             for place, message, hint in look(file, keys, root):
                 report.add(place, message, hint)
     except Full:  # a report holds so many problems, and no more are read
@@ -136,6 +136,28 @@ def _agents(file: TaskFile, keys: Mapping, root: Path) -> Iterator[Doubt]:
             place = next((one.place for one in _scalars(own or keys) if one.text.strip() == name), START)
             hint = f"`swarm agents list` shows those that there are{nearest(name, known)}"
             yield place, f"the agent {name!r} of task {task.id!r} is not there, or its file cannot be used", hint
+
+
+def _skills(file: TaskFile, keys: Mapping, root: Path) -> Iterator[Doubt]:
+    """Skills that are named and cannot be loaded: the task would fail as it begins."""
+    named = [(task, name) for task in file.tasks for name in task.skills or () if "{{" not in name]
+    if not named:
+        return
+    from skills.library import UnknownSkill  # only a file that names one looks for them
+    from swarm.library import library_here
+
+    try:
+        library = library_here(root, os.environ)
+    except UsageError:  # of what the user trusts, which a run says
+        return
+    for task, name in named:
+        try:
+            library.get(name)
+        except UnknownSkill as unknown:
+            own = _own_keys(keys, task)
+            place = next((one.place for one in _scalars(own or keys) if one.text.strip() == name), START)
+            said, _, hint = str(unknown).partition("; ")
+            yield place, f"{said}, and task {task.id!r} loads it", hint
 
 
 def _own_keys(keys: Mapping, task: Task) -> Node | None:

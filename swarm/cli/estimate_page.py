@@ -45,7 +45,9 @@ def facts(task: TaskEstimate) -> Iterator[tuple[str, str]]:
     for role, one in task.roles.items():
         if one.first is not None:
             likely, most = one.first.likely_input_tokens, one.first.most_input_tokens
-            yield "asks", f"{role}: about {likely:,} tokens, {most:,} reserved{_answered(one)}"
+            several = f" in {one.first.turns} calls" if one.first.turns > 1 else ""
+            reserved = f"{most:,} reserved{' for the first' if several else ''}"
+            yield "asks", f"{role}: about {likely:,} tokens{several}, {reserved}{_answered(one)}"
         barred = list(one.excluded.items())
         for model, why in barred[:_MOST_EXCLUDED]:
             yield "not", f"{role}: {model}: {why}"

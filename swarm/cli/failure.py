@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator
 from typing import cast
 
-from swarm.cli.hints import on_log
+from swarm.cli.hints import in_folder, on_log
 from swarm.cli.output import Output
 from swarm.cli.streams import write_aside, write_result
 from swarm.errors import SwarmError
@@ -21,10 +21,10 @@ _FIRST = (130, 143, 3, 4, 5, 2, 1)
 """Which exit code stands where several errors came together."""
 
 
-def tell(error: Exception, *, debug: bool, as_json: bool, log: str | None = None) -> int:
+def tell(error: Exception, *, debug: bool, as_json: bool, log: str | None = None, folder: str | None = None) -> int:
     """Write what happened for people on stderr, and for programs on stdout; return the exit code. Raises ResultLost.
 
-    `log` is the log that the command line named.
+    `log` and `folder` are what the command line named.
     """
     secrets = Secrets.from_environ(os.environ)  # an error may quote what a server or a file said
     leaves = list(_leaves(error))
@@ -40,7 +40,7 @@ def tell(error: Exception, *, debug: bool, as_json: bool, log: str | None = None
         ]
     if debug:
         write_aside(secrets.redact("".join(traceback.format_exception(error))))
-    said = [on_log(secrets.redact(sentence.removeprefix("error: ")), log) for sentence in sentences]
+    said = [in_folder(on_log(secrets.redact(sentence.removeprefix("error: ")), log), folder) for sentence in sentences]
     output = Output()
     for sentence in said:
         output.problem(f"error: {sentence}")

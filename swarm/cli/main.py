@@ -45,6 +45,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
             "swarm.cli.whatif",
             "say what finished sessions had come to with other prices, caps, tiers or choices",
         ),
+        "cache": ("swarm.cli.cache", "say which answers are given again and what that saved; give none again"),
         "tune": ("swarm.cli.tune", "search settings under which recorded work had cost less; changes nothing"),
         "verify": ("swarm.cli.verify", "check that the log is whole and unchanged"),
     },
@@ -88,11 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _told(error: Exception, given: list[str], *, debug: bool, as_json: bool) -> int:
     from swarm.cli.failure import tell
-    from swarm.cli.hints import log_named
+    from swarm.cli.hints import folder_named, log_named
 
     try:
         if not isinstance(error, ResultLost):
-            return tell(error, debug=debug, as_json=as_json, log=log_named(given))
+            return tell(error, debug=debug, as_json=as_json, log=log_named(given), folder=folder_named(given))
     except ResultLost as lost:
         error = lost
     return _BROKEN_PIPE if error.reader_gone else tell(error, debug=debug, as_json=False)

@@ -40,6 +40,8 @@ actions:
   trust [SERVER]             confirm what the servers of this project run or speak to, all or one of them
 """
 
+NO_SERVER = "no server of tools is configured here; write one into .mcp.json, or into your own settings"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _ACTIONS
@@ -126,7 +128,7 @@ def _list(args: argparse.Namespace, here: _Here, output: Output) -> int:
         output.document("swarm.mcp/1", {"servers": rows, "problems": list(here.found.problems)})
         return 0
     if not here.found.servers:
-        output.note("no server of tools is configured here; write one into .mcp.json, or into your own settings")
+        output.note(NO_SERVER)
         return 0
     output.table(
         ["NAME", "FROM", "KIND", "TOOLS", "STATE", "RUNS"], [_cells(each, here) for each in here.found.servers]
@@ -170,6 +172,10 @@ def _tools(args: argparse.Namespace, here: _Here, output: Output) -> int:
     if output.json:
         rows = [{"server": each.source, **msgspec.to_builtins(each.spec)} for each in tools]
         output.document("swarm.mcp.tools/1", {"tools": rows})
+    elif not here.found.servers:
+        output.note(NO_SERVER)
+    elif not tools:
+        output.note("no tool is offered; `swarm mcp list` says which servers take part, and why others do not")
     else:
         lines = [(each.spec.description.partition(": ")[2] or "-").split("\n")[0] for each in tools]
         output.table(
@@ -312,7 +318,7 @@ def _trust(args: argparse.Namespace, here: _Here, output: Output) -> int:
     return _told(
         output,
         waiting,
-        f"trusted: {counted(len(waiting), 'server')}, until its command, address or environment changes",
+        f"trusted: {counted(len(waiting), 'server')}, until {'its' if len(waiting) == 1 else 'their'} command, address or environment changes",
     )
 
 

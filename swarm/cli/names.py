@@ -14,6 +14,7 @@ from swarm.errors import UsageError
 
 SESSION_HELP = "s412 or 412; default: the last session"
 HELP = "a session (s412), a task (s412/build; of the last session build) or a step (s412/build/2); default: the last session"
+NO_SESSION = "no session is recorded in this log yet; begin with `swarm run FILE`"
 
 _TASK = r"(?P<task>[A-Za-z0-9][A-Za-z0-9._-]{0,80})(?:/(?P<step>[0-9]{1,9}))?"
 _WHOLE = re.compile(rf"s?(?P<session>[0-9]{{1,15}})(?:/{_TASK})?/?", re.IGNORECASE)
@@ -62,7 +63,7 @@ async def find(log: EventLog, text: str | None) -> Name:
     """
     last = await last_session(log)
     if not last:
-        raise UsageError("no session is recorded in this log yet; begin with `swarm run FILE`")
+        raise UsageError(NO_SESSION)
     if text is None:
         return Name(last)
     name = parse_name(text, last=last)

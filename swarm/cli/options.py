@@ -91,6 +91,7 @@ def run_command(name: str, module: str, help_: str, words: list[str]) -> int:
         color=args.color,
         no_input=args.no_input,
         log=args.log,
+        folder=args.folder,
     )
     return command.run(args)
 

@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from swarm.cli.hints import on_log
+from swarm.cli.hints import in_folder, on_log
 from swarm.cli.streams import write_aside, write_result
 from swarm.errors import ConfirmationNeeded, SwarmError
 
@@ -35,7 +35,7 @@ class Declined(ConfirmationNeeded):
 class Output:
     """Where a command writes. `json` is true where the result has to be one JSON document, or JSON Lines for a stream.
 
-    `log` is the log that the command line named: what is told to be typed next goes to that one, too.
+    `log` and `folder` are what the command line named: what is told to be typed next means these, too.
     """
 
     def __init__(
@@ -47,8 +47,10 @@ class Output:
         color: str = "auto",
         no_input: bool = False,
         log: str | None = None,
+        folder: str | None = None,
     ) -> None:
-        self.json, self.quiet, self.verbose, self.no_input, self.log = json, quiet, verbose, no_input, log
+        self.json, self.quiet, self.verbose, self.no_input = json, quiet, verbose, no_input
+        self.log, self.folder = log, folder
         self._out_color, self._err_color = _has_color(sys.stdout, color), _has_color(sys.stderr, color)
 
     @property
@@ -80,7 +82,7 @@ class Output:
 
     def problem(self, text: str, style: str = "", *, exact: bool = False) -> None:
         """Tell what must be seen even with --quiet; on a terminal lines are broken between words, unless `exact`."""
-        text = on_log(text, self.log)
+        text = in_folder(on_log(text, self.log), self.folder)
         shown = text
         if sys.stderr.isatty():
             shown = _harmless(text) if exact else _broken(_harmless(text), self.width)
@@ -138,7 +140,7 @@ class Output:
     def _ask(self, question: str, remedy: str, *, form: str = "[y/N] ") -> None:
         if not self.can_ask:
             raise ConfirmationNeeded(question, remedy=remedy)
-        write_aside(_broken(f"{_harmless(question)} {form}", self.width))
+        write_aside(_broken(f"{_harmless(in_folder(on_log(question, self.log), self.folder))} {form}", self.width))
 
     def _said_yes(self) -> bool:
         return self._line().lower() in ("y", "yes")

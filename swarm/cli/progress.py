@@ -13,6 +13,7 @@ from unicodedata import east_asian_width
 import anyio
 
 from events.log import Entry
+from events.types.answer import AnswerServed
 from events.types.any import kind_of
 from events.types.call import BudgetMarked, CallFailed, CallOverran, CallReserved, CallUnknown
 from events.types.model import ModelCooled, pause_of
@@ -257,6 +258,8 @@ def change_of(entry: Entry) -> str:
             return f"● {name}  planned, step {entry.step} of {total}: {title}"
         case CallReserved(role=role, model=model, nth=nth, follows=follows) if not follows or nth > 1:
             return f"● {name}  {role} on {model}{', another try' if nth > 1 else ''}"
+        case AnswerServed(role=role, model=model):
+            return f"● {name}  {role} on {model}: answered before, nothing is sent"
         case CallFailed(reason=reason):
             return f"↻ {name}  {reason}"
         case CallUnknown(reason=reason):

@@ -20,6 +20,7 @@ from events.views.sessions import SessionState, SessionsView
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
 from swarm import alive
+from swarm.cli.names import NO_SESSION
 from swarm.cli.recorded import NothingRecorded, decimal_usd, recorded, settings_of, utc_text
 from swarm.cli.sessions import STYLES, State, state_of
 from swarm.errors import dollars
@@ -76,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
     output: Output = args.output
     try:
         shown, left_out = anyio.run(_list, settings_of(args).log, None if args.all else SHOWN)
+        if not shown:
+            output.note(NO_SESSION)
     except NothingRecorded as nothing:
         if args.log:
             raise  # who names a log means one that is there

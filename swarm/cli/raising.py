@@ -14,6 +14,7 @@ from events.types.task import TaskHalted
 from events.views.approvals import ApprovalsView
 from events.views.base import fold
 from events.views.money import MoneyView
+from events.views.questions import QuestionsView
 from events.views.tasks import TaskState, TasksView
 from swarm.cli.budget_change import in_turn, quoted, raised, recording
 from swarm.cli.budget_scope import budgets_of, here, where_counted
@@ -72,7 +73,7 @@ def _stopped_with(held: Sequence[str], tasks: Mapping[str, TaskState]) -> set[st
 async def way_of(log: EventLog, session: int) -> tuple[str, ...]:
     """What is typed behind `swarm resume s4` so that it goes on: by how much a cap is raised, or a yes that was not given.
 
-    A use of a tool that waits for a word is no matter of `--yes`: its reason says what is typed before.
+    A use of a tool that waits for a word, and a question, are no matter of `--yes`: their reason says what is typed before.
     """
     halts, _ = await halts_of(log, session)
     if halts:
@@ -80,6 +81,7 @@ async def way_of(log: EventLog, session: int) -> tuple[str, ...]:
         return "--raise", more(max(lacking), halts[0].unit)
     tasks = (await fold_session(log, TasksView(), session)).of(session).values()
     asked = {one.task for one in (await fold_session(log, ApprovalsView(), session)).of(session)}
+    asked |= {one.task for one in (await fold_session(log, QuestionsView(), session)).of(session)}
     return ("--yes",) if any(task.cause == "confirmation" and task.name not in asked for task in tasks) else ()
 
 

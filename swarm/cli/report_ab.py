@@ -17,9 +17,7 @@ from swarm.insight.stages import ENOUGH, Compared, compared
 if TYPE_CHECKING:
     from swarm.cli.output import Output
 
-MEANS = (
-    "tokens and money: the mean of a task against that of the held back, of like work, with its 95 % interval (delta method)"
-)
+MEANS = "tokens and money: the mean of a task against that of the held back, of like work, with its 95 % interval (delta method)"
 
 
 def tell(view: StagesView, period: Period | None, output: Output) -> None:

@@ -346,13 +346,14 @@ def _changes(result: Result, output: Output, log: str | None) -> None:
     for task in result.tasks:
         if task.changed:
             name, many = f"{result.session}/{task.name}", counted(len(task.changed), "file")
+            them = "it" if len(task.changed) == 1 else "them"
             show, apply, undo = (
                 to_type(*words, log=log) for words in (("show", name, "--diff"), ("apply", name), ("undo", name))
             )
             output.note(
-                f"{task.name}: {many} changed; `{apply}` takes them over, `{show}` shows them"
+                f"{task.name}: {many} changed; `{apply}` takes {them} over, `{show}` shows {them}"
                 if task.kept
-                else f"{task.name}: {many} changed in your files; `{undo}` takes them back"
+                else f"{task.name}: {many} changed in your files; `{undo}` takes {them} back"
             )
 
 

@@ -60,7 +60,7 @@ async def _show(args: argparse.Namespace) -> None:
         if args.text:
             await _print_text(log, name, tasks)
         elif args.diff:
-            await _print_patch(log, name, tasks)
+            await _print_patch(log, name, tasks, args.output)
         elif name.task:
             await _print_task(log, name, story, args.output)
         else:
@@ -81,12 +81,16 @@ async def _print_text(log: EventLog, name: Name, tasks: dict[str, TaskState]) ->
     write_result(shown if shown.endswith("\n") else shown + "\n")
 
 
-async def _print_patch(log: EventLog, name: Name, tasks: dict[str, TaskState]) -> None:
+async def _print_patch(log: EventLog, name: Name, tasks: dict[str, TaskState], output: Output) -> None:
     """Write the changes as a patch, with what a terminal would act upon made visible where it is one."""
-    from swarm.cli.changes import patch_of
+    from swarm.cli.changes import patch_of, why_nothing
     from tui.words import visible_lines
 
     patch = await patch_of(log, name, tasks)
+    if not patch:
+        output.note(
+            why_nothing(name, tasks) if not name.step else f"the tools of {name} changed no file of the project"
+        )
     write_result(visible_lines(patch) if sys.stdout.isatty() else patch)
 
 

@@ -77,6 +77,7 @@ def _summary(task: TaskState) -> dict[str, Any]:
         "calls": task.calls,
         "open_calls": task.open_calls,
         "maybe_paid": task.maybe_paid,
+        "served": task.served,
         "tokens": task.tokens,
         "input_tokens": task.input_tokens,
         "output_tokens": task.output_tokens,

@@ -120,12 +120,15 @@ def _task_head(task: TaskState, output: Output, now: int) -> None:
     took = span((task.ended_at or now) - task.submitted_at)
     output.line(f"  {task.type} · {task.complexity}{needs} · {took}")
     maybe = f" · {task.maybe_paid} maybe paid" if task.maybe_paid else ""
+    served = f" · {task.served} answered before" if task.served else ""
     sizes = f"{task.input_tokens:,} tokens in, {task.output_tokens:,} out"
-    output.line(f"  {counted(task.calls, 'call')} · {sizes} · {dollars(task.cost_nanos)}{maybe}")
+    output.line(f"  {counted(task.calls, 'call')} · {sizes} · {dollars(task.cost_nanos)}{maybe}{served}")
     if files := own_changes(task) if task.status == "accepted" else ():
         output.line(
             f"  {counted(len(files), 'file')} changed · {_where_now(task, output)}: {visible(files_said(files))}"
         )
+    elif task.applied:
+        output.line(f"  what its tools changed before is {_where_now(task, output)}")
 
 
 def _where_now(task: TaskState, output: Output) -> str:
@@ -133,7 +136,8 @@ def _where_now(task: TaskState, output: Output) -> str:
     name = f"{session_name(task.session)}/{task.name}"
     if task.applied:
         return f"in your files (back: `{to_type('undo', name, log=output.log)}`)"
-    return f"not in your files (`{to_type('apply', name, log=output.log)}` takes them over)"
+    them = "it" if len(own_changes(task)) == 1 else "them"
+    return f"not in your files (`{to_type('apply', name, log=output.log)}` takes {them} over)"
 
 
 def _handovers(task: TaskState, texts: dict[int, str | None], output: Output) -> None:
@@ -213,6 +217,8 @@ def _call_line(call: Call) -> str:
             finish = "" if call.finish == "stop" else f" · finish {call.finish}"
             sizes = f"{call.input_tokens:,} in{cached}, {call.output_tokens:,} out"
             return f"{who}: {sizes}, {dollars(call.cost_nanos)}, {call.duration_ms / 1000:.1f} s{finish}{why}"
+        case "served":
+            return f"{who}: not asked, {call.how} answer of {call.source}, {dollars(call.saved_nanos)} saved{why}"
         case "open" | "maybe paid":
             held = f"{call.reserved_tokens:,} tokens and {dollars(call.reserved_nanos)} reserved"
             word = "in flight" if call.state == "open" else f"maybe paid: {visible(call.reason)}"

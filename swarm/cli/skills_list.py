@@ -57,7 +57,8 @@ def _say_what_else(library: Library, rows: Sequence[dict[str, Any]], output: Out
 def say_who_waits(states: Sequence[str], output: Output) -> None:
     """Say how many skills are not used until a person confirms them."""
     if waiting := sum(state.startswith((NOT_TRUSTED, CHANGED)) for state in states):
-        said = f"{counted(waiting, 'skill')} of this project not used; look at them and say `swarm skills trust`"
+        them = "it" if waiting == 1 else "them"
+        said = f"{counted(waiting, 'skill')} of this project not used; look at {them} and say `swarm skills trust`"
         output.note(said, "yellow")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from skills.lock import SkillError
 from skills.template import write_template
 from swarm.cli.skills_show import SkillTrouble
 from swarm.errors import UsageError
-from swarm.library import FOLDERS
+from swarm.library import FOLDERS, library_here
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
@@ -28,6 +29,12 @@ def act(args: argparse.Namespace, output: Output) -> int:
         output.document("swarm.skills.new/1", {"path": str(path)})
         return 0
     output.line(str(path))
+    for other in library_here(Path.cwd(), os.environ).found:
+        if other.skill.name == args.words[0] and other.skill.path.resolve() != path.resolve():
+            output.note(
+                f"there is a {other.skill.name} already, in {other.skill.folder}; "
+                "of two with one name the project's comes before yours, and yours before the one that ships"
+            )
     folder = quote(str(path.parent))
     output.note(f"write there what is to be done; then `swarm skills lint {folder}` and `swarm skills trust {folder}`")
     return 0

@@ -33,9 +33,13 @@ def act(args: argparse.Namespace, output: Output) -> int:
         open_to_all = looked_at(library, found.skill)
         if args.file:
             return _show_file(open_to_all.resource(found.skill, args.file), args.file, output)
-        return _show(found, state_of(found, library), open_to_all, args.level, output)
+        _show(found, state_of(found, library), open_to_all, args.level, output)
     except SkillError as error:
         raise SkillTrouble(str(error)) from error
+    for each in library.found:
+        if each.skill.name == found.skill.name and each is not found:
+            output.note(f"another {each.skill.name} lies in {each.skill.folder}: {state_of(each, library)}")
+    return 0
 
 
 def holding(name: str, library: Library) -> Found:
@@ -65,7 +69,7 @@ def _show_file(raw: bytes, path: str, output: Output) -> int:
     return 0
 
 
-def _show(found: Found, state: str, library: Library, level: str | None, output: Output) -> int:
+def _show(found: Found, state: str, library: Library, level: str | None, output: Output) -> None:
     texts = library.texts(found.skill)
     files = library.resources(found.skill)
     if output.json:
@@ -74,10 +78,10 @@ def _show(found: Found, state: str, library: Library, level: str | None, output:
             "files": [{"path": file.path, "bytes": file.size} for file in files],
         }
         output.document("swarm.skills.show/1", {**skill_row(found, state), **told})
-        return 0
+        return
     if level is not None:
         output.line(next(texts[name] for name in LEVELS if name == level))
-        return 0
+        return
     skill = found.skill
     sizes = ", ".join(f"{name} {about_tokens(texts[name]):,}" for name in LEVELS)
     lines = [
@@ -96,4 +100,3 @@ def _show(found: Found, state: str, library: Library, level: str | None, output:
             output.line(f"{name:<8} {said}")
     output.line()
     output.line(library.body(skill))
-    return 0

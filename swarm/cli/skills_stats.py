@@ -69,6 +69,10 @@ def _tell(rows: Sequence[Ledger], pairs: Sequence[Together], period: Period | No
         output.line("there are no skills here, and none was used; `swarm skills new NAME` writes one")
         return
     used = [row for row in rows if row.uses]
+    if not used and period is not None:
+        output.line(
+            f"none of {counted(len(rows), 'skill')} was used" if len(rows) > 1 else f"{rows[0].name} was not used"
+        )
     if used:
         header = ["SKILL", "TOLD", "READ", "CALLS", "TOKENS", "WITH IT", "WITHOUT", "DIFFERENCE"]
         output.table(header, [_cells(row) for row in used])

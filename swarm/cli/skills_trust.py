@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from shlex import join
+from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from skills.library import Found, Library
@@ -42,7 +42,11 @@ def act(args: argparse.Namespace, output: Output) -> int:
     if not args.yes and not output.confirm(f"Confirm {counted(len(waiting), 'skill')}?", remedy=remedy):
         raise Declined("Nothing was confirmed", remedy=f"to confirm them, {remedy}")
     _record(entries)
-    return _told(output, waiting, f"trusted: {counted(len(waiting), 'skill')}, until one of their files changes")
+    return _told(
+        output,
+        waiting,
+        f"trusted: {counted(len(waiting), 'skill')}, until one of {'its' if len(waiting) == 1 else 'their'} files changes",
+    )
 
 
 def _named(words: Sequence[str], library: Library) -> list[Found]:
@@ -56,6 +60,11 @@ def _named(words: Sequence[str], library: Library) -> list[Found]:
             folder = path.resolve().parent if path.name == FILE else path.resolve()
             here = [each for each in library.found if Path(each.skill.folder).is_relative_to(folder)]
             if not here:
+                broken = [each for each in library.warnings if each.is_error and Path(each.path).is_relative_to(folder)]
+                if broken:
+                    raise UsageError(
+                        f"{broken[0].path}: {broken[0].message}; `swarm skills lint {quote(word)}` says what to do"
+                    )
                 raise UsageError(
                     f"no skill is taken from {word} here; a project's skills lie in .swarm/skills, .agents/skills or "
                     ".claude/skills, and `swarm skills list` lists them"

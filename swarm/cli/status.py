@@ -135,8 +135,13 @@ def line_of(status: Status, now: int, zone: tzinfo | None, *, signs: bool) -> st
 
 
 def _end(ended: Ended, signs: bool) -> str:
-    word, sign = _WORDS.get(ended.exit_code, ("failed", "✘"))
-    return sign if signs else word
+    return _word_and_sign(ended)[1 if signs else 0]
+
+
+def _word_and_sign(ended: Ended) -> tuple[str, str]:
+    if ended.exit_code == 0 and not ended.finished:
+        return _WORDS[130]  # nothing went wrong, and work is left: a person took a verdict back
+    return _WORDS.get(ended.exit_code, ("failed", "✘"))
 
 
 _WORDS = {
@@ -173,8 +178,9 @@ def _tell(status: Status, output: Output, now: int, zone: tzinfo | None) -> None
         output.line("running   nothing")
     output.line(f"today     {_today(status)}")
     if (ended := status.ended) is not None:
-        word = _WORDS.get(ended.exit_code, ("failed", ""))[0]
-        last = f"{session_name(ended.session)}  {cut(ended.title, 50)}  {word} (exit code {ended.exit_code})"
+        word = _word_and_sign(ended)[0]
+        code = f" (exit code {ended.exit_code})" if ended.finished or ended.exit_code else ""
+        last = f"{session_name(ended.session)}  {cut(ended.title, 50)}  {word}{code}"
         output.line(f"last      {last}  {_when(ended.at, now, zone)}")
 
 

@@ -48,7 +48,7 @@ async def _trust(args: argparse.Namespace) -> int:
                 raise Declined("Nothing was confirmed", remedy=f"to confirm them, {remedy}")
             await record_trust(log, file, redact)
     over = f" and the changes of {', '.join(file.takes_over)}" if file.takes_over else ""
-    said = f"trusted: {counted(len(file.commands), 'command')}{over} of {file.path}, until one of them changes"
+    said = f"trusted: {counted(len(file.commands), 'command')}{over} of {file.path}, until {'it changes' if len(file.commands) == 1 and not over else 'one of them changes'}"
     return _told(output, file, said, new=True)
 
 

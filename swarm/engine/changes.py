@@ -46,11 +46,14 @@ def require_appliable(state: TaskState) -> None:
 async def take_over(log: EventLog, state: TaskState, root: Path, *, by: str) -> Sequence[Change]:
     """Bring the changes to the user's files and record it. Files that have them already are left alone.
 
-    Raises NothingToApply, and ChangesConflict where a file is another by now.
+    Raises NothingToApply, also where all have them and that is recorded, and ChangesConflict where a file is another by now.
     """
     require_appliable(state)
     changes = await changes_of(log, state)
-    await to_thread.run_sync(partial(apply, root, changes, key=key_beside(log.url)))
+    anything = await to_thread.run_sync(partial(apply, root, changes, key=key_beside(log.url)))
+    if state.applied and not anything:
+        name = f"{session_name(state.session)}/{state.name}"
+        raise NothingToApply(f"what {name} changed is in your files already; `swarm undo {name}` takes it back")
     files = tuple(lasting_change(change, changed_at(state)) for change in own_changes(state))
     await log.append([_of_task(ChangesApplied(files=files, by=by), state, root)])
     return changes

@@ -25,8 +25,8 @@ class ProjectChanged(SwarmError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the project is no longer as it was when its work copy was made, so that what tools changed there cannot be "
-            "taken up again; the work on it begins anew"
+            "the project is no longer as it was when its work copy was made, so that what tools did there cannot be taken up "
+            "again; put it back as it was and resume the session, or begin anew with `swarm run`"
         )
 
 

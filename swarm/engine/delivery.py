@@ -57,7 +57,10 @@ class Delivery:
         if rule == "ask":
             names = ", ".join(change.path for change in changes[:MOST_NAMED])
             more = f" and {len(changes) - MOST_NAMED} more" if len(changes) > MOST_NAMED else ""
-            question = f"{task.id} was accepted and changed {stat_line(changes)}: {names}{more}. Take that over into your files?"
+            question = (
+                f"{task.id} was accepted and changed {stat_line(changes)}: {names}{more} (`swarm show "
+                f"{self._owner.name}/{task.id} --diff`, in another terminal). Take that over into your files?"
+            )
             try:
                 if not await self._consent.ask(question):
                     return False

@@ -123,6 +123,7 @@ class Dispatcher:
             time_zone=plan.time_zone,
             patience_s=plan.patience_s,
             clock=self._clock,
+            repeats=self._past.repeats,
         )
 
     def _caps_above(self, ledger: Ledger) -> Caps:

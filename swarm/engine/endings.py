@@ -14,6 +14,7 @@ from events.types.task import TaskFailed, TaskHalted
 from events.views.tasks import TaskState
 from swarm.calls import Calls
 from swarm.cycle import Open
+from swarm.engine.copies import ProjectChanged
 from swarm.engine.handover import (
     REWRITE_S,
     cheapest,
@@ -45,6 +46,7 @@ from swarm.plan import SUMMARISER, Beside, Plan, allowed_arms
 from swarm.task import Role, Task, agents_of
 from swarm.tools.apply import ChangesConflict
 from swarm.tools.deliver import OutputConflict
+from swarm.tools.tree import NotRestored
 
 
 def ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
@@ -70,7 +72,7 @@ def ending(error: SwarmError, reason: str) -> TaskHalted | TaskFailed:
             return TaskFailed(reason=reason, cause="no model")
         case OutputConflict() | ChangesConflict():
             return TaskFailed(reason=reason, cause="output")
-        case UsageError():
+        case UsageError() | ProjectChanged() | NotRestored():
             return TaskFailed(reason=reason, cause="input")
         case _:
             return TaskFailed(reason=reason, cause="no draft")

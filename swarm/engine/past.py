@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +19,9 @@ from swarm.cycle import TAKEN_UP
 from swarm.journal import Journal
 from swarm.owner import Owner
 
+if TYPE_CHECKING:
+    from swarm.repeats import Repeats
+
 
 class Past(msgspec.Struct, kw_only=True):
     """The folds of one session."""
@@ -25,6 +29,7 @@ class Past(msgspec.Struct, kw_only=True):
     tasks: TasksView
     requests: RequestsView
     journal: Journal
+    repeats: Repeats | None = None  # what any session did that may be given again; None: nothing is
     written: dict[str, OutputFile] = {}  # by path, what the session delivered last, or found of its relatives
 
     def before(self, task: TaskState) -> Sequence[OutputFile]:

@@ -40,8 +40,9 @@ class First(msgspec.Struct, frozen=True, kw_only=True):
     """The first call of a role."""
 
     ask: Ask
-    most_input_tokens: int  # what the ledger reserves
+    most_input_tokens: int  # what the ledger reserves for the input of the first
     likely_input_tokens: int  # about what a provider counts; with tools, over all calls that are expected of the worker
+    turns: int = 1  # how many calls that are
 
     def counted(self, factor: float) -> First:
         """The same for a model that counts so many tokens for one."""
@@ -110,6 +111,7 @@ def _first(ask: Ask, turns: int) -> First:
         ask=ask,
         most_input_tokens=most_tokens(ask.messages, ask.answer_schema),
         likely_input_tokens=turns * once + TURN_TOKENS * turns * (turns - 1) // 2,
+        turns=turns,
     )
 
 

@@ -9,7 +9,8 @@ import msgspec
 
 from events.log import EventLog, system_clock
 from events.scopes import SHARED
-from events.views.experience import Experience, standing_and_experience
+from events.types.session import Estimated
+from events.views.experience import Before, Experience, standing_and_experience
 from events.views.money import MoneyView
 from events.views.standing import Standing
 from events.views.trails import TrailsView
@@ -55,7 +56,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 async def known_in(log: EventLog) -> Known:
     """Raises LogError."""
-    start, known = await standing_and_experience(log)
+    return _known(await standing_and_experience(log))
+
+
+def _known(before: Before) -> Known:
+    start, known = before
     return Known(money=start.view.money, trails=start.view.trails, experience=known.view)
 
 
@@ -72,6 +77,14 @@ def judge(
     tasks = [each.task for each in prepared]
     found = misfits(made, tasks, plan, known.money, project=run.root.name, now=basis.now)
     return made, found, rule(made, found, confirm_above=run.confirm_above, yes=run.yes)
+
+
+def likely(run: Run, prepared: Sequence[Prepared], plan: Plan, before: Before) -> Estimated | None:
+    """What is foreseen of a run that starts, from what its log says; None where that cannot be said of its inputs."""
+    try:
+        return estimate(prepared, basis_of(run, plan, _known(before))).summary
+    except UsageError:
+        return None
 
 
 def basis_of(run: Run, plan: Plan, known: Known) -> Basis:

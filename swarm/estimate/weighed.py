@@ -19,3 +19,17 @@ def span_of(estimate: Estimated) -> str:
     """An estimate in a few words."""
     guess = ", a guess" if estimate.guess else ""
     return f"{dollars(estimate.p50_nanos)} (P50) to {dollars(estimate.p90_nanos)} (P90){guess}"
+
+
+def room_told(tokens: int, likely: Estimated | None) -> str:
+    """The cap of a run for which nobody named one: large, for it is to stop what goes wrong and not the work."""
+    if likely is None:
+        expected = ""
+    else:
+        few, many = likely.p50_tokens, likely.p90_tokens
+        span = f"{few:,}" if few == many else f"{few:,} to {many:,}"
+        expected = f"; {span} are likely{', a guess' if likely.guess else ''}"
+    return (
+        f"budget of this run: at most {tokens:,} tokens, room for every attempt and call that it may make{expected} "
+        "(`budget:` names another)"
+    )

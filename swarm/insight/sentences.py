@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from events.log import Entry
+from events.types.answer import CANONICAL, NEAR, AnswersCleared, AnswerServed
 from events.types.base import Unknown
 from events.types.call import (
     BudgetMarked,
@@ -153,6 +154,8 @@ def _of_calls(entry: Entry) -> str:
         case CallSettled() as event if event.is_reconciled:
             how = "from an invoice" if event.basis == "invoice" else "by hand"
             return f"{event.by} settled {how} what the call cost: {usd(event.cost_nanos)}"
+        case AnswerServed() as event:
+            return given_again(event)
         case CallSettled() as event:
             return f"the answer came: {event.input_tokens:,} tokens in, {event.output_tokens:,} out, {usd(event.cost_nanos)}"
         case CallFailed() as event:
@@ -198,6 +201,16 @@ def _of_stages(entry: Entry) -> str:
             return f"the stage '{event.stage}' is only measured from now on: fewer tasks were accepted with it"
         case _:
             return ""
+
+
+def given_again(event: AnswerServed) -> str:
+    """Whose answer a call got, why that is one to its question, and what was saved by it."""
+    like = {CANONICAL: "the same but for its wording", NEAR: f"the same by its words, cosine {event.cosine:.2f}"}
+    tokens = f"{event.saved_input_tokens:,} tokens in, {event.saved_output_tokens:,} out"
+    return (
+        f"{event.model} was not asked as {event.role}: the question of {event.source} was "
+        f"{like.get(event.how, 'the same')}, and its answer holds; saved {tokens}, {usd(event.saved_nanos)}"
+    )
 
 
 def _of_ends(entry: Entry) -> str:
@@ -275,6 +288,10 @@ def _of_the_log(entry: Entry) -> str:
             return f"verdicts {whose}of a period {again}, said {event.by}" + (
                 f": {event.reason}" if event.reason else ""
             )
+        case AnswersCleared() as event:
+            return f"{event.by} said that no answer from before is given again" + (
+                f": {event.reason}" if event.reason else ""
+            )
         case TextsPruned() as event:
             return f"{many(event.texts, 'text')} of sessions that had ended were dropped, {event.size:,} bytes"
         case LogArchived() as event:
@@ -297,18 +314,19 @@ _LEADS: dict[type, tuple[Reach, tuple[type, ...]]] = {
         "attempt",
         (ChoiceMade, StepDrafted, StepAccepted, CallFailed, CallUnknown, CallSettled, ToolFinished, StepPlanned),
     ),
+    AnswerServed: ("attempt", (StepDrafted, StepAccepted, CallSettled, StepPlanned)),
     ModelCooled: ("attempt", (CallFailed, CallUnknown, ChoiceMade)),
     ModelRecovered: ("attempt", (CallSettled, CallFailed)),
-    StepPlanned: ("task", (CallSettled, AttemptAbandoned, TaskCleared, TaskReopened, TaskSubmitted)),
+    StepPlanned: ("task", (CallSettled, AnswerServed, AttemptAbandoned, TaskCleared, TaskReopened, TaskSubmitted)),
     ToolStarted: ("attempt", (ApprovalGiven, CallSettled)),
     ApprovalAsked: ("attempt", (CallSettled,)),
     ChangesApplied: ("task", (StepAccepted, TaskAccepted)),
     SandboxProbed: ("session", (SessionClaimed,)),
-    StepDrafted: ("attempt", (CallSettled, ToolFinished)),
-    StepAccepted: ("attempt", (CallSettled, StepDrafted)),
-    StepRejected: ("attempt", (CallSettled, StepDrafted)),
+    StepDrafted: ("attempt", (CallSettled, AnswerServed, ToolFinished)),
+    StepAccepted: ("attempt", (CallSettled, AnswerServed, StepDrafted)),
+    StepRejected: ("attempt", (CallSettled, AnswerServed, StepDrafted)),
     StepAudited: ("attempt", (CallSettled, StepAccepted)),
-    AttemptAbandoned: ("attempt", (CallSettled, CallFailed, CallUnknown, ChoiceMade)),
+    AttemptAbandoned: ("attempt", (CallSettled, AnswerServed, CallFailed, CallUnknown, ChoiceMade)),
     TaskAccepted: ("task", (StepAccepted, TaskSubmitted)),
     TaskFailed: (
         "task",

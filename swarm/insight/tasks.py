@@ -69,13 +69,15 @@ def why_session(story: Story) -> Reason:
     )
     nanos = sum(task.cost_nanos for task in story.tasks.values())
     calls = sum(task.calls for task in story.tasks.values())
+    served = sum(task.served for task in story.tasks.values())
+    before = f", and {served:,} more got an earlier answer" if served else ""
     name = session_name(story.number)
     return Reason(
         said=f"{name} {_state(story)}",
         facts={"exit_code": story.session.exit_code if story.session else None, "cost_nanos": nanos, "calls": calls},
         because=(
             *tasks,
-            Reason(said=f"it cost {usd(nanos)} in {many(calls, 'call')}; `swarm why {name} --cost` shows each"),
+            Reason(said=f"it cost {usd(nanos)} in {many(calls, 'call')}{before}; `swarm why {name} --cost` shows each"),
         ),
     )
 

@@ -52,9 +52,7 @@ class ScriptUnusable(UsageError):
     """The file with the script cannot be read."""
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(
-            f"the script of the scripted models, {path}, cannot be read ({why}); mend it (`swarm demo` writes its own anew)"
-        )
+        super().__init__(f"the script of the scripted models, {path}, cannot be read ({why}); mend it, or put it back")
 
 
 def read_script(path: Path) -> tuple[ScriptLine, ...]:

@@ -63,6 +63,20 @@ _KEEPS: Mapping[Preset, Mapping[str, float]] = {
 quarter in 95 (`python -m bench.compression`)."""
 
 
+AnswersAgain = Literal["off", "exact", "near"]
+ANSWERS: tuple[AnswersAgain, ...] = get_args(AnswersAgain)
+"""Which calls may get the answer of an earlier one: none, those that ask the same to the letter, those that ask it in other words."""
+
+_ANSWERS: Mapping[Preset, AnswersAgain] = {
+    "off": "off",
+    "observe": "off",
+    "minimal": "exact",
+    "standard": "exact",
+    "aggressive": "near",
+    "adaptive": "exact",
+}
+
+
 def parse_use(value: object, source: object) -> str | float:
     """Read `off`, `measure`, `on`, or the share of the tasks for which it is on, such as 0.5."""
     what = "off, measure or on is expected, or the share of the tasks for which it is on, such as 0.5"
@@ -85,6 +99,12 @@ def stage_settings(layers: Layers) -> StageSettings:
         if key[:2] == ("tokens", "stages"):
             rules[key[2]] = _used(rules.get(key[2], _OFF), key[2], use)
     return StageSettings(preset=preset, rules={stage: rule for stage, rule in rules.items() if rule.mode != "off"})
+
+
+def answers_again(layers: Layers) -> AnswersAgain:
+    """What the layers say of it, else the preset."""
+    said: AnswersAgain | None = layers.values.get(("tokens", "answers"))
+    return said or _ANSWERS[layers.values["tokens", "preset"]]
 
 
 def preset_rules(preset: Preset) -> Mapping[str, Rule]:

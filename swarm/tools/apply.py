@@ -48,8 +48,10 @@ def apply(
     *,
     key: bytes,
     content: Callable[[Change], bytes | None] = lambda _: None,
-) -> None:
+) -> bool:
     """Bring the files below `root` from `before` to `after`; a file that is there already is left alone.
+
+    Returns whether there was anything to do.
 
     `key` makes the digests of contents with secrets, `content` gives the bytes of one that is not kept, None where nobody has
     them. Raises ChangesConflict before the first file is touched where one is neither as it was nor as it shall
@@ -65,6 +67,7 @@ def apply(
         for step in steps:
             with suppress(OSError):
                 step.part.unlink()
+    return bool(steps)
 
 
 def _plan(

@@ -38,7 +38,9 @@ class NotRestored(SwarmError):
 
     def __init__(self, path: str, why: str) -> None:
         self.path = path
-        super().__init__(f"the state of {path!r} in the work copy {why}; the work on it begins anew")
+        super().__init__(
+            f"the state of {path!r} in the work copy {why}; put it back and resume the session, or begin anew"
+        )
 
 
 class TooManyChanged(SwarmError):

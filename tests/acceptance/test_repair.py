@@ -18,6 +18,7 @@ import pytest
 from events.bus import follow
 from events.log import open_log
 from events.types.tool import ToolStarted
+from swarm.cli.main import main
 from tests.acceptance.processes import environment, running
 from tests.local_model import needs_engine, small_model
 from tests.team import swarm
@@ -83,7 +84,7 @@ def test_a_failing_test_is_repaired_and_the_change_waits_until_it_is_taken_over(
         "● fix/1  run (python3 -m unittest): exit code 1",
         "● fix/1  edit (durations.py): changed durations.py",
         "● fix/1  run (python3 -m unittest): exit code 0",
-        "fix: 1 file changed; `swarm apply s1/fix` takes them over, `swarm show s1/fix --diff` shows them",
+        "fix: 1 file changed; `swarm apply s1/fix` takes it over, `swarm show s1/fix --diff` shows it",
     ):
         assert line in done.stderr
     assert durations(project) == before and git(project, "status", "--short") == ""
@@ -108,9 +109,38 @@ def test_a_failing_test_is_repaired_and_the_change_waits_until_it_is_taken_over(
     assert "1 file, +1 -1 applied" in call(project, "apply", "s1/fix").stderr
     assert durations(project) == before.replace(BROKEN, MENDED)
     assert "in your files (back: `swarm undo s1/fix`)" in call(project, "show", "s1/fix").stdout
+    again = call(project, "apply", "s1/fix", code=2)
+    assert "what s1/fix changed is in your files already; `swarm undo s1/fix` takes it back" in again.stderr
     call(project, "undo", "s1/fix")
     assert durations(project) == before and git(project, "status", "--short") == ""
     call(project, "verify")
+
+
+def test_a_person_who_rejects_what_was_taken_over_is_told_that_it_is_in_the_files_and_how_it_goes_back(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = durations(project)
+    call(project, *RUN, "--quiet")
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "SWARM_LOG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(project.parent))
+    monkeypatch.chdir(project)
+
+    def told(*words: str, code: int = 0) -> str:
+        capsys.readouterr()
+        assert main(words) == code
+        return "".join(capsys.readouterr())
+
+    told("apply")
+    assert "in your files; `swarm undo s1/fix` takes it back" in told("reject", "s1/fix", "too short")
+    assert "in your files (back: `swarm undo s1/fix`)" in told("show", "s1/fix")
+    assert "repair  interrupted  " in told("status"), "it is not said to have been accepted"
+    why = "what tools changed for s1/fix is not accepted; `swarm show s1/fix/1 --diff` prints it"
+    assert why in told("apply", code=2) and told("show", "--diff").startswith(why)
+    told("undo")
+    assert durations(project) == before
+    assert "nothing of s1 was taken over" in told("undo", code=2)
+    assert "1 file changed, not in your files; `swarm apply s1/fix` takes it over" in told("accept")
 
 
 def test_a_change_that_the_task_wants_applied_is_there_once_it_is_accepted_beside_the_users_own(project: Path) -> None:
@@ -118,7 +148,7 @@ def test_a_change_that_the_task_wants_applied_is_there_once_it_is_accepted_besid
     (project / "script.toml").write_text((project / "script.toml").read_text() + "# mine\n")
     (project / "notes.txt").write_text("mine, too\n")
     done = call(project, *RUN)
-    assert "fix: 1 file changed in your files; `swarm undo s1/fix` takes them back" in done.stderr
+    assert "fix: 1 file changed in your files; `swarm undo s1/fix` takes it back" in done.stderr
     assert MENDED in durations(project)
     assert git(project, "status", "--short") == " M durations.py\n M script.toml\n?? notes.txt\n"
     shutil.copy(EXAMPLE / "task.yaml", project / "again.yaml")  # without the look at what is delivered by now
@@ -148,7 +178,9 @@ def test_a_draft_without_the_repair_is_rejected_and_the_next_attempt_is_told_wha
 
 def test_a_person_at_a_terminal_says_yes_to_what_was_changed(project: Path) -> None:
     with terminal(*RUN, cwd=project, env={**environment(project.parent), "SWARM_DISCOVER": "false", **ENV}) as screen:
-        screen.wait_for("Take that over into your files?")
+        screen.wait_for("into your files?")
+        assert "`swarm show s1/fix --diff`" in " ".join(screen.text.split()), screen.text
+        assert "+    return int(minutes) * 60 + int(rest or 0)" in call(project, "show", "s1/fix", "--diff").stdout
         assert BROKEN in durations(project)
         screen.press("y\n")
         assert screen.end() == 0, screen.text
@@ -193,6 +225,10 @@ def test_ctrl_c_while_a_command_runs_ends_it_and_a_resume_goes_on_from_the_recor
     assert "swarm resume s1" in said
     assert BROKEN in durations(project)
     (project / "go").touch()
+    (project / "notes.txt").write_text("mine\n")
+    changed = call(project, "resume", "s1", code=1)
+    assert "put it back as it was and resume the session" in changed.stderr and "swarm resume s1" in changed.stderr
+    (project / "notes.txt").unlink()
     call(project, "resume", "s1")
     assert MENDED in durations(project)
     (attempt,) = shown(project, "s1/fix")["steps"][0]["attempts"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarm.cli.hints import log_named, on_log, to_type
+from swarm.cli.hints import folder_named, in_folder, log_named, on_log, to_type
 from swarm.cli.main import main
 from tests.tui.recordings import recorded_log
 
@@ -52,6 +52,22 @@ def test_the_log_of_a_command_line_is_known_before_the_rest_of_it_is_understood(
     assert log_named(words) == log
     if log == "a.db":
         assert to_type("show", "s1", log=log) == "swarm show s1 --log a.db"
+
+
+def test_a_command_that_reads_a_folder_is_told_with_the_one_that_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "`swarm trust a.yaml --log x`, `swarm show s1`, `swarm run --help`, `swarm skills trust`"
+    here = "`swarm -C 'my project' trust a.yaml --log x`, `swarm show s1`, `swarm run --help`, `swarm -C 'my project' skills trust`"
+    assert in_folder(told, "my project") == here == in_folder(here, "my project")
+    assert in_folder(told, None) == told
+    assert folder_named(["-C", "a", "run", "--", "-C", "b"]) == "a" and folder_named(["run", "-Cb"]) == "b"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my project").mkdir()
+    (tmp_path / "my project/task.yaml").write_text("prompt: Say hello.\ncheck: {run: 'true'}\n")
+    assert main(["-C", "my project", "trust", "task.yaml", "--no-input"]) == 5
+    assert "say `swarm -C 'my project' trust --yes task.yaml`" in capsys.readouterr().err
 
 
 def test_what_the_pages_and_the_errors_of_a_named_log_tell_to_type_is_on_that_log(

@@ -348,6 +348,8 @@ def test_a_model_cannot_drive_the_terminal_through_a_table(capsys: pytest.Captur
 def test_nobody_is_asked_where_nobody_can_answer() -> None:
     with pytest.raises(ConfirmationNeeded, match="Fetch 94 MB\\? Nobody can be asked here; add --yes"):
         Output(no_input=True).confirm("Fetch 94 MB?", remedy="add --yes")
+    with pytest.raises(ConfirmationNeeded, match=r"used: git push \(nobody can be asked here; say so\)"):
+        Output(no_input=True).confirm("May run be used: git push", remedy="say so")
 
 
 @pytest.mark.parametrize(("answer", "expected"), [(b"y\n", True), (b"Yes\n", True), (b"\n", False), (b"n\n", False)])

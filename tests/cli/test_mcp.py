@@ -70,7 +70,7 @@ def test_a_server_is_tried_and_its_tools_are_shown(folder: Path, capsys: pytest.
     pytest.importorskip("mcp", reason="the package mcp is not installed")
     configure(folder)
     assert main(["mcp", "trust", "--yes"]) == 0
-    capsys.readouterr()
+    assert "trusted: 1 server, until its command, " in capsys.readouterr().out
     tried = document(capsys, "test", "it")
     assert (tried["title"], tried["version"], tried["left_out"], tried["said"]) == ("hostile", "1", ["die"], None)
     assert main(["mcp", "test", "it"]) == 0
@@ -92,6 +92,7 @@ def test_a_server_is_tried_and_its_tools_are_shown(folder: Path, capsys: pytest.
 
 def test_what_is_wrong_is_said_with_what_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no server of tools is configured here" in error(capsys, code=0)
+    assert "no server of tools is configured here" in error(capsys, "tools", code=0)
     configure(folder, bad={"comand": "x"})
     (folder.parent / "home/.config/swarm/config.toml").write_text('[mcpServers.gone]\ncommand = "no-such-program"\n')
     assert "mcpServers.bad.comand: unknown key; did you mean 'command'?" in error(capsys, "list", code=0)

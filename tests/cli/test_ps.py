@@ -11,7 +11,9 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio import to_thread
 
+from events.log import open_log
 from events.views.base import fold
 from events.views.tasks import TasksView
 from swarm.cli.main import main
@@ -149,3 +151,15 @@ async def test_the_builders_write_what_they_say(tmp_path: Path) -> None:
         view = await fold(writer.log, TasksView())
     assert [task.status for task in view.of(1).values()] == ["accepted", "failed", "open", "open"]
     assert EVIL in view.of(1)["build"].title
+
+
+async def test_a_log_without_a_session_is_said_to_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with open_log(tmp_path / "empty.db"):
+        pass
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = await to_thread.run_sync(main, ["ps", "--log", str(tmp_path / "empty.db")])
+    shown = capsys.readouterr()
+    assert (done, shown.out) == (0, "")
+    assert shown.err.startswith("no session is recorded in this log yet; begin with `swarm run FILE")

@@ -204,7 +204,7 @@ def test_who_is_asked_to_trust_sees_what_a_skill_says_and_can_say_no(folder: Pat
         screen.wait_for("[y/N]")
         screen.press("y\n")
         assert screen.end() == 0
-        assert "trusted: 1 skill, until one of their files changes" in screen.text
+        assert "trusted: 1 skill, until one of its files changes" in screen.text
 
 
 @pytest.mark.parametrize(
@@ -242,3 +242,24 @@ def test_what_is_the_users_own_needs_no_confirmation(folder: Path, capsys: pytes
     write_skill(folder.parent / "home/.agents/skills", "sql")
     assert main(["skills", "trust", "sql"]) == 0
     assert capsys.readouterr().out == "sql: yours or shipped, and needs no confirmation\n"
+
+
+def test_two_skills_of_one_name_are_told_of_when_one_is_written_or_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["skills", "new", "sql-review"]) == 0
+    assert f"there is a sql-review already, in {shipped_folder() / 'sql-review'}" in capsys.readouterr().err
+    assert main(["skills", "show", "sql-review"]) == 0
+    mine = folder / ".swarm/skills/sql-review"
+    assert capsys.readouterr().err == f"another sql-review lies in {mine}: not trusted\n", "the one that ships is used"
+    assert main(["skills", "new", "alone"]) == 0 and main(["skills", "show", "alone"]) == 0
+    assert "already" not in (said := capsys.readouterr().err) and "another" not in said
+
+
+def test_who_confirms_a_skill_that_cannot_be_read_is_told_what_is_wrong_with_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder / ".swarm/skills/broken/SKILL.md", "---\ndescription: [a: b\n---\nx\n")
+    assert main(["skills", "trust", ".swarm/skills/broken"]) == 2
+    told = capsys.readouterr().err
+    assert "broken/SKILL.md: the front matter is no YAML" in told and "`swarm skills lint .swarm/skills/broken`" in told

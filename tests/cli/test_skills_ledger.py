@@ -97,6 +97,9 @@ def test_a_skill_is_shown_with_what_it_took_and_how_drafts_went_with_it_and_with
     said = capsys.readouterr()
     assert "12 of 12" in said.out and "not told at random" in said.err
     assert main(["skills", "stats", "--log", log, "--period", "day"]) == 0
+    capsys.readouterr()
+    assert main(["skills", "stats", "refactoring", "--log", log, "--period", "day"]) == 0
+    assert capsys.readouterr().out == "refactoring was not used\n"
     assert main(["skills", "stats", "sqk", "--log", log]) == 2
     assert "did you mean 'sql'" in capsys.readouterr().err
 

@@ -206,3 +206,20 @@ def test_every_file_of_ours_gets_an_answer_without_a_fault_of_the_program(
 ) -> None:
     assert main(["validate", str(path)]) == (2 if "broken" in str(path) else 0)
     assert "This is a fault of swarm" not in capsys.readouterr().err
+
+
+def test_a_skill_that_no_task_could_load_is_doubted_where_it_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert main(["skills", "new", "my-skill"]) == 0
+    (folder / "skilled.yaml").write_text("prompt: Say hello.\nskills: [refactoring, refactorign, my-skill]\n")
+    capsys.readouterr()
+    assert main(["validate", "skilled.yaml"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "skilled.yaml: ok, 1 task, 0 checks, 0 commands, 2 warnings\n"
+    assert "skilled.yaml:2:23: there is no skill 'refactorign', and task 'skilled' loads it" in shown.err
+    assert "  did you mean 'refactoring'?\n" in shown.err
+    assert "skilled.yaml:2:36: the skill 'my-skill' is not used: not trusted" in shown.err
+    assert "look at it and say `swarm skills trust my-skill`" in shown.err

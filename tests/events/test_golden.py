@@ -35,6 +35,7 @@ from tests.events.golden import (
     write_fourth,
     write_third,
 )
+from tests.events.golden_answers import GIVEN, GIVEN_EXPECTED, write_answers
 
 GOLDEN = [
     (LOG, EXPECTED),
@@ -42,6 +43,7 @@ GOLDEN = [
     (THIRD, THIRD_EXPECTED),
     (FOURTH, FOURTH_EXPECTED),
     (FIFTH, FIFTH_EXPECTED),
+    (GIVEN, GIVEN_EXPECTED),
 ]
 
 
@@ -120,7 +122,7 @@ async def test_the_second_golden_log_joins_its_archive_of_which_the_texts_are_go
 
 async def test_the_golden_logs_hold_every_kind_of_event(golden: Path, second: Path, tmp_path: Path) -> None:
     kinds: set[str] = set()
-    copies = [Path(shutil.copy(path, tmp_path)) for path in (THIRD, FOURTH, FIFTH)]
+    copies = [Path(shutil.copy(path, tmp_path)) for path in (THIRD, FOURTH, FIFTH, GIVEN)]
     for path in (golden, second, second.with_name(ARCHIVED.name), *copies):
         async with open_log(path, read_only=True) as log:
             kinds |= {entry.kind for entry in await everything(log)}
@@ -129,8 +131,8 @@ async def test_the_golden_logs_hold_every_kind_of_event(golden: Path, second: Pa
 
 @pytest.mark.parametrize(
     ("path", "written"),
-    [(LOG, write), (THIRD, write_third), (FOURTH, write_fourth), (FIFTH, write_fifth)],
-    ids=["first", "third", "fourth", "fifth"],
+    [(LOG, write), (THIRD, write_third), (FOURTH, write_fourth), (FIFTH, write_fifth), (GIVEN, write_answers)],
+    ids=["first", "third", "fourth", "fifth", "answers"],
 )
 async def test_the_program_writes_a_golden_log_today(
     path: Path, written: Callable[[EventLog, SetClock], Awaitable[None]], tmp_path: Path

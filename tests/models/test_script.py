@@ -143,4 +143,4 @@ def test_a_file_that_is_no_script_is_refused_with_its_path_and_what_to_do(
         path.write_bytes(content)
     with pytest.raises(ScriptUnusable, match=why) as caught:
         read_script(path)
-    assert str(path) in str(caught.value) and "`swarm demo` writes its own anew" in str(caught.value)
+    assert str(path) in str(caught.value) and "mend it, or put it back" in str(caught.value)
