@@ -19,7 +19,7 @@ from swarm.units import parse_tokens, parse_usd, shortened
 
 Role = Literal["explorer", "worker", "validator"]
 Format = Literal["text", "markdown", "json", "patch"]
-Load = Literal["full", "relevant", "outline", "name"]
+Load = Literal["full", "extended", "essential", "relevant", "outline", "name"]
 OnExceed = Literal["summarise", "fail", "ask"]
 Changes = Literal["", "apply", "ask", "keep"]
 Operator = Literal["", "not", "==", "!=", "<", "<=", ">", ">="]

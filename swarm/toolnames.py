@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "look": ("read", "list", "search", "read_output"),
+    "more": ("more",),
     "edit": ("write", "edit", "patch"),
     "run": ("run",),
     "python": ("python",),

@@ -32,6 +32,7 @@ HEAVY = (
     "optuna",
     "mcp",
     "pydantic",
+    "tree_sitter",
 )
 MODULES = sorted(
     module.name for package in PACKAGES for module in pkgutil.walk_packages([str(ROOT / package)], prefix=f"{package}.")

@@ -37,7 +37,7 @@ def task_of(keys: str) -> Task:
         (("git__s*", "task"), {"git__status", "task"}),
         (("all",), {*OWN, *SERVERS}),
         (("all", "-mcp"), set(OWN)),
-        (("all", "-look", "-edit", "-mcp"), {"run", "python", "fetch", "ask_human", "task"}),
+        (("all", "-look", "-edit", "-mcp"), {"more", "run", "python", "fetch", "ask_human", "task"}),
         (("none",), set[str]()),
         ((), set[str]()),
     ],

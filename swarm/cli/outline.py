@@ -16,7 +16,7 @@ from swarm.estimate.estimate import is_judged
 from swarm.globs import InputUnusable
 from swarm.messages import Arm
 from swarm.plan import Plan, allowed_arms, classified, explores
-from swarm.task import ROLES, Changes, Input, Role, Task, TaskFile
+from swarm.task import ROLES, Changes, Input, Role, Task, TaskFile, words_of
 from swarm.toolnames import OWN, SERVER_MARK
 
 
@@ -126,7 +126,7 @@ def _source(source: Input, root: Path, task: Task) -> Source:
     if source.from_task is not None or task.each is not None:
         return named  # what it will be is known when it is there, or with each item
     try:
-        loaded = read_inputs((source,), root, lambda text: text, {})
+        loaded = read_inputs((source,), root, lambda text: text, {}, sought=words_of(task))
     except InputUnusable as error:
         which = "" if error.name == named.name else f"{error.name!r} "
         return msgspec.structs.replace(named, trouble=f"{which}{error.why}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from swarm.context.parts import relevant
+from swarm.context.pack import relevant
+from swarm.context.sizes import size_of
 
 _MARK_BYTES = 60
 FRAME_BYTES = 12  # around a text in a prompt: its fence, and what stands behind its name
@@ -15,8 +16,8 @@ def fit(texts: Sequence[tuple[str, str]], sought: str, room: int) -> list[str]:
 
     A token has at least one byte, so a room in tokens holds as one in bytes. A text of which no part has room is empty.
     """
-    room -= sum(_size(name) + FRAME_BYTES for name, _ in texts)
-    if sum(_size(text) for _, text in texts) <= room:
+    room -= sum(size_of(name) + FRAME_BYTES for name, _ in texts)
+    if sum(size_of(text) for _, text in texts) <= room:
         return [text for _, text in texts]
     found = relevant(texts, sought, max(0, room))
     if any(found) or not texts:
@@ -30,8 +31,4 @@ def _head(text: str, room: int) -> str:
     if keep <= 0:
         return ""
     head = text.encode("utf-8", "replace")[:keep].decode("utf-8", "ignore").rstrip()
-    return f"{head}\n[cut: {_size(text) - _size(head):,} bytes are left out to fit the context]"
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
+    return f"{head}\n[cut: {size_of(text) - size_of(head):,} bytes are left out to fit the context]"

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from swarm.context.parts import RELEVANT_BYTES, outline, relevant
+from swarm.context.levels import SHARES, room_of
+from swarm.context.pack import Count, relevant
+from swarm.context.parts import outline
+from swarm.context.sizes import size_of
 from swarm.globs import InputUnusable, files_named
 from swarm.task import Input
+from swarm.text.embed import installed_embedder
 
 MEBIBYTE = 1 << 20
 _MARGIN = 65_536  # bytes read beyond what is kept, so that no secret is cut in two before it is found
@@ -25,6 +29,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     name: str  # the file's path in the project; "text"; a task's id
     text: str  # empty where only the name was asked for
     size: int  # bytes of the whole, before anything was cut or taken out
+    whole: bool = True  # nothing was left out
 
 
 def read_inputs(
@@ -36,16 +41,25 @@ def read_inputs(
     sought: str = "",
     most_file_bytes: int = MEBIBYTE,
     most_bytes: int = 8 * MEBIBYTE,
+    count: Count = size_of,
 ) -> tuple[Loaded, ...]:
     """Return what `inputs` name, in their order; the files of a glob by name, each once.
 
-    Globs are relative to `root`; `results` holds results by task id; `sought` is what relevant parts are to fit. Raises UsageError (InputUnusable,
-    OutsideProject) for a pattern that matches nothing, what is no text, and what is too large.
+    Globs are relative to `root`; `results` holds results by task id; `sought` is what relevant parts are to fit, and `count` says
+    how many tokens a text has. Raises UsageError (InputUnusable, OutsideProject) for a pattern that matches nothing, what is
+    no text, and what is too large.
     """
     loaded: list[Loaded] = []
     seen: set[tuple[Path, str]] = set()
     total = 0
-    terms = _Terms(root=root, redact=redact, sought=sought, most_file_bytes=most_file_bytes, most_bytes=most_bytes)
+    terms = _Terms(
+        root=root,
+        redact=redact,
+        sought=sought,
+        most_file_bytes=most_file_bytes,
+        most_bytes=most_bytes,
+        count=count,
+    )
     for source in inputs:
         for one in _read(source, results, terms, seen):
             total += len(one.text.encode("utf-8", "surrogatepass"))
@@ -67,6 +81,7 @@ class _Terms(msgspec.Struct, frozen=True, kw_only=True):
     sought: str
     most_file_bytes: int
     most_bytes: int
+    count: Count
 
 
 def _read(source: Input, results: Mapping[str, str], terms: _Terms, seen: set[tuple[Path, str]]) -> Iterator[Loaded]:
@@ -79,13 +94,13 @@ def _read(source: Input, results: Mapping[str, str], terms: _Terms, seen: set[tu
                 yield from _texts(files, source, terms.redact, terms.most_file_bytes)
             case "outline":
                 yield from _outlines(_whole(files, terms), source)
-            case "relevant":
+            case "relevant" | "essential" | "extended":
                 yield from _relevant(list(_whole(files, terms)), source, terms)
     elif source.from_task is not None:
         if source.from_task not in results:
             raise InputUnusable(source.from_task, "is not there yet", "add that task to 'needs'")
         text = results[source.from_task]
-        if source.load == "relevant":
+        if source.load != "full":
             size = len(text.encode("utf-8", "surrogatepass"))
             whole = Loaded(name=source.from_task, text=terms.redact(text), size=size)
             yield from _relevant([whole], source, terms)
@@ -113,22 +128,24 @@ def _outlines(files: Iterator[Loaded], source: Input) -> Iterator[Loaded]:
     left = source.max_tokens
     for one in files:
         text = outline(one.name, one.text)
-        text = _cut(text, len(text.encode("utf-8", "replace")), left, source.max_tokens)
+        text = _cut(text, size_of(text), left, _because(source))
         if left is not None:
-            left = max(0, left - len(text.encode("utf-8", "replace")))
-        yield msgspec.structs.replace(one, text=text)
+            left = max(0, left - size_of(text))
+        yield msgspec.structs.replace(one, text=text, whole=text == one.text)
 
 
 def _relevant(texts: Sequence[Loaded], source: Input, terms: _Terms) -> Iterator[Loaded]:
     """Give the parts that fit the task; a text of which nothing does is counted in a line at the end."""
-    most = RELEVANT_BYTES if source.max_tokens is None else source.max_tokens
+    most = room_of(source, [one.text for one in texts], terms.count)
     room = most - (_COUNT_BYTES if len(texts) > 1 else 0)
-    found = relevant([(one.name, one.text) for one in texts], terms.sought, room)
+    named = [(one.name, one.text) for one in texts]
+    fill = source.load in SHARES
+    found = relevant(named, terms.sought, room, count=terms.count, fill=fill, embedder=installed_embedder())
     kept = [(one, text) for one, text in zip(texts, found, strict=True) if text or not one.text]
     if not any(
         text for _, text in kept
     ):  # not even one part has room: the head of the first text says more than nothing
-        kept = [(one, _cut(one.text, one.size, most, most)) for one in texts[:1]]
+        kept = [(one, _head(one, most)) for one in texts[:1]]
     for number, (one, text) in enumerate(kept, 1):
         missing = len(texts) - len(kept) if number == len(kept) and len(texts) > 1 else 0
         note = (
@@ -136,14 +153,19 @@ def _relevant(texts: Sequence[Loaded], source: Input, terms: _Terms) -> Iterator
             if missing
             else ""
         )
-        fits = len((text + note).encode("utf-8", "replace")) <= most
-        yield msgspec.structs.replace(one, text=text + note if fits else text)
+        fits = terms.count(text + note) <= most
+        yield msgspec.structs.replace(one, text=text + note if fits else text, whole=text == one.text and not missing)
+
+
+def _head(one: Loaded, most: int) -> str:
+    return _cut(one.text, one.size, most, f"there is room for {most:,}")
 
 
 def _given(name: str, text: str, source: Input, redact: Callable[[str], str]) -> Loaded:
     size = len(text.encode("utf-8", "surrogatepass"))
     text = redact(text)
-    return Loaded(name=name, text=_cut(text, size, source.max_tokens, source.max_tokens), size=size)
+    cut = _cut(text, size, source.max_tokens, _because(source))
+    return Loaded(name=name, text=cut, size=size, whole=cut == text)
 
 
 def _new(
@@ -164,7 +186,7 @@ def _new(
 
 def _names(files: Iterator[tuple[str, Path, os.stat_result]], redact: Callable[[str], str]) -> Iterator[Loaded]:
     for name, _, found in files:
-        yield Loaded(name=redact(_printable(name)), text="", size=found.st_size)
+        yield Loaded(name=redact(_printable(name)), text="", size=found.st_size, whole=not found.st_size)
 
 
 def _texts(
@@ -180,10 +202,10 @@ def _texts(
         text = redact(_decoded(name, raw, whole=len(raw) == size))
         safe = None if len(raw) == size else len(text.encode()) - _LONGEST_SECRET
         most = left if safe is None or left is None else max(0, min(left, safe))
-        text = _cut(text, size, most, source.max_tokens)
+        cut = _cut(text, size, most, _because(source))
         if left is not None:
-            left = max(0, left - len(text.encode()))
-        yield Loaded(name=redact(_printable(name)), text=text, size=size)
+            left = max(0, left - len(cut.encode()))
+        yield Loaded(name=redact(_printable(name)), text=cut, size=size, whole=cut == text and len(raw) == size)
 
 
 def _bytes(name: str, place: Path, most_file_bytes: int, most: int | None) -> tuple[bytes, int]:
@@ -216,7 +238,7 @@ def _decoded(name: str, raw: bytes, *, whole: bool) -> str:
     return text
 
 
-def _cut(text: str, size: int, most: int | None, asked: int | None) -> str:
+def _cut(text: str, size: int, most: int | None, because: str) -> str:
     """Return the head of `text` that has at most `most` bytes, with a mark that says how much of `size` is not there.
 
     A token has at least one byte, so a bound in tokens holds as one in bytes. The mark is part of what is returned; of a
@@ -225,12 +247,16 @@ def _cut(text: str, size: int, most: int | None, asked: int | None) -> str:
     raw = text.encode("utf-8", "surrogatepass")
     if most is None or len(raw) <= most:
         return text
-    mark = f"\n[cut: {{left:,}} of {size:,} bytes are left out, because max_tokens is {asked:,}]"
+    mark = f"\n[cut: {{left:,}} of {size:,} bytes are left out, because {because}]"
     keep = most - len(mark.format(left=size))
     if keep < 0:
         return ""
     head = raw[:keep].decode("utf-8", "ignore")
     return head + mark.format(left=max(0, size - len(head.encode())))
+
+
+def _because(source: Input) -> str:
+    return f"max_tokens is {source.max_tokens or 0:,}"
 
 
 def _printable(name: str) -> str:

@@ -6,19 +6,18 @@ import posixpath
 
 import msgspec
 
-from swarm.context.parts import RELEVANT_BYTES, beginning, relevant
+from swarm.context.levels import LOWER, RELEVANT_BYTES
+from swarm.context.pack import relevant
+from swarm.context.parts import beginning
 from swarm.globs import matches
-from swarm.task import Input, Load, Task
+from swarm.task import Input, Task
 
 LOWER_BYTES = RELEVANT_BYTES // 2
 """What is left of a text that was given in full; a shorter one stays whole."""
 
-_LOWER: dict[Load, Load] = {"full": "relevant", "relevant": "outline"}
-# an outline stays one: the name of a file alone says nothing to a model that cannot open it
-
 
 def lowered(task: Task) -> tuple[Input, ...]:
-    """The task's inputs, one level lower: full -> relevant parts -> outline.
+    """The task's inputs, one level lower: all of a file, or most of it -> the parts that fit -> their outline.
 
     Whole stays what the task's own words are (`text`), what it writes over or what a check names, and of a task that
     writes a patch every file: a patch is made against each line.
@@ -52,7 +51,7 @@ def _patched(task: Task) -> bool:
 def _lowered(source: Input, kept: set[str]) -> Input:
     if source.text is not None or any(_names(pattern, path) for pattern in source.files for path in kept):
         return source
-    load = _LOWER.get(source.load, source.load)
+    load = LOWER.get(source.load, source.load)
     if source.from_task is not None:
         load = "relevant"
     if load != "relevant":

@@ -13,9 +13,9 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from events.types.tool import SandboxProbed
 from swarm.confirmed import trusted_digests
-from swarm.engine.copies import Copies
-from swarm.engine.guides import Guides
+from swarm.engine.disclosure import more_of
 from swarm.engine.hands import USE_TOOL
+from swarm.engine.world import Surroundings
 from swarm.messages import ToolSpec
 from swarm.owner import Owner
 from swarm.plan import Plan
@@ -58,18 +58,20 @@ class Toolchest:
         self,
         owner: Owner,
         plan: Plan,
-        root: Path,
-        guides: Guides,
-        copies: Copies,
+        surroundings: Surroundings,
         *,
         tasks: TaskGroup,
         environ: Mapping[str, str],
-        redact: Callable[[str], str],
         say: Callable[[str], None],
     ) -> None:
-        self.plan, self.root, self.guides = plan, root, guides
-        self._owner, self._copies, self._tasks = owner, copies, tasks
-        self._environ, self.redact, self._say = environ, redact, say
+        self.plan, self.root, self.guides = plan, surroundings.root, surroundings.guides
+        self.redact, self.result, self.is_shortened = (
+            surroundings.redact,
+            surroundings.result,
+            surroundings.is_shortened,
+        )
+        self._owner, self._copies, self._tasks = owner, surroundings.copies, tasks
+        self._environ, self._say = environ, say
         self._past: Past | None = None
         self._sandbox: Sandbox | None = None
         self._host: McpHost | None = None
@@ -204,14 +206,20 @@ class Box:
         return await self._all(copy.path, copy.temp, copy.readable)
 
     async def offered(self) -> Sequence[ToolSpec]:
-        """The tools that fit the task best, in short; where there are more, the two through which those are found and used."""
+        """The tools that fit the task best, in short; where there are more, the two through which those are found and used.
+
+        `more` is one of them where something was left out of what the task was given.
+        """
         from swarm.tools.describe import in_brief
+        from swarm.tools.more import MORE
         from swarm.tools.select import FIND_TOOL
 
         known = await self.known()
-        tools = [tool for name, tool in known.items() if name != FIND_TOOL]
+        tools = [tool for name, tool in known.items() if name not in (FIND_TOOL, MORE)]
         selection = await self._chest.select(tools, self._task)
         specs = [in_brief(tool.spec) for tool in selection.tools]
+        if MORE in known and self._chest.is_shortened(self._task.id):
+            specs.append(in_brief(known[MORE].spec))
         return [*specs, known[FIND_TOOL].spec, _USE] if selection.others else specs
 
     async def _all(self, root: Path, temp: Path, readable: Sequence[Path] = ()) -> Mapping[str, Tool]:
@@ -219,7 +227,8 @@ class Box:
             [tool for tool in await self._present(root, temp, readable) if self._may(tool.name, tool.source)]
         )
         tools += await self._skills()
-        return {tool.name: tool for tool in (*tools, await self._finding(tools))}
+        more = more_of(self._task, root, self._chest.result, self._chest.redact)
+        return {tool.name: tool for tool in (*tools, *((more,) if more else ()), await self._finding(tools))}
 
     def _allowed(self, tools: Sequence[Tool]) -> list[Tool]:
         """Those that all skills at hand allow which say what they allow: a skill can take tools away, and give none."""
@@ -303,17 +312,14 @@ def bounds_of(settings: ToolSettings) -> Bounds:
 async def open_toolchest(
     owner: Owner,
     plan: Plan,
-    root: Path,
-    guides: Guides,
-    copies: Copies,
+    surroundings: Surroundings,
     *,
     environ: Mapping[str, str],
-    redact: Callable[[str], str],
     say: Callable[[str], None],
 ) -> AsyncGenerator[Toolchest]:
     """Servers are started when one of their tools is wanted, and ended at the end. `say` is told of those that are left out."""
     async with anyio.create_task_group() as tasks:
-        chest = Toolchest(owner, plan, root, guides, copies, tasks=tasks, environ=environ, redact=redact, say=say)
+        chest = Toolchest(owner, plan, surroundings, tasks=tasks, environ=environ, say=say)
         try:
             yield chest
         finally:

@@ -84,9 +84,7 @@ async def open_toolkit(
 ) -> AsyncGenerator[Toolkit]:
     """Nothing is started before a task needs it, and all that was is ended at the end."""
     root, copies, redact = surroundings.root, surroundings.copies, surroundings.redact
-    async with open_toolchest(
-        owner, plan, root, surroundings.guides, copies, environ=environ, redact=redact, say=faces.say
-    ) as chest:
+    async with open_toolchest(owner, plan, surroundings, environ=environ, say=faces.say) as chest:
         approvals = Approvals(owner, plan.tools, faces=faces, directory=str(root), redact=redact, backend=chest.backend)
         questions = Questions(owner, plan.tools, faces=faces, redact=redact)
         surroundings.sandbox = chest.sandbox

@@ -21,6 +21,7 @@ from swarm.context.fit import fit
 from swarm.context.inputs import read_inputs
 from swarm.context.lower import lower_result, lowered, may_be_shorter
 from swarm.engine.copies import Copies, TaskCopy, loaded
+from swarm.engine.disclosure import RESULT
 from swarm.engine.gate import results_of
 from swarm.engine.guides import Guides
 from swarm.keyfile import key_beside
@@ -68,7 +69,7 @@ def fitted(material: Sequence[Material], task: Task, room: int) -> list[Material
     """The material, of each as much as fits in the room for all of it and says most of what the task is about."""
     texts = fit([(each.name, each.text) for each in material], words_of(task), room)
     return [
-        msgspec.structs.replace(each, text=text) if text != each.text else each
+        msgspec.structs.replace(each, text=text, whole=False) if text != each.text else each
         for each, text in zip(material, texts, strict=True)
     ]
 
@@ -89,6 +90,7 @@ class Surroundings:
     ) -> None:
         self.root = root
         self._log, self._tasks, self.redact = log, tasks, redact
+        self._shortened: dict[str, bool] = {}
         self.sandbox: Callable[[], Awaitable[Sandbox]] | None = None  # what holds the commands of checks; None: nothing
         self.guides = Guides(root, environ, say, redact, session=session, used=partial(skills_used, log))
         self.copies = Copies(root, log, tasks, redact, key=lambda: key_beside(log.url))
@@ -96,26 +98,53 @@ class Surroundings:
     def world(self, room: int | None) -> World:
         """What of it a role may take, which has a room of so many bytes for what it is given to read."""
         return World(
-            material=within(self.material, room),
+            material=partial(self._given, within(self.material, room)),
             checks=self.checks,
             tree=self.tree,
             guide=self.guides.guide,
+            shortened=self.shorten,
             changed=self.changed,
         )
+
+    def shorten(self, task: Task) -> None:
+        """Remember that something was left out of what a task is given to read."""
+        self._shortened[task.id] = True
+
+    async def _given(
+        self, material: Callable[[Task, bool], Awaitable[Sequence[Material]]], task: Task, compact: bool
+    ) -> Sequence[Material]:
+        """What a role is given, where it is remembered whether something was left out."""
+        found = await material(task, compact)
+        self._shortened[task.id] = not all(each.whole for each in found)
+        return found
+
+    def is_shortened(self, task: str) -> bool:
+        """Whether something was left out of what the task was given to read when that was asked for last."""
+        return self._shortened.get(task, False)
 
     async def material(self, task: Task, compact: bool = False) -> Sequence[Material]:
         """The task's inputs, and the results of the tasks that it needs, secrets taken out; `compact`: less of each."""
         ended = self._tasks()
         found = {need: await self._result(ended[need]) for need in task.needs}
-        results = {need: text for need, text in found.items() if text is not None}
+        results = whole = {need: text for need, text in found.items() if text is not None}
         inputs = lowered(task) if compact else task.inputs
         read = partial(read_inputs, inputs, self.root, self.redact, results, sought=words_of(task))
         loaded = await asyncio.to_thread(read) if inputs else ()
         used = {source.from_task for source in inputs}
         if compact:
             results = {need: lower_result(need, text, words_of(task)) for need, text in results.items()}
-        given = [Material(f"Result of {need}", text, "results") for need, text in results.items() if need not in used]
-        return [*given, *(Material(each.name, each.text, _stage_of(task, each.name)) for each in loaded)]
+        given = [
+            Material(f"{RESULT}{need}", text, "results", whole=text == whole[need])
+            for need, text in results.items()
+            if need not in used
+        ]
+        named = (Material(each.name, each.text, _stage_of(task, each.name), whole=each.whole) for each in loaded)
+        return [*given, *named]
+
+    async def result(self, task: str) -> str | None:
+        """What came of a task; None: there is no such task, or it has no result."""
+        state = self._tasks().get(task)
+        return await self._result(state) if state is not None else None
 
     async def checks(self, task: Task, draft: str) -> tuple[Checked, ...]:
         """Run the task's deterministic checks on a draft that has the form which the task asks for."""

@@ -62,6 +62,7 @@ class Material(msgspec.Struct, frozen=True):
     name: str
     text: str
     stage: str = ""  # that it passes on its way into a request; "": it stays as it is
+    whole: bool = True  # nothing of it was left out
 
 
 class StepBrief(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,4 +22,8 @@ def passed(job: Job, groups: Sequence[Sequence[Material]], sought: str = "") -> 
 def _passed(job: Job, given: Material, shorten: partial[Shorter]) -> Material:
     if not given.stage:
         return given
-    return msgspec.structs.replace(given, text=job.stages.passed(given.stage, given.text, shorten, on=given.name))
+    text = job.stages.passed(given.stage, given.text, shorten, on=given.name)
+    if text == given.text:
+        return given
+    job.world.shortened(job.task)
+    return msgspec.structs.replace(given, text=text, whole=False)

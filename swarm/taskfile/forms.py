@@ -19,6 +19,7 @@ from swarm.task import (
     Format,
     Input,
     Limits,
+    Load,
     OnExceed,
     Output,
     RoleConfig,
@@ -126,9 +127,8 @@ def _input(node: Node, at: At) -> Input:
         return Input(files=(PATH.read(node, at),))
     found = fields(node, at, _INPUT)
     source = exactly_one(node, at, found, _SOURCES)
-    fits = {"files": ("full", "relevant", "outline", "name"), "from": ("full", "relevant"), "text": ("full",)}[source]
     load = found.get("load", "full")
-    if load not in fits:
+    if load not in _LOADS[source]:
         raise Wrong(node.place, f"'load: {load}' in {at.where} does not go with {source!r}", "take it out")
     return Input(**found)
 
@@ -240,12 +240,19 @@ _SOURCES: Keys = {
     "from": Key(Kind(_source, TEXT.schema), "the result of a task that stands in `needs`", "from_task"),
 }
 
+_LOADS: Mapping[str, tuple[Load, ...]] = {
+    "files": get_args(Load),
+    "from": ("full", "extended", "essential", "relevant"),
+    "text": ("full",),
+}
+"""How much may be asked for of each source."""
+
 _INPUT: Keys = {
     **_SOURCES,
     "max_tokens": Key(_TOKENS, "the most of it that is used"),
     "load": Key(
-        one_of("full", "relevant", "outline", "name"),
-        "how much of it: all, the parts that fit the task, the outline, or the names of the files",
+        one_of(*get_args(Load)),
+        "how much of it: all; of the parts that fit the task 70 % of it, 40 %, or about 2,000 tokens; the outline; the names",
     ),
 }
 

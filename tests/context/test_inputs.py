@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from swarm.context.inputs import Loaded, read_inputs
 from swarm.errors import UsageError
 from swarm.globs import InputUnusable
-from swarm.task import Input
+from swarm.task import Input, Load
 
 MIB = 1 << 20
 
@@ -239,6 +239,50 @@ def test_the_relevant_parts_of_a_result_are_about_2000_tokens_where_nothing_else
     (one,) = read_inputs(inputs, project, str, {"survey": result}, sought="What is said of matter 1234?")
     assert "Paragraph 1234 speaks" in one.text
     assert len(one.text.encode()) <= 8_000
+
+
+@pytest.mark.parametrize(("load", "share"), [("essential", 0.4), ("extended", 0.7)])
+def test_a_level_is_a_share_of_the_whole_with_what_fits_in_it(project: Path, load: Load, share: float) -> None:
+    for number in range(3):
+        pages = (f"# Page {number}.{part}\n\n{f'It speaks of matter {number}.{part}. ' * 5}\n\n" for part in range(40))
+        (project / f"docs/{number}.md").write_text("".join(pages))
+    inputs = [Input(files=("docs/?.md",), load=load)]
+    loaded = read_inputs(inputs, project, str, {}, sought="What is said of matter 1.33?")
+    given, whole = sum(len(one.text.encode()) for one in loaded), sum(one.size for one in loaded)
+    assert share * 0.9 * whole < given <= share * whole + 1
+    assert "It speaks of matter 1.33." in "".join(one.text for one in loaded)
+    (bounded,) = read_inputs(
+        [Input(from_task="survey", load=load, max_tokens=200)], project, str, {"survey": "word\n\n" * 500}, sought="x"
+    )
+    assert len(bounded.text.encode()) <= 200
+
+
+def test_a_level_counts_tokens_where_somebody_says_how_many_there_are(project: Path) -> None:
+    (project / "src/a.py").write_text("".join(f"def f{n}(x):\n    return x\n\n\n" for n in range(50)))
+    loaded = read_inputs(
+        [Input(files=("src/a.py",), load="essential")],
+        project,
+        str,
+        {},
+        sought="f7",
+        count=lambda text: len(text.split()),
+    )
+    assert len(loaded[0].text.split()) <= 80
+    assert loaded[0].text.count("def f") > 10
+
+
+def test_what_was_left_out_of_is_known(project: Path) -> None:
+    inputs = [
+        Input(files=("src/a.py",)),
+        Input(files=("src/a.py",), load="extended"),
+        Input(files=("src/a.py",), load="outline"),
+        Input(files=("src/a.py",), load="name"),
+        Input(files=("src/b.py",), max_tokens=5),
+        Input(text="short"),
+        Input(from_task="plan", max_tokens=5),
+    ]
+    loaded = read_inputs(inputs, project, str, {"plan": "the whole plan"})
+    assert [one.whole for one in loaded] == [True, False, False, False, False, True, False]
 
 
 def test_where_not_even_one_part_has_room_the_head_is_given(project: Path) -> None:

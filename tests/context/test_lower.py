@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,9 +23,9 @@ def a_task(*inputs: Input, **more: object) -> Task:
 
 
 def test_each_file_goes_one_level_down_and_an_outline_stays_one() -> None:
-    levels: tuple[Load, ...] = ("full", "relevant", "outline", "name")
+    levels: tuple[Load, ...] = get_args(Load)
     task = a_task(*(Input(files=("a.md",), load=level) for level in levels))
-    assert loads(task) == ["relevant", "outline", "outline", "name"]
+    assert loads(task) == ["relevant", "relevant", "relevant", "outline", "outline", "name"]
 
 
 def test_the_tasks_own_words_and_what_it_writes_over_or_a_check_names_stay_whole() -> None:
