@@ -63,9 +63,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     tree: Callable[[Task], str]  # the state of the project that they were run on, "" where they needed none of it
     guide: Callable[[Task, int], Awaitable[Guide]]  # the skills that fit a step of a task
     changed: Callable[[StepState], Awaitable[str]]  # what tools changed of the project for a step's draft, as a patch
-    shortened: Callable[[Task], None] = lambda _: (
-        None
-    )  # is told that something was left out of what a task is given to read
+    shortened: Callable[[Task], None] = lambda _: None  # is told when a stage left out some of what a task reads
 
 
 class Hands(Protocol):
