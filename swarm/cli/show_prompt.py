@@ -55,7 +55,7 @@ def _of_attempt(requests: Sequence[TakenApart], attempt: int, name: Name) -> lis
     if not found:
         known = sorted({one.sent.conversation[1] for one in requests})
         listed = ", ".join(map(str, known)) or "none"
-        raise UsageError(f"no request of attempt {attempt} of {name} was sent; there are those of attempt {listed}")
+        raise UsageError(f"no request of attempt {attempt} of {name} was sent; there are those of attempts {listed}")
     return found
 
 

@@ -74,10 +74,11 @@ def parts_of(
     bodies: dict[str, Sequence[str]] = {}
     for name, texts in (*said.items(), *(bodies_of(task) if task else NOTHING).items()):
         bodies[name] = _stripped((*bodies.get(name, ()), *texts))
-    tools = {call.id: call.name for message in messages for call in message.calls}
+    tools: dict[str, str] = {}  # by the id of a call; some models give the same ids in each turn
     briefed = False
     found: list[Sequence[Part]] = []
     for message in messages:
+        tools.update({call.id: call.name for call in message.calls})
         found.append(_parts(message, task, bodies, tools, briefed=briefed))
         briefed = briefed or message.speaker == "user"
     return found
