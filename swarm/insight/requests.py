@@ -12,7 +12,7 @@ from events.types.call import CallReleased, CallReserved, CallSettled
 from events.types.stage import StageApplied
 from events.types.task import StepRejected
 from events.types.tool import ToolFinished
-from events.views.tasks import TaskState
+from events.views.tasks import Place, TaskState
 from swarm.insight.story import Story, text_or_none
 from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.prompts.apart import parts_of
@@ -129,8 +129,7 @@ async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[Take
 
     sent = await read_requests(log, story, task.name)
     known = await _known(log, story, task)
-    spec = await text_or_none(log, task.spec.ref, at=task.spec.at)
-    decoded = msgspec.json.decode(spec, type=Task) if spec is not None else None
+    spec = await _spec(log, task)
     stages = stages_passed(entry for entry in story.entries if entry.task == task.name)
     await load()
     found: list[TakenApart] = []
@@ -138,29 +137,38 @@ async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[Take
     for each in sent:
         call = each.call
         like = (call.model, call.role, bool(call.branch))
-        found.append(apart(each, last.get(like), task=decoded, said=known, stages=stages))
+        found.append(apart(each, last.get(like), task=spec, said=known, stages=stages))
         if each.settled is not None:
             last[like] = each
     return found
 
 
+async def _spec(log: EventLog, task: TaskState) -> Task | None:
+    """The task as it was recorded; None: its text is gone, or is of another program."""
+    text = await text_or_none(log, task.spec.ref, at=task.spec.at)
+    try:
+        return msgspec.json.decode(text, type=Task) if text is not None else None
+    except msgspec.MsgspecError:
+        return None
+
+
 async def _known(log: EventLog, story: Story, task: TaskState) -> dict[str, Sequence[str]]:
     """What was said of the task beside its file, by the part of a brief that it stands in."""
-    instructions = [step.instruction for step in task.steps]
-    approaches = [step.approach for step in task.steps]
+
+    async def texts(places: Iterable[Place | None]) -> list[str]:
+        read = [await text_or_none(log, place.ref, at=place.at) for place in places if place is not None]
+        return [text for text in read if text]
+
+    instructions = await texts(step.instruction for step in task.steps)
+    rejected = (entry for entry in story.entries if entry.task == task.name)
     feedback = [
-        (entry.event.feedback, entry.position)
-        for entry in story.entries
-        if entry.task == task.name and isinstance(entry.event, StepRejected)
+        Place(entry.event.feedback, entry.position) for entry in rejected if isinstance(entry.event, StepRejected)
     ]
-    told = [await text_or_none(log, place.ref, at=place.at) for place in instructions if place]
     return {
-        "step": [text for text in told if text],
-        "asked": [text for text in told if text],
-        "approach": [
-            text for place in approaches if place and (text := await text_or_none(log, place.ref, at=place.at))
-        ],
-        "feedback": [text for ref, at in feedback if (text := await text_or_none(log, ref, at=at))],
+        "step": instructions,
+        "asked": instructions,
+        "approach": await texts(step.approach for step in task.steps),
+        "feedback": await texts(feedback),
     }
 
 
