@@ -16,7 +16,7 @@ from events.views.tasks import Place, TaskState
 from swarm.insight.story import Story, text_or_none
 from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.prompts.apart import parts_of
-from swarm.prompts.parts import GAP
+from swarm.prompts.parts import GAP, Part
 from swarm.task import Task
 from swarm.text.tokens import request_tokens
 
@@ -196,7 +196,7 @@ def stages_passed(entries: Iterable[Entry]) -> Passed:
 def apart(
     sent: Sent, before: Sent | None, *, task: Task | None, said: Mapping[str, Sequence[str]], stages: Passed
 ) -> TakenApart:
-    """Take a request apart. Pure, but for the vocabulary."""
+    """Take a request apart, and say which of it stood in the request `before`. Pure, but for the vocabulary."""
     from swarm.text.count import count
 
     if not sent.messages:
@@ -204,28 +204,38 @@ def apart(
     same = _same(sent, before)
     pieces = [*_before_messages(sent, whole=same is not None)]
     outputs = 0
-    for number, (message, parts) in enumerate(
-        zip(sent.messages, parts_of(sent.messages, task=task, said=said), strict=True), 1
-    ):
-        common = same[number - 1] if same is not None and number <= len(same) else 0
-        outputs += message.speaker == "tool"
-        at = 0
+    for at, parts in enumerate(parts_of(sent.messages, task=task, said=said)):
+        message, alike = sent.messages[at], same[at] if same is not None and at < len(same) else 0
+        if message.speaker == "tool":
+            outputs += 1
+            stage = stages.get((sent.conversation, outputs, ""))
+            pieces += [_of_text(part, at + 1, alike, stage=stage) for part in parts]
+            continue
         for part in parts:
-            tokens = count(part.text)
-            shared = max(0, min(common - at, len(part.text)))
-            stage = stages.get((sent.conversation, outputs, "")) if part.name == "output" else None
-            stage = stage or (stages.get((sent.conversation, 0, part.of)) if part.name == "material" else None)
-            of = part.of or (", ".join(sent.call.skills) if part.name == "skills" else "")
-            again = tokens if shared == len(part.text) else count(part.text[:shared])
-            pieces.append(
-                Piece(name=part.name, of=of, text=part.text, tokens=tokens, again=again, message=number, stage=stage)
-            )
-            at += len(part.text) + len(GAP)
-        whole = common > len(message.text)
-        pieces += [_piece("call", each.arguments, number, of=each.name, again=whole) for each in message.calls]
+            stage = stages.get((sent.conversation, 0, part.of)) if part.name == "material" else None
+            of = ", ".join(sent.call.skills) if part.name == "skills" else part.of
+            pieces.append(_of_text(part._replace(of=of), at + 1, alike, stage=stage))
+            alike -= len(part.text) + len(GAP)
+        whole = same is not None and at < len(same) and same[at] > len(message.text)
+        pieces += [_piece("call", call.arguments, at + 1, of=call.name, again=whole) for call in message.calls]
     total = request_tokens(sent.messages, sent.schema, sent.tools, tokens_of=count).total
     framing = total - sum(piece.tokens for piece in pieces)
     return TakenApart(sent=sent, pieces=tuple(pieces), before=before.position if before else 0, framing=framing)
+
+
+def _of_text(part: Part, message: int, alike: int, *, stage: StageApplied | None) -> Piece:
+    """A part of a message's text of which `alike` characters, where there are so many, stood in the request before."""
+    from swarm.text.count import count
+
+    return Piece(
+        name=part.name,
+        of=part.of,
+        text=part.text,
+        tokens=count(part.text),
+        again=count(part.text[: max(0, alike)]),
+        message=message,
+        stage=stage,
+    )
 
 
 def _before_messages(sent: Sent, *, whole: bool) -> Iterable[Piece]:

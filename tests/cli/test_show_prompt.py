@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import anyio
 import pytest
 
 from events.log import open_log
+from events.upkeep import prune
 from swarm.cli.main import main
 from swarm.settings.stages import Rule, StageSettings
 from tests.running import PASS, Cast, run, serving, verdict
@@ -161,3 +163,14 @@ def test_what_cannot_be_meant_is_told(
 ) -> None:
     assert main(["show", "--log", log, *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_of_a_request_whose_texts_were_dropped_is_said_that_they_were(
+    log: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pruned = tmp_path / "pruned.db"
+    shutil.copy(log, pruned)
+    assert prune(pruned, before=2**62) is not None
+    assert main(["show", "--log", str(pruned), "s1/find", "--prompt"]) == 0
+    assert "some of its text is no longer kept" in capsys.readouterr().out
+    assert {one["kept"] for one in requests(capsys, str(pruned), "s1/find")} == {False}
