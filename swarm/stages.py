@@ -102,11 +102,28 @@ def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = ""
     form = form_of(text)
     if not whole and form in ("code", "markdown"):
         return Shorter(_blocks(text, room, sought, name, f"[all: {handle}]" if handle else ""), form)
-    limit = quick_tokens(text) - 1 if whole else room
+    limit = quick_tokens(text) - 1 if whole else less_of_much(quick_tokens(text), room)
     made = compress(
         text, limit=limit, count=quick_tokens, sought=sought, form=form, handle=handle, embedder=_embedder()
     )
     return Shorter(text) if whole and not made.reversible else Shorter(made.text, made.form)
+
+
+MEASURED = 2_300
+"""Tokens of the texts on which it was measured which share of a text keeps what answers a question (NQ-20, with
+`python -m bench.compression`)."""
+
+
+def less_of_much(tokens: int, room: int) -> int:
+    """The room of a text that is longer than those: of what goes beyond them a third of the share is enough.
+
+    What answers a question does not grow with what stands around it. Of code it is what it uses, so there the share holds.
+
+    >>> less_of_much(2_000, 1_000), less_of_much(8_300, 4_150)
+    (1000, 2150)
+    """
+    beyond = max(0, tokens - MEASURED)
+    return room - 2 * room * beyond // (3 * tokens) if tokens else room
 
 
 def _blocks(text: str, room: int, sought: str, name: str, note: str) -> str:
