@@ -101,12 +101,12 @@ def _parts(
 
 
 def _brief_parts(text: str, task: Task | None, bodies: Mapping[str, Sequence[str]]) -> Sequence[Part]:
+    if task is not None and text == task.prompt:
+        return (Part("task", text),)
     fence = _FENCE.match(text)
     if fence and _fence_end(text, fence) == len(text):
         return (Part("record", text),)
     head, last = _without_last(text)
-    if task is not None and text == task.prompt:
-        return (Part("task", text),)
     if task is not None and head == task.prompt:
         return (Part("task", head), *last)
     if head.startswith("# What was asked\n"):
