@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from events.log import EventLog
+from events.log import EventLog, open_log
 from events.memory import MemoryLog
 from events.testing import builders as make
 from events.testing.builders import SetClock
@@ -14,7 +16,11 @@ from events.types.any import AnyEvent
 from events.types.base import Said
 from events.types.task import AttemptAbandoned, TaskCancelled, TaskFailed, TaskHalted, TaskReopened
 from events.views.base import decode_state, encode_state, fold
+from events.views.cost import CostView
 from events.views.waste import KEPT, Kind, Offer, Spent, Wasted, WasteView, What, waste_past
+from tests.events.golden import FIFTH, FOURTH, SECOND, THIRD
+from tests.events.golden import LOG as GOLDEN
+from tests.events.golden_answers import GIVEN
 
 DAY = "2026-11-22"
 SCOPES = ("log", f"day:{DAY}@UTC", "s1")
@@ -195,3 +201,12 @@ async def test_the_fold_goes_on_from_its_state_and_sums_what_is_long_over(work: 
     assert whole.wasted().spent[Kind("rejected", DAY)] == calls(KEPT + 2)
     assert whole.wasted() == whole.wasted()  # asking changes nothing
     assert (await waste_past(work.log))[0].view == whole
+
+
+@pytest.mark.parametrize("path", [GOLDEN, SECOND, THIRD, FOURTH, FIFTH, GIVEN], ids=lambda path: path.stem)
+async def test_the_whole_of_which_waste_is_a_part_is_what_calls_cost(path: Path, tmp_path: Path) -> None:
+    async with open_log(shutil.copy(path, tmp_path / "golden.db"), read_only=True) as log:
+        wasted, cost = (await fold(log, WasteView())).wasted(), (await fold(log, CostView())).total()
+    whole = [spent for kind, spent in wasted.spent.items() if kind.what == "all"]
+    assert sum(each.nanos for each in whole) == cost.nanos
+    assert sum(each.count for each in whole) == cost.calls - cost.failed - cost.open
