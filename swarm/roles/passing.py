@@ -22,7 +22,7 @@ def passed(job: Job, groups: Sequence[Sequence[Material]], sought: str = "") -> 
 def _passed(job: Job, given: Material, shorten: partial[Shorter]) -> Material:
     if not given.stage:
         return given
-    text = job.stages.passed(given.stage, given.text, shorten, on=given.name)
+    text = job.stages.passed(given.stage, given.text, partial(shorten, name=given.name), on=given.name)
     if text == given.text:
         return given
     job.world.shortened(job.task)
