@@ -18,7 +18,7 @@ from events.types.task import AttemptAbandoned, TaskCancelled, TaskFailed, TaskH
 from events.views.base import decode_state, encode_state, fold
 from events.views.cost import CostView
 from events.views.waste import KEPT, Kind, Offer, Spent, Wasted, WasteView, What, waste_past
-from tests.events.golden import FIFTH, FOURTH, SECOND, THIRD
+from tests.events.golden import ARCHIVED, FIFTH, FOURTH, THIRD
 from tests.events.golden import LOG as GOLDEN
 from tests.events.golden_answers import GIVEN
 
@@ -203,7 +203,7 @@ async def test_the_fold_goes_on_from_its_state_and_sums_what_is_long_over(work: 
     assert (await waste_past(work.log))[0].view == whole
 
 
-@pytest.mark.parametrize("path", [GOLDEN, SECOND, THIRD, FOURTH, FIFTH, GIVEN], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [GOLDEN, ARCHIVED, THIRD, FOURTH, FIFTH, GIVEN], ids=lambda path: path.stem)
 async def test_the_whole_of_which_waste_is_a_part_is_what_calls_cost(path: Path, tmp_path: Path) -> None:
     async with open_log(shutil.copy(path, tmp_path / "golden.db"), read_only=True) as log:
         wasted, cost = (await fold(log, WasteView())).wasted(), (await fold(log, CostView())).total()
