@@ -149,8 +149,16 @@ def _embedder() -> Embedder | None:
 
 def stages_of(settings: StageSettings, task: Task, attempt: Attempt) -> Stages:
     """The stages that the texts of an attempt at a task pass."""
-    chosen = drawn(settings, f"{task.id}\0{task.prompt}")
-    return Stages(chosen, tell=attempt.tell, role=attempt.role, branch=attempt.branch)
+    return Stages(_chosen(settings, task), tell=attempt.tell, role=attempt.role, branch=attempt.branch)
+
+
+def stages_ahead(settings: StageSettings, task: Task) -> Stages:
+    """The same before a run, where nothing is told."""
+    return Stages(_chosen(settings, task), tell=lambda _: None, role="worker")
+
+
+def _chosen(settings: StageSettings, task: Task) -> Mapping[str, Drawn]:
+    return drawn(settings, f"{task.id}\0{task.prompt}")
 
 
 NO_STAGES = Stages({}, tell=lambda _: None, role="worker")
