@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from swarm.text.embed import Embedder
 
 _AROUND = 100  # characters on each side of what is kept, of its line
+_BEGINNING = re.compile(r"(?<=[.!?:])\s|\n")  # behind it, of a message
 _NOTE_SHARE = 3  # the note has at most a third of the room
 _USUAL_SAID = "1,000 of 10,000 sentences"
 _TRIES = 4
@@ -139,12 +141,13 @@ def _by_form(text: str, form: Form, room: int, sought: str, count: Count) -> Sho
 
 
 def _brief(sought: str, count: Count) -> Brief:
-    """What makes one message short, by its own form."""
+    """What makes one message short, by its own form; how it begins says what the rest is for."""
 
     def brief(said: str, room: int) -> Shortened:
         form = form_of(said)
         own: Form = "prose" if form == "conversation" else form
-        short = compress(said, limit=room, count=count, sought=sought, form=own)
+        begins = [_BEGINNING.split(said.strip(), 1)[0][:_AROUND]] if own in ("prose", "markdown") else []
+        short = compress(said, limit=room, count=count, sought=sought, form=own, keep=begins)
         return Shortened(short.text, short.kept, short.said)
 
     return brief

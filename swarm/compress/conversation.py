@@ -28,6 +28,7 @@ _TIMED_LEVEL = re.compile(r"(?i)(?:trace|debug|info|notice|warn|warning|error|fa
 _LEAST_TURNS, _LEAST_WORDS = 3, 3  # of a conversation; of its messages on average
 _MOST_TITLE = 300  # characters that may stand before the first message
 _READ_CHARS = 40_000  # by which it is told that a text is a conversation
+_OBJECTS = re.compile(r"\s*(?:\[\s*)?\{")
 _ROLE_KEY, _SAID_KEY = '"role"', '"content"'
 _LARGE = 4  # a message that takes more than such a part of the room is made short before others are left out for it
 _LEAST_ROOM = 12  # tokens for which a message is still made short
@@ -45,7 +46,7 @@ class Turn(NamedTuple):
 
 def is_conversation(text: str) -> bool:
     """Whether a text has the signs of one: several messages, of two speakers at least, of whom one comes again."""
-    found = turns(text if text.lstrip()[:1] in ("[", "{") else text[:_READ_CHARS])
+    found = turns(text if _OBJECTS.match(text) else text[:_READ_CHARS])
     if len(found) < _LEAST_TURNS:
         return False
     often = Counter(each.said.speaker.casefold() for each in found)
@@ -63,7 +64,7 @@ def _answer_each_other(found: Sequence[Turn]) -> bool:
 
 def turns(text: str) -> list[Turn]:
     """Return the messages of a conversation in their order; none where it is no such text."""
-    return _of_json(text) if text.lstrip()[:1] in ("[", "{") else list(_of_lines(text))
+    return _of_json(text) if _OBJECTS.match(text) else list(_of_lines(text))
 
 
 def _of_lines(text: str) -> Iterator[Turn]:

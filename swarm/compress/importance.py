@@ -195,13 +195,14 @@ def _of_report(talk: _Talk, number: int) -> Iterator[Point]:
     text = talk.messages[number].text
     if tells_of_trouble(text):
         yield "trouble", 1 if _later(talk, number, cues.SOLVED, least=1) else 2
-    if cues.CHANGE.sign.search(text):
+    changed = cues.CHANGE.sign.search(text)
+    if changed:
         yield cues.CHANGE.reason, cues.CHANGE.points
-    elif cues.START.match(text.strip()):
-        yield "a look, or a beginning", -3
     if cues.PLACE.search(text):
         yield "where it matters", 1
-    if hedges := len(cues.HEDGE.findall(text)):
+    if not changed and cues.START.match(text.strip()):
+        yield "a look, or a beginning", -2
+    elif hedges := len(cues.HEDGE.findall(text)):
         yield "thoughts", -2 * min(hedges, 2)
     elif not _asks(text) and len(talk.words[number]) >= _LEAST_SAID:
         yield "a statement", 2
