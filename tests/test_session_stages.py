@@ -123,15 +123,40 @@ async def test_what_a_tool_says_is_told_shorter_and_can_be_had_whole(project: Pa
     assert (applied.stage, applied.on) == ("outputs", "search request [0-9]")
     assert applied.after <= max(400, applied.before // 4)
     first = told(cast)[1][0]
-    assert "read_output 1" in first and "request 217 was refused" in first and len(first) < len(whole) / 2
+    assert "handle=1" in first and "request 217 was refused" in first and len(first) < len(whole) / 2
     assert told(cast)[2][1].startswith("[lines 1-3 of ") and whole.splitlines()[2] in told(cast)[2][1]
 
 
-async def test_what_a_file_holds_is_never_told_shorter(project: Path) -> None:
-    cast = Cast(worker=[use("read", path="server.log"), "quota"])
+@pytest.mark.parametrize("tools", ["look", "look, edit"])
+async def test_what_a_file_holds_is_told_shorter_only_where_nothing_can_be_edited(project: Path, tools: str) -> None:
+    (project / "server.log").write_text(lines(110))
+    cast = Cast(
+        worker=[use("read", path="server.log"), use("read_output", handle="1", search="INFO request 99 "), "quota"]
+    )
     async with open_log("memory:") as log, serving(cast, stages=OUTPUTS) as (_, plan):
-        await run(log, TOOL, plan, project)
-        assert await events(log, StageApplied) == []
+        await run(log, TOOL.replace("look", tools), plan, project)
+        applied = [(each.stage, each.on, each.form) for each in await events(log, StageApplied)]
+        assert (await replay(log, 1)).divergence is None
+    assert applied == ([] if "edit" in tools else [("outputs", "read server.log", "log")])
+    first, second = told(cast)[2]
+    assert TROUBLE in first and ("INFO request 99 " in first) is ("edit" in tools)
+    assert "INFO request 99 " in second
+
+
+async def test_of_code_those_functions_are_given_that_fit_with_what_they_need(project: Path) -> None:
+    other = "\n\n".join(
+        f"def other_{n}(value):\n    return value * {n} + {n % 7} - value // {n + 1}" for n in range(60)
+    )
+    wanted = "RATE = 19\n\n\ndef with_tax(price):\n    return price * (100 + RATE) // 100\n"
+    (project / "shop.py").write_text(f"{other}\n\n\n{wanted}\n\n{other.replace('other', 'more')}\n")
+    text = "tasks:\n- id: tax\n  prompt: What does with_tax return for a price of 100?\n  input: shop.py\n"
+    cast = Cast(worker=["119"])
+    async with open_log("memory:") as log, serving(cast, stages=STANDARD) as (_, plan):
+        await run(log, text, plan, project)
+        (applied,) = await events(log, StageApplied)
+    assert (applied.form, applied.on) == ("code", "shop.py") and applied.after <= applied.before / 2
+    (prompt,) = cast.prompts("worker")
+    assert "def with_tax(price):\n    return price * (100 + RATE) // 100" in prompt and "RATE = 19" in prompt
 
 
 async def test_a_session_that_was_interrupted_tells_of_each_text_once(project: Path) -> None:

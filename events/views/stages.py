@@ -38,10 +38,10 @@ class Ended(msgspec.Struct):
     passed: int = 0  # accepted, and no draft was rejected
     failed: int = 0  # any other
     accepted: int = 0
-    tokens: float = 0.0  # that their calls took, and the squares: for a mean and its interval
-    tokens_squared: float = 0.0
-    nanos: float = 0.0
-    nanos_squared: float = 0.0
+    tokens: int = 0  # that their calls took, and the squares: for a mean and its interval
+    tokens_squared: int = 0
+    nanos: int = 0
+    micros_squared: int = 0  # of millionths of a dollar: those of nano-dollars would pass 64 bits
 
     @property
     def count(self) -> int:
@@ -161,7 +161,7 @@ class StagesView(msgspec.Struct):
             ended.tokens += task.tokens
             ended.tokens_squared += task.tokens**2
             ended.nanos += task.nanos
-            ended.nanos_squared += task.nanos**2
+            ended.micros_squared += (task.nanos // 1000) ** 2
 
 
 STAGES = Kept("stages", 1, StagesView)

@@ -38,7 +38,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "log": ("swarm.cli.log", "print the events of the log"),
         "status": ("swarm.cli.status", "say in a few lines, or in one, who runs and what today costs"),
         "cost": ("swarm.cli.cost", "say what was spent, on what"),
-        "report": ("swarm.cli.report", "say what was saved of tokens by which stage, and how tasks went with it"),
+        "report": (
+            "swarm.cli.report",
+            "say what stages saved of tokens, how tasks went with them, and what was spent for nothing",
+        ),
         "budget": ("swarm.cli.budget", "show, check, set, raise and split caps; settle what is unknown"),
         "trail": ("swarm.cli.trail", "say how the work of each agent on each model was judged"),
         "whatif": (

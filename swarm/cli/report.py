@@ -1,14 +1,14 @@
-"""`swarm report`: what the stages of the token pipeline saved, and how tasks went with them beside others."""
+"""`swarm report`: what the stages of the token pipeline saved, how tasks went with them, and what was spent for nothing."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from events.log import system_clock
+from events.log import EventLog, system_clock
 from events.views.stages import StagesView, stages_past
 from swarm.cli.recorded import local_time, recorded, settings_of, zone_of
 from swarm.insight.periods import Period, period_of
@@ -20,8 +20,9 @@ _REPORTS = """\
 reports:
   tokens   what passed each stage, and what requests had less by it (default)
   ab       how tasks went with each stage, beside those that were held back
+  waste    what was spent on what came to no accepted result, and what avoids it
 """
-_MODULES = {"tokens": "swarm.cli.report_tokens", "ab": "swarm.cli.report_ab"}
+_MODULES = {"tokens": "swarm.cli.report_tokens", "ab": "swarm.cli.report_ab", "waste": "swarm.cli.report_waste"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,14 +42,19 @@ def run(args: argparse.Namespace) -> int:
     output: Output = args.output
     settings = settings_of(args)
     period = period_of(args.period, local_time(system_clock(), zone_of(settings)).date())
+    report = importlib.import_module(_MODULES[args.report])
 
-    async def read() -> StagesView:
+    async def read() -> Any:
         async with recorded(settings.log) as log:
-            return (await stages_past(log)).view
+            return await report.read(log)
 
-    view = anyio.run(read)
-    importlib.import_module(_MODULES[args.report]).tell(view, period, output)
+    report.tell(anyio.run(read), period, output)
     return 0
+
+
+async def stages_view(log: EventLog) -> StagesView:
+    """What two of the reports tell of. Raises LogError where the log cannot be read."""
+    return (await stages_past(log)).view
 
 
 def of_period(period: Period | None) -> dict[str, str | None]:

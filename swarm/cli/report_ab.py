@@ -8,7 +8,7 @@ import msgspec
 
 from events.types.stage import StageWithdrawn
 from events.views.stages import StagesView
-from swarm.cli.report import of_period
+from swarm.cli.report import of_period, stages_view
 from swarm.cli.skills_stats import count_document, difference_told, gain_document, share_told
 from swarm.insight.difference import METHOD, Difference
 from swarm.insight.periods import Period
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from swarm.cli.output import Output
 
 MEANS = "tokens and money: the mean of a task against that of the held back, of like work, with its 95 % interval (delta method)"
+
+read = stages_view
 
 
 def tell(view: StagesView, period: Period | None, output: Output) -> None:

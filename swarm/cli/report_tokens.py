@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from events.views.stages import StagesView
-from swarm.cli.report import of_period
+from swarm.cli.report import of_period, stages_view
 from swarm.errors import dollars
 from swarm.insight.periods import Period
 from swarm.insight.stages import Passed, passed
@@ -20,6 +20,8 @@ BASIS = (
     "its money at the mean price of a token of the same requests (an estimate: a provider's cache makes it less)"
 )
 _HOW = {"used": "", "measured": "measured alone", "held": "held back"}
+
+read = stages_view
 
 
 def tell(view: StagesView, period: Period | None, output: Output) -> None:

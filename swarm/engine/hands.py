@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -147,27 +147,28 @@ class Outputs:
         self._attempt, self._stages, self._sought, self._most_bytes = attempt, stages, sought, most_bytes
         self._texts: dict[str, str] = {}
 
-    async def told(self, ordinal: int, text: str, tool: Tool | None, on: str) -> str | None:
-        """What a model is told of an output; None: all of it."""
+    async def told(self, ordinal: int, text: str, tool: str, on: str) -> str | None:
+        """What a model is told of an output; None: all of it. `tool` passes a stage, "" = none."""
         from swarm.tools.shorten import shown
 
         handle = str(ordinal)
         self._texts[handle] = text
-        if tool is not None and passes(tool):
-            text = await to_thread.run_sync(self._passed, text, handle, f"{tool.name} {on}".rstrip())
+        if tool:
+            text = await to_thread.run_sync(self._passed, text, handle, f"{tool} {on}".rstrip(), on)
         told = shown(text, self._most_bytes, handle)
         return told or (text if text != self._texts[handle] else None)
 
-    def _passed(self, text: str, handle: str, on: str) -> str:
+    def _passed(self, text: str, handle: str, on: str, name: str) -> str:
         """The text as its stage leaves it, where that has room in what a model is told of an output; else as it is."""
+        shorten = partial(
+            compressed, sought=f"{self._sought}\n{on}", name=name, handle=f"`read_output` with handle={handle}"
+        )
 
         def shorter(text: str, room: int, whole: bool) -> Shorter:
-            made = compressed(text, room, whole, sought=f"{self._sought}\n{on}", handle=f"read_output {handle}")
-            if (size := len(made.text.encode("utf-8", "replace"))) > self._most_bytes and not whole:
-                room = room * self._most_bytes * 9 // (size * 10)
-                made = compressed(text, room, whole, sought=f"{self._sought}\n{on}", handle=f"read_output {handle}")
-                size = len(made.text.encode("utf-8", "replace"))
-            return made if size <= self._most_bytes else Shorter(text)
+            made = shorten(text, room, whole)
+            if (size := _size(made.text)) > self._most_bytes and not whole:
+                made = shorten(text, room * self._most_bytes * 9 // (size * 10), whole)
+            return made if _size(made.text) <= self._most_bytes else Shorter(text)
 
         return self._stages.passed("outputs", text, shorter, on=on)
 
@@ -336,7 +337,8 @@ class LiveHands:
         """Hold the end of a use for the next append, and say it as the model is told."""
         whole = self._redact(said.text)
         arguments = plainly(call.arguments)
-        shown = await self._outputs.told(ordinal, whole, tool, on)
+        passing = tool is not None and passes(tool, await self._box.known())
+        shown = await self._outputs.told(ordinal, whole, name if passing else "", on)
         tree = self._working.digest
 
         def finished(pack: Pack) -> ToolFinished:
@@ -367,11 +369,21 @@ class LiveHands:
         return Used(tool=name, arguments=arguments, answer=told, failed=said.failed, tree=tree)
 
 
-def passes(tool: Tool) -> bool:
-    """Whether what a tool says may be told in a shorter form: not what a file or a skill holds, by which a model may go line by line."""
+def passes(tool: Tool, known: Collection[str]) -> bool:
+    """Whether what a tool says may be told in a shorter form, beside the tools that are known.
+
+    Not what a file holds where it can be edited, and what a skill says: there a model goes line by line.
+    """
+    if tool.name == "read" and not tool.source:
+        return not _EDITING.intersection(known)
     return bool(tool.source) or tool.name in _TOLD_SHORTER
 
 
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+_EDITING = frozenset({"edit", "patch", "write"})
 _TOLD_SHORTER = frozenset({"run", "python", "fetch", "list", "search"})
 
 NOT_KNOWN = (

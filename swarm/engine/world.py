@@ -138,7 +138,7 @@ class Surroundings:
             for need, text in results.items()
             if need not in used
         ]
-        named = (Material(each.name, each.text, _stage_of(task, each.name), whole=each.whole) for each in loaded)
+        named = (Material(each.name, each.text, stage_of(task, each.name), whole=each.whole) for each in loaded)
         return [*given, *named]
 
     async def result(self, task: str) -> str | None:
@@ -233,7 +233,7 @@ class Surroundings:
         await self.copies.close()
 
 
-def _stage_of(task: Task, name: str) -> str:
+def stage_of(task: Task, name: str) -> str:
     """The stage that what a task is given to read under a name passes; "" where it stays as it is."""
     if not may_be_shorter(task, name):
         return ""

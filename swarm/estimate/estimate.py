@@ -28,6 +28,7 @@ from swarm.messages import Arm, Usage
 from swarm.money.allowances import allowance
 from swarm.money.prices import cost_nanos, counted_tokens, most_nanos
 from swarm.plan import EXPECTED_ITEMS, Plan, answer_tokens, context_room, explores
+from swarm.stages import stages_ahead
 from swarm.task import ROLES, Role, Task
 from swarm.text.families import factor
 from swarm.tries import LEAST_USEFUL
@@ -143,7 +144,15 @@ def _requests(one: Prepared, answers: Mapping[str, int], basis: Basis, *, words:
     unknown = Unknown(results=results, words=words)
     room = partial(context_room, basis.plan, task)
     return first_requests(
-        task, one.complexity.type, tokens, roles, unknown, room=room, root=basis.root, redact=basis.redact
+        task,
+        one.complexity.type,
+        tokens,
+        roles,
+        unknown,
+        room=room,
+        root=basis.root,
+        redact=basis.redact,
+        stages=stages_ahead(basis.plan.stages, task),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from swarm.context.inputs import read_inputs
-from swarm.engine.world import fitted
+from swarm.engine.world import fitted, stage_of
 from swarm.orders import Ask
 from swarm.prompts.build import (
     Material,
@@ -21,8 +21,10 @@ from swarm.prompts.build import (
     worker_brief,
 )
 from swarm.roles.explorer import plan_ask
+from swarm.roles.passing import passed_by
 from swarm.roles.validator import verdict_ask
 from swarm.roles.worker import draft_ask
+from swarm.stages import NO_STAGES, Stages
 from swarm.task import Role, Task, words_of
 from swarm.text.tokens import likely_tokens, most_tokens, weight
 
@@ -72,18 +74,19 @@ def first_requests(
     room: Callable[[Role], int | None],
     root: Path,
     redact: Callable[[str], str],
+    stages: Stages = NO_STAGES,
 ) -> dict[Role, First]:
     """Return the first request of each of the roles, built as the roles build it. Raises UsageError for its inputs.
 
     Of a worker behind an explorer it is that of the plan's only step; of a judge it holds an empty draft, whose tokens
-    come on top. `room` is how many bytes a role may be given to read, None any number.
+    come on top. `room` is how many bytes a role may be given to read, None any number; `stages` are those that inputs pass.
     """
     task = msgspec.json.decode(redact(msgspec.json.encode(task).decode()), type=Task)
     material = _material(task, unknown, root, redact)
 
     def given(role: Role) -> list[Material]:
         most = room(role)
-        return material if most is None else fitted(material, task, most)
+        return passed_by(stages, task, material if most is None else fitted(material, task, most))
 
     explored = "explorer" in roles
     approach = unknown.text("the explorer's approach", APPROACH_TOKENS) if explored else ""
@@ -125,4 +128,9 @@ def _material(task: Task, unknown: Unknown, root: Path, redact: Callable[[str], 
     read = partial(read_inputs, task.inputs, root, redact, results, sought=words_of(task))
     used = {source.from_task for source in task.inputs}
     given = [Material(f"Result of {need}", text) for need, text in results.items() if need not in used]
-    return [*given, *(Material(each.name, each.text) for each in (read() if task.inputs else ()))]
+    loaded = read() if task.inputs else ()
+    known = [source.from_task for source in task.inputs]
+    return [
+        *given,
+        *(Material(one.name, one.text, "" if one.name in known else stage_of(task, one.name)) for one in loaded),
+    ]

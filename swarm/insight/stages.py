@@ -125,8 +125,8 @@ def _mean(ended: Ended, field: str) -> float:
 
 
 def _variance(ended: Ended, field: str) -> float:
-    squares = float(getattr(ended, f"{field}_squared")) - ended.count * _mean(ended, field) ** 2
-    return max(0.0, squares / (ended.count - 1))
+    squares = ended.tokens_squared if field == "tokens" else ended.micros_squared * 1_000_000
+    return max(0.0, float(squares - ended.count * _mean(ended, field) ** 2) / (ended.count - 1))
 
 
 def to_withdraw(view: StagesView) -> list[StageWithdrawn]:

@@ -28,6 +28,7 @@ MOST_WORDS = 400
 _MOST_CLAUSES, _LEAST_WORDS = 8, 3  # of a query; of a clause
 _CLAUSE_END = re.compile(r"[.;?!\n]+|\b(?:and|then|also)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
+_JOINED = re.compile(r"\b([^\W\d_]+)-([^\W\d_]+)\b")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _COMMON = frozenset(
     [
@@ -79,9 +80,15 @@ def every_word(text: str) -> list[str]:
 def words(text: str) -> list[str]:
     """Return the words of a text in their order, as `every_word` does.
 
-    A plural counts as its singular, and words that stand in any text are left out.
+    A plural counts as its singular, words that stand in any text are left out, and what a hyphen joins is one word, too.
+
+    >>> words("the time-outs of services")
+    ['time', 'out', 'service', 'timeout']
     """
-    return [_singular(word) for word in every_word(text) if word not in _COMMON]
+    found = [_singular(word) for word in every_word(text) if word not in _COMMON]
+    if "-" in text:
+        found += [_singular(f"{one}{other}".lower()) for one, other in _JOINED.findall(text)]
+    return found
 
 
 def _singular(word: str) -> str:

@@ -84,6 +84,39 @@ def test_ab_compares_with_what_was_held_back_and_says_how_where_nothing_was(
     assert row["tokens"]["mean"] == pytest.approx(-0.5, abs=0.01)
 
 
+async def waste(url: str) -> None:
+    """A draft that was rejected with its judge, and one that was accepted, each with a tool that it did not use."""
+    async with open_log(url) as log:
+        here = partial(make.new, session=1, task="build", step=1)
+        tools = '[{"name":"search","description":"Search the files.","parameters":{"type":"object"}}]'
+        for attempt, verdict in ((1, make.rejected()), (2, make.accepted())):
+            for role in ("worker", "validator"):
+                offered = make.a_ref(tools) if role == "worker" else None
+                call = here(make.reserved(scopes=SCOPES, role=role, tools=offered), attempt=attempt)
+                position = (await log.append([call], texts=[make.a_text(tools)])).positions[-1]
+                await log.append([here(make.settled(position, cost_nanos=4_000_000), attempt=attempt)])
+            await log.append([here(verdict, attempt=attempt)])
+
+
+def test_waste_says_what_came_to_nothing_and_what_avoids_it(log: str, capsys: pytest.CaptureFixture[str]) -> None:
+    anyio.run(lambda: waste(log))
+    assert main(["report", "waste", "--log", log]) == 0
+    shown = capsys.readouterr()
+    assert "1,000 of 2,000 tokens (50 %) and $0.008 of $0.016 went into calls" in shown.out
+    assert "drafts that were rejected" in shown.out and "judged: `check` in the task" in shown.out
+    assert "The parts overlap" in shown.err
+    assert main(["report", "waste", "all", "--json", "--log", log]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "swarm.report.waste/1" and document["basis"] and document["notes"] == []
+    assert document["all"] == {"count": 4, "tokens": 2000, "nanos": 16_000_000}
+    assert document["wasted"] == {"count": 2, "tokens": 1000, "nanos": 8_000_000}
+    rows = {row["what"]: (row["part"], row["count"], row["tokens"]) for row in document["rows"]}
+    assert rows["judged"] == rows["rejected"] == (False, 1, 500)
+    assert rows["tools"][:2] == (True, 2) and rows["tools"][2] > 20
+    assert main(["report", "waste", "day", "--log", log]) == 0
+    assert "no call was made" in capsys.readouterr().out
+
+
 def test_a_log_without_stages_and_a_period_without_tasks_say_so(log: str, capsys: pytest.CaptureFixture[str]) -> None:
     async def nothing() -> None:
         async with open_log(log) as opened:

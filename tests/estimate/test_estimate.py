@@ -18,6 +18,7 @@ from swarm.estimate.estimate import answers_of, shown_requests
 from swarm.estimate.requests import TOOLS_TOKENS
 from swarm.money.allowances import allowance
 from swarm.plan import EXPECTED_ITEMS
+from swarm.settings.stages import StageSettings, preset_rules
 from swarm.taskfile.read import parse_task_file
 from swarm.text.families import OTHER
 from tests.estimate.works import basis, estimated, knowing
@@ -200,3 +201,18 @@ async def test_what_a_run_recorded_is_what_the_next_estimate_is_made_from(tmp_pa
 def test_inputs_that_are_not_there_are_an_error_before_anything_is_estimated(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"missing\.txt"):
         estimated("prompt: Sing.\ninput: missing.txt", basis(tmp_path, paid))
+
+
+async def test_what_stages_take_from_an_input_is_not_expected_to_be_sent(tmp_path: Path) -> None:
+    lines = "\n".join(f"INFO request {n} was served in {n % 7} ms" for n in range(2000))
+    (tmp_path / "server.log").write_text(lines)
+    text = "tasks:\n- {id: why, prompt: Why was it slow?, input: server.log, check: [{contains: ms}]}\n"
+    whole, shorter = Cast(), Cast()
+    for cast, stages in ((whole, StageSettings()), (shorter, StageSettings(rules=preset_rules("standard")))):
+        async with open_log("memory:") as log, serving(cast, stages=stages) as (_, plan):
+            await run(log, text, plan, tmp_path)
+        known = basis(tmp_path, stages=stages)
+        prepared, _ = prepare(parse_task_file(text, tmp_path / "t.yaml"), tmp_path, known.redact, known.plan)
+        ahead = shown_requests(prepared[0], answers_of(prepared), known)["worker"]
+        assert [each.text for each in ahead.ask.messages] == [each["content"] for each in cast.seen[0][1]["messages"]]
+    assert len(shorter.prompts("worker")[0]) < len(whole.prompts("worker")[0]) / 5

@@ -71,13 +71,13 @@ async def test_a_text_counts_once_and_saves_in_each_answered_request_of_its_atte
 async def test_a_task_ends_on_the_side_of_what_became_of_its_texts(work: Work) -> None:
     await work.passes()
     await work.passes("outputs", "held")
-    await work.asks(tokens=700, nanos=30)
+    await work.asks(tokens=700, nanos=30_000)
     await work.add(make.task_accepted())
     view = await work.view()
     assert view.ended == {
-        kind(): Ended(passed=1, accepted=1, tokens=700, tokens_squared=490_000, nanos=30, nanos_squared=900),
+        kind(): Ended(passed=1, accepted=1, tokens=700, tokens_squared=490_000, nanos=30_000, micros_squared=900),
         kind("outputs", "held"): Ended(
-            passed=1, accepted=1, tokens=700, tokens_squared=490_000, nanos=30, nanos_squared=900
+            passed=1, accepted=1, tokens=700, tokens_squared=490_000, nanos=30_000, micros_squared=900
         ),
     }
 

@@ -21,7 +21,7 @@ def kind(how: How = "used", *, stage: str = "inputs", day: str = DAY, type_: str
     return Kind(stage, how, day, type_)
 
 
-def of(tokens: list[float], *, passed: int) -> Ended:
+def of(tokens: list[int], *, passed: int) -> Ended:
     squares = sum(each**2 for each in tokens)
     count = len(tokens)
     return Ended(
@@ -31,7 +31,7 @@ def of(tokens: list[float], *, passed: int) -> Ended:
         tokens=sum(tokens),
         tokens_squared=squares,
         nanos=0,
-        nanos_squared=0,
+        micros_squared=0,
     )
 
 
@@ -51,9 +51,9 @@ def test_texts_are_summed_over_days_and_types_within_the_period() -> None:
 
 def test_tasks_with_a_stage_stand_beside_those_that_were_held_back() -> None:
     ended = {
-        kind(): of([100.0, 200.0, 300.0], passed=3),
-        kind("held"): of([400.0, 500.0, 600.0], passed=2),
-        kind("measured"): of([1.0], passed=1),
+        kind(): of([100, 200, 300], passed=3),
+        kind("held"): of([400, 500, 600], passed=2),
+        kind("measured"): of([1], passed=1),
     }
     (row,) = compared(StagesView(ended=ended))
     assert (row.used, row.held) == (Count(3, 0), Count(2, 1))
@@ -66,7 +66,7 @@ def test_tasks_with_a_stage_stand_beside_those_that_were_held_back() -> None:
 
 
 def test_unlike_work_is_not_compared() -> None:
-    ended = {kind(type_="code"): of([100.0] * 3, passed=3), kind("held", type_="prose"): of([900.0] * 3, passed=1)}
+    ended = {kind(type_="code"): of([100] * 3, passed=3), kind("held", type_="prose"): of([900] * 3, passed=1)}
     (row,) = compared(StagesView(ended=ended))
     assert row.gain is None and row.tokens is None
 
@@ -76,8 +76,8 @@ def test_the_interval_of_tokens_holds_the_truth_about_as_often_as_it_says() -> N
     for _ in range(300):
         view = StagesView(
             ended={
-                kind(): of([chance.gauss(500, 150) for _ in range(40)], passed=40),
-                kind("held"): of([chance.gauss(1000, 300) for _ in range(40)], passed=40),
+                kind(): of([round(chance.gauss(500, 150)) for _ in range(40)], passed=40),
+                kind("held"): of([round(chance.gauss(1000, 300)) for _ in range(40)], passed=40),
             }
         )
         (row,) = compared(view)
@@ -89,8 +89,8 @@ def test_the_interval_of_tokens_holds_the_truth_about_as_often_as_it_says() -> N
 def ends(used: tuple[int, int], held: tuple[int, int]) -> StagesView:
     return StagesView(
         ended={
-            kind(): of([1.0] * sum(used), passed=used[0]),
-            kind("held"): of([1.0] * sum(held), passed=held[0]),
+            kind(): of([1] * sum(used), passed=used[0]),
+            kind("held"): of([1] * sum(held), passed=held[0]),
         }
     )
 
