@@ -116,5 +116,5 @@ def test_a_long_conversation_is_judged_in_time_that_grows_with_its_length() -> N
         levels(talk)
         return time.process_time() - begun
 
-    taken(10)
-    assert taken(160) < 30 * max(taken(20), 0.005)
+    taken(5)
+    assert taken(80) < 30 * max(taken(10), 0.003)
