@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from swarm.compress.code import short_code
+from swarm.compress.conversation import Brief, short_conversation
 from swarm.compress.diffs import short_diff
 from swarm.compress.form import Form, form_of
 from swarm.compress.logs import fold
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from swarm.text.embed import Embedder
 
 _AROUND = 100  # characters on each side of what is kept, of its line
+_BEGINNING = re.compile(r"(?<=[.!?:])\s|\n")  # behind it, of a message
 _NOTE_SHARE = 3  # the note has at most a third of the room
 _USUAL_SAID = "1,000 of 10,000 sentences"
 _TRIES = 4
@@ -66,7 +69,7 @@ def compress(
     lines = tuple(range(1, text.count("\n") + 2))
     if before <= limit:
         return _compressed(Shortened(text, lines, ""), form, text, keep, before, before)
-    if form == "json" and (packed := pack(text)):
+    if form in ("json", "conversation") and (packed := pack(text)):
         whole = packed.text()
         if (size := count(whole)) <= limit and not _missing(text, whole, keep):
             return _compressed(Shortened(whole, (), ""), form, text, keep, before, size)
@@ -94,7 +97,7 @@ def _missing(text: str, short: str, keep: Sequence[str]) -> tuple[str, ...]:
 
 def _maker(text: str, form: Form, sought: str, keep: Sequence[str], embedder: Embedder | None, count: Count) -> Make:
     """Return what makes this text short; what of it is the same for every room is done once, and not before it is asked for."""
-    plain = settled(text) if form in ("log", "prose", "markdown", "code") else text
+    plain = settled(text) if form in ("log", "prose", "markdown", "code", "conversation") else text
     lines = once(plain) if form in ("prose", "markdown", "code") else []
     told = "\n".join(line.text for line in lines) if lines else plain
     numbers = [line.number for line in lines]
@@ -131,8 +134,23 @@ def _by_form(text: str, form: Form, room: int, sought: str, count: Count) -> Sho
             return short_diff(text, limit=room, count=count, sought=sought)
         case "table":
             return short_table(text, limit=room, count=count, sought=sought)
+        case "conversation":
+            return short_conversation(text, limit=room, count=count, brief=_brief(sought, count), sought=sought)
         case "markdown" | "prose":
             return None
+
+
+def _brief(sought: str, count: Count) -> Brief:
+    """What makes one message short, by its own form; how it begins says what the rest is for."""
+
+    def brief(said: str, room: int) -> Shortened:
+        form = form_of(said)
+        own: Form = "prose" if form == "conversation" else form
+        begins = [_BEGINNING.split(said.strip(), 1)[0][:_AROUND]] if own in ("prose", "markdown") else []
+        short = compress(said, limit=room, count=count, sought=sought, form=own, keep=begins)
+        return Shortened(short.text, short.kept, short.said)
+
+    return brief
 
 
 def _with_kept(make: Make, text: str, keep: Sequence[str], room: int, count: Count) -> Shortened:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 from swarm.compress.code import python_tree
+from swarm.compress.conversation import is_conversation
 from swarm.compress.jsontext import NoJson, read
 
-Form = Literal["log", "json", "code", "diff", "table", "markdown", "prose"]
+Form = Literal["log", "json", "code", "diff", "table", "conversation", "markdown", "prose"]
 """What is told apart."""
 
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -138,6 +139,7 @@ def _share(lines: Sequence[str], fits: Callable[[str], bool]) -> float:
 
 
 _SIGNS: Sequence[tuple[Form, Callable[[str, Sequence[str]], bool]]] = (
+    ("conversation", lambda text, _: is_conversation(text)),
     ("json", _is_json),
     ("diff", _is_diff),
     ("log", _is_log),

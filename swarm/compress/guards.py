@@ -18,6 +18,12 @@ def guarded(sought: str) -> list[str]:
     return list(dict.fromkeys(item for item in found if item.strip()))[:_MOST]
 
 
+def specifics(text: str) -> list[str]:
+    """Return the same of any text, without what is only written with a capital letter, as each name of a person is."""
+    found = (match for match in _GUARDED.finditer(text) if match.lastgroup != "capital")
+    return list(dict.fromkeys(match.group(match.lastgroup or 0) for match in found))
+
+
 def stands_in(item: str, text: str) -> bool:
     """Whether a text holds the item, in capitals or not, and not as a part of a longer word or number."""
     at = text.find(item)
