@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", nargs="?", metavar="ID", help=HELP)
     parser.add_argument("--text", action="store_true", help="print the result alone, for a pipe")
     parser.add_argument("--diff", action="store_true", help="print what tools changed of the project, as a patch")
+    parser.add_argument(
+        "--prompt", action="store_true", help="print what was sent for a task, part by part, with tokens"
+    )
+    parser.add_argument("--full", action="store_true", help="with --prompt: the texts of the parts, too")
+    parser.add_argument("--attempt", type=int, metavar="N", help="with --prompt: of this attempt alone")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,6 +51,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "--text prints the result alone, --diff the changes alone and --json a document; use one of them"
         )
+    if args.prompt and (args.text or args.diff):
+        raise UsageError("--prompt prints what was sent, --text the result and --diff the changes; use one of them")
+    if not args.prompt and (args.full or args.attempt is not None):
+        raise UsageError("--full and --attempt say more of what --prompt prints; use them with it")
     anyio.run(_show, args)
     return 0
 
@@ -61,6 +70,10 @@ async def _show(args: argparse.Namespace) -> None:
             await _print_text(log, name, tasks)
         elif args.diff:
             await _print_patch(log, name, tasks, args.output)
+        elif args.prompt:
+            from swarm.cli.show_prompt import show_prompt
+
+            await show_prompt(log, name, story, args.output, attempt=args.attempt, full=args.full)
         elif name.task:
             await _print_task(log, name, story, args.output)
         else:

@@ -1,7 +1,8 @@
 """Messages for each role, from the modules beside this file and what is known of the task. Pure, and in a fixed order.
 
 The stable part comes first (system with role and agent, task, material), what changes between attempts last, so that a provider's prompt cache
-has as much as possible in common with the request before.
+has as much as possible in common with the request before. What is told is made of parts (`swarm/prompts/parts.py`), which
+`swarm/prompts/apart.py` finds again in what was sent.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 
 from swarm.messages import Message
 from swarm.prompts.length import LINE_BYTES
+from swarm.prompts.parts import Part, joined, present
 from swarm.task import Check, Role, Task, agents_of
 
 VERDICT_SCHEMA: Mapping[str, Any] = {
@@ -86,8 +88,18 @@ def module(name: str) -> str:
 
 def explorer_brief(task: Task, material: Sequence[Material], *, handover: str = "", budget: str = "") -> str:
     """What the explorer is told; `budget` is the line that says what is left, where it is told."""
-    parts = (_materials(material), _demands(task), _handed_over(handover), budget)
-    return _join(_section("Task", task.prompt), *parts)
+    return joined(explorer_parts(task, material, handover=handover, budget=budget))
+
+
+def explorer_parts(task: Task, material: Sequence[Material], *, handover: str = "", budget: str = "") -> Sequence[Part]:
+    """What `explorer_brief` is made of."""
+    return present(
+        Part("task", _section("Task", task.prompt)),
+        *_materials(material),
+        Part("demands", _demands(task)),
+        Part("handover", _handed_over(handover)),
+        Part("budget", budget),
+    )
 
 
 def explorer_messages(task: Task, brief: str, agent: str = "", length: str = "") -> tuple[Message, ...]:
@@ -100,20 +112,23 @@ def worker_brief(task: Task, step: StepBrief, material: Sequence[Material], *, b
 
     `budget` is the line that says what is left, where it is told: the last one, as it is another each time.
     """
-    parts = [_materials([*material, *step.earlier]), _demands(task)]
-    if task.outputs and step.number == step.total:
-        parts.append(_section("Your answer", _join(module("worker_outputs"), _list(_named_files(task)))))
-    parts.append(_handed_over(step.handover))
-    if step.approach:
-        parts.append(_section("Approach", step.approach))
-    if step.instruction:
-        parts.append(_section(f"Your step, {step.number} of {step.total}: {step.title}", step.instruction))
-    if step.feedback:
-        parts.append(_section("Your last draft was not accepted", step.feedback))
-    parts.append(budget)
-    if not any(parts):
-        return task.prompt
-    return _join(_section("Task", task.prompt), *parts)
+    return joined(worker_parts(task, step, material, budget=budget))
+
+
+def worker_parts(task: Task, step: StepBrief, material: Sequence[Material], *, budget: str = "") -> Sequence[Part]:
+    """What `worker_brief` is made of."""
+    own = f"Your step, {step.number} of {step.total}: {step.title}"
+    parts = present(
+        *_materials([*material, *step.earlier]),
+        Part("demands", _demands(task)),
+        Part("files", _section("Your answer", _files_told(task)) if task.outputs and _is_last(step) else ""),
+        Part("handover", _handed_over(step.handover)),
+        Part("approach", _section("Approach", step.approach) if step.approach else ""),
+        Part("step", _section(own, step.instruction) if step.instruction else ""),
+        Part("feedback", _section("Your last draft was not accepted", step.feedback) if step.feedback else ""),
+        Part("budget", budget),
+    )
+    return (Part("task", _section("Task", task.prompt)), *parts) if parts else (Part("task", task.prompt),)
 
 
 def worker_messages(
@@ -133,21 +148,23 @@ def validator_brief(task: Task, step: StepBrief, draft: str, notes: Sequence[str
 
     `changed` is what tools changed of the project, as a patch.
     """
-    asked = step.instruction or task.prompt
-    parts = [_section("What was asked", asked)]
-    if step.instruction:
-        parts.append(_section("The task that this is a step of", task.prompt))
-    last = step.number == step.total
-    if last and task.accept:
-        parts.append(_section("It is accepted when", _list(task.accept)))
-    if last and task.rubrics:
-        points = [f'"{name}": {check.rubric}' for name, check in rubric_names(task).items()]
-        parts.append(_section("Points", _join(module("validator_rubrics"), _list(points))))
-    if notes:
-        parts.append(_section("What the checks found", _list(notes)))
-    if changed:
-        parts.append(_section("What was changed of the project, which is part of the work", _fence(changed)))
-    return _join(*parts, _section("Draft", _fence(draft)))
+    return joined(validator_parts(task, step, draft, notes, changed=changed))
+
+
+def validator_parts(
+    task: Task, step: StepBrief, draft: str, notes: Sequence[str], *, changed: str = ""
+) -> Sequence[Part]:
+    """What `validator_brief` is made of."""
+    last, patch = _is_last(step), "What was changed of the project, which is part of the work"
+    return present(
+        Part("asked", _section("What was asked", step.instruction or task.prompt)),
+        Part("task", _section("The task that this is a step of", task.prompt) if step.instruction else ""),
+        Part("demands", _section("It is accepted when", _list(task.accept)) if last and task.accept else ""),
+        Part("points", _section("Points", _points(task)) if last and task.rubrics else ""),
+        Part("notes", _section("What the checks found", _list(notes)) if notes else ""),
+        Part("changes", _section(patch, _fence(changed)) if changed else ""),
+        Part("draft", _section("Draft", _fence(draft))),
+    )
 
 
 def validator_messages(task: Task, brief: str, agent: str = "", length: str = "") -> tuple[Message, ...]:
@@ -194,6 +211,21 @@ def verdict_schema(rubrics: Sequence[str]) -> Mapping[str, Any]:
         "properties": {**VERDICT_SCHEMA["properties"], "scores": scores},
         "required": [*VERDICT_SCHEMA["required"], "scores"],
     }
+
+
+def bodies_of(task: Task) -> dict[str, Sequence[str]]:
+    """What stands under the headings of a brief that only the task decides, word for word, by the part's name."""
+    return {
+        "task": [task.prompt],
+        "asked": [task.prompt],
+        "demands": [_demands(task).partition("\n")[2], _list(task.accept)],
+        "files": [_files_told(task)],
+        "points": [_points(task)],
+    }
+
+
+def _is_last(step: StepBrief) -> bool:
+    return step.number == step.total
 
 
 def system_bytes(role: Role, task: Task) -> int:
@@ -246,12 +278,18 @@ def _told(check: Check) -> str:
     return ""
 
 
-def _named_files(task: Task) -> list[str]:
-    return [f'"{name}": {output.path}, {output.format}' for name, output in task.outputs.items()]
+def _files_told(task: Task) -> str:
+    named = [f'"{name}": {output.path}, {output.format}' for name, output in task.outputs.items()]
+    return _join(module("worker_outputs"), _list(named)) if named else ""
 
 
-def _materials(material: Sequence[Material]) -> str:
-    return "\n\n".join(f"{each.name}:\n{_fence(each.text)}" for each in material)
+def _points(task: Task) -> str:
+    points = [f'"{name}": {check.rubric}' for name, check in rubric_names(task).items()]
+    return _join(module("validator_rubrics"), _list(points)) if points else ""
+
+
+def _materials(material: Sequence[Material]) -> list[Part]:
+    return [Part("material", f"{each.name}:\n{_fence(each.text)}", each.name) for each in material]
 
 
 def _fence(text: str) -> str:

@@ -6,6 +6,7 @@ cut: a word of English takes about 1.3 tokens, one of German or French 1.6 to 2 
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from swarm.agents.profile import Agent
@@ -33,6 +34,9 @@ _SAYS = {
 
 LINE_BYTES = 2 + max(len(said) for said in _SAYS.values())
 """The most that `length_line` and what parts it from other text have."""
+
+LENGTH_LINE = "|".join(re.escape(said).replace(re.escape("{words}"), "[0-9]+") for said in _SAYS.values() if said)
+"""A pattern of every line that `length_line` makes."""
 
 
 def form_of(task: Task, role: Role, type_: str) -> Form:

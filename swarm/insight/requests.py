@@ -1,0 +1,282 @@
+"""The requests that were made for a task, as they were sent, taken apart: what each part takes, and which of it was sent before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from events.log import Entry, EventLog
+from events.types.call import CallReleased, CallReserved, CallSettled
+from events.types.stage import StageApplied
+from events.types.task import StepRejected
+from events.types.tool import ToolFinished
+from events.views.tasks import Place, TaskState
+from swarm.insight.story import Story, text_or_none
+from swarm.messages import Message, ToolCall, ToolSpec
+from swarm.prompts.apart import parts_of
+from swarm.prompts.parts import GAP, Part
+from swarm.task import Task
+from swarm.text.tokens import request_tokens
+
+Conversation = tuple[int, int, str, str]
+"""Step, attempt, role and branch: whose requests go on from one another."""
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, with all that was said before it in its conversation. No messages: some of its text is no longer kept."""
+
+    position: int  # of its reservation
+    conversation: Conversation
+    call: CallReserved
+    messages: tuple[Message, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    settled: CallSettled | None = None  # None: it has no answer
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a request."""
+
+    name: str
+    of: str  # of which file, task, tool or skills it is
+    text: str
+    tokens: int
+    again: int  # how many of them, from its beginning on, stood at the same place in the request before
+    message: int  # the number of the message, from 1; 0: it stands before them
+    stage: StageApplied | None = None  # that the text has passed
+
+
+class TakenApart(msgspec.Struct, frozen=True, kw_only=True):
+    """A request in its parts."""
+
+    sent: Sent
+    pieces: tuple[Piece, ...]
+    before: int  # position of the request that the beginning was compared with; 0: there was none
+    framing: int  # tokens that are of no part: what frames messages, and stands between parts
+
+    @property
+    def tokens(self) -> int:
+        return self.framing + sum(piece.tokens for piece in self.pieces)
+
+    @property
+    def again(self) -> int:
+        return sum(piece.again for piece in self.pieces)
+
+
+async def read_requests(log: EventLog, story: Story, task: str) -> list[Sent]:
+    """The requests that were sent for a task, in their order; also those that failed."""
+    entries = [entry for entry in story.entries if entry.task == task]
+    said: dict[tuple[Conversation, int], tuple[Message, ...]] = {}  # by the call's ordinal, with its answer
+    found: list[Sent] = []
+    for entry in entries:
+        call = entry.event
+        if not isinstance(call, CallReserved):
+            continue
+        end = story.ends.get(entry.position)
+        if end is not None and isinstance(end.event, CallReleased):
+            continue
+        sent = await _sent(log, entry, call, said)
+        if end is not None and isinstance(end.event, CallSettled) and not end.event.is_reconciled:
+            answer = await _answer(log, end.event, end.position)
+            if answer is not None and sent.messages:
+                said[sent.conversation, call.ordinal] = (*sent.messages, answer)
+            sent = msgspec.structs.replace(sent, settled=end.event)
+        found.append(sent)
+    return found
+
+
+async def _sent(
+    log: EventLog, entry: Entry, call: CallReserved, said: Mapping[tuple[Conversation, int], tuple[Message, ...]]
+) -> Sent:
+    conversation = (entry.step, entry.attempt, call.role, call.branch)
+    texts = [await text_or_none(log, each.text, at=entry.position) for each in call.messages]
+    tools = await text_or_none(log, call.tools, at=entry.position) if call.tools else "[]"
+    schema = await text_or_none(log, call.answer_schema, at=entry.position) if call.answer_schema else "null"
+    before = said.get((conversation, call.follows)) if call.follows else ()
+    sent = Sent(position=entry.position, conversation=conversation, call=call)
+    if before is None or tools is None or schema is None or None in texts:
+        return sent
+    wanted = [each.id for each in before[-1].calls] if before else []
+    new: list[Message] = []
+    for each, text in zip(call.messages, texts, strict=True):
+        answers = wanted.pop(0) if each.speaker == "tool" and wanted else ""
+        new.append(Message(each.speaker, text or "", answers=answers))  # type: ignore[arg-type]  # as a Message held it
+    return msgspec.structs.replace(
+        sent,
+        messages=(*before, *new),
+        tools=msgspec.json.decode(tools, type=tuple[ToolSpec, ...]),
+        schema=msgspec.json.decode(schema),
+    )
+
+
+async def _answer(log: EventLog, settled: CallSettled, at: int) -> Message | None:
+    text = await text_or_none(log, settled.answer, at=at)
+    calls = await text_or_none(log, settled.calls, at=at) if settled.calls else "[]"
+    if text is None or calls is None:
+        return None
+    return Message("assistant", text, msgspec.json.decode(calls, type=tuple[ToolCall, ...]))
+
+
+async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[TakenApart]:
+    """The requests of a task in their parts, with the tokens that o200k_base has for each.
+
+    A request is compared with the last one that the same model answered for the same role and task before: that is the one
+    of which a provider may keep the beginning. Raises VocabularyBroken.
+    """
+    from swarm.text.vocabulary import load
+
+    sent = await read_requests(log, story, task.name)
+    known = await _known(log, story, task)
+    spec = await _spec(log, task)
+    stages = stages_passed(entry for entry in story.entries if entry.task == task.name)
+    await load()
+    found: list[TakenApart] = []
+    last: dict[tuple[str, str, bool], Sent] = {}
+    for each in sent:
+        call = each.call
+        like = (call.model, call.role, bool(call.branch))
+        found.append(apart(each, last.get(like), task=spec, said=known, stages=stages))
+        if each.settled is not None:
+            last[like] = each
+    return found
+
+
+async def _spec(log: EventLog, task: TaskState) -> Task | None:
+    """The task as it was recorded; None: its text is gone, or is of another program."""
+    text = await text_or_none(log, task.spec.ref, at=task.spec.at)
+    try:
+        return msgspec.json.decode(text, type=Task) if text is not None else None
+    except msgspec.MsgspecError:
+        return None
+
+
+async def _known(log: EventLog, story: Story, task: TaskState) -> dict[str, Sequence[str]]:
+    """What was said of the task beside its file, by the part of a brief that it stands in."""
+
+    async def texts(places: Iterable[Place | None]) -> list[str]:
+        read = [await text_or_none(log, place.ref, at=place.at) for place in places if place is not None]
+        return [text for text in read if text]
+
+    instructions = await texts(step.instruction for step in task.steps)
+    rejected = (entry for entry in story.entries if entry.task == task.name)
+    feedback = [
+        Place(entry.event.feedback, entry.position) for entry in rejected if isinstance(entry.event, StepRejected)
+    ]
+    return {
+        "step": instructions,
+        "asked": instructions,
+        "approach": await texts(step.approach for step in task.steps),
+        "feedback": await texts(feedback),
+    }
+
+
+Passed = Mapping[tuple[Conversation, int, str], StageApplied]
+"""What a stage made of a text: by the number of the use of a tool that it is of, or by its name, where the number is 0."""
+
+
+def stages_passed(entries: Iterable[Entry]) -> Passed:
+    """What the stages made of the texts of a task. What is told of an output stands behind the end of its use."""
+    found: dict[tuple[Conversation, int, str], StageApplied] = {}
+    uses: dict[Conversation, int] = {}
+    for entry in entries:
+        match entry.event:
+            case ToolFinished(ordinal=ordinal, role=role, branch=branch):
+                uses[entry.step, entry.attempt, role, branch] = ordinal
+            case StageApplied(stage=stage, role=role, branch=branch) as applied:
+                conversation = entry.step, entry.attempt, role, branch
+                use = uses.get(conversation, 0) if stage == "outputs" else 0
+                found[conversation, use, "" if use else applied.on] = applied
+            case _:
+                pass
+    return found
+
+
+def apart(
+    sent: Sent, before: Sent | None, *, task: Task | None, said: Mapping[str, Sequence[str]], stages: Passed
+) -> TakenApart:
+    """Take a request apart, and say which of it stood in the request `before`. Pure, but for the vocabulary."""
+    from swarm.text.count import count
+
+    if not sent.messages:
+        return TakenApart(sent=sent, pieces=(), before=0, framing=0)
+    same = _same(sent, before)
+    pieces = [*_before_messages(sent, whole=same is not None)]
+    outputs = 0
+    for at, parts in enumerate(parts_of(sent.messages, task=task, said=said)):
+        message, alike = sent.messages[at], same[at] if same is not None and at < len(same) else 0
+        if message.speaker == "tool":
+            outputs += 1
+            stage = stages.get((sent.conversation, outputs, ""))
+            pieces += [_of_text(part, at + 1, alike, stage=stage) for part in parts]
+            continue
+        for part in parts:
+            stage = stages.get((sent.conversation, 0, part.of)) if part.name == "material" else None
+            of = ", ".join(sent.call.skills) if part.name == "skills" else part.of
+            pieces.append(_of_text(part._replace(of=of), at + 1, alike, stage=stage))
+            alike -= len(part.text) + len(GAP)
+        whole = same is not None and at < len(same) and same[at] > len(message.text)
+        pieces += [_piece("call", call.arguments, at + 1, of=call.name, again=whole) for call in message.calls]
+    total = request_tokens(sent.messages, sent.schema, sent.tools, tokens_of=count).total
+    framing = total - sum(piece.tokens for piece in pieces)
+    return TakenApart(sent=sent, pieces=tuple(pieces), before=before.position if before else 0, framing=framing)
+
+
+def _of_text(part: Part, message: int, alike: int, *, stage: StageApplied | None) -> Piece:
+    """A part of a message's text of which `alike` characters, where there are so many, stood in the request before."""
+    from swarm.text.count import count
+
+    return Piece(
+        name=part.name,
+        of=part.of,
+        text=part.text,
+        tokens=count(part.text),
+        again=count(part.text[: max(0, alike)]),
+        message=message,
+        stage=stage,
+    )
+
+
+def _before_messages(sent: Sent, *, whole: bool) -> Iterable[Piece]:
+    for tool in sent.tools:
+        yield _piece("tool", msgspec.json.encode(tool).decode(), 0, of=tool.name, again=whole)
+    if sent.schema is not None:
+        yield _piece("answer schema", msgspec.json.encode(sent.schema).decode(), 0, again=whole)
+
+
+def _piece(name: str, text: str, message: int, *, of: str = "", again: bool) -> Piece:
+    from swarm.text.count import count
+
+    tokens = count(text)
+    return Piece(name=name, of=of, text=text, tokens=tokens, again=tokens if again else 0, message=message)
+
+
+def _same(sent: Sent, before: Sent | None) -> list[int] | None:
+    """How many characters of each message stood at the same place in the request before, up to the first that did not.
+
+    One more than it has where the message was the same. None: not even what stands before all messages was the same.
+    """
+    if before is None or not before.messages or (sent.tools, sent.schema) != (before.tools, before.schema):
+        return None
+    found: list[int] = []
+    for now, then in zip(sent.messages, before.messages, strict=False):
+        if now == then:
+            found.append(len(now.text) + 1)
+            continue
+        if now.speaker == then.speaker:
+            found.append(common(now.text, then.text))
+        break
+    return found
+
+
+def common(one: str, other: str) -> int:
+    """How many characters two texts begin with together."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
