@@ -205,7 +205,7 @@ class _Pages:
 
 
 def _order(found: Sequence[Turn], judged: Sequence[Level], sought: str) -> dict[int, Rank]:
-    """The messages that are not to be dropped, by what they matter; of those of a rank first what is sought."""
+    """The messages that are not to be dropped, by what they matter; of those of a rank first what is sought, of equals the newer."""
     fit = set(fitting([each.said.text for each in found], sought)[:_SOUGHT])
     ranks: dict[int, Rank] = {
         number: "background" if number in fit and level.rank == "droppable" else level.rank
@@ -213,6 +213,6 @@ def _order(found: Sequence[Turn], judged: Sequence[Level], sought: str) -> dict[
     }
 
     def key(number: int) -> tuple[int, bool, int, int]:
-        return RANKS.index(ranks[number]), number not in fit, -judged[number].points, number
+        return RANKS.index(ranks[number]), number not in fit, -judged[number].points, -number
 
     return {number: ranks[number] for number in sorted(ranks, key=key) if ranks[number] != "droppable"}
