@@ -1,4 +1,4 @@
-"""The evaluation cases of the shipped skills are honest: they are tasks, a good answer passes them, and a plausible wrong one does not."""
+"""The shipped skills keep the specification, and their evaluation cases are honest: a good answer passes, a plausible wrong one does not."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import yaml
 
+from skills.lint import lint
 from swarm.roles.checks import run_checks
 from swarm.task import Task
 from swarm.taskfile.read import parse_task_file
@@ -49,6 +50,11 @@ def test_nine_skills_are_shipped_and_each_has_three_cases_or_more() -> None:
     for folder in FOLDERS:
         assert len([case for case in CASES if case.skill == folder.name]) >= 3, folder.name
     assert all(case.given.keys() == KEYS for case in CASES)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_skill_that_ships_is_as_the_specification_has_it(folder: Path) -> None:
+    assert lint(folder) == ()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.skill}/{case.name}")
