@@ -22,10 +22,11 @@ _BREAK = r"(?:\r?\n|\\+r\\+n|\\+n)"
 _LEAD = r"[ \t|>+#*/-]{0,16}"  # what stands before each line of a quoted or indented block
 # the body of a block that has no end: lines of base64 and headers such as "Proc-Type: 4,ENCRYPTED"
 _BODY = (
-    rf"(?:{_BREAK}{_LEAD}(?:[A-Z][A-Za-z-]{{1,20}}: [^\n\\\"'{{}}\[]{{0,80}}|[A-Za-z0-9+/=]{{0,128}})(?={_BREAK}|\Z))*+"
+    rf"(?:{_BREAK}{_LEAD}(?:[A-Z][A-Za-z-]{{1,20}}: [^\n\\\"'{{}}\[]{{0,80}}|[A-Za-z0-9+/=]{{0,128}})(?={_BREAK}|\Z))*"
 )
-# the same before an end that has no beginning; read from the text's end to its beginning, so everything is turned round
-_TURNED = r"(?:[ \t]{0,4}(?:\n\r?|n\\+(?:r\\+)?)(?:[A-Za-z0-9+/=](?!\\)){1,128}+[ \t|>+#*/-]{0,16})++"
+# the same before an end that has no beginning; read from the text's end to its beginning, so everything is turned round;
+# no group is possessive here: Python 3.11.2 goes on one letter late behind one that ends in a look ahead
+_TURNED = r"(?:[ \t]{0,4}(?:\n\r?|n\\+(?:r\\+)?)(?:[A-Za-z0-9+/=](?!\\)){1,128}[ \t|>+#*/-]{0,16})+"
 _ENCODED = r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}+={0,2}"
 _ENCODED_NAMES = ("UFJJVkFURSBLRV", "QUklWQVRFIEtFW", "BSSVZBVEUgS0VZ")  # "PRIVATE KEY" at each place of a group
 
