@@ -32,7 +32,7 @@ class Shorter(NamedTuple):
 
 
 Shorten = Callable[[str, int, bool], Shorter]
-"""Makes a text shorter, to at most so many tokens, and with True only by what can be put together again whole."""
+"""Makes a text shorter, where it is asked for so many tokens, and with True only by what can be put together again whole."""
 
 
 class Drawn(NamedTuple):
@@ -103,7 +103,7 @@ def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = ""
     if whole:
         made = compress(text, limit=tokens - 1, count=quick_tokens, form=form, handle=handle)
         return Shorter(made.text, form) if made.reversible else Shorter(text)
-    room = int(tokens * CODE_KEEPS) if form == "code" else less_of_much(tokens, room)
+    room = room_of(form, tokens, room)
     if form in ("code", "markdown"):
         return Shorter(_blocks(text, room, sought, name, f"[all: {handle}]" if handle else ""), form)
     embedder = _embedder()
@@ -120,14 +120,16 @@ MEASURED = 2_300
 `python -m bench.compression`)."""
 
 
-def less_of_much(tokens: int, room: int) -> int:
-    """The room of a text that is longer than those: of what goes beyond them a third of the share is enough.
+def room_of(form: str, tokens: int, room: int) -> int:
+    """The room that a text gets for which so much is asked: of one that is longer than those, a third of the share beyond them.
 
-    What answers a question does not grow with what stands around it.
+    What answers a question does not grow with what stands around it. Of code it does.
 
-    >>> less_of_much(2_000, 1_000), less_of_much(8_300, 4_150)
-    (1000, 2150)
+    >>> room_of("prose", 2_000, 1_000), room_of("prose", 8_300, 4_150), room_of("code", 8_300, 2_905)
+    (1000, 2150, 4150)
     """
+    if form == "code":
+        return int(tokens * CODE_KEEPS)
     beyond = max(0, tokens - MEASURED)
     return room - 2 * room * beyond // (3 * tokens) if tokens else room
 

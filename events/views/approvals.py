@@ -6,7 +6,7 @@ import msgspec
 
 from events.log import Entry
 from events.types.tool import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
-from events.views.asked import Use, Waiting, Waits
+from events.views.asked import Use, Waiting, Waits, place_of
 
 PROJECTS = "approvals"
 """The topic of words that are remembered for a project."""
@@ -44,15 +44,7 @@ class ApprovalsView(Waits[Asked]):
     def apply(self, entry: Entry) -> None:
         match entry.event:
             case ApprovalAsked() as event:
-                asked = Asked(
-                    position=entry.position,
-                    at=entry.at,
-                    session=entry.session,
-                    task=entry.task,
-                    step=entry.step,
-                    attempt=entry.attempt,
-                    event=event,
-                )
+                asked = Asked(**place_of(entry), event=event)
                 self.ask(asked.use, asked)
             case ApprovalGiven() as event:
                 self._take(entry, event)

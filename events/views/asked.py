@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -35,6 +35,11 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """The task, as people name it."""
         return f"{session_name(self.session)}/{self.task}"
+
+
+def place_of(entry: Entry) -> dict[str, Any]:
+    """Where the question of an entry stands, by the fields of its place."""
+    return {field: getattr(entry, field) for field in Waiting.__struct_fields__}
 
 
 W = TypeVar("W", bound=Waiting)

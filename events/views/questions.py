@@ -6,7 +6,7 @@ import msgspec
 
 from events.log import Entry
 from events.types.tool import QuestionAnswered, QuestionAsked, ToolFinished
-from events.views.asked import Use, Waiting, Waits
+from events.views.asked import Use, Waiting, Waits, place_of
 
 
 class Question(Waiting, frozen=True, kw_only=True):
@@ -35,15 +35,7 @@ class QuestionsView(Waits[Question]):
     def apply(self, entry: Entry) -> None:
         match entry.event:
             case QuestionAsked() as event:
-                asked = Question(
-                    position=entry.position,
-                    at=entry.at,
-                    session=entry.session,
-                    task=entry.task,
-                    step=entry.step,
-                    attempt=entry.attempt,
-                    event=event,
-                )
+                asked = Question(**place_of(entry), event=event)
                 self.ask(asked.use, asked)
             case QuestionAnswered() as event:
                 self.answers.setdefault(event.asked, Answered(event, entry.position))

@@ -95,7 +95,7 @@ class Answers:
             loaded[key] = source
             try:
                 near.put(await self._log.text(known.question, at=known.asked), key)
-            except TextMissing:
+            except TextMissing:  # it cannot be asked again: nobody knows what it was
                 continue
         return near
 

@@ -40,7 +40,7 @@ def tell(view: StagesView, period: Period | None, output: Output) -> None:
     output.note(f"tasks that were accepted with no draft rejected; {METHOD}; {MEANS}")
     if all(row.gain is None for row in rows):
         output.note(
-            'nothing was held back: `tokens.preset = "adaptive"`, or a share such as `tokens.stages.inputs = 0.9`, leaves '
+            'nothing was held back so far: `tokens.preset = "adaptive"`, or a share such as `tokens.stages.inputs = 0.9`, leaves '
             f"some tasks as they are; from {ENOUGH} of each on, what makes less be accepted is withdrawn"
         )
 

@@ -139,7 +139,7 @@ async def tool_sizes(log: EventLog, lists: Mapping[str, Told]) -> Sizes:
     for digest, told in lists.items():
         try:
             listed = msgspec.json.decode(await log.text(told.text, at=told.at), type=list[_Tool])
-        except (TextMissing, msgspec.DecodeError):
+        except (TextMissing, msgspec.DecodeError):  # the report says of how many requests it is left out
             continue
         sizes[digest] = {tool.name: about(msgspec.json.encode(tool).decode()).tokens for tool in listed}
     return sizes

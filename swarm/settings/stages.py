@@ -48,9 +48,6 @@ class StageSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     preset: Preset = "off"
     rules: Mapping[str, Rule] = {}
 
-    def rule(self, stage: str) -> Rule:
-        return self.rules.get(stage, _OFF)
-
 
 _OFF = Rule()
 

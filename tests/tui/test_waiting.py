@@ -173,11 +173,13 @@ async def test_where_several_wait_brackets_go_from_one_to_the_next_and_round(log
         await until(pilot, app, "(1 of 3")
         await pilot.press("]")
         await until(pilot, app, "s1/docs asks you (2 of 3")
+        assert control.said == [] and "? 3 wait for you" in screen(app), "to look at it says nothing"
 
 
 async def test_what_was_answered_elsewhere_is_left_by_itself(log: EventLog) -> None:
     asked = await asking(log)
-    async with watching(log, Heard()) as (app, pilot):
+    control = Heard()
+    async with watching(log, control) as (app, pilot):
         await pilot.press("a")
         await until(pilot, app, "y once")
         await Writer(log).add(ApprovalGiven(asked=asked, allowed=True, by="ann"), topic="control/s1", task="build")
@@ -185,6 +187,7 @@ async def test_what_was_answered_elsewhere_is_left_by_itself(log: EventLog) -> N
         await until(pilot, app, "no word is needed any more")
         await pilot.press("a")
         await until(pilot, app, "nothing waits for you")
+        assert control.said == [] and not isinstance(app.screen, WaitingScreen)
 
 
 async def test_a_word_that_cannot_be_taken_down_stays_on_the_screen_with_its_reason(log: EventLog) -> None:
@@ -228,7 +231,10 @@ async def test_the_keys_of_a_question_are_in_sight_at_every_size(log: EventLog, 
     await asking(log)
     async with watching(log, Heard(), size=size) as (app, pilot):
         await pilot.press("a")
-        await until(pilot, app, "y once")
+        shown = await until(pilot, app, "y once")
+        assert "run rm -rf build" in shown and "why" in shown and "later" in shown, (
+            "the question, and the keys to the last"
+        )
 
 
 async def test_no_reason_is_no_refusal(log: EventLog) -> None:
