@@ -58,6 +58,7 @@ from swarm.results import TaskResult as TaskResult
 from swarm.results import close_session
 from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
 from swarm.settings.load import Settings, load_settings
+from swarm.stages import unusable
 from swarm.task import TaskFile
 from swarm.taskfile.given import tasks_given
 
@@ -411,11 +412,12 @@ async def _open(
     past = Past(tasks=TasksView(), requests=RequestsView(), journal=journal)
     own = MoneyView().only(owner.session)
     start, experience = await standing_and_experience(log, before)
-
     if start.wrong:
         remedy = "it was made anew" if start.kept else "`swarm doctor --fix` makes it anew"
         faces.say(f"the snapshot of this log was not used: {start.wrong}; {remedy}")
 
+    if plan.stages.lingua and (told := await to_thread.run_sync(unusable, plan.stages)):
+        faces.say(told)
     await past.recall(log, owner.session, until=start.position, observe=partial(_recall, own, faces))
     ledger = Ledger(log, lives=partial(_lives, owner, clock))
     ledger.begin(start, own, owner.session)

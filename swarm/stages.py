@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from events.types.stage import How, StageApplied
@@ -18,6 +19,7 @@ from swarm.task import Task
 from swarm.text.tokens import quick_tokens
 
 if TYPE_CHECKING:
+    from swarm.compress.lingua import Reader
     from swarm.text.embed import Embedder
 
 LEAST = 400
@@ -61,9 +63,17 @@ class Stages:
     """The stages of one attempt. `tell` records what a text came to with the next append of the attempt."""
 
     def __init__(
-        self, chosen: Mapping[str, Drawn], *, tell: Callable[[StageApplied], None], role: str, branch: str = ""
+        self,
+        chosen: Mapping[str, Drawn],
+        *,
+        tell: Callable[[StageApplied], None],
+        role: str,
+        branch: str = "",
+        lingua: str = "",
     ) -> None:
+        """`lingua` is the folder of a model that leaves words out; "": none."""
         self._chosen, self._tell, self._role, self._branch = chosen, tell, role, branch
+        self.lingua = lingua
 
     def passed(self, stage: str, text: str, shorten: Shorten, *, on: str) -> str:
         """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter."""
@@ -90,14 +100,17 @@ class Stages:
         return shorter.text if chosen.how == "used" else text
 
 
-def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = "", handle: str = "") -> Shorter:
+def compressed(
+    text: str, room: int, whole: bool, *, sought: str, name: str = "", handle: str = "", lingua: str = ""
+) -> Shorter:
     """A text by its form and by what is sought; see `Shorten`. A line at its end says what is left out, and names the handle.
 
     Of code and Markdown those blocks are kept that fit, with the definitions that they need: its whole lines, which a model may
-    have to name.
+    have to name. Of the sentences of prose a model of the folder `lingua` leaves words out; then the form is "lingua".
     """
     from swarm.compress.compress import compress  # only where a text is long enough to be made shorter
     from swarm.compress.form import form_of
+    from swarm.compress.lingua_model import LinguaUnusable
 
     form, tokens = form_of(text), quick_tokens(text)
     if whole:
@@ -106,9 +119,15 @@ def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = ""
     room = room_of(form, tokens, room)
     if form in ("code", "markdown"):
         return Shorter(_blocks(text, room, sought, name, f"[all: {handle}]" if handle else ""), form)
-    embedder = _embedder()
-    made = compress(text, limit=room, count=quick_tokens, sought=sought, form=form, handle=handle, embedder=embedder)
-    return Shorter(made.text, form)
+    make = partial(
+        compress, text, limit=room, count=quick_tokens, sought=sought, form=form, handle=handle, embedder=_embedder()
+    )
+    reader = _reader(lingua) if lingua and form == "prose" else None
+    try:
+        made = make(reader=reader)
+    except LinguaUnusable:  # it could be opened, and not read this text
+        made = make()
+    return Shorter(made.text, "lingua" if made.words else form)
 
 
 CODE_KEEPS = 0.5
@@ -149,9 +168,39 @@ def _embedder() -> Embedder | None:
     return installed_embedder()
 
 
+def unusable(settings: StageSettings) -> str:
+    """Why the model that is to leave words out is not used, as a sentence; "" where it is, or none is named. For a thread."""
+    if not settings.lingua or not settings.rules:
+        return ""
+    found = _opened(settings.lingua)
+    return found if isinstance(found, str) else ""
+
+
+def _reader(folder: str) -> Reader | None:
+    found = _opened(folder)
+    return None if isinstance(found, str) else found
+
+
+@cache
+def _opened(folder: str) -> Reader | str:
+    """The model in a folder, or why there is none. It is opened once: it takes a second, and as much memory as its file."""
+    from swarm.compress.lingua_model import Classifier, LinguaUnusable
+
+    try:
+        return Classifier(Path(folder))
+    except LinguaUnusable as error:
+        return str(error)
+
+
 def stages_of(settings: StageSettings, task: Task, attempt: Attempt) -> Stages:
     """The stages that the texts of an attempt at a task pass."""
-    return Stages(_chosen(settings, task), tell=attempt.tell, role=attempt.role, branch=attempt.branch)
+    return Stages(
+        _chosen(settings, task),
+        tell=attempt.tell,
+        role=attempt.role,
+        branch=attempt.branch,
+        lingua=settings.lingua,
+    )
 
 
 def stages_ahead(settings: StageSettings, task: Task) -> Stages:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _GUARDED = re.compile(
     r"`(?P<code>[^`\n]+)`|\"(?P<quoted>[^\"\n]{2,60})\"|“(?P<curly>[^”\n]{2,60})”"
@@ -22,6 +23,11 @@ def specifics(text: str) -> list[str]:
     """Return the same of any text, without what is only written with a capital letter, as each name of a person is."""
     found = (match for match in _GUARDED.finditer(text) if match.lastgroup != "capital")
     return list(dict.fromkeys(match.group(match.lastgroup or 0) for match in found))
+
+
+def guarded_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Return where numbers, names, paths and quoted passages stand in a text, in their order."""
+    return (match.span() for match in _GUARDED.finditer(text))
 
 
 def stands_in(item: str, text: str) -> bool:

@@ -161,7 +161,11 @@ class Outputs:
     def _passed(self, text: str, handle: str, on: str, name: str) -> str:
         """The text as its stage leaves it, where that has room in what a model is told of an output; else as it is."""
         shorten = partial(
-            compressed, sought=f"{self._sought}\n{on}", name=name, handle=f"`read_output` with handle={handle}"
+            compressed,
+            sought=f"{self._sought}\n{on}",
+            name=name,
+            handle=f"`read_output` with handle={handle}",
+            lingua=self._stages.lingua,
         )
 
         def shorter(text: str, room: int, whole: bool) -> Shorter:

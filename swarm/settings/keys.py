@@ -301,6 +301,7 @@ _PRICES = "since with it a repository could make paid calls look free"
 _SERVERS = "since with it a repository could have your prompts and keys sent to a server of its own"
 _MODELS = "since with it a repository could choose what your money is spent on"
 _TOOLS = "since with it a repository could have commands of its own reach your network or your files"
+_LINGUA = "since with it a repository could have a model of its own decide what yours are told"
 _SCHEDULES = "since with it a repository could raise what its own runs may cost"
 
 KEYS: Mapping[KeyPath, Key] = {
@@ -376,6 +377,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("tokens", "preset"): Key(_one_of(*PRESETS), "off"),
     ("tokens", "answers"): Key(_one_of(*ANSWERS)),
     ("tokens", "answers_age_s"): Key(_seconds, 604_800),
+    ("tokens", "lingua"): Key(_place, only_user=_LINGUA),
     **{("tokens", "stages", stage): Key(parse_use) for stage in STAGES},
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),
     ("models", "*", "model"): Key(_text, only_user=_MODELS),

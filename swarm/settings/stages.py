@@ -47,6 +47,7 @@ class StageSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     preset: Preset = "off"
     rules: Mapping[str, Rule] = {}
+    lingua: str = ""  # the folder of a model that leaves words out of prose; "": none
 
 
 _OFF = Rule()
@@ -95,7 +96,11 @@ def stage_settings(layers: Layers) -> StageSettings:
     for key, use in layers.values.items():
         if key[:2] == ("tokens", "stages"):
             rules[key[2]] = _used(rules.get(key[2], _OFF), key[2], use)
-    return StageSettings(preset=preset, rules={stage: rule for stage, rule in rules.items() if rule.mode != "off"})
+    return StageSettings(
+        preset=preset,
+        rules={stage: rule for stage, rule in rules.items() if rule.mode != "off"},
+        lingua=layers.values.get(("tokens", "lingua")) or "",
+    )
 
 
 def answers_again(layers: Layers) -> AnswersAgain:
