@@ -107,6 +107,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     subagent_tokens: int = 30_000  # the most that a sub-agent of a task may take
     attempts: Mapping[str, float] = {}  # by type of task how many drafts it took on average until one was accepted
     caching: Caching = Caching()  # which calls may get the answers of earlier ones
+    batch: int = 0  # how many small tasks may share a request; 0: none
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
     def scopes(self, session: int, task: Task, now: int) -> tuple[str, ...]:
@@ -212,6 +213,7 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
             exact=settings.answers != "off", near=settings.answers == "near", ttl_s=round(settings.answers_age_s)
         ),
         subagent_tokens=settings.budget.subagent_tokens,
+        batch=settings.batch,
         paid_confirmed=confirmed
         or any(origin.kind != "default" and _bounds(key, schedule) for key, origin in loaded.origins.items()),
     )

@@ -66,6 +66,8 @@ class Repeats:
             return await live(order)
         while (other := self._under_way.get(key.all)) is not None:
             other.awaited = True
+            if order.seat is not None:
+                order.seat.leave()  # that call may wait at the same table
             await other.over.wait()
         mine = self._under_way[key.all] = _UnderWay()
         try:

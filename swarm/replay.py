@@ -362,7 +362,7 @@ class _Player:
             for each in (own for own in tries if own.position >= self._begins):
                 self._check_request(entry, each, ask)
             for each in tries:
-                if isinstance(each.outcome, CallSettled):
+                if isinstance(each.outcome, CallSettled) and each.outcome.has_answer:
                     return await self._answer(each, each.outcome)
             raise _RecordEnds
 

@@ -415,7 +415,6 @@ async def _open(
     if start.wrong:
         remedy = "it was made anew" if start.kept else "`swarm doctor --fix` makes it anew"
         faces.say(f"the snapshot of this log was not used: {start.wrong}; {remedy}")
-
     if plan.stages.lingua and (told := await to_thread.run_sync(unusable, plan.stages)):
         faces.say(told)
     await past.recall(log, owner.session, until=start.position, observe=partial(_recall, own, faces))

@@ -6,8 +6,9 @@ from the folded state with the same function, never from old events.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import anyio
 import msgspec
@@ -18,10 +19,11 @@ from events.log import Ack, Clock, Entry
 from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkipped, TaskSubmitted
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
-from swarm.calls import Calls
 from swarm.cycle import Next, Open, Placed, Work, consequences, next_step
 from swarm.engine.auditing import Audits
 from swarm.engine.audits import goodness
+from swarm.engine.batches import Batches
+from swarm.engine.calling import calls_of
 from swarm.engine.consent import Consent
 from swarm.engine.delivery import Delivery
 from swarm.engine.endings import Caps, ended_by
@@ -91,7 +93,8 @@ class Dispatcher:
         self._redact, self._faces, self._clock = redact, faces, clock
         self._position = position
         self._consent, self._toolkit = consent, toolkit
-        self._calls = self._open_calls(models)
+        self._calls = calls_of(plan, ledger, models, consent, past, redact=redact, clock=clock)
+        self._batches = Batches(plan.batch, self._calls.sharing, self._start)
         self._delivery = Delivery(owner, plan, surroundings, past, self._consent)
         self._portions = Portions(
             plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
@@ -110,21 +113,8 @@ class Dispatcher:
         self._following = anyio.CancelScope()
         self.interrupted = False
 
-    def _open_calls(self, models: Mapping[str, Connected]) -> Calls:
-        plan = self._plan
-        return Calls(
-            ledger=self._ledger,
-            models=models,
-            redact=self._redact,
-            tries=plan.tries,
-            on_unknown=plan.on_unknown,
-            confirm=self._consent.confirm,
-            ask=self._consent.ask,
-            time_zone=plan.time_zone,
-            patience_s=plan.patience_s,
-            clock=self._clock,
-            repeats=self._past.repeats,
-        )
+    def _start(self, made: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._roles.start_soon(made)
 
     def _caps_above(self, ledger: Ledger) -> Caps:
         return Caps(
@@ -152,8 +142,7 @@ class Dispatcher:
             around.start_soon(self._obey)
             async with anyio.create_task_group() as self._roles:
                 await self._answer_requests()
-                for name in await self._urgent_first(self.tasks):
-                    await self._advance(name)
+                await self._advance_all(self.tasks)
                 with self._following:
                     if not self._done():
                         await self._dispatch()
@@ -178,8 +167,12 @@ class Dispatcher:
         while not self._done():
             touched = self._take(await next_entries(self._owner.log, self._position))
             touched += await self._answer_requests()
-            for name in await self._urgent_first(touched):
-                await self._advance(name)
+            await self._advance_all(touched)
+
+    async def _advance_all(self, names: Iterable[str]) -> None:
+        for name in await self._urgent_first(names):
+            await self._advance(name)
+        self._batches.begin()
 
     async def _urgent_first(self, names: Iterable[str]) -> list[str]:
         """The tasks by their priority, of the same priority as they stand: in this order their work starts."""
@@ -279,6 +272,7 @@ class Dispatcher:
             self._note(name, await self._owner.append([self._owner.placed(name, each) for each in placed]))
         elif following.open is not None and following.open not in self._running and self._may_start(following.open):
             self._running.add(following.open)
+            self._batches.expect(following.open, task, await self._spec(task))
             self._roles.start_soon(self._do, following.open)
 
     def _may_start(self, open_: Open) -> bool:
@@ -293,6 +287,7 @@ class Dispatcher:
         finally:
             del self._scopes[open_]
             self._running.discard(open_)
+            self._batches.end(open_)
             self._ended.set()
             if self._done():
                 self._following.cancel()
@@ -343,6 +338,7 @@ class Dispatcher:
                 turns=task.limits.turns,
                 level=task.priority,
                 more=lambda refusal: self._caps.is_raised(refusal, task, role),
+                seat=self._batches.place_of(open_),
             )
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
             job = self._job(open_, state, task, role, attempt)

@@ -145,6 +145,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stages: StageSettings  # that texts pass on their way into a request
     answers: AnswersAgain  # which calls may get the answer of an earlier one
     answers_age_s: float  # an older answer is not given again
+    batch: int  # how many small tasks may share a request; 0: none
     agents: tuple[Agent, ...]  # your own profiles
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
@@ -311,6 +312,7 @@ def _build(layers: Layers) -> Settings:
         stages=stage_settings(layers),
         answers=answers_again(layers),
         answers_age_s=value["tokens", "answers_age_s"],
+        batch=value["tokens", "batch"],
         agents=_agents(layers),
         models=_models(layers, providers),
         providers=providers,

@@ -75,6 +75,23 @@ _ANSWERS: Mapping[Preset, AnswersAgain] = {
 }
 
 
+MOST_TOGETHER = 20
+"""Tasks that share a request at the most."""
+
+
+def parse_batch(value: object, source: object) -> int:
+    """Read how many small tasks share a request: `off`, which is 0, or a number from 2."""
+    what = f"off is expected, or how many small tasks share a request: a whole number from 2 to {MOST_TOGETHER}"
+    if value == "off":
+        return 0
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}", value) else value
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ValueError(f"{what}; not {shortened(value) if isinstance(value, str) else kind_of(value)}")
+    if not 2 <= number <= MOST_TOGETHER:
+        raise ValueError(f"{what}; not {number}")
+    return number
+
+
 def parse_use(value: object, source: object) -> str | float:
     """Read `off`, `measure`, `on`, or the share of the tasks for which it is on, such as 0.5."""
     what = "off, measure or on is expected, or the share of the tasks for which it is on, such as 0.5"
