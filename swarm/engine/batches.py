@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from events.views.tasks import TaskState
@@ -15,7 +13,7 @@ from swarm.together import Place, Sharing, Start, Table
 def shape_of(open_: Open, state: TaskState, task: Task) -> str | None:
     """What a task has in common with those that may share a request with it; None where it shares with none.
 
-    It is its whole task file but for what it is called, what it is asked, and how that is looked at; items of one task are of one
+    That is all that is said of it but what it is called, what it is asked, and how that is looked at; items of one task are of one
     shape. A task that was tried before, has several steps, tools, skills or outputs, or goes on from elsewhere is done alone.
     """
     if open_.work is not Work.DRAFT or open_.attempt != 1 or open_.without or open_.stay_on or state.total != 1:
@@ -35,8 +33,7 @@ def shape_of(open_: Open, state: TaskState, task: Task) -> str | None:
         when=None,
         output=Output(path="", format=task.output.format) if task.output else None,
     )
-    what: list[Any] = [common, state.type, state.complexity, state.answer_tokens]
-    return msgspec.json.encode(what, order="deterministic").decode()
+    return msgspec.json.encode(common, order="deterministic").decode()
 
 
 class Batches:
@@ -55,12 +52,15 @@ class Batches:
         if shape is None or task.prompt in self._asked:  # the same asked twice may be answered once
             return
         self._asked.add(task.prompt)
-        table = self._tables.get(shape)
-        if table is None or table.is_full:
-            if table is not None:
-                table.close()
-            table = self._tables[shape] = Table(self._sharing, self._start, most=self._most)
+        table = self._tables.setdefault(shape, Table(self._sharing, self._start, most=self._most))
         self._places[open_] = table.place()
+        if table.is_full:
+            self._tables.pop(shape).close()
+
+    @property
+    def are_waited_for(self) -> bool:
+        """Whether there are such that still wait for others to be expected."""
+        return bool(self._tables)
 
     def begin(self) -> None:
         """Say that nobody else is expected by those who have a place."""

@@ -172,7 +172,12 @@ class Dispatcher:
     async def _advance_all(self, names: Iterable[str]) -> None:
         for name in await self._urgent_first(names):
             await self._advance(name)
-        self._batches.begin()
+        if self._batches.are_waited_for and not self._is_behind():
+            self._batches.begin()
+
+    def _is_behind(self) -> bool:
+        """Whether something was appended for a task that is not folded yet: what follows from it may start others."""
+        return any(at > self._position for at in self._appended.values())
 
     async def _urgent_first(self, names: Iterable[str]) -> list[str]:
         """The tasks by their priority, of the same priority as they stand: in this order their work starts."""
@@ -258,7 +263,7 @@ class Dispatcher:
             return True
         if any(position > self._answered for position in self._requests.open):
             return False
-        if any(at > self._position for at in self._appended.values()):
+        if self._is_behind():
             return False
         return all(next_step(task, self.tasks) == Next() for task in self.tasks.values())
 
