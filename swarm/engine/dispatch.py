@@ -263,9 +263,7 @@ class Dispatcher:
             return True
         if any(position > self._answered for position in self._requests.open):
             return False
-        if self._is_behind():
-            return False
-        return all(next_step(task, self.tasks) == Next() for task in self.tasks.values())
+        return not self._is_behind() and all(next_step(each, self.tasks) == Next() for each in self.tasks.values())
 
     async def _advance(self, name: str) -> None:
         task = self.tasks[name]
