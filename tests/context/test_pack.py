@@ -190,6 +190,6 @@ def test_a_constant_comes_with_the_function_that_needs_it_before_what_fits_less(
     )
     text = f"LIMIT = 8192\n\n\n{wanted}\n\n{others}"
     (found,) = relevant(
-        [("net.py", text)], "How long may a line of a server be before it is refused?", 200, count=size_of
+        [("net.py", text)], "How long may a line of a server be before it is refused?", 300, count=size_of
     )
     assert "LIMIT = 8192" in found and wanted in found and "def count_39" not in found
