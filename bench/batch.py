@@ -91,18 +91,18 @@ class Player:
         return " ".join([f"import {module}", *["and so it does what it is to do"] * (WORDS["simple"] // 8)])
 
 
-def task_file(items: int) -> tuple[str, tuple[str, ...]]:
-    """The simple tasks of the mix for the first of the modules, and the names of these."""
+def task_file(items: int, kinds: int = 10) -> tuple[str, tuple[str, ...]]:
+    """The first simple tasks of the mix for the first of the modules, and the names of these."""
     file = yaml.safe_load((FOLDER / "coding/mix.yaml").read_text())
-    names = [name for name, level in zip(file["tasks"], LEVELS, strict=True) if level == "simple"]
+    names = [name for name, level in zip(file["tasks"], LEVELS, strict=True) if level == "simple"][:kinds]
     modules = tuple(file["tasks"][names[0]]["each"][:items])
     tasks = {name: {**file["tasks"][name], "each": list(modules)} for name in names}
     return json.dumps({"name": "mix", "budget": "20M", "defaults": file["defaults"], "tasks": tasks}), modules
 
 
-async def done(together: int, leaves_out: int, items: int, folder: Path) -> tuple[Player, int]:
+async def done(together: int, leaves_out: int, items: int, folder: Path, kinds: int = 10) -> tuple[Player, int]:
     """Do the work; what it took, and how many tasks were accepted."""
-    text, modules = task_file(items)
+    text, modules = task_file(items, kinds)
     player, environ = Player(modules, leaves_out), {"HOME": str(folder), "SWARM_TIME_ZONE": "UTC"}
     flags: dict[str, Any] = {**COMMON, "tokens.batch": together or "off"}
     async with provider(player) as url, open_log(folder / "log.db") as log:

@@ -63,14 +63,15 @@ class Sharing(Tries):
     """Makes the tries of one session, those too that several calls share."""
 
     def fitting(self, parts: Sequence[Part], most: int) -> list[list[Part]]:
-        """Divide calls of one arm, so that each group of `most` at the most is what its model can read and write at once."""
+        """Divide calls of one arm into groups of `most` at the most that its model can read and write at once, and that take fewer tokens
+        together than alone: with few of them, what is said to all weighs more than what is said once."""
         groups: list[list[Part]] = []
         for part in parts:
             if groups and len(groups[-1]) < most and self._fit([*groups[-1], part]):
                 groups[-1].append(part)
             else:
                 groups.append([part])
-        return groups
+        return [shared for group in groups for shared in ([group] if _pays(group) else [[part] for part in group])]
 
     def _fit(self, parts: Sequence[Part]) -> bool:
         model = self._models[parts[0][1].arm.model]
@@ -268,6 +269,16 @@ class Sharing(Tries):
     ) -> Ack:
         events = [order.attempt.new(outcome(reservation=held.position)) for order, _, held in taken.each()]
         return await taken.orders[0].attempt.owner.append([*events, *more])
+
+
+RESULT_TOKENS = 5
+"""About what a result takes beside its text: number, quotes and escapes (`python -m bench.batch`: 1,000 for 200)."""
+
+
+def _pays(parts: Sequence[Part]) -> bool:
+    asked = [order.ask.messages for order, _ in parts]
+    together = likely_tokens(shared_messages(asked), results_schema(len(parts))) + RESULT_TOKENS * len(parts)
+    return len(parts) == 1 or together < sum(likely_tokens(messages) for messages in asked)
 
 
 def _answer(order: Order, turn: Turn, reserved: money.Reserved, text: str) -> Answer:

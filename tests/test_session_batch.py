@@ -36,7 +36,12 @@ from tests.running import DEAR, Cast, faces, model, resume, run, serving
 from tests.test_session_tools import events
 
 WORDS = ("wheel", "mill", "tower", "harbour", "bridge")
-ITEMS = f"tasks:\n- id: tell\n  each: [{', '.join(WORDS)}]\n  prompt: Say in one sentence what a {{{{item}}}} is.\n"
+HOUSE = (
+    "Write as this house does: in the present, for readers who know nothing of the matter, without figures of speech. "
+    * 5
+)
+TOP = f"defaults:\n  roles: {{worker: {{prompt: '{HOUSE}'}}}}\ntasks:"
+ITEMS = f"{TOP}\n- id: tell\n  each: [{', '.join(WORDS)}]\n  prompt: Say in one sentence what a {{{{item}}}} is.\n"
 CHECKED = f"{ITEMS}  check: [{{contains: 'A {{{{item}}}}'}}]\n"
 
 USAGE = {"prompt_tokens": 331, "completion_tokens": 97, "total_tokens": 428}
@@ -193,7 +198,7 @@ async def test_a_result_that_its_own_check_rejects_is_done_again_alone_and_the_o
 async def test_tasks_of_another_shape_larger_ones_and_those_with_tools_are_done_alone(tmp_path: Path) -> None:
     long = " ".join(["and say it once more, in the words of a miller"] * 60)
     text = (
-        "tasks:\n- id: a\n  prompt: Say in one sentence what a wheel is.\n- id: b\n  prompt: Say in one sentence what a mill is.\n  limits: {words: 40}\n"
+        f"{TOP}\n- id: a\n  prompt: Say in one sentence what a wheel is.\n- id: b\n  prompt: Say in one sentence what a mill is.\n  limits: {{words: 40}}\n"
         f"- id: c\n  prompt: Say in one sentence what a tower is.\n- id: d\n  prompt: Say in one sentence what a bridge is, {long}.\n"
         "- id: e\n  prompt: Say in one sentence what a harbour is.\n  tools: [look]\n"
     )
@@ -208,7 +213,7 @@ async def test_tasks_of_another_shape_larger_ones_and_those_with_tools_are_done_
 async def test_without_the_setting_and_for_one_task_nothing_changes(tmp_path: Path) -> None:
     for batch, text, requests in (
         (0, ITEMS, 5),
-        (5, "tasks:\n- id: a\n  prompt: Say in one sentence what a wheel is.\n", 1),
+        (5, f"{TOP}\n- id: a\n  prompt: Say in one sentence what a wheel is.\n", 1),
     ):
         cast = answering()
         async with open_log("memory:") as log, serving(cast, batch=batch) as (_, plan):
@@ -217,35 +222,35 @@ async def test_without_the_setting_and_for_one_task_nothing_changes(tmp_path: Pa
             assert all(call.shared is None for call in await events(log, CallReserved))
 
 
-async def test_where_the_cap_of_one_task_has_no_room_for_its_share_nothing_is_sent_for_all_and_each_goes_alone(
+async def test_the_cap_of_a_task_holds_for_its_share_of_a_request(
     tmp_path: Path,
 ) -> None:
-    text = "tasks:\n- id: a\n  prompt: Say in one sentence what a wheel is.\n- id: b\n  prompt: Say in one sentence what a mill is.\n"
-    roomy, tight = (text.replace(" is.\n", f" is.\n  budget: {budget}\n") for budget in ("100k", "0.7k"))
-    for given, sent in ((roomy, [2]), (tight, [0, 0])):
+    text = f"{TOP}\n- id: a\n  prompt: Say in one sentence what a wheel is.\n- id: b\n  prompt: Say in one sentence what a mill is.\n"
+    roomy, tight = (text.replace(" is.\n", f" is.\n  budget: {budget}\n") for budget in ("100k", "0.3k"))
+    for given, sent in ((roomy, [2]), (tight, [])):
         cast = answering()
         async with open_log("memory:") as log, serving(cast, batch=5) as (_, plan):
             await run(log, given, plan, tmp_path)
             assert shared(cast) == sent
             money = await fold(log, MoneyView())
             for name in ("a", "b"):
-                scope = money.scopes[task_scope(1, name)]
-                assert scope.spent.tokens + scope.reserved.tokens <= (100_000 if given is roomy else 700)
+                scope = money.scope(task_scope(1, name))
+                assert scope.spent.tokens + scope.reserved.tokens <= (100_000 if given is roomy else 300)
 
 
 async def test_one_task_without_room_for_its_share_gives_the_others_theirs_back(tmp_path: Path) -> None:
-    text = "tasks:\n- id: a\n  prompt: Say in one sentence what a wheel is.\n- id: b\n  prompt: Say in one sentence what a mill is.\n"
+    text = f"{TOP}\n- id: a\n  prompt: Say in one sentence what a wheel is.\n- id: b\n  prompt: Say in one sentence what a mill is.\n"
     async with open_log("memory:") as log, serving(answering(), batch=5) as (_, plan):
         await run(log, text, plan, tmp_path)
         first, _, *_ = await events(log, CallReserved)
     cast = answering()
-    async with open_log("memory:") as log, serving(cast, batch=5, session_tokens=first.tokens + 100) as (_, plan):
+    async with open_log("memory:") as log, serving(cast, batch=5, session_tokens=first.tokens + 600) as (_, plan):
         await run(log, text, plan, tmp_path)
         (released,) = await events(log, CallReleased)
         assert released.reason == "another call of its request had no room"
         money = await fold(log, MoneyView())
     assert shared(cast)[:1] == [0]
-    assert money.scopes["s1"].reserved.tokens == 0 and money.scopes["s1"].spent.tokens <= first.tokens + 100
+    assert money.scopes["s1"].reserved.tokens == 0 and money.scopes["s1"].spent.tokens <= first.tokens + 600
 
 
 async def test_a_failed_request_fails_for_all_of_them_at_no_cost_and_each_is_done_alone(tmp_path: Path) -> None:

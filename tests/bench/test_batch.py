@@ -11,10 +11,10 @@ async def test_tasks_that_share_a_request_take_fewer_tokens_and_a_missing_result
     tmp_path: Path,
 ) -> None:
     found: dict[str, tuple[batch.Player, int]] = {}
-    for name, (together, leaves_out) in {"alone": (0, 0), "shared": (2, 0), "missing": (2, 4)}.items():
+    for name, (together, leaves_out) in {"alone": (0, 0), "shared": (6, 0), "missing": (6, 4)}.items():
         (tmp_path / name).mkdir()
-        found[name] = await batch.done(together, leaves_out, 2, tmp_path / name)
-    assert {accepted for _, accepted in found.values()} == {20}
-    assert [player.calls for player, _ in found.values()] == [20, 10, 15]
+        found[name] = await batch.done(together, leaves_out, 6, tmp_path / name, kinds=1)
+    assert {accepted for _, accepted in found.values()} == {6}
+    assert [player.calls for player, _ in found.values()] == [6, 1, 2]
     alone, shared, missing = (player.billed.tokens for player, _ in found.values())
     assert shared < missing and shared < alone

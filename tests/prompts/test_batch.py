@@ -22,7 +22,7 @@ def request(text: str) -> tuple[Message, ...]:
 @given(st.lists(TEXTS, min_size=2, max_size=6))
 def test_whatever_tasks_say_each_can_be_read_back_with_what_is_said_to_all_of_them(texts: list[str]) -> None:
     system, user = shared_messages([request(text) for text in texts])
-    assert system.text.startswith("You work.\n\nYou are given several tasks at once.")
+    assert system.text.startswith("You work.\n\nSeveral tasks come at once.")
     tag = re.match(r"<(task_*) n=\"1\">\n", user.text)
     assert tag is not None
     parts = re.findall(rf'<{tag[1]} n="\d+">\n(.*?)\n</{tag[1]}>', user.text, re.DOTALL)
