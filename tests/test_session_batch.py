@@ -29,6 +29,7 @@ from events.views.base import fold
 from events.views.cost import CostView
 from events.views.money import MoneyView
 from swarm.cache.caching import Caching
+from swarm.insight.sentences import said
 from swarm.money.caps import task_scope
 from swarm.replay import replay
 from tests.provider import Answer
@@ -66,8 +67,8 @@ def work_as(change: Callable[[dict[str, str]], object], **more: Any) -> Callable
         tasks = asked_in(body)
         if not tasks:
             return Answer(of_word(str(body["messages"][-1]["content"])), **more)
-        said = change({number: of_word(prompt) for number, prompt in tasks.items()})
-        return Answer(said if isinstance(said, str) else json.dumps(said), **more)
+        handed_in = change({number: of_word(prompt) for number, prompt in tasks.items()})
+        return Answer(handed_in if isinstance(handed_in, str) else json.dumps(handed_in), **more)
 
     return work
 
@@ -176,6 +177,9 @@ async def test_a_task_without_an_answer_of_its_own_is_done_alone_and_pays_its_sh
         settled = await events(log, CallSettled)
         assert [each.finish for each in settled].count(MISSING) == len(alone)
         assert all(each.cost_nanos > 0 for each in settled)
+        told = [said(entry) for entry in await entries(log)]
+        assert sum("in one request with those of 2 other tasks" in each for each in told) == 3
+        assert sum("brought nothing for it" in each for each in told) == len(alone)
         assert (await replay(log, 1)).divergence is None
         choices = await events(log, ChoiceMade)
         assert len(choices) == 3

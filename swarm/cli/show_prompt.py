@@ -96,12 +96,14 @@ def _head(one: TakenApart) -> str:
 
 def _sum(one: TakenApart) -> str:
     said = f"{one.tokens:,} tokens by o200k"
-    settled = one.sent.settled
+    settled, shared = one.sent.settled, one.sent.call.shared
+    if shared:
+        said += f" if it had been sent alone: it went in one request with {shared.parts - 1} other tasks"
     if settled is None:
         said += "; it has no answer"
     elif settled.basis == "provider":
         cached = f", {settled.cached_tokens:,} of them cached" if settled.cached_tokens else ""
-        said += f"; the provider counted {settled.input_tokens:,}{cached}"
+        said += f"; the provider counted {settled.input_tokens:,}{cached}{' as its share' if shared else ''}"
     if one.before:
         said += f"; {one.again:,} ({_share(one.again, one)}) begin it as they began call {one.before}"
     return said

@@ -150,12 +150,15 @@ def _of_calls(entry: Entry) -> str:
     match entry.event:
         case CallReserved() as event:
             again = f", try {event.nth}" if event.nth > 1 else ""
-            return f"{event.model} was asked as {event.role}{again}; {usd(event.cost_nanos)} were reserved"
+            beside = f", in one request with those of {event.shared.parts - 1} other tasks" if event.shared else ""
+            return f"{event.model} was asked as {event.role}{again}{beside}; {usd(event.cost_nanos)} were reserved"
         case CallSettled() as event if event.is_reconciled:
             how = "from an invoice" if event.basis == "invoice" else "by hand"
             return f"{event.by} settled {how} what the call cost: {usd(event.cost_nanos)}"
         case AnswerServed() as event:
             return given_again(event)
+        case CallSettled(has_answer=False) as event:
+            return f"the shared request brought nothing for it, and its share was {usd(event.cost_nanos)}"
         case CallSettled() as event:
             return f"the answer came: {event.input_tokens:,} tokens in, {event.output_tokens:,} out, {usd(event.cost_nanos)}"
         case CallFailed() as event:
