@@ -426,7 +426,7 @@ async def _open(
         open_surroundings(
             root, log, tasks, secrets.redact, environ=environ, say=faces.say, session=owner.name
         ) as surroundings,
-        open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces) as toolkit,
+        open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces, clock=clock) as toolkit,
     ):
         past.repeats = await _repeats(log, plan, models, root, clock)
         yield Dispatcher(

@@ -65,6 +65,10 @@ class Stages:
     ) -> None:
         self._chosen, self._tell, self._role, self._branch = chosen, tell, role, branch
 
+    def passes(self, stage: str) -> bool:
+        """Whether texts pass the stage at all, if only to be measured."""
+        return stage in self._chosen
+
     def passed(self, stage: str, text: str, shorten: Shorten, *, on: str) -> str:
         """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter."""
         chosen = self._chosen.get(stage)

@@ -73,8 +73,10 @@ class Hands(Protocol):
         """What the model is told of beside these skills: the same at every turn of the attempt."""
         ...
 
-    async def use(self, call: ToolCall) -> Used:
+    async def use(self, call: ToolCall, stands: Sequence[Message] = ()) -> Used:
         """Have done what the model wants, or given back from the record; what it is told of it is the `answer`.
+
+        `stands` are the messages as they stand: what a tool says again that is among them need not be told again.
 
         A use that is refused, or comes to nothing, is told as that. Raises what ends the attempt.
         """

@@ -104,6 +104,12 @@ def answers_again(layers: Layers) -> AnswersAgain:
     return said or _ANSWERS[layers.values["tokens", "preset"]]
 
 
+def results_again(layers: Layers) -> bool:
+    """Whether what a tool said may be given again, as the layers say it; else where answers are by the preset."""
+    said: str | None = layers.values.get(("tokens", "tool_results"))
+    return said == "on" if said else _ANSWERS[layers.values["tokens", "preset"]] != "off"
+
+
 def preset_rules(preset: Preset) -> Mapping[str, Rule]:
     """The stages of a preset.
 

@@ -38,6 +38,10 @@ HOSTILE = st.text(
 quiet = settings(max_examples=50, deadline=None)
 
 
+def identity(server: str) -> str:
+    return f"what {server} is"
+
+
 def use_of(server: str) -> Any:
     async def use(tool: str, arguments: object) -> Said:
         return Said(text=f"{server} {tool}")
@@ -55,7 +59,7 @@ def entry(name: str, schema: object = None, **more: Any) -> dict[str, Any]:
 
 def names_of(*listings: tuple[McpServer, list[str]]) -> list[str]:
     given_ = [(one, Listing(definitions=definitions_of([entry(name) for name in names])[0])) for one, names in listings]
-    return [tool.name for tool in offered(given_, use_of).tools]
+    return [tool.name for tool in offered(given_, use_of, identity).tools]
 
 
 @quiet
@@ -159,7 +163,7 @@ def test_lists_of_a_user_let_tools_in_and_one_that_means_no_tool_is_told() -> No
     one = server(allow=("read_*", "gti_log"), deny=("read_secret",))
     assert [is_allowed(one, name) for name in ("read_file", "read_secret", "write")] == [True, False, False]
     listing = Listing(definitions=definitions_of([entry("read_file"), entry("read_secret"), entry("git_log")])[0])
-    found = offered([(one, listing)], use_of)
+    found = offered([(one, listing)], use_of, identity)
     assert [tool.name for tool in found.tools] == ["s__read_file"]
     assert found.oddities == (
         "MCP server 's': `allow` names 'gti_log', and it has no such tool; did you mean 'git_log'?",
@@ -176,7 +180,9 @@ async def test_an_offered_tool_reaches_the_world_and_hints_are_believed_only_whe
     definitions, oddities = definitions_of(entries)
     assert not oddities
     for trusted in (False, True):
-        (tool,) = offered([(server("my srv", trust_hints=trusted), Listing(definitions=definitions))], use_of).tools
+        (tool,) = offered(
+            [(server("my srv", trust_hints=trusted), Listing(definitions=definitions))], use_of, identity
+        ).tools
         assert (tool.effect, tool.repeatable, tool.source, tool.subject) == ("world", trusted, "my srv", "url")
         assert not tool.in_copy
         assert tool.spec == ToolSpec(name="my_srv__get", description="From the MCP server my srv: d", parameters=schema)
