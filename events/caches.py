@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from events.log import EventLog, open_log
+from events.views.accepted import ACCEPTED
 from events.views.answers import ANSWERS_KEPT
 from events.views.base import decode_state
 from events.views.experience import EXPERIENCE
@@ -20,7 +21,7 @@ from events.views.standing import STANDING
 from events.views.toolpast import TOOL_PAST
 from events.views.waste import WASTE
 
-KEPT: tuple[Kept[Any], ...] = (STANDING, EXPERIENCE, ANSWERS_KEPT, RESULTS, SKILLS, STAGES, TOOL_PAST, WASTE)
+KEPT: tuple[Kept[Any], ...] = (STANDING, EXPERIENCE, ANSWERS_KEPT, ACCEPTED, RESULTS, SKILLS, STAGES, TOOL_PAST, WASTE)
 """The views of which a log keeps snapshots."""
 
 

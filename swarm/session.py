@@ -429,6 +429,10 @@ async def _open(
         open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces, clock=clock) as toolkit,
     ):
         past.repeats = await _repeats(log, plan, models, root, clock)
+        if plan.caching.suggests:
+            from swarm.repeats import open_suggestions
+
+            surroundings.suggested = await open_suggestions(log, plan.caching, project=str(root), clock=clock)
         yield Dispatcher(
             owner,
             plan,

@@ -10,6 +10,7 @@ import msgspec
 
 from events.log import Entry, NewEvent, open_log
 from events.types.answer import ANSWERS, AnswersCleared
+from events.views.accepted import AcceptedView
 from events.views.answers import AnswersView
 from events.views.base import fold
 from events.views.results import ResultsView
@@ -56,10 +57,12 @@ class _Caches(msgspec.Struct):
 
     answers: AnswersView = msgspec.field(default_factory=AnswersView)
     results: ResultsView = msgspec.field(default_factory=ResultsView)
+    accepted: AcceptedView = msgspec.field(default_factory=AcceptedView)
 
     def apply(self, entry: Entry) -> None:
         self.answers.apply(entry)
         self.results.apply(entry)
+        self.accepted.apply(entry)
 
 
 async def _view(url: str) -> _Caches:
@@ -105,6 +108,12 @@ def _tell(caches: _Caches, output: Output) -> None:
             f"{counted(saved.served, 'call')} answered where the question was {_SAYS.get(how, how)}: "
             f"{tokens} and {dollars(saved.cost_nanos)} saved"
         )
+    told = caches.accepted.told
+    if told.told:
+        output.line(
+            f"{counted(told.told, 'worker')} {'was' if told.told == 1 else 'were'} told of an accepted answer to a question one "
+            f"word apart: {told.accepted:,} of the drafts accepted, {told.rejected:,} rejected"
+        )
     _tell_results(caches.results, output)
 
 
@@ -134,6 +143,7 @@ def _document(caches: _Caches) -> dict[str, Any]:
             }
             for how, saved in sorted(view.saved.items())
         },
+        "suggested": msgspec.structs.asdict(caches.accepted.told),
         "results": len(results.known),
         "results_given": {tool: msgspec.structs.asdict(again) for tool, again in sorted(results.again.items())},
     }

@@ -8,7 +8,10 @@ from functools import partial
 import msgspec
 from anyio import to_thread
 
+from events.types.answer import SUGGESTION, AnswerSuggested
+from events.types.base import NOUGHT
 from events.types.task import StepDrafted
+from events.views.accepted import BRIEF
 from swarm.cycle import Placed
 from swarm.journal import Attempt
 from swarm.money.allowances import MORE
@@ -31,6 +34,7 @@ from swarm.roles.results import answer_schema, normal_form
 from swarm.roles.strain import strained
 from swarm.roles.turns import converse
 from swarm.task import Task
+from swarm.text.tokens import quick_tokens
 
 
 async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
@@ -47,9 +51,18 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         return worker_brief(job.task, step, material, budget=strain.line(output_tokens))
 
     last = job.open.step == job.state.total
-    said = await attempt.capture("brief", brief)
+    is_new = BRIEF not in attempt.recorded.captures
+    said = await attempt.capture(BRIEF, brief)
     guide = await _guided(job, attempt)
-    ask = draft_ask(job.task, said, strain.clamped(output_tokens), type_=job.state.type, last=last, guide=guide)
+    ask = draft_ask(
+        job.task,
+        said,
+        strain.clamped(output_tokens),
+        type_=job.state.type,
+        last=last,
+        guide=guide,
+        suggestion=await _suggested(job, attempt, said, is_new=is_new),
+    )
     if job.hands is not None:
         return [await _with_tools(job, job.hands, attempt, call, ask, last=last)]
     answer = await whole_answer(job, call, ask)
@@ -66,6 +79,26 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         limit=_limit(job, answer),
     )
     return [Placed(drafted, job.open.step, job.open.attempt)]
+
+
+async def _suggested(job: Job, attempt: Attempt, brief: str, *, is_new: bool) -> str:
+    """What the worker is told of an earlier answer, as it was told when the attempt began; a task with tools is told nothing."""
+    suggest = job.world.suggested
+    if SUGGESTION not in attempt.recorded.captures and (not is_new or suggest is None or job.task.tools):
+        return ""
+
+    async def suggestion() -> str:
+        found = await suggest(brief) if suggest is not None else None
+        if found is None:
+            return ""
+        attempt.tell(
+            AnswerSuggested(
+                source=found.source, cosine=round(found.cosine, 4) or NOUGHT, tokens=quick_tokens(found.text)
+            )
+        )
+        return found.text
+
+    return await attempt.capture(SUGGESTION, suggestion)
 
 
 async def _guided(job: Job, attempt: Attempt) -> Guide:
@@ -101,10 +134,20 @@ def _limit(job: Job, answer: Answer) -> int:
     return answer.limit if answer.finish == "length" and job.state.answer_tokens else 0
 
 
-def draft_ask(task: Task, brief: str, output_tokens: int, *, type_: str, last: bool, guide: Guide = NO_GUIDE) -> Ask:
+def draft_ask(
+    task: Task,
+    brief: str,
+    output_tokens: int,
+    *,
+    type_: str,
+    last: bool,
+    guide: Guide = NO_GUIDE,
+    suggestion: str = "",
+) -> Ask:
     """What is asked for a draft; only that of the last step has to have the form of the task's result."""
+    messages = partial(worker_messages, task, brief, skills=guide.text, suggestion=suggestion)
     return Ask(
-        **said_to(task, "worker", type_, output_tokens, partial(worker_messages, task, brief, skills=guide.text)),
+        **said_to(task, "worker", type_, output_tokens, messages),
         skills=guide.skills,
         skill_tokens=guide.tokens,
         output_tokens=output_tokens,

@@ -60,16 +60,17 @@ _KEEPS: Mapping[Preset, Mapping[str, float]] = {
 quarter in 94, and where two facts make it in 92 and 82 (`python -m bench.compression`)."""
 
 
-AnswersAgain = Literal["off", "exact", "near"]
+AnswersAgain = Literal["off", "exact", "near", "suggest"]
 ANSWERS: tuple[AnswersAgain, ...] = get_args(AnswersAgain)
-"""Which calls may get the answer of an earlier one: none, those that ask the same to the letter, those that ask it in other words."""
+"""Which calls may get the answer of an earlier one: none, those that ask the same to the letter, those that ask it in other words; and
+with `suggest` who is asked what is one word apart is told of it."""
 
 _ANSWERS: Mapping[Preset, AnswersAgain] = {
     "off": "off",
     "observe": "off",
     "minimal": "exact",
     "standard": "exact",
-    "aggressive": "near",
+    "aggressive": "suggest",
     "adaptive": "exact",
 }
 
