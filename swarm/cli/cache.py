@@ -13,7 +13,9 @@ from events.types.answer import ANSWERS, AnswersCleared
 from events.views.accepted import AcceptedView
 from events.views.answers import AnswersView
 from events.views.base import fold
+from events.views.follows import FollowsView
 from events.views.results import ResultsView
+from swarm.cache.prefetch import hit_rate, is_worth_it
 from swarm.cli.output import counted
 from swarm.cli.recorded import decimal_usd, log_errors, require_log, settings_of
 from swarm.engine.requests import person
@@ -58,11 +60,13 @@ class _Caches(msgspec.Struct):
     answers: AnswersView = msgspec.field(default_factory=AnswersView)
     results: ResultsView = msgspec.field(default_factory=ResultsView)
     accepted: AcceptedView = msgspec.field(default_factory=AcceptedView)
+    follows: FollowsView = msgspec.field(default_factory=FollowsView)
 
     def apply(self, entry: Entry) -> None:
         self.answers.apply(entry)
         self.results.apply(entry)
         self.accepted.apply(entry)
+        self.follows.apply(entry)
 
 
 async def _view(url: str) -> _Caches:
@@ -115,6 +119,8 @@ def _tell(caches: _Caches, output: Output) -> None:
             f"word apart: {told.accepted:,} of the drafts accepted, {told.rejected:,} rejected"
         )
     _tell_results(caches.results, output)
+    if said := guessed_said(caches.follows):
+        output.line(said)
 
 
 def _tell_results(view: ResultsView, output: Output) -> None:
@@ -126,6 +132,17 @@ def _tell_results(view: ResultsView, output: Output) -> None:
             f"{tool}: {counted(again.unasked + again.confirmed, 'result')} given again{asked}: "
             f"{again.duration_ms / 1000:,.1f} s of waiting saved"
         )
+
+
+def guessed_said(view: FollowsView) -> str:
+    """How often it was guessed what is read next, rightly and wrongly; "" where nothing was known to guess by."""
+    if (rate := hit_rate(view)) is None:
+        return ""
+    off = "" if is_worth_it(view) else ": too few, nothing is read ahead"
+    return (
+        f"what is read next: guessed {view.guessed:,} times, {view.hits:,} rightly and {view.guessed - view.hits:,} wrongly "
+        f"({100 * rate:.0f} %){off}"
+    )
 
 
 def _document(caches: _Caches) -> dict[str, Any]:
@@ -143,6 +160,8 @@ def _document(caches: _Caches) -> dict[str, Any]:
             }
             for how, saved in sorted(view.saved.items())
         },
+        "guessed": caches.follows.guessed,
+        "guessed_right": caches.follows.hits,
         "suggested": msgspec.structs.asdict(caches.accepted.told),
         "results": len(results.known),
         "results_given": {tool: msgspec.structs.asdict(again) for tool, again in sorted(results.again.items())},

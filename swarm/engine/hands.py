@@ -14,8 +14,10 @@ from anyio import to_thread
 from events.blobs import Pack
 from events.types.tool import Keeping, ToolFinished, ToolStarted
 from events.types.tree import FileChange, changed_on
+from events.views.follows import Read
 from events.views.tasks import Place, TaskState
 from swarm.cycle import Open
+from swarm.engine.ahead import READ, Ahead
 from swarm.engine.copies import TaskCopy, lasting_change, recorded
 from swarm.engine.outputs import Outputs
 from swarm.engine.results import Found, Results
@@ -149,14 +151,15 @@ class LiveHands:
         doubtful: Callable[[str], Awaitable[bool]],
         redact: Callable[[str], str],
         results: Results | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
-        """`results` are those that may be given again; None: none may."""
+        """`results` are those that may be given again; None: none may. `ahead` makes ready what is likely to be read."""
         self._attempt, self._working = attempt, working
         self._box, self._allow, self._doubtful = box, allow, doubtful
         self._redact, self._outputs = redact, outputs
         self._tools: Mapping[str, Tool] = {}
         self._tools_in: TaskCopy | None = None
-        self._results = results
+        self._results, self._ahead = results, ahead
         self._conversation: Sequence[Message] = ()  # as it stood before the use that is under way
         self.lists: Sequence[Sequence[str]] = ()  # by which the tools are narrowed
 
@@ -243,6 +246,10 @@ class LiveHands:
             keeping=keeping,
             given=given,
         )
+
+    def _read_ahead(self, name: str, on: str, *, passes: bool) -> None:
+        if self._ahead is not None and passes and name == READ:
+            self._ahead.after(Read(name, on), self._tools, self._outputs)
 
     async def _known(self, tool: Tool, arguments: Mapping[str, Any]) -> Found | None:
         """What is known of a result that may be given again, if only its key; None where it may not."""
@@ -353,6 +360,7 @@ class LiveHands:
             )
 
         self._attempt.end_use(finished)
+        self._read_ahead(name, on, passes=passing and not said.failed)
         told = whole if shown is None else shown
         return Used(tool=name, arguments=arguments, answer=told, failed=said.failed, tree=tree)
 

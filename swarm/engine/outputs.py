@@ -11,7 +11,8 @@ from events.blobs import digest_of
 from events.views.tasks import Place
 from swarm.journal import Attempt
 from swarm.messages import Message
-from swarm.stages import NO_STAGES, Shorter, Stages, compressed
+from swarm.stages import LEAST, NO_STAGES, Shorter, Stages, compressed
+from swarm.text.tokens import quick_tokens
 from swarm.tools.base import ToolRefused
 
 TOLD_BYTES = 6 * 1024
@@ -55,6 +56,18 @@ class Outputs:
         told = shown(passed, self._most_bytes, handle) or passed
         self.heard(digest, told)
         return told if told != text else None
+
+    @property
+    def are_looked_at(self) -> bool:
+        """Whether outputs pass a stage."""
+        return self._stages.passes(STAGE)
+
+    async def make_ready(self, text: str, tool: str, on: str) -> None:
+        """Do for an output that may come what its stage will do with it, and tell nobody."""
+        keep = self._stages.keep(STAGE)
+        if (tokens := quick_tokens(text)) >= LEAST:
+            shorten = partial(compressed, sought=f"{self._sought}\n{tool} {on}".rstrip(), name=on)
+            await to_thread.run_sync(shorten, text, max(LEAST, int(tokens * keep)), keep >= 1, abandon_on_cancel=True)
 
     def _passed(self, text: str, handle: str, on: str, name: str) -> str:
         """The text as its stage leaves it, where that has room in what a model is told of an output; else as it is."""
