@@ -12,7 +12,7 @@ import pytest
 
 from events.log import EventLog, NewEvent, open_log
 from events.testing import builders as make
-from events.types.stage import StageApplied
+from events.types.stage import StageApplied, StageUndone
 from events.views.follows import Read
 from swarm.cache.prefetch import LEAST_GUESSED
 from swarm.context.blocks import _FILES  # pyright: ignore[reportPrivateUsage]  # what is made ready stands there
@@ -35,7 +35,7 @@ async def recorded(log: EventLog, *read: str) -> None:
     await log.append([msgspec.structs.replace(each, task="t", step=1, attempt=1) for each in events])
 
 
-def an_outputs(told: list[StageApplied]) -> Outputs:
+def an_outputs(told: list[StageApplied | StageUndone]) -> Outputs:
     attempt: Any = None  # nothing of it is asked
     stages = Stages({"outputs": Drawn("used", 0.5)}, tell=told.append, role="worker")
     return Outputs(attempt, stages, sought="part 7")
@@ -61,7 +61,7 @@ class Reading:
 
 
 async def test_what_followed_before_is_read_and_divided_and_nobody_is_told() -> None:
-    applied: list[StageApplied] = []
+    applied: list[StageApplied | StageUndone] = []
     reading = Reading()
     async with open_log("memory:") as log:
         await recorded(log, *["a.py", "b.py"] * 4)

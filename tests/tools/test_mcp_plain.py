@@ -202,7 +202,7 @@ async def test_a_result_is_kept_where_the_user_says_how_long_and_the_server_that
     assert [name for name, tool in kept.items() if tool.depends_on] == ["s__look"] and kept["s__look"].sees_files
     assert await kept["s__look"].use({}) == Said(text="s look", fresh=Fresh(seconds=60))
     assert not any(tool.depends_on for tool in looked().values())
-    assert looked(lambda _: "another", keep_s=60)["s__look"].depends_on != kept["s__look"].depends_on
+    assert looked(str, keep_s=60)["s__look"].depends_on != kept["s__look"].depends_on
     for url, sees in (
         ("http://localhost:1/mcp", True),
         ("https://${HOST}/mcp", True),
