@@ -14,6 +14,7 @@ from events.views.answers import ANSWERS_KEPT
 from events.views.base import decode_state
 from events.views.experience import EXPERIENCE
 from events.views.follows import FOLLOWS
+from events.views.hits import HITS
 from events.views.kept import Kept, fold_kept, snapshot_of
 from events.views.results import RESULTS
 from events.views.skills import SKILLS
@@ -28,6 +29,7 @@ KEPT: tuple[Kept[Any], ...] = (
     ANSWERS_KEPT,
     ACCEPTED,
     FOLLOWS,
+    HITS,
     RESULTS,
     SKILLS,
     STAGES,

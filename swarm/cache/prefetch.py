@@ -36,3 +36,14 @@ def is_worth_it(view: FollowsView) -> bool:
 def hit_rate(view: FollowsView) -> float | None:
     """How often the commonest next one came, where something was known; None where nothing was."""
     return view.hits / view.guessed if view.guessed else None
+
+
+def guessed_said(view: FollowsView) -> str:
+    """How often it was guessed what is read next, rightly and wrongly; "" where nothing was known to guess by."""
+    if (rate := hit_rate(view)) is None:
+        return ""
+    off = "" if is_worth_it(view) else ": too few, nothing is read ahead"
+    return (
+        f"what is read next: guessed {view.guessed:,} times, {view.hits:,} rightly and {view.guessed - view.hits:,} wrongly "
+        f"({100 * rate:.0f} %){off}"
+    )

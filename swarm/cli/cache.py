@@ -15,7 +15,7 @@ from events.views.answers import AnswersView
 from events.views.base import fold
 from events.views.follows import FollowsView
 from events.views.results import ResultsView
-from swarm.cache.prefetch import hit_rate, is_worth_it
+from swarm.cache.prefetch import guessed_said
 from swarm.cli.output import counted
 from swarm.cli.recorded import decimal_usd, log_errors, require_log, settings_of
 from swarm.engine.requests import person
@@ -132,17 +132,6 @@ def _tell_results(view: ResultsView, output: Output) -> None:
             f"{tool}: {counted(again.unasked + again.confirmed, 'result')} given again{asked}: "
             f"{again.duration_ms / 1000:,.1f} s of waiting saved"
         )
-
-
-def guessed_said(view: FollowsView) -> str:
-    """How often it was guessed what is read next, rightly and wrongly; "" where nothing was known to guess by."""
-    if (rate := hit_rate(view)) is None:
-        return ""
-    off = "" if is_worth_it(view) else ": too few, nothing is read ahead"
-    return (
-        f"what is read next: guessed {view.guessed:,} times, {view.hits:,} rightly and {view.guessed - view.hits:,} wrongly "
-        f"({100 * rate:.0f} %){off}"
-    )
 
 
 def _document(caches: _Caches) -> dict[str, Any]:
