@@ -230,7 +230,7 @@ class LiveHands:
                 changed = await self._working.changed_since(before)
             except ToolRefused as refused:
                 said = Said(text=str(refused), failed=True)
-        keeping = self._results.keeping(known, said) if self._results is not None and known is not None else None
+        keeping = await self._keeping(tool, known, said)
         given = 0
         if said.same and known is not None:
             given, said = known.source, Said(text=known.text, cut=known.cut)
@@ -246,6 +246,14 @@ class LiveHands:
             keeping=keeping,
             given=given,
         )
+
+    async def _keeping(self, tool: Tool, known: Found | None, said: Said) -> Keeping | None:
+        """How long what was said may be given again: not at all where a file was changed meanwhile, which it may have seen."""
+        if self._results is None or known is None:
+            return None
+        if tool.sees_files and await self._working.state() != known.files:
+            return None
+        return self._results.keeping(known, said)
 
     def _read_ahead(self, name: str, on: str, *, passes: bool) -> None:
         if self._ahead is not None and passes and name == READ:

@@ -19,6 +19,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """The key of a result, and where it is known what the tool said."""
 
     key: str
+    files: str = ""  # the state of the files that the tool can see
     source: int = 0  # position of the tool.finished whose result it is; 0: none is known
     text: str = ""
     cut: bool = False
@@ -50,13 +51,14 @@ class Results:
         key = result_key(basis)
         known = (await self._followed.catch_up()).known.get(key)
         if known is None or known.at + self._ttl <= self._clock():
-            return Found(key=key)
+            return Found(key=key, files=files)
         try:
             text = await self._log.text(known.answer, at=known.source)
         except TextMissing:  # texts of old sessions are dropped
-            return Found(key=key)
+            return Found(key=key, files=files)
         return Found(
             key=key,
+            files=files,
             source=known.source,
             text=text,
             cut=known.cut,
