@@ -143,7 +143,7 @@ def of_likeness(past: Sequence[_Past]) -> Iterable[Figure]:
         best[number] = likeness[nearest[number]]
     for least in THRESHOLDS:
         served = [number for number in range(1, len(past)) if best[number] >= least]
-        wrong = sum(not _same(past[number], past[nearest[number]]) for number in served)
+        wrong = sum(not _same(past[number], past[int(nearest[number])]) for number in served)
         beside = f"{len(served)} of {len(past):,} served, {wrong} of them wrongly; ours is the row above"
         share = 100 * wrong / max(1, len(served))
         yield Figure(f"MetaTool, one after the other: cosine {least:.2f} alone, wrong", share, "%", beside)

@@ -155,11 +155,15 @@ async def test_what_a_tool_said_while_a_file_was_changed_is_not_given_again(tmp_
         assert len(run.used) == 2
 
 
+def without_secret(text: str) -> str:
+    return text.replace("hunter2", "[secret:PW]")
+
+
 async def test_what_failed_or_was_asked_with_a_secret_is_not_given_again(tmp_path: Path) -> None:
     async with open_log("memory:") as log:
         run = await a_run(log, tmp_path)
         for _ in range(2):
             await run.use(State(argument="fails"))
-            await run.use(State(argument="hunter2"), redact=lambda text: text.replace("hunter2", "[secret:PW]"))
+            await run.use(State(argument="hunter2"), redact=without_secret)
         assert len(run.used) == 4
         assert not any(each.keeping or each.given for each in await events(log, ToolFinished))
