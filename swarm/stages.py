@@ -140,7 +140,7 @@ def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = ""
     if whole:
         made = compress(text, limit=tokens - 1, count=quick_tokens, form=form, handle=handle)
         return Shorter(made.text, form, is_whole=True) if made.reversible else Shorter(text)
-    room = room_of(form, tokens, room)
+    room = room_of(form, tokens, room, said_by_tool=bool(handle))
     if form in ("code", "markdown"):
         return Shorter(_blocks(text, room, sought, name, f"[all: {handle}]" if handle else ""), form)
     embedder = _embedder()
@@ -149,24 +149,24 @@ def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = ""
 
 
 CODE_KEEPS = 0.5
-"""Of code, whatever the preset: two fifths hold 97 of 100 blocks that a question needs, a tenth 64 to 70 (`python -m
-bench.context`), and one that is missing is a wrong answer."""
+"""Of code that a tool says, whatever the preset: two fifths hold 97 of 100 blocks that a question needs, a quarter 95, a tenth 64
+to 70 (`python -m bench.context`), and for one that is missing the whole conversation is sent once more."""
 
 MEASURED = 2_300
 """Tokens of the texts on which it was measured which share of a text keeps what answers a question (NQ-20, with
 `python -m bench.compression`)."""
 
 
-def room_of(form: str, tokens: int, room: int) -> int:
+def room_of(form: str, tokens: int, room: int, *, said_by_tool: bool = False) -> int:
     """The room that a text gets for which so much is asked: of one that is longer than those, a third of the share beyond them.
 
     What answers a question does not grow with what stands around it. Of code it does.
 
     >>> room_of("prose", 2_000, 1_000), room_of("prose", 8_300, 4_150), room_of("code", 8_300, 2_905)
-    (1000, 2150, 4150)
+    (1000, 2150, 2905)
     """
     if form == "code":
-        return int(tokens * CODE_KEEPS)
+        return int(tokens * CODE_KEEPS) if said_by_tool else room
     beyond = max(0, tokens - MEASURED)
     return room - 2 * room * beyond // (3 * tokens) if tokens else room
 
