@@ -12,12 +12,13 @@ from contextlib import asynccontextmanager
 import anyio
 from anyio.abc import TaskGroup
 
-from events.log import EventLog
+from events.log import EventLog, LogError
 from events.views.follows import FollowsView, Read, follows
 from events.views.kept import Followed
 from swarm.cache.prefetch import is_worth_it, likely_next
 from swarm.engine.outputs import Outputs
-from swarm.tools.base import Tool, ToolRefused
+from swarm.errors import SwarmError
+from swarm.tools.base import Tool
 
 READ = "read"
 """The tool whose texts are made ready. Of a skill there is nothing to divide, and its text is read in no time."""
@@ -49,8 +50,8 @@ class Ahead:
                 if likely.what.tool == READ and (tool := tools.get(READ)) is not None:
                     said = await tool.use({tool.subject: name})
                     await outputs.make_ready(said.text, READ, name)
-        except (ToolRefused, OSError):
-            return  # it is gone, or not to be read: who asks for it is told
+        except (SwarmError, LogError, OSError):
+            return  # it is gone, or not to be read: who asks for it is told, and a guess ends no run
         finally:
             self._is_reading = False
 
