@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from events.log import Entry
-from events.types.answer import CANONICAL, NEAR, AnswersCleared, AnswerServed
+from events.types.answer import CANONICAL, NEAR, AnswersCleared, AnswerServed, AnswerSuggested
 from events.types.base import Unknown
 from events.types.call import (
     BudgetMarked,
@@ -159,6 +159,11 @@ def _of_calls(entry: Entry) -> str:
             return given_again(event)
         case CallSettled(has_answer=False) as event:
             return f"the shared request brought nothing for it, and its share was {usd(event.cost_nanos)}"
+        case AnswerSuggested() as event:
+            return (
+                f"the {event.role} was told of the answer that {event.source} accepted, to a question one word apart, "
+                f"cosine {event.cosine:.2f}: {event.tokens:,} tokens"
+            )
         case CallSettled() as event:
             return f"the answer came: {event.input_tokens:,} tokens in, {event.output_tokens:,} out, {usd(event.cost_nanos)}"
         case CallFailed() as event:

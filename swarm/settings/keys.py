@@ -379,6 +379,8 @@ KEYS: Mapping[KeyPath, Key] = {
     ("tokens", "answers_age_s"): Key(_seconds, 604_800),
     ("tokens", "batch"): Key(parse_batch, "off"),
     ("tokens", "lingua"): Key(_place, only_user=_LINGUA),
+    ("tokens", "tool_results"): Key(_one_of("off", "on")),
+    ("tokens", "tool_results_age_s"): Key(_seconds, 86_400),
     **{("tokens", "stages", stage): Key(parse_use) for stage in STAGES},
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),
     ("models", "*", "model"): Key(_text, only_user=_MODELS),
