@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import anyio
@@ -60,7 +60,14 @@ class _Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sharing(Tries):
-    """Makes the tries of one session, those too that several calls share."""
+    """Makes the tries of one session, those too that several calls share.
+
+    A model whose answer to several brought a result for none of them is not asked several things again.
+    """
+
+    @cached_property
+    def _unable(self) -> set[str]:
+        return set()
 
     def fitting(self, parts: Sequence[Part], most: int) -> list[list[Part]]:
         """Divide calls of one arm into groups of `most` at the most that its model can read and write at once, and that take fewer tokens
@@ -71,7 +78,14 @@ class Sharing(Tries):
                 groups[-1].append(part)
             else:
                 groups.append([part])
-        return [shared for group in groups for shared in ([group] if _pays(group) else [[part] for part in group])]
+        return [
+            shared
+            for group in groups
+            for shared in ([group] if self._able(group) and _pays(group) else [[part] for part in group])
+        ]
+
+    def _able(self, parts: Sequence[Part]) -> bool:
+        return parts[0][1].arm.model not in self._unable
 
     def _fit(self, parts: Sequence[Part]) -> bool:
         model = self._models[parts[0][1].arm.model]
@@ -209,6 +223,8 @@ class Sharing(Tries):
     async def _settle_all(self, taken: _Taken, reply: Reply, milliseconds: int) -> Sequence[Answer | None]:
         """Record the answers and what each of them came to, in one append."""
         found = {number: self._redact(text) for number, text in results_in(reply.text, len(taken.orders)).items()}
+        if not found:
+            self._unable.add(taken.model)
         results = [found.get(number) for number in range(1, len(taken.orders) + 1)]
         pack, raw = Pack(taken.orders[0].attempt.owner.known), self._redact(reply.text)
         events: list[NewEvent] = []

@@ -337,3 +337,14 @@ async def test_the_same_question_twice_is_asked_once_and_nobody_waits_for_ever(t
         async with open_log("memory:") as log, serving(cast, batch=4, caching=Caching(exact=True)) as (_, plan):
             assert (await run(log, text, plan, tmp_path)).exit_code == 0
     assert shared(cast)[0] == 3
+
+
+async def test_a_model_that_cannot_do_several_tasks_at_once_is_not_asked_so_again(tmp_path: Path) -> None:
+    two = ITEMS + ITEMS.removeprefix(f"{TOP}\n").replace("id: tell", "id: again\n  needs: [tell]").replace(
+        "Say in", "Tell in"
+    )
+    for change, requests in ((refused, [5, *[0] * 10]), (as_they_are, [5, 5])):
+        cast = answering(change)
+        async with open_log("memory:") as log, serving(cast, batch=5) as (_, plan):
+            assert (await run(log, two, plan, tmp_path)).exit_code == 0
+        assert shared(cast) == requests
