@@ -269,6 +269,11 @@ class Attempt:
         self._ordinal += 1
         return self._ordinal, self.recorded.calls.get(self._ordinal, [])
 
+    @property
+    def coming_call(self) -> tuple[int, Sequence[Try]]:
+        """The ordinal of the call that is issued next, and what is recorded of it."""
+        return self._ordinal + 1, self.recorded.calls.get(self._ordinal + 1, ())
+
     def next_use(self) -> tuple[int, Use]:
         """The ordinal of the use of a tool that now begins, and what is recorded of it."""
         self._uses += 1

@@ -151,15 +151,16 @@ def _embedder() -> Embedder | None:
 
 def stages_of(settings: StageSettings, task: Task, attempt: Attempt) -> Stages:
     """The stages that the texts of an attempt at a task pass."""
-    return Stages(_chosen(settings, task), tell=attempt.tell, role=attempt.role, branch=attempt.branch)
+    return Stages(drawn_for(settings, task), tell=attempt.tell, role=attempt.role, branch=attempt.branch)
 
 
 def stages_ahead(settings: StageSettings, task: Task) -> Stages:
     """The same before a run, where nothing is told."""
-    return Stages(_chosen(settings, task), tell=lambda _: None, role="worker")
+    return Stages(drawn_for(settings, task), tell=lambda _: None, role="worker")
 
 
-def _chosen(settings: StageSettings, task: Task) -> Mapping[str, Drawn]:
+def drawn_for(settings: StageSettings, task: Task) -> Mapping[str, Drawn]:
+    """By stage what becomes of the texts of a task."""
     return drawn(settings, f"{task.id}\0{task.prompt}")
 
 

@@ -17,6 +17,7 @@ from swarm.insight.story import Story, text_or_none
 from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.prompts.apart import parts_of
 from swarm.prompts.parts import GAP, Part
+from swarm.reservation import joined
 from swarm.task import Task
 from swarm.text.tokens import request_tokens
 
@@ -94,20 +95,27 @@ async def _sent(
     texts = [await text_or_none(log, each.text, at=entry.position) for each in call.messages]
     tools = await text_or_none(log, call.tools, at=entry.position) if call.tools else "[]"
     schema = await text_or_none(log, call.answer_schema, at=entry.position) if call.answer_schema else "null"
-    before = said.get((conversation, call.follows)) if call.follows else ()
+    anew = await text_or_none(log, call.anew, at=entry.position) if call.anew else ""
+    before = said.get((conversation, call.follows)) if call.follows and not call.anew else ()
     sent = Sent(position=entry.position, conversation=conversation, call=call)
-    if before is None or tools is None or schema is None or None in texts:
+    if before is None or tools is None or schema is None or anew is None or None in texts:
         return sent
-    wanted = [each.id for each in before[-1].calls] if before else []
-    new: list[Message] = []
-    for each, text in zip(call.messages, texts, strict=True):
-        answers = wanted.pop(0) if each.speaker == "tool" and wanted else ""
-        new.append(Message(each.speaker, text or "", answers=answers))  # type: ignore[arg-type]  # as a Message held it
+    texts_said = [(each.speaker, text or "") for each, text in zip(call.messages, texts, strict=True)]
+    new = joined(texts_said, anew) if anew else _answering(texts_said, before[-1].calls if before else ())
     return msgspec.structs.replace(
         sent,
         messages=(*before, *new),
         tools=msgspec.json.decode(tools, type=tuple[ToolSpec, ...]),
         schema=msgspec.json.decode(schema),
+    )
+
+
+def _answering(said: Sequence[tuple[str, str]], calls: Sequence[ToolCall]) -> tuple[Message, ...]:
+    """Messages of whom and what is said; those of tools answer the calls in their order."""
+    wanted = [each.id for each in calls]
+    return tuple(
+        Message(speaker, text, answers=wanted.pop(0) if speaker == "tool" and wanted else "")  # type: ignore[arg-type]  # as a Message held it
+        for speaker, text in said
     )
 
 
