@@ -39,6 +39,7 @@ BEGIN, END = "[What I did and found before, shortened:]", "[From here on all of 
 
 _DIGEST_LEAST, _NOTE_MOST = 120, 160  # tokens of a digest; of what the model said in one turn
 _ARGUMENTS = 120  # characters of a call that a digest names
+_NO_CALL = ToolCall("", "", "{}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -183,8 +184,7 @@ def uses_in(talk: Talk) -> Iterator[Use]:
             continue
         handle += 1
         then = next((each.text for each in talk.messages[place + 1 :] if each.speaker == "assistant"), "")
-        call = calls.get(message.answers)
-        name, arguments = _meant(call) if call is not None else ("", {})
+        name, arguments = _meant(calls.get(message.answers, _NO_CALL))
         yield Use(place, handle, name, arguments, then)
 
 

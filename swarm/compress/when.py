@@ -29,8 +29,8 @@ WINDOW_SHARE = 0.9
 CACHE_S = 300
 """For so long a provider keeps the beginning of a request at least (Anthropic documents 5 minutes, OpenAI 5 to 10)."""
 
-LEAST_REMOVED, BULK = 400, 8
-"""So many tokens have to go, and such a part of the conversation: what is less is left for the next time."""
+LEAST_REMOVED, BULK = 400, 4
+"""So many tokens have to go, and of the conversation a part in so many: what is less is left for the next time."""
 
 EVEN = 0.03
 """Of what the requests to come cost: within that a compaction costs as much as none, and the fewer tokens decide."""

@@ -140,7 +140,7 @@ def _system_sections(task: Task | None) -> Iterator[_Section]:
     agents = {agent.prompt for role in _ROLES for agent in agents_of(task, role)} if task else set[str]()
     own = {config.prompt for config in task.roles.values() if config.prompt} if task else set[str]()
     for name, texts in (
-        ("role", [module(name) for name in (*_ROLES, "subagent", "summariser")]),
+        ("role", [module(name) for name in (*_ROLES, "subagent", "summariser", "history")]),
         ("agent", agents),
         ("length", None),
         ("own words", own),

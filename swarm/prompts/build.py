@@ -184,7 +184,8 @@ def summariser_messages(handover: str) -> tuple[Message, ...]:
 
 def history_messages(record: str, words: int) -> tuple[Message, ...]:
     """What is said to who writes the older turns of a conversation anew, in so many words at the most."""
-    return (Message("system", module("history").replace("{words}", str(words))), Message("user", _fence(record)))
+    system = _join(module("history"), f"Take at most {words} words.")
+    return (Message("system", system), Message("user", _fence(record)))
 
 
 def repair_messages(asked: Sequence[Message], answer: str, rubrics: Sequence[str] = ()) -> tuple[Message, ...]:

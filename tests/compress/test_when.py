@@ -1,0 +1,84 @@
+"""When a conversation is compacted: for which reasons, and that it costs no more than it saves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swarm.compress.when import (
+    BULK,
+    CACHE_S,
+    EVEN,
+    LEAST_REMOVED,
+    MOST_TOKENS,
+    MOST_TURNS,
+    Rates,
+    State,
+    due,
+    further_requests,
+    pays,
+)
+
+CACHING = Rates(cached=0.1, written=1.25)
+DEAR = State(tokens=8_000, removed=2_000, rewritten=6_000, turns=4, further=3, rates=CACHING)
+"""Half of what would be read from a cache at a tenth would have to be written to it anew."""
+
+
+def test_where_nothing_is_read_more_cheaply_old_results_go_as_soon_as_there_is_enough_of_them() -> None:
+    free = DEAR._replace(rates=Rates())
+    assert due(free) == "pays"
+    assert due(free._replace(removed=LEAST_REMOVED - 1)) == ""
+    assert due(free._replace(removed=free.tokens // BULK - 1)) == ""
+
+
+def test_with_a_cache_it_waits_until_the_requests_that_are_expected_are_worth_it() -> None:
+    assert due(DEAR) == ""
+    assert due(DEAR._replace(further=40)) == "pays"
+    assert due(DEAR._replace(rewritten=500)) == "pays"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"window": 8_800}, "window"),
+        ({"reserved": 30_000, "left": 50_000}, "half of the cap"),
+        ({"tokens": MOST_TOKENS + 1, "removed": 13_000}, "size"),
+        ({"turns": MOST_TURNS}, "turns"),
+        ({"idle_s": CACHE_S + 1.0}, "cold cache"),
+    ],
+)
+def test_a_limit_that_is_near_is_a_reason_whatever_it_costs(change: dict[str, Any], reason: str) -> None:
+    assert due(DEAR._replace(**change)) == reason
+    assert due(DEAR._replace(**{**change, "removed": 0})) == "", "there is nothing to be had"
+
+
+def test_near_its_window_little_is_enough_but_not_near_a_cap() -> None:
+    little = DEAR._replace(removed=LEAST_REMOVED)
+    assert due(little._replace(window=8_800)) == "window"
+    assert due(little._replace(reserved=30_000, left=50_000)) == ""
+
+
+def test_as_many_requests_are_expected_as_there_were_and_no_more_than_are_allowed() -> None:
+    assert [further_requests(answered, 12) for answered in (1, 2, 6, 10, 11, 12)] == [0, 1, 5, 1, 0, 0]
+
+
+@given(
+    st.integers(0, 50_000),
+    st.integers(0, 50_000),
+    st.integers(1, 100_000),
+    st.integers(0, 50),
+    st.floats(0.01, 1),
+    st.floats(1, 2),
+)
+def test_what_pays_costs_at_most_a_few_percent_more_if_the_requests_come(
+    removed: int, rewritten: int, more: int, further: int, cached: float, written: float
+) -> None:
+    state = State(removed + rewritten + more, removed, rewritten, 5, further, Rates(cached, written))
+    if not pays(state):
+        return
+    as_it_is = (1 + further) * state.tokens * cached
+    compacted = as_it_is - (1 + further) * removed * cached + rewritten * (written - cached)
+    assert compacted <= as_it_is * (1 + EVEN) * (1 + 1e-9) + 1e-6
