@@ -90,11 +90,13 @@ class Stages:
         return shorter.text if chosen.how == "used" else text
 
 
-def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = "", handle: str = "") -> Shorter:
+def compressed(
+    text: str, room: int, whole: bool, *, sought: str, name: str = "", handle: str = "", most: int | None = None
+) -> Shorter:
     """A text by its form and by what is sought; see `Shorten`. A line at its end says what is left out, and names the handle.
 
     Of code and Markdown those blocks are kept that fit, with the definitions that they need: its whole lines, which a model may
-    have to name.
+    have to name. What has no room in `most` tokens, whatever its form, is made as short as that.
     """
     from swarm.compress.compress import compress  # only where a text is long enough to be made shorter
     from swarm.compress.form import form_of
@@ -103,7 +105,7 @@ def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = ""
     if whole:
         made = compress(text, limit=tokens - 1, count=quick_tokens, form=form, handle=handle)
         return Shorter(made.text, form) if made.reversible else Shorter(text)
-    room = room_of(form, tokens, room)
+    room = min(room_of(form, tokens, room), tokens if most is None else most)
     if form in ("code", "markdown"):
         return Shorter(_blocks(text, room, sought, name, f"[all: {handle}]" if handle else ""), form)
     embedder = _embedder()

@@ -140,7 +140,7 @@ def digest(talk: Talk, keep: float, count: Count, summary: str = "") -> Compacte
         return None
     left = Past((), past.uses + sum(each.speaker == "tool" for each in old), len(text))
     new = (*messages[:start], joined, *messages[end + 1 :])
-    return Compacted(new, left, before, after, after, "digest")
+    return Compacted(new, left, before, after, count(text), "digest")
 
 
 def to_summarise(talk: Talk) -> str:

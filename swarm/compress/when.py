@@ -32,6 +32,9 @@ CACHE_S = 300
 LEAST_REMOVED, BULK = 400, 4
 """So many tokens have to go, and of the conversation a part in so many: what is less is left for the next time."""
 
+RISK = 0.05
+"""Of what the conversation has cost: so much a compaction may lose where the next request is the last after all."""
+
 EVEN = 0.03
 """Of what the requests to come cost: within that a compaction costs as much as none, and the fewer tokens decide."""
 
@@ -76,11 +79,11 @@ def due(state: State) -> str:
         return "half of the cap"
     if state.tokens > MOST_TOKENS:
         return "size"
-    if state.turns >= MOST_TURNS:
+    if state.turns >= MOST_TURNS and risks_little(state):
         return "turns"
     if state.idle_s > CACHE_S:
         return "cold cache"
-    return "pays" if pays(state) else ""
+    return "pays" if pays(state) and risks_little(state) else ""
 
 
 def pays(state: State) -> bool:
@@ -89,6 +92,13 @@ def pays(state: State) -> bool:
     saved = state.removed * rates.cached * requests
     cost = state.rewritten * (rates.written - rates.cached)
     return saved + EVEN * rates.cached * state.tokens * requests >= cost
+
+
+def risks_little(state: State) -> bool:
+    """Whether little is lost if there is but one more request. What it all cost is taken as that of a conversation that grew evenly."""
+    rates = state.rates
+    spent = state.tokens * (rates.written + rates.cached * state.turns / 2)
+    return state.rewritten * (rates.written - rates.cached) - state.removed * rates.cached <= RISK * spent
 
 
 def further_requests(answered: int, most: int) -> int:

@@ -24,6 +24,7 @@ from swarm.messages import ToolCall, ToolSpec
 from swarm.orders import Ask
 from swarm.roles.guard import Used
 from swarm.stages import NO_STAGES, Shorter, Stages, compressed
+from swarm.text.tokens import quick_tokens
 from swarm.tools.arguments import ArgumentsUnfit, fitted, plainly, read_arguments
 from swarm.tools.base import Said, Tool, ToolRefused, in_one_line, used_on
 from swarm.tools.tree import Change
@@ -172,7 +173,8 @@ class Outputs:
         def shorter(text: str, room: int, whole: bool) -> Shorter:
             made = shorten(text, room, whole)
             if (size := _size(made.text)) > self._most_bytes and not whole:
-                made = shorten(text, room * self._most_bytes * 9 // (size * 10), whole)
+                part = self._most_bytes * 9 / (size * 10)
+                made = shorten(text, int(room * part), whole, most=int(quick_tokens(made.text) * part))
             return made if _size(made.text) <= self._most_bytes else Shorter(text)
 
         return self._stages.passed("outputs", text, shorter, on=on)

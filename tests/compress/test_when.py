@@ -15,6 +15,7 @@ from swarm.compress.when import (
     LEAST_REMOVED,
     MOST_TOKENS,
     MOST_TURNS,
+    RISK,
     Rates,
     State,
     due,
@@ -23,8 +24,8 @@ from swarm.compress.when import (
 )
 
 CACHING = Rates(cached=0.1, written=1.25)
-DEAR = State(tokens=8_000, removed=2_000, rewritten=6_000, turns=4, further=3, rates=CACHING)
-"""Half of what would be read from a cache at a tenth would have to be written to it anew."""
+DEAR = State(tokens=8_000, removed=2_000, rewritten=600, turns=4, further=1, rates=CACHING)
+"""What is read from a cache at a tenth would have to be written to it anew, for two requests that are expected."""
 
 
 def test_where_nothing_is_read_more_cheaply_old_results_go_as_soon_as_there_is_enough_of_them() -> None:
@@ -36,8 +37,14 @@ def test_where_nothing_is_read_more_cheaply_old_results_go_as_soon_as_there_is_e
 
 def test_with_a_cache_it_waits_until_the_requests_that_are_expected_are_worth_it() -> None:
     assert due(DEAR) == ""
-    assert due(DEAR._replace(further=40)) == "pays"
-    assert due(DEAR._replace(rewritten=500)) == "pays"
+    assert due(DEAR._replace(further=3)) == "pays"
+    assert due(DEAR._replace(rewritten=300)) == "pays"
+
+
+def test_what_would_be_lost_if_the_next_request_were_the_last_is_little_beside_what_it_cost() -> None:
+    much = DEAR._replace(rewritten=6_000, further=80)
+    assert pays(much) and due(much) == ""
+    assert due(much._replace(turns=MOST_TURNS)) == "" and due(DEAR._replace(turns=MOST_TURNS)) == "turns"
 
 
 @pytest.mark.parametrize(
@@ -66,19 +73,22 @@ def test_as_many_requests_are_expected_as_there_were_and_no_more_than_are_allowe
 
 
 @given(
-    st.integers(0, 50_000),
+    st.integers(LEAST_REMOVED, 50_000),
     st.integers(0, 50_000),
     st.integers(1, 100_000),
     st.integers(0, 50),
     st.floats(0.01, 1),
     st.floats(1, 2),
 )
-def test_what_pays_costs_at_most_a_few_percent_more_if_the_requests_come(
+def test_what_pays_costs_a_few_percent_more_at_most_whether_the_requests_come_or_not(
     removed: int, rewritten: int, more: int, further: int, cached: float, written: float
 ) -> None:
     state = State(removed + rewritten + more, removed, rewritten, 5, further, Rates(cached, written))
-    if not pays(state):
+    if due(state) != "pays":
         return
-    as_it_is = (1 + further) * state.tokens * cached
-    compacted = as_it_is - (1 + further) * removed * cached + rewritten * (written - cached)
-    assert compacted <= as_it_is * (1 + EVEN) * (1 + 1e-9) + 1e-6
+    cost = rewritten * (written - cached)
+    spent = state.tokens * (written + cached * state.turns / 2)
+    for requests, before, bound in ((1 + further, 0, EVEN), (1, spent, RISK)):
+        as_it_is = before + requests * state.tokens * cached
+        compacted = as_it_is - requests * removed * cached + cost
+        assert compacted <= as_it_is * (1 + bound) * (1 + 1e-9)
