@@ -17,7 +17,9 @@ from events.log import EventLog, open_log
 from events.types.call import CallReserved
 from events.types.stage import StageApplied
 from events.types.tool import ToolFinished
-from swarm.insight.requests import read_requests
+from events.views.base import fold
+from events.views.tasks import TasksView
+from swarm.insight.requests import TakenApart, read_requests, taken_apart
 from swarm.insight.story import read_story
 from swarm.replay import replay
 from swarm.settings.stages import Rule, StageSettings, Strategy
@@ -77,6 +79,20 @@ async def assert_shown_as_sent(log: EventLog, cast: Cast) -> None:
         ]
 
 
+async def worker_requests(log: EventLog) -> list[TakenApart]:
+    task = (await fold(log, TasksView())).of(1)["survey"]
+    found = await taken_apart(log, await read_story(log, 1), task)
+    return [one for one in found if one.sent.call.role == "worker"]
+
+
+def names_in(one: TakenApart) -> set[str]:
+    return {piece.name for piece in one.pieces}
+
+
+def told_in(one: TakenApart) -> list[str]:
+    return [piece.text for piece in one.pieces if piece.name == "output"]
+
+
 @pytest.mark.parametrize("strategy", ["results", "digest"])
 async def test_a_conversation_that_grew_is_compacted_and_what_went_can_be_had_whole(
     project: Path, strategy: Strategy
@@ -89,6 +105,7 @@ async def test_a_conversation_that_grew_is_compacted_and_what_went_can_be_had_wh
         reserved = [each for each in await events(log, CallReserved) if each.role == "worker"]
         assert (await replay(log, 1)).divergence is None
         await assert_shown_as_sent(log, cast)
+        apart = await worker_requests(log)
     assert {(each.stage, each.on, each.form, each.how) for each in applied} == {("history", "pays", strategy, "used")}
     assert all(each.after * 3 < each.before for each in applied)
     anew = [each.ordinal for each in reserved if each.anew is not None]
@@ -96,6 +113,11 @@ async def test_a_conversation_that_grew_is_compacted_and_what_went_can_be_had_wh
     for number, (before, now) in enumerate(pairwise(requests(cast)), 2):
         assert growing(before, now) is (number not in anew)
         assert now[:2] == before[:2]
+    for number, one in enumerate(apart, 1):
+        assert (one.compacted is not None) is (number in anew)
+        assert one.framing >= 0 and (strategy == "digest" and number >= anew[0]) is ("history" in names_in(one))
+        assert [piece.of for piece in one.pieces if piece.name == "output"][-1:] in ([], ["read"], ["read_output"])
+    assert [one.sent.gone for one in apart][-1] == (0 if strategy == "results" else FILES - len(told_in(apart[-1])) + 1)
     last = json.dumps(requests(cast)[-1])
     assert content(1) not in last and "timeout_s = 10" in last
     assert "limit_17 = 17 " in requests(cast)[-1][-1]["content"] and finished[-1].tool == "read_output"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from swarm.compress.history import BEGIN, END
 from swarm.messages import Message
 from swarm.prompts.build import bodies_of, module
 from swarm.prompts.length import LENGTH_LINE
@@ -93,11 +94,20 @@ def _parts(
         case "system":
             return _system_parts(message.text, task)
         case "assistant":
-            return (Part("answer", message.text),)
+            return _answer_parts(message.text)
         case "tool":
             return (Part("output", message.text, tools.get(message.answers, "")),)
         case "user":
             return (Part("asked again", message.text),) if briefed else _brief_parts(message.text, task, bodies)
+
+
+def _answer_parts(text: str) -> Sequence[Part]:
+    """What a model said; before it may stand what older turns of the conversation came to."""
+    end = text.find(END) + len(END)
+    if not text.startswith(BEGIN) or end < len(END):
+        return (Part("answer", text),)
+    own = text[end:].removeprefix(GAP)
+    return (Part("history", text[:end]), *((Part("answer", own),) if own else ()))
 
 
 def _brief_parts(text: str, task: Task | None, bodies: Mapping[str, Sequence[str]]) -> Sequence[Part]:
