@@ -24,7 +24,7 @@ from swarm.insight.story import read_story
 from swarm.replay import replay
 from swarm.settings.stages import Rule, StageSettings, Strategy
 from tests.provider import Answer
-from tests.running import DEAR, Cast, faces, model, resume, run, serving
+from tests.running import DEAR, Cast, faces, model, raised, resume, run, serving
 from tests.test_session_tools import events, use
 
 TASK = "tasks:\n- id: survey\n  prompt: List the time-out of each service.\n  tools: [look]\n"
@@ -141,6 +141,25 @@ async def test_near_its_window_and_near_its_cap_a_conversation_is_compacted_what
         async with open_log("memory:") as log, serving(survey(), cached, **more) as (_, plan):
             await run(log, TASK, plan, project)
             assert {each.on for each in await events(log, StageApplied)} == {reason}
+
+
+async def test_under_a_cap_that_a_conversation_would_reach_it_comes_to_its_end(project: Path) -> None:
+    for stages, finished in ((StageSettings(), False), (compacting(), True)):
+        async with open_log("memory:") as log, serving(survey(), stages=stages, session_tokens=15_000) as (_, plan):
+            assert ((await run(log, TASK, plan, project)).exit_code == 0) is finished
+
+
+async def test_what_was_compacted_for_a_request_that_was_refused_is_told_with_the_one_that_is_made(
+    project: Path,
+) -> None:
+    (project / "3.ini").write_text("\n".join(content(number) for number in range(30, 34)))
+    async with open_log("memory:") as log, serving(survey(), stages=compacting(), session_tokens=10_000) as (_, plan):
+        assert (await run(log, TASK, plan, project)).exit_code == 3
+        assert await events(log, StageApplied) == []
+        assert (await resume(log, raised(plan, 1_000_000))).exit_code == 0
+        anew = [each.ordinal for each in await events(log, CallReserved) if each.anew is not None]
+        assert len(await events(log, StageApplied)) == len(anew) > 0
+        assert (await replay(log, 1)).divergence is None
 
 
 @pytest.mark.parametrize("rule", [Rule(mode="measure", keep=0.125), Rule(mode="on", keep=0.125, share=1e-9)])

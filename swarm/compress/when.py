@@ -73,6 +73,8 @@ def due(state: State) -> str:
         return ""
     if state.window is not None and state.tokens > WINDOW_SHARE * state.window:
         return "window"
+    if state.left is not None and state.reserved > state.left:
+        return "cap"
     if state.removed * BULK < state.tokens:
         return ""
     if state.left is not None and state.reserved * 2 > state.left:

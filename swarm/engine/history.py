@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -83,8 +82,8 @@ class History:
         if rules is None:
             return ask
         talk = self._talk(ask, rules)
-        state_of = partial(self._state, ask, talk, arm=arm, made=made, turns=turns, idle_s=idle_s)
-        found, reason = await to_thread.run_sync(_decided, rules, talk, state_of)
+        found = await to_thread.run_sync(_made, rules, talk)
+        reason = due(self._state(ask, talk, found, rules, arm, made, turns, idle_s)) if found is not None else ""
         if found is None or not reason:
             return ask
         if rules.strategy == "summary" and rules.drawn.how == "used" and rules.drawn.keep < 1:
@@ -107,10 +106,9 @@ class History:
         )
 
     def _state(
-        self, ask: Ask, talk: Talk, found: Compacted, *, arm: str, made: int, turns: int, idle_s: float
+        self, ask: Ask, talk: Talk, found: Compacted, rules: Rules, arm: str, made: int, turns: int, idle_s: float
     ) -> State:
-        assert self._rules is not None, "it is asked where there are rules"
-        takes = self._rules.arm(arm)
+        takes = rules.arm(arm)
         window = takes.context_tokens if takes is not None else None
         return State(
             tokens=likely_tokens(talk.messages, ask.answer_schema, ask.tools),
@@ -121,7 +119,7 @@ class History:
             rates=rates_of(takes),
             window=int((window - ask.output_tokens) / prior(takes.model)) if window and takes is not None else None,
             reserved=most_tokens(talk.messages, ask.answer_schema, ask.tools) + ask.output_tokens,
-            left=self._rules.left(),
+            left=rules.left(),
             idle_s=idle_s,
         )
 
@@ -186,12 +184,6 @@ def _made(rules: Rules, talk: Talk) -> Compacted | None:
     if rules.strategy == "results" or rules.drawn.keep >= 1 or not talk.handles:
         return results(talk, rules.drawn.keep, quick_tokens)
     return digest(talk, rules.drawn.keep, quick_tokens)
-
-
-def _decided(rules: Rules, talk: Talk, state: Callable[[Compacted], State]) -> tuple[Compacted | None, str]:
-    """How the conversation would be, and why it is to be so now; "" where it is not."""
-    found = _made(rules, talk)
-    return found, due(state(found)) if found is not None else ""
 
 
 def rates_of(arm: Arm | None) -> Rates:

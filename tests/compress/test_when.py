@@ -51,6 +51,7 @@ def test_what_would_be_lost_if_the_next_request_were_the_last_is_little_beside_w
     ("change", "reason"),
     [
         ({"window": 8_800}, "window"),
+        ({"reserved": 30_000, "left": 29_999}, "cap"),
         ({"reserved": 30_000, "left": 50_000}, "half of the cap"),
         ({"tokens": MOST_TOKENS + 1, "removed": 13_000}, "size"),
         ({"turns": MOST_TURNS}, "turns"),
@@ -62,9 +63,10 @@ def test_a_limit_that_is_near_is_a_reason_whatever_it_costs(change: dict[str, An
     assert due(DEAR._replace(**{**change, "removed": 0})) == "", "there is nothing to be had"
 
 
-def test_near_its_window_little_is_enough_but_not_near_a_cap() -> None:
+def test_where_the_request_would_not_fit_little_is_enough() -> None:
     little = DEAR._replace(removed=LEAST_REMOVED)
     assert due(little._replace(window=8_800)) == "window"
+    assert due(little._replace(reserved=30_000, left=29_000)) == "cap"
     assert due(little._replace(reserved=30_000, left=50_000)) == ""
 
 
