@@ -23,6 +23,7 @@ from swarm.insight.requests import TakenApart, read_requests, taken_apart
 from swarm.insight.story import read_story
 from swarm.replay import replay
 from swarm.settings.stages import Rule, StageSettings, Strategy
+from tests.engine.test_fork import fork
 from tests.provider import Answer
 from tests.running import DEAR, Cast, faces, model, raised, resume, run, serving
 from tests.test_session_tools import events, use
@@ -274,3 +275,34 @@ async def test_who_has_a_tool_has_the_one_that_gives_outputs_unless_the_task_lea
             assert (await events(log, StageApplied) != []) is offered
         names = [{each["function"]["name"] for each in body["tools"]} for who, body in cast.seen if who == "worker"]
         assert all(("read_output" in each) is offered for each in names) and names
+
+
+def by_turn(body: dict[str, Any]) -> Answer | str:
+    """What comes next of a survey, whoever asks again; all that is read stands in messages of its own."""
+    done = sum(message["role"] == "tool" for message in body["messages"])
+    return use("read", path=f"{done + 1}.ini") if done < FILES else "All are listed."
+
+
+async def test_a_fork_behind_a_compaction_goes_on_from_it_and_one_before_it_decides_anew(project: Path) -> None:
+    cast = Cast(worker=[by_turn])
+    async with open_log("memory:") as log, serving(cast, stages=compacting()) as (_, plan):
+        await run(log, TASK, plan, project)
+        whole = requests(cast)
+        entries = [entry async for page in read_all(log, session=1) for entry in page]
+        at = next(entry.position for entry in entries if isinstance(entry.event, CallReserved) and entry.event.anew)
+        made = sum(isinstance(entry.event, CallReserved) and entry.position < at for entry in entries)
+        for number, place in enumerate((at - 3, at + 1), 2):
+            del cast.seen[:]
+            assert (await fork(log, plan, place)).exit_code == 0
+            assert (await replay(log, number)).divergence is None
+            assert requests(cast) == whole[made + (place > at) :], "what is recorded is not asked again"
+
+
+async def test_the_conversation_of_a_sub_agent_is_compacted_in_its_branch(project: Path) -> None:
+    cast = Cast(worker=[use("task", prompt="List the time-outs of services"), "All are listed."], subagent=[by_turn])
+    async with open_log("memory:") as log, serving(cast, stages=compacting()) as (_, plan):
+        text = TASK.replace("[look]", "[look, task]")
+        assert (await run(log, text, plan, project)).exit_code == 0
+        applied = await events(log, StageApplied)
+        assert {(each.role, each.branch) for each in applied} == {("sub-agent", "task:1")}
+        assert (await replay(log, 1)).divergence is None
