@@ -27,6 +27,9 @@ WHOLE_TURNS = 1
 PENDING = 3
 """Files that were read and not changed since: so many may be about to be edited, where files can be."""
 
+EDITED = 0.25
+"""Of a file that was read, and edited in the newest turn: what is about the edit, as another one may follow."""
+
 LEAST = 24
 """Tokens of an old result that stay beside the mark: a line or two that fit."""
 
@@ -35,10 +38,15 @@ SHORT = 60
 
 CHANGING = frozenset({"write", "edit", "patch"})
 
+STAYS = frozenset({"ask_human", "read_skill", "find_tool"})
+"""Tools whose results are to be gone by: a person's word, a skill, how a tool is used."""
+
 BEGIN, END = "[What I did and found before, shortened:]", "[From here on all of it.]"
 
 _DIGEST_LEAST, _NOTE_MOST = 120, 160  # tokens of a digest; of what the model said in one turn
 _ARGUMENTS = 120  # characters of a call that a digest names
+_SUMMARISED = 400  # tokens of a result that who writes a summary is told
+_QUOTED = "  | "  # stands before what a tool said, so that it is never taken for the model's own words
 _NO_CALL = ToolCall("", "", "{}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
@@ -85,6 +93,10 @@ class Use(NamedTuple):
     def path(self) -> str:
         path = self.arguments.get("path")
         return path if isinstance(path, str) else ""
+
+    @property
+    def words(self) -> list[str]:
+        return [each for each in self.arguments.values() if isinstance(each, str)]
 
     def changes(self, path: str) -> bool:
         """Whether it may have changed a file."""
@@ -143,12 +155,14 @@ def digest(talk: Talk, keep: float, count: Count, summary: str = "") -> Compacte
     return Compacted(new, left, before, after, count(text), "digest")
 
 
-def to_summarise(talk: Talk) -> str:
+def to_summarise(talk: Talk, count: Count) -> str:
     """The older turns as a text for whoever writes the summary."""
     told: list[str] = []
     for message in _old(talk):
-        calls = "".join(f"\n[used {call.name} {call.arguments}]" for call in message.calls)
-        told.append(f"{message.speaker}: {message.text}{calls}")
+        text, calls = message.text, "".join(f"\n[used {call.name} {call.arguments}]" for call in message.calls)
+        if message.speaker == "tool" and count(text) > _SUMMARISED:
+            text = compress(text, limit=_SUMMARISED, count=count, sought=talk.sought).text
+        told.append(f"{message.speaker}: {text}{calls}")
     return "\n".join(told)
 
 
@@ -227,16 +241,17 @@ def _short(use: Use, text: str, later: Sequence[Use], talk: Talk, keep: float, c
     handle = f"`read_output` handle={use.handle}"
     if again is not None and talk.messages[again.place].text == text:
         return "[The same stands below.]"
-    if keep >= 1 or not talk.handles:
+    if keep >= 1 or not talk.handles or use.tool in STAYS:
         return text
     if again is not None:
         return f"[It was done again, see below. What it said here: {handle}]"
-    if use.tool == "read" and any(each.changes(use.path) for each in later):
+    changes = [each for each in later if each.changes(use.path)] if use.tool == "read" else []
+    if changes and changes[0].place < _whole_from(talk.messages):
         return f"[The file was changed since. As it was: {handle}]"
-    if talk.edits and _is_pending(use, later):
+    if talk.edits and not changes and _is_pending(use, later):
         return text
-    about = "\n".join((talk.sought, *(each for each in use.arguments.values() if isinstance(each, str)), use.then))
-    return _brief(text, about, max(LEAST, int(count(text) * keep)), handle, count)
+    about = "\n".join((talk.sought, use.then, *(said for each in (use, *changes) for said in each.words)))
+    return _brief(text, about, max(LEAST, int(count(text) * max(keep, EDITED if changes else 0))), handle, count)
 
 
 def _is_pending(use: Use, later: Sequence[Use]) -> bool:
@@ -266,7 +281,8 @@ class _Line(NamedTuple):
 
     head: str
     body: str = ""
-    stays: bool = False
+    stays: bool = False  # it is not made shorter
+    acts: bool = False  # something was changed by it: that it was done stays
 
     @property
     def text(self) -> str:
@@ -282,14 +298,21 @@ def _digest(talk: Talk, room: int, count: Count) -> str:
     lines: list[_Line] = []
     for place, (message, rank) in enumerate(zip(old, ranks, strict=True), start):
         if place in at:
-            use, later = uses[at[place]], uses[at[place] + 1 :]
-            text = _short(use, message.text, later, talk, _least(message.text, count), count)
-            pending = talk.edits and _is_pending(use, later) and text == message.text
-            lines.append(_Line(f"- {_done(use)}: ", text, stays=pending))
+            lines.append(_of_use(uses[at[place]], uses[at[place] + 1 :], message.text, talk, count))
         elif message.text.strip() and rank != "droppable":
             most = _NOTE_MOST if rank in ("must stay", "useful") else LEAST
             lines.append(_Line(_clipped(message.text, most, count), stays=True))
     return _within(lines, max(_DIGEST_LEAST, room), count)
+
+
+def _of_use(use: Use, later: Sequence[Use], text: str, talk: Talk, count: Count) -> _Line:
+    """What was done, and what came of it."""
+    short = _short(use, text, later, talk, _least(text, count), count)
+    pending = talk.edits and _is_pending(use, later) and short == text
+    quoted = short.replace("\n", f"\n{_QUOTED}")
+    body = f": {quoted}" if "\n" not in short else f":\n{_QUOTED}{quoted}"
+    head = f"- {_done(use)} (handle={use.handle})"
+    return _Line(head, body, stays=pending or use.tool in STAYS, acts=use.tool in CHANGING)
 
 
 def _least(text: str, count: Count) -> float:
@@ -313,13 +336,13 @@ def _done(use: Use) -> str:
 
 def _clipped(text: str, most: int, count: Count) -> str:
     flat = " ".join(text.split())
-    return flat if count(flat) <= most else compress(flat, limit=most, count=count).text
+    return flat if count(flat) <= most else compress(flat, limit=most, count=count, keep=specifics(flat)).text
 
 
 def _within(lines: Sequence[_Line], room: int, count: Count) -> str:
-    """The lines in the room: of results the text goes first but for its mark, then all of it, the oldest first. What stays, stays."""
+    """The lines in the room: of what was done, the oldest first, the result goes, then all but what changed something."""
     shown = list(lines)
-    for shorter in (_mark_alone, _nothing):
+    for shorter in (_without_result, _gone):
         for at, line in enumerate(shown):
             if count(_written(shown)) <= room:
                 return _written(shown)
@@ -328,12 +351,12 @@ def _within(lines: Sequence[_Line], room: int, count: Count) -> str:
     return _written(shown)
 
 
-def _mark_alone(line: _Line) -> _Line:
-    return line._replace(body=line.body.rpartition("\n")[2] if line.body.endswith("]") else line.body)
+def _without_result(line: _Line) -> _Line:
+    return line._replace(body="")
 
 
-def _nothing(line: _Line) -> _Line:
-    return _Line("")
+def _gone(line: _Line) -> _Line:
+    return line if line.acts else _Line("")
 
 
 def _written(lines: Sequence[_Line]) -> str:

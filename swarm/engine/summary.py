@@ -17,6 +17,7 @@ from swarm.plan import SUMMARISER, allowed_arms
 from swarm.prompts.build import history_messages
 from swarm.prompts.length import TOKENS_A_WORD
 from swarm.task import Task
+from swarm.text.tokens import quick_tokens
 from swarm.tries import Stopped
 
 WHY = "the cheapest that may, as it is free: it shortens the conversation"
@@ -37,7 +38,9 @@ class Summaries(msgspec.Struct, frozen=True):
         if not any(arm.model not in barred and arm.may_judge for arm in free):
             return "", "no free model may write a summary"
         words = max(LEAST_WORDS, int(tokens / TOKENS_A_WORD))
-        ask = Ask(messages=history_messages(to_summarise(talk), words), output_tokens=2 * words * TOKENS_A_WORD)
+        ask = Ask(
+            messages=history_messages(to_summarise(talk, quick_tokens), words), output_tokens=2 * words * TOKENS_A_WORD
+        )
         own = self._branch(ordinal)
         call = self.caps.calls.for_attempt(own, lambda: self.caps.terms(self.task, "worker"), level=self.task.priority)
         found = cheapest(free, barred)

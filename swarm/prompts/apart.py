@@ -103,8 +103,8 @@ def _parts(
 
 def _answer_parts(text: str) -> Sequence[Part]:
     """What a model said; before it may stand what older turns of the conversation came to."""
-    end = text.find(END) + len(END)
-    if not text.startswith(BEGIN) or end < len(END):
+    end = text.find(f"\n{END}") + 1 + len(END)  # what tools said stands behind a mark there
+    if not text.startswith(BEGIN) or end <= len(END):
         return (Part("answer", text),)
     own = text[end:].removeprefix(GAP)
     return (Part("history", text[:end]), *((Part("answer", own),) if own else ()))
