@@ -124,6 +124,20 @@ async def test_a_conversation_that_grew_is_compacted_and_what_went_can_be_had_wh
     assert "limit_17 = 17 " in requests(cast)[-1][-1]["content"] and finished[-1].tool == "read_output"
 
 
+async def test_of_a_compacted_conversation_it_is_said_of_each_result_what_its_own_stage_made_of_it(
+    project: Path,
+) -> None:
+    stages = StageSettings(rules={**compacting().rules, "outputs": Rule(mode="on", keep=0.75)}, history="digest")
+    async with open_log("memory:") as log, serving(survey("All are listed."), stages=stages) as (_, plan):
+        await run(log, TASK, plan, project)
+        last = (await worker_requests(log))[-1]
+    outputs = [piece for piece in last.pieces if piece.name == "output"]
+    assert last.sent.gone == FILES - len(outputs) > 0
+    for number, piece in enumerate(outputs, last.sent.gone + 1):
+        assert f"of service {number}" in piece.text
+        assert piece.stage is not None and piece.stage.on == f"read {number}.ini"
+
+
 async def test_a_paid_model_with_a_cache_is_sent_what_it_knows_until_that_costs_more(project: Path) -> None:
     cached = model("cached", "paid", price=DEAR.__class__(row="r", input_nanos=1_000, output_nanos=1, cached_nanos=20))
     async with (
@@ -248,6 +262,10 @@ async def test_a_summary_stands_for_older_turns_where_it_keeps_what_they_say(pro
         asked = [entry.event for entry in entries if isinstance(entry.event, CallReserved)]
         branches = [each.branch for each in asked if each.role == "summariser"]
         assert branches and all(each.startswith("history:") for each in branches)
+        for branch in branches:
+            at = next(n for n, entry in enumerate(entries) if getattr(entry.event, "branch", "") == branch)
+            done = sum(isinstance(entry.event, ToolFinished) for entry in entries[:at])
+            assert branch == f"history:{done + 1}", "what was done is recorded before it is waited for"
         assert (good in json.dumps(requests(cast)[-1])) is (form == "summary")
 
 
