@@ -59,6 +59,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     skill_tokens: tuple[int, ...] = ()  # about how many tokens each of these texts has
     follows: int = 0  # the attempt's call whose messages and answer stand before the last messages; 0: none
     fresh: int = 0  # how many those last ones are
+    anew: bool = False  # what stands before the last messages is another than that call's: all is recorded again
 
     def told(self, agent: str) -> Ask:
         """The same, as it is said to an agent."""
@@ -67,7 +68,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def said_now(self) -> int:
         """The index of the first message that no earlier call of the attempt has recorded."""
-        return len(self.messages) - self.fresh if self.follows else 0
+        return len(self.messages) - self.fresh if self.follows and not self.anew else 0
 
     def changed(self, change: Callable[[tuple[Message, ...]], tuple[Message, ...]]) -> Ask:
         """The same with other messages, whoever takes it."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from swarm.compress.history import BEGIN, END
 from swarm.messages import Message
 from swarm.prompts.build import bodies_of, module
 from swarm.prompts.length import LENGTH_LINE
@@ -102,11 +103,20 @@ def _parts(
         case "system":
             return _system_parts(message.text, task)
         case "assistant":
-            return (Part("answer", message.text),)
+            return _answer_parts(message.text)
         case "tool":
             return (Part("output", message.text, tools.get(message.answers, "")),)
         case "user":
             return (Part("asked again", message.text),) if briefed else _brief_parts(message.text, task, bodies)
+
+
+def _answer_parts(text: str) -> Sequence[Part]:
+    """What a model said; before it may stand what older turns of the conversation came to."""
+    end = text.find(f"\n{END}") + 1 + len(END)  # what tools said stands behind a mark there
+    if not text.startswith(BEGIN) or end <= len(END):
+        return (Part("answer", text),)
+    own = text[end:].removeprefix(GAP)
+    return (Part("history", text[:end]), *((Part("answer", own),) if own else ()))
 
 
 def _brief_parts(text: str, task: Task | None, bodies: Mapping[str, Sequence[str]]) -> Sequence[Part]:
@@ -149,7 +159,7 @@ def _system_sections(task: Task | None) -> Iterator[_Section]:
     agents = {agent.prompt for role in _ROLES for agent in agents_of(task, role)} if task else set[str]()
     own = {config.prompt for config in task.roles.values() if config.prompt} if task else set[str]()
     for name, texts in (
-        ("role", [module(name) for name in (*_ROLES, "subagent", "summariser")]),
+        ("role", [module(name) for name in (*_ROLES, "subagent", "summariser", "history")]),
         ("agent", agents),
         ("length", None),
         ("own words", own),

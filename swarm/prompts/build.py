@@ -194,6 +194,12 @@ def summariser_messages(handover: str) -> tuple[Message, ...]:
     return (Message("system", module("summariser")), Message("user", _fence(handover)))
 
 
+def history_messages(record: str, words: int) -> tuple[Message, ...]:
+    """What is said to who writes the older turns of a conversation anew, in so many words at the most."""
+    system = _join(module("history"), f"Take at most {words} words.")
+    return (Message("system", system), Message("user", _fence(record)))
+
+
 def repair_messages(asked: Sequence[Message], answer: str, rubrics: Sequence[str] = ()) -> tuple[Message, ...]:
     """The same conversation once more, after an answer that was no verdict; `rubrics` are the names that need a score."""
     told = module("validator_repair")

@@ -92,6 +92,10 @@ class Hands(Protocol):
         """All that differs in the work copy now from the project when it was made."""
         ...
 
+    async def remembered(self, ask: Ask, *, arm: str, turns: int) -> Ask:
+        """What is asked next of the arm that answered, in one of so many turns: the conversation as it was said, or compacted."""
+        ...
+
 
 Delegated = Callable[[str, str], tuple[Picker, Callable[[str], Picker]]]
 """By agent and branch of the attempt who takes the first call of a part of its work, and by the name of that arm who goes on."""
