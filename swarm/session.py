@@ -434,7 +434,7 @@ async def _open(
             plan,
             ledger=ledger,
             trails=start.view.trails,
-            foresight=Foresight(experience.view.sizes),
+            foresight=Foresight(experience.view.sizes, experience.view.inputs),
             models=models,
             surroundings=surroundings,
             past=past,

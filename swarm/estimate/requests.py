@@ -44,11 +44,13 @@ class First(msgspec.Struct, frozen=True, kw_only=True):
     ask: Ask
     most_input_tokens: int  # what the ledger reserves for the input of the first
     likely_input_tokens: int  # about what a provider counts; with tools, over all calls that are expected of the worker
+    first_input_tokens: int  # the same of the first call alone
     turns: int = 1  # how many calls that are
 
     def counted(self, factor: float) -> First:
         """The same for a model that counts so many tokens for one."""
-        return msgspec.structs.replace(self, likely_input_tokens=round(self.likely_input_tokens * factor))
+        likely, first = round(self.likely_input_tokens * factor), round(self.first_input_tokens * factor)
+        return msgspec.structs.replace(self, likely_input_tokens=likely, first_input_tokens=first)
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +116,7 @@ def _first(ask: Ask, turns: int) -> First:
         ask=ask,
         most_input_tokens=most_tokens(ask.messages, ask.answer_schema),
         likely_input_tokens=turns * once + TURN_TOKENS * turns * (turns - 1) // 2,
+        first_input_tokens=once,
         turns=turns,
     )
 
