@@ -65,6 +65,11 @@ class Stages:
     ) -> None:
         self._chosen, self._tell, self._role, self._branch = chosen, tell, role, branch
 
+    def uses(self, stage: str) -> bool:
+        """Whether the stage makes texts shorter here by what cannot be put together again."""
+        chosen = self._chosen.get(stage)
+        return chosen is not None and chosen.how == "used" and chosen.keep < 1
+
     def passed(self, stage: str, text: str, shorten: Shorten, *, on: str) -> str:
         """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter."""
         chosen = self._chosen.get(stage)

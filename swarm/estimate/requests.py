@@ -20,6 +20,7 @@ from swarm.prompts.build import (
     validator_brief,
     worker_brief,
 )
+from swarm.roles.evidence import asks_for_needs, in_outline
 from swarm.roles.explorer import plan_ask
 from swarm.roles.passing import passed_by
 from swarm.roles.validator import verdict_ask
@@ -88,17 +89,26 @@ def first_requests(
 
     def given(role: Role) -> list[Material]:
         most = room(role)
-        return passed_by(stages, task, material if most is None else fitted(material, task, most))
+        there = material if most is None else fitted(material, task, most)
+        return passed_by(stages, task, in_outline(stages, task, there) if role == "explorer" else there)
 
     explored = "explorer" in roles
+    needs = bool(asks_for_needs(stages, material))
     approach = unknown.text("the explorer's approach", APPROACH_TOKENS) if explored else ""
     step = StepBrief(number=1, total=1, title=task.title, instruction="", approach=approach)
     rubrics = tuple(rubric_names(task))
     draft = unknown.text("the draft", 0) if unknown.words else ""
     asks: Mapping[Role, Callable[[], Ask]] = {
-        "explorer": lambda: plan_ask(task, explorer_brief(task, given("explorer")), type_=type_),
+        "explorer": lambda: plan_ask(
+            task, explorer_brief(task, given("explorer"), needs=needs), type_=type_, needs=needs
+        ),
         "worker": lambda: draft_ask(
-            task, worker_brief(task, step, given("worker")), answer_tokens, type_=type_, last=True
+            task,
+            worker_brief(task, step, given("worker")),
+            answer_tokens,
+            type_=type_,
+            last=True,
+            reads=bool(task.inputs or task.needs),
         ),
         "validator": lambda: verdict_ask(task, validator_brief(task, step, draft, ()), rubrics, type_=type_),
     }

@@ -14,6 +14,7 @@ from swarm.journal import Attempt
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import worker_brief, worker_messages
+from swarm.roles.evidence import places, told
 from swarm.roles.job import (
     NO_GUIDE,
     Guide,
@@ -22,6 +23,7 @@ from swarm.roles.job import (
     answer_tokens,
     brief_of,
     may_have_more,
+    reads,
     said_to,
     wants_guide,
     whole_answer,
@@ -41,15 +43,17 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
     async def brief() -> str:
         step = await brief_of(job, attempt, compact=strain.is_compact)
-        given = await job.world.material(job.task, strain.is_compact)
-        material, earlier = await to_thread.run_sync(passed, job, (given, step.earlier), step.instruction)
-        step = msgspec.structs.replace(step, earlier=earlier)
+        given, others = await to_thread.run_sync(told, job, await job.world.material(job.task, strain.is_compact))
+        sought = "\n".join((step.instruction, *places(job.step.needs, given)))
+        material, earlier = await to_thread.run_sync(passed, job, (given, step.earlier), sought)
+        step = msgspec.structs.replace(step, earlier=earlier, others=others)
         return worker_brief(job.task, step, material, budget=strain.line(output_tokens))
 
     last = job.open.step == job.state.total
     said = await attempt.capture("brief", brief)
     guide = await _guided(job, attempt)
-    ask = draft_ask(job.task, said, strain.clamped(output_tokens), type_=job.state.type, last=last, guide=guide)
+    limit = strain.clamped(output_tokens)
+    ask = draft_ask(job.task, said, limit, type_=job.state.type, last=last, guide=guide, reads=reads(job))
     if job.hands is not None:
         return [await _with_tools(job, job.hands, attempt, call, ask, last=last)]
     answer = await whole_answer(job, call, ask)
@@ -101,10 +105,13 @@ def _limit(job: Job, answer: Answer) -> int:
     return answer.limit if answer.finish == "length" and job.state.answer_tokens else 0
 
 
-def draft_ask(task: Task, brief: str, output_tokens: int, *, type_: str, last: bool, guide: Guide = NO_GUIDE) -> Ask:
+def draft_ask(
+    task: Task, brief: str, output_tokens: int, *, type_: str, last: bool, guide: Guide = NO_GUIDE, reads: bool
+) -> Ask:
     """What is asked for a draft; only that of the last step has to have the form of the task's result."""
+    messages = partial(worker_messages, task, brief, skills=guide.text, reads=reads)
     return Ask(
-        **said_to(task, "worker", type_, output_tokens, partial(worker_messages, task, brief, skills=guide.text)),
+        **said_to(task, "worker", type_, output_tokens, messages),
         skills=guide.skills,
         skill_tokens=guide.tokens,
         output_tokens=output_tokens,
