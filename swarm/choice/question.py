@@ -58,6 +58,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         return self.spent_percent >= LEAN_FROM
 
 
+def context_of(role: str, type_: str) -> str:
+    """The context of a choice's trails."""
+    return f"{role}/{type_}"
+
+
 def acceptance_of(arm: Arm, context: str, trails: Trails, now: int) -> Acceptance:
     """How likely the arm's work is to be accepted: prior of its tier -> its model everywhere -> this context."""
     return trails.acceptance(context, arm.name, PRIOR[arm.tier], now)

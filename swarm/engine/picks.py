@@ -16,7 +16,7 @@ from swarm.choice.audits import errors_of, together
 from swarm.choice.choose import choose
 from swarm.choice.judges import judges
 from swarm.choice.planner import Judge as Errors
-from swarm.choice.question import LEAN_FROM, Question, outside
+from swarm.choice.question import LEAN_FROM, Question, context_of, outside
 from swarm.cycle import RETRIES_ON_ARM, Open
 from swarm.engine.audits import is_due
 from swarm.errors import NoModelAvailable
@@ -36,11 +36,6 @@ where one that is asked in vain costs a refusal."""
 
 CUT = "its answer was cut, and it is asked again with room for more"
 GOES_ON = "it is told what its tools said"
-
-
-def context_of(role: str, type_: str) -> str:
-    """The context of a choice's trails."""
-    return f"{role}/{type_}"
 
 
 class Picks(msgspec.Struct, frozen=True, kw_only=True):

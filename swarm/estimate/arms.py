@@ -11,9 +11,9 @@ from events.views.trails import TrailsView
 from swarm.choice.choose import choose, probabilities
 from swarm.choice.complexity import Complexity
 from swarm.choice.judges import judges
-from swarm.choice.question import Question, acceptance_of, outside
+from swarm.choice.question import Question, acceptance_of, context_of, outside
 from swarm.cycle import RETRIES_ON_ARM
-from swarm.engine.picks import EXPECTED_OUTPUT_TOKENS, context_of, errors_on
+from swarm.engine.picks import EXPECTED_OUTPUT_TOKENS, errors_on
 from swarm.messages import Arm
 from swarm.plan import Plan, allowed_arms
 from swarm.task import Role, RoleConfig, Task
