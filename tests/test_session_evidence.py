@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from events.log import EventLog, open_log
 from events.types.call import CallReserved
-from events.types.stage import StageApplied
+from events.types.stage import StageApplied, StageUndone
 from events.types.task import StepPlanned
 from swarm.prompts.build import OTHERS, PLAN_SCHEMA, PLAN_WITH_NEEDS, Material
 from swarm.replay import replay
@@ -95,6 +95,16 @@ async def test_after_a_draft_that_did_not_pass_the_step_is_given_all(project: Pa
         assert (await run(log, TASK, rules, project)).exit_code == 0
     first, again = cast.prompts("worker")
     assert (seen(first), seen(again)) == (["ada.md"], list(NAMES))
+
+
+async def test_a_step_that_asks_for_more_is_given_all(project: Path) -> None:
+    cast = Cast(explorer=[plan(["ada.md"], steps=["compare"])], worker=["MORE: the prices", "It compares."])
+    async with open_log("memory:") as log, serving(cast, stages=STANDARD, session_tokens=9**9) as (_, rules):
+        assert (await run(log, TASK, rules, project)).exit_code == 0
+        assert {each.stage for each in await events(log, StageUndone)} == {"evidence"}
+    first, again = cast.prompts("worker")
+    assert (seen(first), seen(again)) == (["ada.md"], list(NAMES))
+    assert OTHERS not in again
 
 
 async def test_a_step_that_has_one_draft_alone_is_given_all(project: Path) -> None:

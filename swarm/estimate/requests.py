@@ -24,7 +24,7 @@ from swarm.roles.evidence import asks_for_needs, in_outline
 from swarm.roles.explorer import plan_ask
 from swarm.roles.passing import passed_by
 from swarm.roles.validator import verdict_ask
-from swarm.roles.worker import draft_ask
+from swarm.roles.worker import draft_ask, may_ask_for_more
 from swarm.stages import NO_STAGES, Stages
 from swarm.task import Role, Task, words_of
 from swarm.text.tokens import likely_tokens, most_tokens, weight
@@ -92,6 +92,10 @@ def first_requests(
         there = material if most is None else fitted(material, task, most)
         return passed_by(stages, task, in_outline(stages, task, there) if role == "explorer" else there)
 
+    def drafted_from() -> str:
+        found = given("worker")
+        return worker_brief(task, step, found, more=bool(stages.left_out) and may_ask_for_more(task, last=True))
+
     explored = "explorer" in roles
     needs = bool(asks_for_needs(stages, material))
     approach = unknown.text("the explorer's approach", APPROACH_TOKENS) if explored else ""
@@ -103,12 +107,7 @@ def first_requests(
             task, explorer_brief(task, given("explorer"), needs=needs), type_=type_, needs=needs
         ),
         "worker": lambda: draft_ask(
-            task,
-            worker_brief(task, step, given("worker")),
-            answer_tokens,
-            type_=type_,
-            last=True,
-            reads=bool(task.inputs or task.needs),
+            task, drafted_from(), answer_tokens, type_=type_, last=True, reads=bool(task.inputs or task.needs)
         ),
         "validator": lambda: verdict_ask(task, validator_brief(task, step, draft, ()), rubrics, type_=type_),
     }

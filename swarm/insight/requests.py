@@ -9,7 +9,7 @@ import msgspec
 
 from events.log import Entry, EventLog
 from events.types.call import CallReleased, CallReserved, CallSettled
-from events.types.stage import StageApplied
+from events.types.stage import StageApplied, StageUndone
 from events.types.task import StepRejected
 from events.types.tool import ToolFinished
 from events.views.tasks import Place, TaskState
@@ -130,12 +130,13 @@ async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[Take
     sent = await read_requests(log, story, task.name)
     known = await _known(log, story, task)
     spec = await _spec(log, task)
-    stages = stages_passed(entry for entry in story.entries if entry.task == task.name)
+    told = [entry for entry in story.entries if entry.task == task.name]
     await load()
     found: list[TakenApart] = []
     last: dict[tuple[str, str, bool], Sent] = {}
     for each in sent:
         call = each.call
+        stages = stages_passed(entry for entry in told if entry.position < each.position)
         like = (call.model, call.role, bool(call.branch))
         found.append(apart(each, last.get(like), task=spec, said=known, stages=stages))
         if each.settled is not None:
@@ -177,7 +178,7 @@ Passed = Mapping[tuple[Conversation, int, str], StageApplied]
 
 
 def stages_passed(entries: Iterable[Entry]) -> Passed:
-    """What the stages made of the texts of a task. What is told of an output stands behind the end of its use."""
+    """What the stages made of the texts of a task by now. What is told of an output stands behind the end of its use."""
     found: dict[tuple[Conversation, int, str], StageApplied] = {}
     uses: dict[Conversation, int] = {}
     for entry in entries:
@@ -188,6 +189,9 @@ def stages_passed(entries: Iterable[Entry]) -> Passed:
                 conversation = entry.step, entry.attempt, role, branch
                 use = uses.get(conversation, 0) if stage == "outputs" else 0
                 found[conversation, use, "" if use else applied.on] = applied
+            case StageUndone(stage=stage, role=role, branch=branch):
+                conversation = entry.step, entry.attempt, role, branch
+                found = {key: each for key, each in found.items() if key[0] != conversation or each.stage != stage}
             case _:
                 pass
     return found

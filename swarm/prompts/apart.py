@@ -30,6 +30,7 @@ _BRIEF = (
     _Section("task", r"\# Task\n"),
     _Section("material", r"(?P<of>[^\n]+):\n(?=<{3,}\n)", fenced=True),
     _Section("others", rf"{re.escape(OTHERS)}[^\n]+", whole=True),
+    _Section("more", re.escape(module("worker_more")), whole=True),
     _Section("demands", r"\# It is accepted when\n"),
     _Section("files", r"\# Your answer\n"),
     _Section("handover", r"\# What was done before\n", fenced=True),

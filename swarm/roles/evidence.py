@@ -77,12 +77,11 @@ class Told(NamedTuple):
 
 
 def told(job: Job, material: Sequence[Material]) -> Told:
-    """What the step needs by its plan; all of it where the plan names nothing, and once a draft of the step did not pass.
-
-    So that it has a second draft, all is given where only one is allowed, too.
+    """What the step needs by its plan; all of it where the plan names nothing, and where only one draft is allowed: there is
+    none after it for which the stage is left out.
     """
     needs, names = job.step.needs, [each.name for each in material]
-    if not needs or job.step.tried > 1 or job.state.attempts <= 1:
+    if not needs or job.state.attempts <= 1:
         return Told(list(material), ())
     needed = {_divided(need, names)[0] for need in needs}
     given = [each for each in material if each.name in needed or _is_kept(job, each)]
