@@ -114,6 +114,18 @@ async def test_a_step_that_has_one_draft_alone_is_given_all(project: Path) -> No
     assert seen(cast.prompts("worker")[0]) == list(NAMES)
 
 
+async def test_where_what_the_plan_names_is_gone_the_step_is_given_what_is_there(project: Path) -> None:
+    def planned(_: dict[str, Any]) -> str:
+        (project / "grace.md").unlink()
+        return plan(["grace.md"], steps=["compare"])
+
+    task = "prompt: Compare them.\nexplore: true\ninput: ['*.md', prices.csv]\naccept: It compares.\n"
+    cast = Cast(explorer=[planned])
+    async with open_log("memory:") as log, serving(cast, stages=STANDARD, session_tokens=9**9) as (_, rules):
+        assert (await run(log, task, rules, project)).exit_code == 0
+    assert seen(cast.prompts("worker")[0]) == ["ada.md", "prices.csv"]
+
+
 async def test_with_the_stage_off_nothing_is_another_request(project: Path) -> None:
     cast = Cast(explorer=[plan(["ada.md"], 7, None)])
     async with open_log("memory:") as log, serving(cast, stages=OFF, session_tokens=9**9) as (provider, rules):

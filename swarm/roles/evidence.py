@@ -77,13 +77,13 @@ class Told(NamedTuple):
 
 
 def told(job: Job, material: Sequence[Material]) -> Told:
-    """What the step needs by its plan; all of it where the plan names nothing, and where only one draft is allowed: there is
+    """What the step needs by its plan; all of it where the plan names nothing that is there, and where only one draft is allowed: there is
     none after it for which the stage is left out.
     """
-    needs, names = job.step.needs, [each.name for each in material]
-    if not needs or job.state.attempts <= 1:
+    names = [each.name for each in material]
+    needed = {name for need in job.step.needs if (name := _divided(need, names)[0])}
+    if not needed or job.state.attempts <= 1:
         return Told(list(material), ())
-    needed = {_divided(need, names)[0] for need in needs}
     given = [each for each in material if each.name in needed or _is_kept(job, each)]
     others = tuple(each.name for each in material if each not in given)
     if others:
