@@ -25,6 +25,7 @@ from swarm.alive import lives
 from swarm.confirmed import require_trust, trusted_digests
 from swarm.connect import open_models
 from swarm.crew import crew_of, profiles_here
+from swarm.engine.calling import repeats_of
 from swarm.engine.consent import Consent
 from swarm.engine.dispatch import Dispatcher
 from swarm.engine.earlier import Earlier, as_recorded, taken_over, told_of
@@ -44,7 +45,7 @@ from swarm.engine.prepare import Prepared, prepare
 from swarm.engine.submission import opening_of
 from swarm.engine.toolkit import open_toolkit
 from swarm.engine.withdrawing import with_figures
-from swarm.engine.world import Surroundings, open_surroundings
+from swarm.engine.world import open_surroundings
 from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
 from swarm.estimate.weighed import Weighed, room_told
 from swarm.garbage import rare_collections
@@ -56,15 +57,15 @@ from swarm.redact import Secrets
 from swarm.results import Result as Result
 from swarm.results import TaskResult as TaskResult
 from swarm.results import close_session
-from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
+from swarm.roster import free_part, is_free, is_other_log, models_for
 from swarm.settings.load import Settings, load_settings
+from swarm.settings.secrets import settings_secrets
 from swarm.stages import unusable
 from swarm.task import TaskFile
 from swarm.taskfile.given import tasks_given
 
 if TYPE_CHECKING:
-    from swarm.repeats import Repeats
-    from swarm.tries import Connected
+    pass
 
 P = ParamSpec("P")
 
@@ -384,18 +385,6 @@ def _lives(owner: Owner, clock: Clock, claim: Claim) -> bool:
     return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
 
 
-async def _repeats(
-    log: EventLog, plan: Plan, models: Mapping[str, Connected], around: Surroundings, clock: Clock
-) -> Repeats | None:
-    if not plan.caching.exact:
-        return None
-    from swarm.repeats import open_repeats, open_suggestions  # what few runs need
-
-    if plan.caching.suggests:
-        around.suggested = await open_suggestions(log, plan.caching, project=str(around.root), clock=clock)
-    return await open_repeats(log, plan.caching, models, project=str(around.root), clock=clock)
-
-
 @asynccontextmanager
 async def _open(
     owner: Owner,
@@ -431,13 +420,13 @@ async def _open(
         ) as surroundings,
         open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces, clock=clock) as toolkit,
     ):
-        past.repeats = await _repeats(log, plan, models, surroundings, clock)
+        past.repeats = await repeats_of(log, plan, models, surroundings, clock)
         yield Dispatcher(
             owner,
             plan,
             ledger=ledger,
             trails=start.view.trails,
-            foresight=Foresight(experience.view.sizes),
+            foresight=Foresight(experience.view.sizes, experience.view.inputs),
             models=models,
             surroundings=surroundings,
             past=past,
