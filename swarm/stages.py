@@ -65,8 +65,11 @@ class Stages:
     ) -> None:
         self._chosen, self._tell, self._role, self._branch = chosen, tell, role, branch
 
-    def passed(self, stage: str, text: str, shorten: Shorten, *, on: str) -> str:
-        """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter."""
+    def passed(self, stage: str, text: str, shorten: Shorten, *, on: str, agent: str = "") -> str:
+        """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter.
+
+        It is told of what it is `on`, and which `agent` alone is told it.
+        """
         chosen = self._chosen.get(stage)
         before = quick_tokens(text) if chosen is not None else 0
         if chosen is None or before < LEAST:
@@ -85,6 +88,7 @@ class Stages:
                 form=shorter.form,
                 role=self._role,
                 branch=self._branch,
+                agent=agent,
             )
         )
         return shorter.text if chosen.how == "used" else text

@@ -59,7 +59,9 @@ class _Task(msgspec.Struct):
     day: str = ""  # "": it has made no call
     stages: dict[str, How] = {}
     early: list[StageApplied] = []  # before its first call
-    saving: dict[Where, dict[tuple[str, How], int]] = {}  # by attempt what each of its requests has less
+    saving: dict[
+        Where, dict[tuple[str, How, str], int]
+    ] = {}  # by attempt what each of its requests has less, those of the agent that is named, or all
     rejected: bool = False
     tokens: int = 0
     nanos: int = 0
@@ -110,7 +112,7 @@ class StagesView(msgspec.Struct):
         task = self._task(entry)
         task.stages[event.stage] = event.how
         saving = task.saving.setdefault((entry.step, entry.attempt, event.role, event.branch), {})
-        what = event.stage, event.how
+        what = event.stage, event.how, event.agent
         saving[what] = saving.get(what, 0) + event.before - event.after
         if task.day:
             self._add(task, event)
@@ -134,7 +136,11 @@ class StagesView(msgspec.Struct):
                 self._add(task, event)
             task.early.clear()
         saving = task.saving.get((entry.step, entry.attempt, call.role, call.branch), {})
-        self._calls[entry.position] = entry.session, entry.task, dict(saving)
+        mine: dict[tuple[str, How], int] = {}
+        for (stage, how, agent), saved in saving.items():
+            if agent in ("", call.agent):
+                mine[stage, how] = mine.get((stage, how), 0) + saved
+        self._calls[entry.position] = entry.session, entry.task, mine
 
     def _settle(self, call: CallSettled) -> None:
         session, name, saving = self._calls.pop(call.reservation, (0, "", {}))
@@ -164,7 +170,7 @@ class StagesView(msgspec.Struct):
             ended.micros_squared += (task.nanos // 1000) ** 2
 
 
-STAGES = Kept("stages", 1, StagesView)
+STAGES = Kept("stages", 2, StagesView)
 
 
 async def stages_past(log: EventLog) -> Start[StagesView]:

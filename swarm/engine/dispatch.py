@@ -48,6 +48,7 @@ from swarm.owner import RENEW_S, Owner
 from swarm.plan import Beside, Plan, allowed_arms, context_room
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job
+from swarm.roles.prompting import prompted
 from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
@@ -345,16 +346,15 @@ class Dispatcher:
                 more=lambda refusal: self._caps.is_raised(refusal, task, role),
             )
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
-            job = self._job(open_, state, task, role, attempt)
+            told = await prompted(task, role, state.type, stages_of(self._plan.stages, task, attempt), attempt)
+            job = msgspec.structs.replace(self._job(open_, state, told.task, role, attempt), left_out=told.left_out)
             if role == "worker" and task.tools:
                 job = msgspec.structs.replace(job, hands=self._toolkit.hands(attempt, job, self._caps))
             try:
-                outcome: list[Placed] = await function(job, attempt=attempt, call=call)
+                return [*await function(job, attempt=attempt, call=call)]
             except NoModelAvailable as error:
-                barred = allowed_arms(self._plan, task, role)[1]
-                reasons = {**error.reasons, **barred}  # what the task rules out is so, whether it cools down or not
+                reasons = {**error.reasons, **allowed_arms(self._plan, task, role)[1]}  # the task's rules hold anyway
                 raise NoModelAvailable(role=role, reasons=reasons, back=error.back) from error
-            return outcome
         except (Stopped, OwnerLost):
             raise
         except NotWorthIt as error:

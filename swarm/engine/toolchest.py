@@ -156,9 +156,14 @@ class Toolchest:
         return (await self.sandbox()).backend
 
     def box(
-        self, task: Task, text_of: Callable[[str], Awaitable[str]], own: Sequence[Tool], words: Sequence[str] | None
+        self,
+        task: Task,
+        text_of: Callable[[str], Awaitable[str]],
+        own: Sequence[Tool],
+        words: Sequence[str] | None,
+        left_out: Mapping[str, str],
     ) -> Box:
-        return Box(self, task, text_of, own, words)
+        return Box(self, task, text_of, own, words, left_out)
 
     def _hidden(self) -> list[Path]:
         """What no command may see: the log, and all that lies beside it where that is no folder of the project's."""
@@ -172,7 +177,7 @@ class Box:
     """The tools that one attempt may use.
 
     `text_of` gives what an earlier use of the attempt said, by its handle; `own` are tools that no other attempt has. `words`
-    narrow what the task may use, as in a task file; None: they do not.
+    narrow what the task may use, as in a task file; None: they do not. `left_out` are modules of the prompts, by their titles.
     """
 
     def __init__(
@@ -182,9 +187,10 @@ class Box:
         text_of: Callable[[str], Awaitable[str]],
         own: Sequence[Tool],
         words: Sequence[str] | None,
+        left_out: Mapping[str, str],
     ) -> None:
         self._chest, self._task, self._text_of = chest, task, text_of
-        self._own, self._words = own, words
+        self._own, self._words, self._left_out = own, words, left_out
         self._known: Mapping[str, Tool] | None = None
         self._lists: Sequence[Sequence[str]] = ()  # what the skills allow whose texts the model is told
 
@@ -208,7 +214,7 @@ class Box:
     async def offered(self) -> Sequence[ToolSpec]:
         """The tools that fit the task best, in short; where there are more, the two through which those are found and used.
 
-        `more` is one of them where something was left out of what the task was given.
+        `more` is one of them where something was left out of what the task was given, or of its prompts.
         """
         from swarm.tools.describe import in_brief
         from swarm.tools.more import MORE
@@ -218,7 +224,7 @@ class Box:
         tools = [tool for name, tool in known.items() if name not in (FIND_TOOL, MORE)]
         selection = await self._chest.select(tools, self._task)
         specs = [in_brief(tool.spec) for tool in selection.tools]
-        if MORE in known and self._chest.is_shortened(self._task.id):
+        if MORE in known and (self._left_out or self._chest.is_shortened(self._task.id)):
             specs.append(in_brief(known[MORE].spec))
         return [*specs, known[FIND_TOOL].spec, _USE] if selection.others else specs
 
@@ -227,7 +233,7 @@ class Box:
             [tool for tool in await self._present(root, temp, readable) if self._may(tool.name, tool.source)]
         )
         tools += await self._skills()
-        more = more_of(self._task, root, self._chest.result, self._chest.redact)
+        more = more_of(self._task, root, self._chest.result, self._chest.redact, self._left_out)
         return {tool.name: tool for tool in (*tools, *((more,) if more else ()), await self._finding(tools))}
 
     def _allowed(self, tools: Sequence[Tool]) -> list[Tool]:

@@ -51,26 +51,34 @@ class Toolkit:
 
         async def delegated(part: Part) -> Said:
             async def sent(own: Attempt, task: Task) -> LiveHands:
-                made = self._made(own, task, working, [self._asking(own)], part.tools)
+                made = self._made(own, task, working, [self._asking(own)], part.tools, left_out=job.left_out)
                 made.narrow(worker.lists)
                 return made
 
             return await delegate(part, attempt, job, caps, sent)
 
-        worker = self._made(attempt, job.task, working, [self._asking(attempt), task_tool(delegated)])
+        tools = [self._asking(attempt), task_tool(delegated)]
+        worker = self._made(attempt, job.task, working, tools, left_out=job.left_out)
         return worker
 
     def _asking(self, attempt: Attempt) -> Tool:
         return ask_tool(partial(self._questions.answer, attempt))
 
     def _made(
-        self, attempt: Attempt, task: Task, working: Working, own: Sequence[Tool], words: Sequence[str] | None = None
+        self,
+        attempt: Attempt,
+        task: Task,
+        working: Working,
+        own: Sequence[Tool],
+        words: Sequence[str] | None = None,
+        *,
+        left_out: Mapping[str, str],
     ) -> LiveHands:
         outputs = Outputs(attempt, stages_of(self._chest.plan.stages, task, attempt), sought=words_of(task))
         return LiveHands(
             attempt,
             working=working,
-            box=self._chest.box(task, outputs.text_of, own, words),
+            box=self._chest.box(task, outputs.text_of, own, words, left_out),
             allow=self._approvals.of(task, attempt),
             outputs=outputs,
             doubtful=self._doubtful,

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from events.log import Entry, EventLog
+from events.types.answer import AnswerServed
 from events.types.call import CallReleased, CallReserved, CallSettled
 from events.types.stage import StageApplied
 from events.types.task import StepRejected
@@ -17,7 +18,8 @@ from swarm.insight.story import Story, text_or_none
 from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.prompts.apart import parts_of
 from swarm.prompts.parts import GAP, Part
-from swarm.task import Task
+from swarm.roles.prompting import CAPTURED, OWN_WORDS, Assembled, read_record, retold
+from swarm.task import ROLES, Task
 from swarm.text.tokens import request_tokens
 
 Conversation = tuple[int, int, str, str]
@@ -130,6 +132,7 @@ async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[Take
     sent = await read_requests(log, story, task.name)
     known = await _known(log, story, task)
     spec = await _spec(log, task)
+    told = tasks_told(spec, await records_of(log, story, task)) if spec is not None else {}
     stages = stages_passed(entry for entry in story.entries if entry.task == task.name)
     await load()
     found: list[TakenApart] = []
@@ -137,7 +140,8 @@ async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[Take
     for each in sent:
         call = each.call
         like = (call.model, call.role, bool(call.branch))
-        found.append(apart(each, last.get(like), task=spec, said=known, stages=stages))
+        as_told = told.get(told_as(each.conversation), spec)
+        found.append(apart(each, last.get(like), task=as_told, said=known, stages=stages))
         if each.settled is not None:
             last[like] = each
     return found
@@ -150,6 +154,35 @@ async def _spec(log: EventLog, task: TaskState) -> Task | None:
         return msgspec.json.decode(text, type=Task) if text is not None else None
     except msgspec.MsgspecError:
         return None
+
+
+Told = tuple[int, int, str]
+"""Step, attempt and role: who is told the same of a task."""
+
+
+def told_as(conversation: Conversation) -> Told:
+    """Whose prompts hold in a conversation: a sub-agent is told what the worker is."""
+    step, attempt, role, branch = conversation
+    return step, attempt, "worker" if branch else role
+
+
+async def records_of(log: EventLog, story: Story, task: TaskState) -> dict[Told, Sequence[Assembled]]:
+    """What became of the modules of long prompts at each attempt for which that is recorded."""
+    found: dict[Told, Sequence[Assembled]] = {}
+    for entry in story.entries:
+        call = entry.event
+        if entry.task != task.name or not isinstance(call, CallReserved | AnswerServed):
+            continue
+        for each in call.captured:
+            text = await text_or_none(log, each.text, at=entry.position) if each.name == CAPTURED else None
+            if text is not None:
+                found[entry.step, entry.attempt, call.role] = read_record(text)
+    return found
+
+
+def tasks_told(spec: Task, records: Mapping[Told, Sequence[Assembled]]) -> dict[Told, Task]:
+    """The task as it was told at each attempt at which modules of its prompts were left out."""
+    return {at: retold(spec, role, record).task for at, record in records.items() for role in ROLES if role == at[2]}
 
 
 async def _known(log: EventLog, story: Story, task: TaskState) -> dict[str, Sequence[str]]:
@@ -212,7 +245,8 @@ def apart(
             pieces += [_of_text(part, at + 1, alike, stage=stage) for part in parts]
             continue
         for part in parts:
-            stage = stages.get((sent.conversation, 0, part.of)) if part.name == "material" else None
+            on = {"material": part.of, "agent": f"agent {sent.call.agent}", OWN_WORDS: OWN_WORDS}.get(part.name)
+            stage = stages.get((sent.conversation, 0, on)) if on is not None else None
             of = ", ".join(sent.call.skills) if part.name == "skills" else part.of
             pieces.append(_of_text(part._replace(of=of), at + 1, alike, stage=stage))
             alike -= len(part.text) + len(GAP)

@@ -106,6 +106,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     stages: Stages = NO_STAGES  # that texts pass on their way into its requests
     hands: Hands | None = None  # None: the task has no tools
     delegated: Delegated | None = None  # who may do a part of the step; None: nobody
+    left_out: Mapping[str, str] = {}  # of its prompts, by titles
 
     @property
     def step(self) -> StepState:

@@ -18,6 +18,7 @@ STAGES: Mapping[str, str] = {
     "inputs": "what a task is given to read: the parts that fit its words",
     "results": "what other tasks and earlier steps came to: the parts that fit the step",
     "outputs": "what tools say: folded, as tables, without repetitions",
+    "prompt": "what agents are told of themselves: of a long one the sections that hold for the task, or fit it",
 }
 """What passes each of them."""
 
@@ -53,8 +54,8 @@ _OFF = Rule()
 
 _KEEPS: Mapping[Preset, Mapping[str, float]] = {
     "minimal": dict.fromkeys(STAGES, 1.0),
-    "standard": {"inputs": 0.5, "results": 0.5, "outputs": 0.5},
-    "aggressive": {"inputs": 0.35, "results": 0.35, "outputs": 0.35},
+    "standard": {"inputs": 0.5, "results": 0.5, "outputs": 0.5, "prompt": 0.3},
+    "aggressive": {"inputs": 0.35, "results": 0.35, "outputs": 0.35, "prompt": 0.2},
 }
 """What a text is made shorter to. Half is what keeps the answer in 98 of 100 texts where a question names what it is about, a
 quarter in 94, and where two facts make it in 92 and 82 (`python -m bench.compression`)."""
