@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from events.log import open_log
@@ -14,10 +15,14 @@ from events.types.call import CallReserved
 from events.types.stage import StageApplied
 from events.views.base import fold
 from events.views.stages import StagesView
+from swarm.agents.profile import Agent
 from swarm.cli.main import main
+from swarm.estimate.requests import Unknown, first_requests
 from swarm.replay import replay
 from swarm.roles.prompting import CAPTURED
 from swarm.settings.stages import Rule, StageSettings, preset_rules
+from swarm.stages import stages_ahead
+from swarm.task import Task
 from tests.house import SUBJECTS, house
 from tests.provider import Answer
 from tests.running import Cast, faces, resume, run, serving
@@ -190,3 +195,35 @@ def test_the_parts_of_a_request_name_the_agents_and_what_the_stage_took_out(
     assert cut["stage"]["stage"] == "prompt" and cut["stage"]["form"] == "modules"
     (whole,) = (part for part in second["parts"] if part["part"] == "agent")
     assert whole["stage"] is None and whole["tokens"] > cut["tokens"]
+
+
+async def test_a_run_without_a_budget_has_room_for_its_prompts(tmp_path: Path) -> None:
+    prompt = "\n".join(house() for _ in range(8))
+    cast = Cast(worker=[use("list")] * 6 + ["7 $"])
+    async with open_log("memory:") as log, serving(cast) as (_, plan):
+        text = file({"clerk": {"prompt": prompt}}, tools=["look"])
+        assert (await run(log, text, plan, tmp_path)).exit_code == 0
+    assert len(prompt) > 80_000 and system(cast)[-1].count("## Kettles") == 8
+
+
+def test_what_is_foreseen_counts_the_sections_that_will_be_sent(tmp_path: Path) -> None:
+    task = msgspec.structs.replace(
+        Task(id="bill", prompt="Write the invoice of ada with its total."),
+        team={"worker": (Agent(name="clerk", prompt=house()),)},
+    )
+
+    def foreseen(stages: StageSettings) -> int:
+        found = first_requests(
+            task,
+            "docs",
+            300,
+            ("worker",),
+            Unknown(results={}),
+            room=lambda _: None,
+            root=tmp_path,
+            redact=str,
+            stages=stages_ahead(stages, task),
+        )
+        return found["worker"].likely_input_tokens
+
+    assert foreseen(STANDARD) < 0.7 * foreseen(OFF)
