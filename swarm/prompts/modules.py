@@ -195,6 +195,12 @@ def _index(text: str) -> Sequence[Mapping[str, float]]:
     return impacts([{"name": module.title, "description": module.text} for module in modules_of(text)])
 
 
+def forget() -> None:
+    """Drop what was worked out of prompts."""
+    modules_of.cache_clear()
+    _index.cache_clear()
+
+
 def _line(titles: Sequence[str], more: bool) -> str:
     by = " The tool `more` gives one by its name." if more else ""
     return f"Left out here: {'; '.join(dict.fromkeys(titles))}.{by}" if titles else ""
