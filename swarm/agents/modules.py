@@ -199,10 +199,10 @@ def _written(match: re.Match[str]) -> str:
 
 
 @lru_cache(maxsize=64)
-def modules_of(text: str) -> tuple[Module, ...]:
+def modules_of(text: str, divided: int = MOST_TOKENS) -> tuple[Module, ...]:
     """The modules of a prompt in their order; joined they are the text, but for blank lines and for conditions.
 
-    A condition that cannot be read is none: `troubles_of` says what is wrong with it.
+    A section of more than `divided` tokens is divided at its headings. A condition that cannot be read is none: `troubles_of` says what is wrong with it.
     """
     lines = text.split("\n")
     sections = _sections(text)
@@ -212,12 +212,19 @@ def modules_of(text: str) -> tuple[Module, ...]:
         found.append(_module("", lines[:first], None, -1, is_head=True))
     for section in sections:
         title = not found and bool(section.inside)
-        _divide(lines, section, found, under=-1, when=None, is_title=title)
+        _divide(lines, section, found, under=-1, when=None, is_title=title, most=divided)
     return tuple(found)
 
 
 def _divide(
-    lines: Sequence[str], section: _Section, found: list[Module], *, under: int, when: When | None, is_title: bool
+    lines: Sequence[str],
+    section: _Section,
+    found: list[Module],
+    *,
+    under: int,
+    when: When | None,
+    is_title: bool,
+    most: int,
 ) -> None:
     at = _when_line(lines, section)
     own = _when_at(lines, at)
@@ -225,7 +232,7 @@ def _divide(
     above = found[under].title if under >= 0 and not found[under].is_head else ""
     title = f"{above} > {section.title}" if above else section.title
     said = [line for number, line in enumerate(lines[section.start : section.end], section.start) if number != at]
-    large = quick_tokens("\n".join(said)) > MOST_TOKENS
+    large = quick_tokens("\n".join(said)) > most
     parted = [one for one in _all(section.inside) if _when_line(lines, one) is not None]
     if not section.inside or not (large or parted):
         found.append(_module(title, said, when, under))
@@ -234,7 +241,7 @@ def _divide(
     found.append(_module(title, mine, when, under, is_head=is_title and when is None))
     number = len(found) - 1
     for one in section.inside:
-        _divide(lines, one, found, under=number, when=when, is_title=False)
+        _divide(lines, one, found, under=number, when=when, is_title=False, most=most)
 
 
 def _module(title: str, lines: Sequence[str], when: When | None, under: int, *, is_head: bool = False) -> Module:

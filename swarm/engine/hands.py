@@ -195,8 +195,9 @@ class LiveHands:
         outputs: Outputs,
         doubtful: Callable[[str], Awaitable[bool]],
         redact: Callable[[str], str],
+        stages: Stages = NO_STAGES,
     ) -> None:
-        self._attempt, self._working = attempt, working
+        self._attempt, self._working, self._stages = attempt, working, stages
         self._box, self._allow, self._doubtful = box, allow, doubtful
         self._redact, self._outputs = redact, outputs
         self._tools: Mapping[str, Tool] = {}
@@ -216,7 +217,8 @@ class LiveHands:
             self.narrow(msgspec.json.decode(await self._attempt.capture(ALLOWED, read), type=list[tuple[str, ...]]))
 
         async def choose() -> str:
-            return msgspec.json.encode(await self._box.offered()).decode()
+            offered = msgspec.json.encode(await self._box.offered()).decode()
+            return self._stages.passed("tools", offered, in_least_words, on="tools")
 
         return msgspec.json.decode(await self._attempt.capture(OFFERED, choose), type=tuple[ToolSpec, ...])
 
@@ -367,6 +369,14 @@ class LiveHands:
         self._attempt.end_use(finished)
         told = whole if shown is None else shown
         return Used(tool=name, arguments=arguments, answer=told, failed=said.failed, tree=tree)
+
+
+def in_least_words(text: str, room: int, whole: bool) -> Shorter:
+    """Descriptions of tools without bounds that go without saying: nothing that a model needs, so whatever room is asked for."""
+    from swarm.tools.describe import in_least
+
+    specs = msgspec.json.decode(text, type=tuple[ToolSpec, ...])
+    return Shorter(msgspec.json.encode([in_least(spec) for spec in specs]).decode(), "tools")
 
 
 def passes(tool: Tool, known: Collection[str]) -> bool:

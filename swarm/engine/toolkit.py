@@ -74,7 +74,8 @@ class Toolkit:
         *,
         left_out: Mapping[str, str],
     ) -> LiveHands:
-        outputs = Outputs(attempt, stages_of(self._chest.plan.stages, task, attempt), sought=words_of(task))
+        stages = stages_of(self._chest.plan.stages, task, attempt)
+        outputs = Outputs(attempt, stages, sought=words_of(task))
         return LiveHands(
             attempt,
             working=working,
@@ -83,6 +84,7 @@ class Toolkit:
             outputs=outputs,
             doubtful=self._doubtful,
             redact=self._redact,
+            stages=stages,
         )
 
 

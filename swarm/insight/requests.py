@@ -245,7 +245,8 @@ def apart(
             pieces += [_of_text(part, at + 1, alike, stage=stage) for part in parts]
             continue
         for part in parts:
-            on = {"material": part.of, "agent": f"agent {sent.call.agent}", OWN_WORDS: OWN_WORDS}.get(part.name)
+            names = {"material": part.of, "agent": f"agent {sent.call.agent}", OWN_WORDS: OWN_WORDS, "skills": "skills"}
+            on = names.get(part.name)
             stage = stages.get((sent.conversation, 0, on)) if on is not None else None
             of = ", ".join(sent.call.skills) if part.name == "skills" else part.of
             pieces.append(_of_text(part._replace(of=of), at + 1, alike, stage=stage))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from swarm.agents.modules import Facts, Module, holds, modules_of
+from swarm.agents.modules import MOST_TOKENS, Facts, Module, holds, modules_of
 from swarm.task import Task, words_of
 from swarm.text.rank import asked, impacts, terms
 from swarm.text.tokens import quick_tokens
@@ -74,24 +74,37 @@ def query_of(task: Task, type_: str) -> Query:
     return Query("\n".join([words, type_, " ".join(task.tags), " ".join(paths), " ".join(tools)]), facts)
 
 
-def chosen(text: str, query: Query, room: int | None, *, more: bool = False) -> Chosen:
+def chosen(
+    text: str,
+    query: Query,
+    room: int | None,
+    *,
+    more: bool = False,
+    divided: int = MOST_TOKENS,
+    begins: bool = False,
+) -> Chosen:
     """Choose of the modules of a prompt as many as `room` tokens hold; None: all but those whose condition does not hold.
 
     What always holds, and what a condition asks for, is given whatever room there is. A last line names what is left out;
-    with `more` it says by which tool that can be read.
+    with `more` it says by which tool that can be read. Sections of more than so many tokens are `divided`; where the text `begins` with
+    what matters most, its first section always holds.
     """
-    modules = modules_of(text)
+    modules = modules_of(text, divided)
     states = _by_conditions(modules, query.facts)
+    first = next((number for number, module in enumerate(modules) if not module.is_head), None)
+    if begins and first is not None:
+        states[first] = True, ALWAYS
     if room is not None:
-        _by_fit(text, modules, query.words, states, room - quick_tokens(_line([each.title for each in modules], more)))
+        line = quick_tokens(_line([each.title for each in modules], more))
+        _by_fit(modules, _fits(text, query.words, divided), states, room - line)
     states = {number: states.get(number, (True, "no condition")) for number in range(len(modules))}
     said = tuple(Said(module.title, module.tokens, *states[number]) for number, module in enumerate(modules))
-    return Chosen(told(text, said, more=more), said)
+    return Chosen(told(text, said, more=more, divided=divided), said)
 
 
-def told(text: str, said: Sequence[Said], *, more: bool = False) -> str:
+def told(text: str, said: Sequence[Said], *, more: bool = False, divided: int = MOST_TOKENS) -> str:
     """What is given of a prompt of whose modules that was said. Raises ValueError where it is said of another prompt."""
-    modules = modules_of(text)
+    modules = modules_of(text, divided)
     kept = {number for number, each in enumerate(said) if each.kept}
     if [module.title for module in modules] != [each.title for each in said]:
         raise ValueError("that was said of another prompt, or by another version of this program")
@@ -105,7 +118,7 @@ def told(text: str, said: Sequence[Said], *, more: bool = False) -> str:
 
 def left_out(text: str, said: Sequence[Said]) -> dict[str, str]:
     """What was left out of a prompt, by the titles that its last line names."""
-    modules = modules_of(text)
+    modules = modules_of(text, MOST_TOKENS)
     kept = {number for number, each in enumerate(said) if each.kept}
     found: dict[str, str] = {}
     for top in _tops_out(modules, kept):
@@ -135,10 +148,9 @@ def _by_conditions(modules: Sequence[Module], facts: Facts) -> dict[int, tuple[b
     return found
 
 
-def _by_fit(text: str, modules: Sequence[Module], words: str, states: dict[int, tuple[bool, str]], room: int) -> None:
+def _by_fit(modules: Sequence[Module], fits: Sequence[_Fit], states: dict[int, tuple[bool, str]], room: int) -> None:
     """Decide what conditions left open, the best first."""
     left = room - sum(modules[number].tokens for number, (kept, _) in states.items() if kept)
-    fits = _fits(text, words)
     best = max((fit.score for number, fit in enumerate(fits) if number not in states), default=0.0)
     for number in sorted(range(len(modules)), key=lambda number: (-fits[number].score, number)):
         if number in states:
@@ -168,9 +180,9 @@ def _above(modules: Sequence[Module], number: int, states: Mapping[int, tuple[bo
     return found
 
 
-def _fits(text: str, query: str) -> Sequence[_Fit]:
+def _fits(text: str, query: str, divided: int) -> Sequence[_Fit]:
     """How well each module fits: by its words (BM25F), and more where it forbids or demands something."""
-    modules, held = modules_of(text), _index(text)
+    modules, held = modules_of(text, divided), _index(text, divided)
     parts = [frozenset(terms(part)) for part in asked(query)]
     scores = [_score(impact, parts) for impact in held]
     best = max(scores, default=0.0)
@@ -190,9 +202,9 @@ def _score(impact: Mapping[str, float], parts: Sequence[frozenset[str]]) -> floa
 
 
 @lru_cache(maxsize=32)
-def _index(text: str) -> Sequence[Mapping[str, float]]:
+def _index(text: str, divided: int) -> Sequence[Mapping[str, float]]:
     """What each term adds to the fit of each module. A prompt is the same for many tasks: it is worked out once."""
-    return impacts([{"name": module.title, "description": module.text} for module in modules_of(text)])
+    return impacts([{"name": module.title, "description": module.text} for module in modules_of(text, divided)])
 
 
 def forget() -> None:

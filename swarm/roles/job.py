@@ -16,6 +16,7 @@ from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call, Picker
 from swarm.prompts.build import Material, StepBrief
+from swarm.prompts.guide import GuidePart
 from swarm.prompts.length import form_of, length_line
 from swarm.roles.checks import Checked
 from swarm.roles.guard import Used
@@ -24,12 +25,13 @@ from swarm.stages import NO_STAGES, Stages
 from swarm.task import Role, Task, agents_of
 
 
-class Guide(msgspec.Struct, frozen=True, kw_only=True):
+class Guide(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is told of skills, and the names of those whose texts that holds."""
 
     skills: tuple[str, ...] = ()
     text: str = ""
     tokens: tuple[int, ...] = ()  # about how many the text of each of these skills has
+    parts: tuple[GuidePart, ...] = ()  # that it is made of, until it is recorded
 
 
 NO_GUIDE = Guide()

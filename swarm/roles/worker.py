@@ -14,6 +14,7 @@ from swarm.journal import Attempt
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import worker_brief, worker_messages
+from swarm.roles.guiding import guided
 from swarm.roles.job import (
     NO_GUIDE,
     Guide,
@@ -23,7 +24,6 @@ from swarm.roles.job import (
     brief_of,
     may_have_more,
     said_to,
-    wants_guide,
     whole_answer,
 )
 from swarm.roles.passing import passed
@@ -48,7 +48,7 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
     last = job.open.step == job.state.total
     said = await attempt.capture("brief", brief)
-    guide = await _guided(job, attempt)
+    guide = await guided(job, attempt)
     ask = draft_ask(job.task, said, strain.clamped(output_tokens), type_=job.state.type, last=last, guide=guide)
     if job.hands is not None:
         return [await _with_tools(job, job.hands, attempt, call, ask, last=last)]
@@ -66,17 +66,6 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         limit=_limit(job, answer),
     )
     return [Placed(drafted, job.open.step, job.open.attempt)]
-
-
-async def _guided(job: Job, attempt: Attempt) -> Guide:
-    """The skills that the worker is told of, as they were when the attempt began."""
-    if not wants_guide(job.task):
-        return Guide()
-
-    async def guide() -> str:
-        return msgspec.json.encode(await job.world.guide(job.task, job.open.step)).decode()
-
-    return msgspec.json.decode(await attempt.capture("skills", guide), type=Guide)
 
 
 async def _with_tools(job: Job, hands: Hands, attempt: Attempt, call: Call, ask: Ask, *, last: bool) -> Placed:

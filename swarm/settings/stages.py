@@ -18,6 +18,8 @@ STAGES: Mapping[str, str] = {
     "inputs": "what a task is given to read: the parts that fit its words",
     "results": "what other tasks and earlier steps came to: the parts that fit the step",
     "outputs": "what tools say: folded, as tables, without repetitions",
+    "skills": "what a step is told of skills: of the best its sections that fit, of others a line",
+    "tools": "what is told of tools: without bounds that go without saying",
     "prompt": "what agents are told of themselves: of a long one the sections that hold for the task, or fit it",
 }
 """What passes each of them."""
@@ -54,8 +56,8 @@ _OFF = Rule()
 
 _KEEPS: Mapping[Preset, Mapping[str, float]] = {
     "minimal": dict.fromkeys(STAGES, 1.0),
-    "standard": {"inputs": 0.5, "results": 0.5, "outputs": 0.5, "prompt": 0.3},
-    "aggressive": {"inputs": 0.35, "results": 0.35, "outputs": 0.35, "prompt": 0.2},
+    "standard": {"inputs": 0.5, "results": 0.5, "outputs": 0.5, "skills": 0.6, "tools": 1.0, "prompt": 0.3},
+    "aggressive": {"inputs": 0.35, "results": 0.35, "outputs": 0.35, "skills": 0.4, "tools": 1.0, "prompt": 0.2},
 }
 """What a text is made shorter to. Half is what keeps the answer in 98 of 100 texts where a question names what it is about, a
 quarter in 94, and where two facts make it in 92 and 82 (`python -m bench.compression`)."""
