@@ -2,9 +2,10 @@
 
 It plays worker, judge and explorer of one job at a time. As worker it uses the tools of a plan that each task brings; then it
 answers right where the question and all facts of the task are present (bench/facts.py), and "unknown" where one is not, after it
-looked for it: behind a handle that it was told, with a search, by reading a file once more. It looks for the first words of what
-it lacks, which a model would have to guess. What it finds it notes in a line, as models do. It keeps to a number of words that it
-is told, and takes WORDS without. As judge it passes the right answer and no other, if that stands before it.
+looked for it: behind a handle that it was told, with a search, by reading a file once more, or by asking where it is told how. It
+looks for the first words of what it lacks, which a model would have to guess. What it finds it notes in a line, as models do. It
+keeps to a number of words that it is told, and takes WORDS without. As judge it passes the right answer and no other, if that
+stands before it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ Role = Literal["explorer", "worker", "validator"]
 
 WORDS = 90
 """Of an answer whose length nobody limits."""
+
+TOLD_TO_ASK = "answer with MORE: and what is missing"
+"""How a prompt says that what it lacks may be asked for."""
 
 MOST_LOOKS = 4
 """Uses of tools with which an attempt looks for what it lacks."""
@@ -204,7 +208,10 @@ def _work(part: Part, state: _State, request: Mapping[str, Any], prompt: Prompt)
     lacking = missing(use.needs if use else part.facts, prompt)
     if lacking:
         look = _look(lacking[0], part, state, offered, prompt)
-        return _calling(look, state, part, prompt) if look else _Reply(_worded(UNKNOWN, prompt), lacked=len(lacking))
+        if look:
+            return _calling(look, state, part, prompt)
+        asks = f"MORE: {words_of(lacking[0])}" if TOLD_TO_ASK in prompt.text else ""
+        return _Reply(asks or _worded(UNKNOWN, prompt), lacked=len(lacking))
     if use is None:
         return _Reply(part.answer if part.is_bare else _worded(part.answer, prompt, part.words))
     if use.tool not in offered:

@@ -283,7 +283,7 @@ class _Player:
         attempt = self._attempt(entry, task, role)
         job = self._job(Open(work=work, task=entry.task, step=step, attempt=entry.attempt), task)
         told = await prompted(job.task, role, task.type, NO_STAGES, attempt)
-        job = msgspec.structs.replace(job, task=told.task)
+        job = told.given_to(job)
         if role == "worker" and job.task.tools:
             seen = partial(self._check_part, entry, attempt, job)
             job = msgspec.structs.replace(job, hands=RecordedHands(attempt, begin_of(task, job.open), seen=seen))

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from events.types.stage import How, StageApplied
+from events.types.stage import How, StageApplied, StageUndone
 from swarm.journal import Attempt
-from swarm.settings.stages import Rule, StageSettings
+from swarm.settings.stages import GIVEN, WHOLE_AFTERWARDS, Rule, StageSettings
 from swarm.task import Task
 from swarm.text.tokens import quick_tokens
 
@@ -29,6 +29,7 @@ class Shorter(NamedTuple):
 
     text: str
     form: str = ""  # what it was taken for
+    is_whole: bool = False  # it can be put together again
 
 
 Shorten = Callable[[str, int, bool], Shorter]
@@ -57,13 +58,29 @@ def _drawn(stage: str, rule: Rule, task: str) -> Drawn:
     return Drawn("used" if lot < rule.share else "held", rule.keep)
 
 
+class LeftOut(NamedTuple):
+    """Tokens of the texts of which a stage left something out, as they were and as they went on."""
+
+    before: int = 0
+    after: int = 0
+
+
 class Stages:
-    """The stages of one attempt. `tell` records what a text came to with the next append of the attempt."""
+    """The stages of one attempt. `tell` records what a text came to with the next append of the attempt.
+
+    `left_out` is by stage what the texts lack that were given.
+    """
 
     def __init__(
-        self, chosen: Mapping[str, Drawn], *, tell: Callable[[StageApplied], None], role: str, branch: str = ""
+        self,
+        chosen: Mapping[str, Drawn],
+        *,
+        tell: Callable[[StageApplied | StageUndone], None],
+        role: str,
+        branch: str = "",
     ) -> None:
         self._chosen, self._tell, self._role, self._branch = chosen, tell, role, branch
+        self.left_out: dict[str, LeftOut] = {}
 
     def passed(self, stage: str, text: str, shorten: Shorten, *, on: str, agent: str = "") -> str:
         """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter.
@@ -91,7 +108,19 @@ class Stages:
                 agent=agent,
             )
         )
-        return shorter.text if chosen.how == "used" else text
+        if chosen.how != "used":
+            return text
+        if stage in GIVEN and not shorter.is_whole:
+            known = self.left_out.get(stage, LeftOut())
+            self.left_out[stage] = LeftOut(known.before + before, known.after + after)
+        return shorter.text
+
+    def undone(self, left_out: Mapping[str, LeftOut]) -> None:
+        """Record that texts are told whole after all."""
+        for stage, lacked in left_out.items():
+            self._tell(
+                StageUndone(stage=stage, before=lacked.before, after=lacked.after, role=self._role, branch=self._branch)
+            )
 
 
 def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = "", handle: str = "") -> Shorter:
@@ -106,34 +135,34 @@ def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = ""
     form, tokens = form_of(text), quick_tokens(text)
     if whole:
         made = compress(text, limit=tokens - 1, count=quick_tokens, form=form, handle=handle)
-        return Shorter(made.text, form) if made.reversible else Shorter(text)
-    room = room_of(form, tokens, room)
+        return Shorter(made.text, form, is_whole=True) if made.reversible else Shorter(text)
+    room = room_of(form, tokens, room, said_by_tool=bool(handle))
     if form in ("code", "markdown"):
         return Shorter(_blocks(text, room, sought, name, f"[all: {handle}]" if handle else ""), form)
     embedder = _embedder()
     made = compress(text, limit=room, count=quick_tokens, sought=sought, form=form, handle=handle, embedder=embedder)
-    return Shorter(made.text, form)
+    return Shorter(made.text, form, is_whole=made.reversible)
 
 
 CODE_KEEPS = 0.5
-"""Of code, whatever the preset: two fifths hold 97 of 100 blocks that a question needs, a tenth 64 to 70 (`python -m
-bench.context`), and one that is missing is a wrong answer."""
+"""Of code that a tool says, whatever the preset: two fifths hold 97 of 100 blocks that a question needs, a quarter 95, a tenth 64
+to 70 (`python -m bench.context`), and for one that is missing the whole conversation is sent once more."""
 
 MEASURED = 2_300
 """Tokens of the texts on which it was measured which share of a text keeps what answers a question (NQ-20, with
 `python -m bench.compression`)."""
 
 
-def room_of(form: str, tokens: int, room: int) -> int:
+def room_of(form: str, tokens: int, room: int, *, said_by_tool: bool = False) -> int:
     """The room that a text gets for which so much is asked: of one that is longer than those, a third of the share beyond them.
 
     What answers a question does not grow with what stands around it. Of code it does.
 
     >>> room_of("prose", 2_000, 1_000), room_of("prose", 8_300, 4_150), room_of("code", 8_300, 2_905)
-    (1000, 2150, 4150)
+    (1000, 2150, 2905)
     """
     if form == "code":
-        return int(tokens * CODE_KEEPS)
+        return int(tokens * CODE_KEEPS) if said_by_tool else room
     beyond = max(0, tokens - MEASURED)
     return room - 2 * room * beyond // (3 * tokens) if tokens else room
 
@@ -154,8 +183,11 @@ def _embedder() -> Embedder | None:
 
 
 def stages_of(settings: StageSettings, task: Task, attempt: Attempt) -> Stages:
-    """The stages that the texts of an attempt at a task pass."""
-    return Stages(_chosen(settings, task), tell=attempt.tell, role=attempt.role, branch=attempt.branch)
+    """The stages that the texts of an attempt at a task pass. After a draft that was rejected what is given is given whole."""
+    chosen = _chosen(settings, task)
+    if 0 < attempt.step <= len(attempt.state.steps) and attempt.state.steps[attempt.step - 1].fails:
+        chosen = {stage: each for stage, each in chosen.items() if stage not in WHOLE_AFTERWARDS}
+    return Stages(chosen, tell=attempt.tell, role=attempt.role, branch=attempt.branch)
 
 
 def stages_ahead(settings: StageSettings, task: Task) -> Stages:

@@ -16,9 +16,10 @@ from swarm.replay import replay
 from swarm.settings.stages import StageSettings, preset_rules
 from tests.running import Cast, run, serving
 from tests.skill_folders import write_skill
-from tests.test_session_prompts import OFF, STANDARD, system
+from tests.test_session_prompts import OFF, system
 from tests.test_session_tools import events, use
 
+STANDARD = StageSettings(preset="standard", rules=preset_rules("standard"))
 MINIMAL = StageSettings(preset="minimal", rules=preset_rules("minimal"))
 PARTS = {"Procedure": "Grease the sprocket.", "Teeth": "Count the teeth of a sprocket.", "Billing": "Write hours down."}
 BODY = "Never tune one that turns.\n\n" + "\n\n".join(

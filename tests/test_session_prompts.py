@@ -9,10 +9,11 @@ from typing import Any
 import anyio
 import msgspec
 import pytest
+from anyio import to_thread
 
 from events.log import open_log
 from events.types.call import CallReserved
-from events.types.stage import StageApplied
+from events.types.stage import StageApplied, StageUndone
 from events.views.base import fold
 from events.views.stages import StagesView
 from swarm.agents.profile import Agent
@@ -34,7 +35,7 @@ TASK = {
     "agent": "clerk",
     "check": [{"contains": "7"}],
 }
-STANDARD = StageSettings(preset="standard", rules=preset_rules("standard"))
+STANDARD = StageSettings(rules={"prompt": preset_rules("standard")["prompt"]})
 MEASURED = StageSettings(rules={"prompt": Rule(mode="measure", keep=0.3)})
 OFF = StageSettings()
 
@@ -227,3 +228,20 @@ def test_what_is_foreseen_counts_the_sections_that_will_be_sent(tmp_path: Path) 
         return found["worker"].likely_input_tokens
 
     assert foreseen(STANDARD) < 0.7 * foreseen(OFF)
+
+
+async def test_a_worker_without_tools_that_asks_for_what_it_lacks_is_sent_the_whole_prompt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "log.db")
+    cast = Cast(worker=["MORE: how kettles are billed", "7 $"])
+    async with open_log(path) as log, serving(cast, stages=STANDARD) as (_, plan):
+        assert (await run(log, file(), plan, tmp_path)).exit_code == 0
+        assert (await replay(log, 1)).divergence is None
+        assert [each.stage for each in await events(log, StageUndone)] == ["prompt"]
+    first, second = system(cast)
+    assert given(first) != [*SUBJECTS] and house().strip() in second
+    assert await to_thread.run_sync(main, ["show", "--log", path, "s1", "--prompt", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["requests"]
+    parts = [part for one in found for part in one["parts"] if part["part"] == "agent"]
+    assert [part["stage"] is None for part in parts] == [False, True] and parts[0]["tokens"] < parts[1]["tokens"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.types.stage import StageApplied
+from events.types.stage import StageApplied, StageUndone
 from swarm.cache.caching import Caching
 from swarm.connect import Roster
 from swarm.plan import plan_of
@@ -53,18 +53,19 @@ def test_a_larger_share_takes_in_all_tasks_of_a_smaller_one() -> None:
 
 @pytest.mark.parametrize(("how", "sent"), [("used", "half"), ("measured", "all"), ("held", "all")])
 def test_a_text_goes_on_shorter_only_where_its_stage_is_used_and_is_told_of_in_any_case(how: str, sent: str) -> None:
-    said: list[StageApplied] = []
+    said: list[StageApplied | StageUndone] = []
     stages = Stages({"inputs": Drawn(how, 0.5)}, tell=said.append, role="worker", branch="task:1")  # type: ignore[arg-type]
     text = stages.passed("inputs", LONG, halved, on="a.log")
     assert text == (LONG if sent == "all" else LONG[: len(LONG) // 2])
     (event,) = said
+    assert isinstance(event, StageApplied)
     assert (event.stage, event.on, event.how, event.form) == ("inputs", "a.log", how, "half")
     assert (event.role, event.branch) == ("worker", "task:1")
     assert event.before == quick_tokens(LONG) and event.after == quick_tokens(LONG[: len(LONG) // 2])
 
 
 def test_nothing_is_told_of_what_stays_as_it_is() -> None:
-    said: list[StageApplied] = []
+    said: list[StageApplied | StageUndone] = []
     stages = Stages({"inputs": Drawn("used", 0.5)}, tell=said.append, role="worker")
     short = "word " * 50
     assert stages.passed("inputs", short, halved, on="a") == short
@@ -75,7 +76,7 @@ def test_nothing_is_told_of_what_stays_as_it_is() -> None:
 
 @given(keep=st.sampled_from([0.25, 0.5, 1.0]), lines=st.lists(st.text(max_size=120), max_size=200))
 def test_no_text_comes_out_longer_or_above_its_room(keep: float, lines: list[str]) -> None:
-    said: list[StageApplied] = []
+    said: list[StageApplied | StageUndone] = []
     stages = Stages({"inputs": Drawn("used", keep)}, tell=said.append, role="worker")
     text = "\n".join(lines)
 
@@ -115,12 +116,12 @@ def test_a_preset_says_what_becomes_of_each_stage(tmp_path: Path, preset: str) -
 def test_settings_name_a_stage_in_place_of_what_the_preset_says(tmp_path: Path) -> None:
     text = '[tokens]\npreset = "aggressive"\n[tokens.stages]\ninputs = 0.5\noutputs = "off"\nresults = "measure"\n'
     assert loaded(tmp_path, text).rules == {
-        "inputs": Rule(mode="on", keep=0.35, share=0.5, asked=True),
-        "results": Rule(mode="measure", keep=0.35, asked=True),
+        "inputs": Rule(mode="on", keep=0.25, share=0.5, asked=True),
+        "results": Rule(mode="measure", keep=0.25, asked=True),
         **{stage: preset_rules("aggressive")[stage] for stage in ("skills", "tools", "prompt")},
     }
     assert loaded(tmp_path, '[tokens.stages]\ninputs = "on"\n').rules == {
-        "inputs": Rule(mode="on", keep=0.5, asked=True)
+        "inputs": Rule(mode="on", keep=0.35, asked=True)
     }
 
 

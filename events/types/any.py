@@ -24,7 +24,7 @@ from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.model import ModelCooled, ModelRecovered
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
-from events.types.stage import StageApplied, StageWithdrawn
+from events.types.stage import StageApplied, StageUndone, StageWithdrawn
 from events.types.task import (
     AttemptAbandoned,
     StepAccepted,
@@ -105,6 +105,7 @@ AnyEvent: TypeAlias = (
     | RequestAnswered
     | TextsPruned
     | StageApplied
+    | StageUndone
     | StageWithdrawn
     | LogArchived
     | LedgerCarried

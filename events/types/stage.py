@@ -30,6 +30,19 @@ class StageApplied(Event, frozen=True, kw_only=True, tag="stage.applied"):
     agent: str = ""  # to whom alone it is told; "": to whoever has the call
 
 
+class StageUndone(Event, frozen=True, kw_only=True, tag="stage.undone"):
+    """A worker asked for what a stage had left out of the texts that it was given: it is told them whole.
+
+    `before` and `after` are the tokens of all of them, as in `StageApplied`.
+    """
+
+    stage: str
+    before: int
+    after: int
+    role: str = "worker"
+    branch: str = ""
+
+
 class StageWithdrawn(Event, frozen=True, kw_only=True, tag="stage.withdrawn"):
     """Fewer tasks were accepted at the first try with a stage than without it: what only a preset asked for is used no more.
 

@@ -7,7 +7,7 @@ import msgspec
 from events.log import Entry, EventLog
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.session import SessionClosed
-from events.types.stage import How, StageApplied, StageWithdrawn
+from events.types.stage import How, StageApplied, StageUndone, StageWithdrawn
 from events.types.task import StepRejected, TaskAccepted, TaskCancelled, TaskFailed, TaskReopened, TaskSubmitted
 from events.views.cost import day_of
 from events.views.kept import Kept, Start, fold_kept
@@ -29,6 +29,7 @@ class Texts(msgspec.Struct):
     before: int = 0  # tokens, by our own count
     after: int = 0
     saved: int = 0  # tokens that requests had less, or would have had
+    undone: int = 0  # attempts that were told them whole after all
     saved_nanos: int = 0  # what these had cost at the mean price of a token of the same requests
 
 
@@ -82,6 +83,8 @@ class StagesView(msgspec.Struct):
                 self._task(entry).type = type_
             case StageApplied() as event:
                 self._pass(entry, event)
+            case StageUndone() as event:
+                self._undo(entry, event)
             case StageWithdrawn(stage=stage) as event:
                 self.withdrawn[stage] = event
             case CallReserved() as call:
@@ -118,6 +121,15 @@ class StagesView(msgspec.Struct):
             self._add(task, event)
         else:
             task.early.append(event)
+
+    def _undo(self, entry: Entry, event: StageUndone) -> None:
+        """The request that follows holds the whole texts, and the one before it was for nothing: it is charged with them."""
+        task = self._task(entry)
+        saving = task.saving.setdefault((entry.step, entry.attempt, event.role, event.branch), {})
+        what: tuple[str, How, str] = event.stage, "used", ""
+        saving[what] = saving.get(what, 0) - (event.before - event.after) - event.before
+        if task.day:
+            self._texts(task, event.stage, "used").undone += 1
 
     def _add(self, task: _Task, event: StageApplied) -> None:
         texts = self._texts(task, event.stage, event.how)
@@ -170,7 +182,7 @@ class StagesView(msgspec.Struct):
             ended.micros_squared += (task.nanos // 1000) ** 2
 
 
-STAGES = Kept("stages", 2, StagesView)
+STAGES = Kept("stages", 3, StagesView)
 
 
 async def stages_past(log: EventLog) -> Start[StagesView]:

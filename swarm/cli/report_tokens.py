@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 BASIS = (
     "tokens by our own count; saved: what answered requests had less than with the whole texts, each time they held one, and "
-    "its money at the mean price of a token of the same requests (an estimate: a provider's cache makes it less)"
+    "its money at the mean price of a token of the same requests (an estimate: a provider's cache makes it less); asked for: a "
+    "worker wanted what was left out, and the request that lacked it counts against what was saved"
 )
 _HOW = {"used": "", "measured": "measured alone", "held": "held back"}
 
@@ -48,7 +49,7 @@ def _cells(row: Passed) -> list[str]:
     share = f"{100 * row.after / row.before:.0f} %" if row.before else "-"
     return [
         row.stage,
-        _HOW[row.how],
+        _HOW[row.how] or (f"asked for {row.undone:,} times" if row.undone else ""),
         f"{row.texts:,}",
         f"{row.before:,}",
         share,

@@ -52,7 +52,7 @@ from swarm.roles.prompting import prompted
 from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
-from swarm.stages import NO_STAGES, stages_of
+from swarm.stages import stages_of
 from swarm.task import Role, Task
 from swarm.tries import Connected, Stopped
 
@@ -347,7 +347,7 @@ class Dispatcher:
             )
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
             told = await prompted(task, role, state.type, stages_of(self._plan.stages, task, attempt), attempt)
-            job = msgspec.structs.replace(self._job(open_, state, told.task, role, attempt), left_out=told.left_out)
+            job = told.given_to(self._job(open_, state, told.task, role))
             if role == "worker" and task.tools:
                 job = msgspec.structs.replace(job, hands=self._toolkit.hands(attempt, job, self._caps))
             try:
@@ -382,7 +382,7 @@ class Dispatcher:
         events = {each.task.id: submitted(each, attempt.put, self._redact) for each in children}
         return expanded(state, seen.condition, attempt.put(said), events)
 
-    def _job(self, open_: Open, state: TaskState, task: Task, role: Role, attempt: Attempt | None = None) -> Job:
+    def _job(self, open_: Open, state: TaskState, task: Task, role: Role) -> Job:
         caps = self._caps.in_force(task, role)
         picks = Picks(
             plan=self._plan,
@@ -408,7 +408,6 @@ class Dispatcher:
             redact=self._redact,
             audits=partial(picks.is_audited, open_.step),
             strain=strain_of(caps, self._ledger.money),
-            stages=stages_of(self._plan.stages, task, attempt) if attempt is not None else NO_STAGES,
             delegated=partial(picks.delegated, open_),
         )
 

@@ -24,7 +24,7 @@ from swarm.roles.explorer import plan_ask
 from swarm.roles.passing import passed_by
 from swarm.roles.prompting import assembled
 from swarm.roles.validator import verdict_ask
-from swarm.roles.worker import draft_ask
+from swarm.roles.worker import draft_ask, may_ask_for_more
 from swarm.stages import NO_STAGES, Stages
 from swarm.task import Role, Task, words_of
 from swarm.text.tokens import likely_tokens, most_tokens, weight
@@ -89,6 +89,10 @@ def first_requests(
         most = room(role)
         return passed_by(stages, task, material if most is None else fitted(material, task, most))
 
+    def drafted_from() -> str:
+        found = given("worker")
+        return worker_brief(task, step, found, more=bool(stages.left_out) and may_ask_for_more(task, last=True))
+
     explored = "explorer" in roles
     approach = unknown.text("the explorer's approach", APPROACH_TOKENS) if explored else ""
     step = StepBrief(number=1, total=1, title=task.title, instruction="", approach=approach)
@@ -97,9 +101,7 @@ def first_requests(
     draft = unknown.text("the draft", 0) if unknown.words else ""
     asks: Mapping[Role, Callable[[], Ask]] = {
         "explorer": lambda: plan_ask(told["explorer"], explorer_brief(task, given("explorer")), type_=type_),
-        "worker": lambda: draft_ask(
-            told["worker"], worker_brief(task, step, given("worker")), answer_tokens, type_=type_, last=True
-        ),
+        "worker": lambda: draft_ask(told["worker"], drafted_from(), answer_tokens, type_=type_, last=True),
         "validator": lambda: verdict_ask(
             told["validator"], validator_brief(task, step, draft, ()), rubrics, type_=type_
         ),

@@ -10,7 +10,7 @@ import msgspec
 from events.log import Entry, EventLog
 from events.types.answer import AnswerServed
 from events.types.call import CallReleased, CallReserved, CallSettled
-from events.types.stage import StageApplied
+from events.types.stage import StageApplied, StageUndone
 from events.types.task import StepRejected
 from events.types.tool import ToolFinished
 from events.views.tasks import Place, TaskState
@@ -18,7 +18,7 @@ from swarm.insight.story import Story, text_or_none
 from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.prompts.apart import parts_of
 from swarm.prompts.parts import GAP, Part
-from swarm.roles.prompting import CAPTURED, OWN_WORDS, Assembled, read_record, retold
+from swarm.roles.prompting import CAPTURED, OWN_WORDS, STAGE, Assembled, read_record, retold
 from swarm.task import ROLES, Task
 from swarm.text.tokens import request_tokens
 
@@ -132,15 +132,20 @@ async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[Take
     sent = await read_requests(log, story, task.name)
     known = await _known(log, story, task)
     spec = await _spec(log, task)
-    told = tasks_told(spec, await records_of(log, story, task)) if spec is not None else {}
-    stages = stages_passed(entry for entry in story.entries if entry.task == task.name)
+    prompts = tasks_told(spec, await records_of(log, story, task)) if spec is not None else {}
+    told = [entry for entry in story.entries if entry.task == task.name]
     await load()
     found: list[TakenApart] = []
     last: dict[tuple[str, str, bool], Sent] = {}
     for each in sent:
         call = each.call
+        stages = stages_passed(entry for entry in told if entry.position < each.position)
         like = (call.model, call.role, bool(call.branch))
-        as_told = told.get(told_as(each.conversation), spec)
+        at = told_as(each.conversation)
+        cut = any(
+            key[0][:3] == at and applied.stage == STAGE for key, applied in stages.items()
+        )  # not told whole since
+        as_told = prompts.get(at, spec) if cut else spec
         found.append(apart(each, last.get(like), task=as_told, said=known, stages=stages))
         if each.settled is not None:
             last[like] = each
@@ -210,7 +215,7 @@ Passed = Mapping[tuple[Conversation, int, str], StageApplied]
 
 
 def stages_passed(entries: Iterable[Entry]) -> Passed:
-    """What the stages made of the texts of a task. What is told of an output stands behind the end of its use."""
+    """What the stages made of the texts of a task by now. What is told of an output stands behind the end of its use."""
     found: dict[tuple[Conversation, int, str], StageApplied] = {}
     uses: dict[Conversation, int] = {}
     for entry in entries:
@@ -221,6 +226,9 @@ def stages_passed(entries: Iterable[Entry]) -> Passed:
                 conversation = entry.step, entry.attempt, role, branch
                 use = uses.get(conversation, 0) if stage == "outputs" else 0
                 found[conversation, use, "" if use else applied.on] = applied
+            case StageUndone(stage=stage, role=role, branch=branch):
+                conversation = entry.step, entry.attempt, role, branch
+                found = {key: each for key, each in found.items() if key[0] != conversation or each.stage != stage}
             case _:
                 pass
     return found

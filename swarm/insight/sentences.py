@@ -22,7 +22,7 @@ from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.model import ModelCooled, ModelRecovered, pause_of
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
-from events.types.stage import StageApplied, StageWithdrawn
+from events.types.stage import StageApplied, StageUndone, StageWithdrawn
 from events.types.task import (
     AttemptAbandoned,
     StepAccepted,
@@ -197,6 +197,8 @@ def _of_stages(entry: Entry) -> str:
                 "held": "; the task is held back, and was sent the whole",
             }[event.how]
             return f"the stage '{event.stage}' made of {what} {event.after:,} tokens of {event.before:,}{more}"
+        case StageUndone() as event:
+            return f"the {event.role} asked for what the stage '{event.stage}' left out, and is told all {event.before:,} tokens"
         case StageWithdrawn() as event:
             return f"the stage '{event.stage}' is only measured from now on: fewer tasks were accepted with it"
         case _:

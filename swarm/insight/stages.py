@@ -29,6 +29,7 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
     after: int
     saved: int  # tokens that requests had less by it
     saved_nanos: int
+    undone: int = 0  # attempts that were told the whole texts after all, as they asked for them
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,7 @@ def passed(view: StagesView, period: Period | None = None) -> list[Passed]:
             after=texts.after,
             saved=texts.saved,
             saved_nanos=texts.saved_nanos,
+            undone=texts.undone,
         )
         for (stage, how), texts in found.items()
     ]

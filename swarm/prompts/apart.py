@@ -29,6 +29,7 @@ class _Section(NamedTuple):
 _BRIEF = (
     _Section("task", r"\# Task\n"),
     _Section("material", r"(?P<of>[^\n]+):\n(?=<{3,}\n)", fenced=True),
+    _Section("more", re.escape(module("worker_more")), whole=True),
     _Section("demands", r"\# It is accepted when\n"),
     _Section("files", r"\# Your answer\n"),
     _Section("handover", r"\# What was done before\n", fenced=True),

@@ -107,19 +107,25 @@ def explorer_messages(task: Task, brief: str, agent: str = "", length: str = "")
     return (Message("system", _system("explorer", task, _join(agent, length))), Message("user", brief))
 
 
-def worker_brief(task: Task, step: StepBrief, material: Sequence[Material], *, budget: str = "") -> str:
+def worker_brief(
+    task: Task, step: StepBrief, material: Sequence[Material], *, more: bool = False, budget: str = ""
+) -> str:
     """What the worker is told. A task that is nothing but its prompt is told in its own words.
 
-    `budget` is the line that says what is left, where it is told: the last one, as it is another each time.
+    With `more` it is told how to ask for what the material lacks. `budget` is the line that says what is left, where it is
+    told: the last one, as it is another each time.
     """
-    return joined(worker_parts(task, step, material, budget=budget))
+    return joined(worker_parts(task, step, material, more=more, budget=budget))
 
 
-def worker_parts(task: Task, step: StepBrief, material: Sequence[Material], *, budget: str = "") -> Sequence[Part]:
+def worker_parts(
+    task: Task, step: StepBrief, material: Sequence[Material], *, more: bool = False, budget: str = ""
+) -> Sequence[Part]:
     """What `worker_brief` is made of."""
     own = f"Your step, {step.number} of {step.total}: {step.title}"
     parts = present(
         *_materials([*material, *step.earlier]),
+        Part("more", module("worker_more") if more else ""),
         Part("demands", _demands(task)),
         Part("files", _section("Your answer", _files_told(task)) if task.outputs and _is_last(step) else ""),
         Part("handover", _handed_over(step.handover)),

@@ -18,13 +18,13 @@ STAGE = "skills"
 
 
 async def guided(job: Job, attempt: Attempt) -> Guide:
-    """The skills that the worker is told of, as they were when the attempt began: after a rejected draft all that fits of them."""
+    """The skills that the worker is told of, as they were when the attempt began."""
     if not wants_guide(job.task):
         return NO_GUIDE
 
     async def guide() -> str:
         found = await job.world.guide(job.task, job.open.step)
-        if attempt.number == 1 and job.task.skills is None:  # what somebody names is told whole
+        if job.task.skills is None:  # what somebody names is told whole
             found = await to_thread.run_sync(passed, job, found)
         return msgspec.json.encode(msgspec.structs.replace(found, parts=())).decode()
 

@@ -109,6 +109,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     hands: Hands | None = None  # None: the task has no tools
     delegated: Delegated | None = None  # who may do a part of the step; None: nobody
     left_out: Mapping[str, str] = {}  # of its prompts, by titles
+    whole: Task | None = None  # the task with its prompts whole; None: they are
 
     @property
     def step(self) -> StepState:

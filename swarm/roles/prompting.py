@@ -9,7 +9,8 @@ from anyio import to_thread
 
 from swarm.journal import Attempt
 from swarm.prompts.modules import LEAST, Chosen, Query, Said, chosen, left_out, query_of, told
-from swarm.stages import Shorter, Stages
+from swarm.roles.job import Job
+from swarm.stages import NO_STAGES, Shorter, Stages
 from swarm.task import Role, Task, agents_of
 from swarm.text.tokens import quick_tokens
 
@@ -38,17 +39,30 @@ class Prompted(msgspec.Struct, frozen=True, kw_only=True):
     task: Task
     record: tuple[Assembled, ...] = ()
     left_out: Mapping[str, str] = {}
+    whole: Task | None = None  # the task as it was; None: as it is
+    stages: Stages = NO_STAGES  # that they passed
+
+    def given_to(self, job: Job) -> Job:
+        """The job of doing the task so, whose other texts pass the same stages."""
+        return msgspec.structs.replace(
+            job, task=self.task, left_out=self.left_out, whole=self.whole, stages=self.stages
+        )
 
 
 _records = msgspec.json.Decoder(tuple[Assembled, ...])
 
 
 async def prompted(task: Task, role: Role, type_: str, stages: Stages, attempt: Attempt) -> Prompted:
-    """The task as a role is told of it at an attempt: the same at every step, and whole once a draft of the step was rejected.
+    """The task as a role is told of it at an attempt: the same at every step. The stage is none once a draft of the step was rejected.
 
     What was chosen is recorded with the attempt's first call, and read from the record ever after.
     """
-    if attempt.number > 1 or not any(quick_tokens(text) > LEAST for _, text in _prompts(task, role)):
+    found = await _found(task, role, type_, stages, attempt)
+    return msgspec.structs.replace(found, stages=stages)
+
+
+async def _found(task: Task, role: Role, type_: str, stages: Stages, attempt: Attempt) -> Prompted:
+    if not any(quick_tokens(text) > LEAST for _, text in _prompts(task, role)):
         return Prompted(task=task)
     record = attempt.recorded.captures.get(CAPTURED)
     if record is not None:
@@ -97,7 +111,7 @@ class _Passing:
             return Shorter(text)
         most = None if whole else LEAST + (tokens - LEAST) * room // tokens
         self.chosen = chosen(text, self._query, most, more=self._more)
-        return Shorter(self.chosen.text, "modules")
+        return Shorter(self.chosen.text, "modules", is_whole=whole)
 
 
 def retold(task: Task, role: Role, record: Sequence[Assembled]) -> Prompted:
@@ -114,7 +128,9 @@ def retold(task: Task, role: Role, record: Sequence[Assembled]) -> Prompted:
         except ValueError:  # it was recorded by another version of this program
             continue
         left |= left_out(text, each.said)
-    return Prompted(task=_with(task, role, given) if given else task, record=tuple(record), left_out=left)
+    if not given:
+        return Prompted(task=task, record=tuple(record))
+    return Prompted(task=_with(task, role, given), record=tuple(record), left_out=left, whole=task)
 
 
 def _with(task: Task, role: Role, given: Mapping[str, str]) -> Task:

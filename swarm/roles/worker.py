@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 
 import msgspec
@@ -28,9 +29,16 @@ from swarm.roles.job import (
 )
 from swarm.roles.passing import passed
 from swarm.roles.results import answer_schema, normal_form
-from swarm.roles.strain import strained
+from swarm.roles.strain import Strain, strained
 from swarm.roles.turns import converse
+from swarm.stages import LeftOut
 from swarm.task import Task
+
+LEFT_OUT = "left out"
+"""The name under which is recorded what a brief lacks."""
+
+_ASKS = re.compile(r"\W{0,3}MORE\b\W{0,3}:")
+"""How an answer begins that is none, as `worker_more.md` says it."""
 
 
 async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
@@ -38,21 +46,23 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
     strain = await strained(attempt, job.strain)
     output_tokens = answer_tokens(job)
-
-    async def brief() -> str:
-        step = await brief_of(job, attempt, compact=strain.is_compact)
-        given = await job.world.material(job.task, strain.is_compact)
-        material, earlier = await to_thread.run_sync(passed, job, (given, step.earlier), step.instruction)
-        step = msgspec.structs.replace(step, earlier=earlier)
-        return worker_brief(job.task, step, material, budget=strain.line(output_tokens))
-
     last = job.open.step == job.state.total
-    said = await attempt.capture("brief", brief)
+    said = await attempt.capture("brief", partial(_brief, job, attempt, strain, output_tokens))
+    left_out = await _left_out(job, attempt)
     guide = await guided(job, attempt)
-    ask = draft_ask(job.task, said, strain.clamped(output_tokens), type_=job.state.type, last=last, guide=guide)
+    asked = partial(
+        draft_ask, output_tokens=strain.clamped(output_tokens), type_=job.state.type, last=last, guide=guide
+    )
+    ask = asked(job.task, said)
     if job.hands is not None:
         return [await _with_tools(job, job.hands, attempt, call, ask, last=last)]
     answer = await whole_answer(job, call, ask)
+    if left_out and may_ask_for_more(job.task, last=last) and asks_for_more(answer):
+        said = await attempt.capture(
+            "whole brief", partial(_whole_brief, job, attempt, strain, output_tokens, left_out)
+        )
+        ask, job = asked(job.whole or job.task, said), msgspec.structs.replace(job, pick=job.stay(answer.arm))
+        answer = await whole_answer(job, call, ask)
     if answer.finish == "length" and answer.limit == output_tokens and may_have_more(job):
         more = msgspec.structs.replace(ask, output_tokens=output_tokens * MORE)
         answer = await call(more, pick=job.stay(answer.arm))
@@ -66,6 +76,42 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         limit=_limit(job, answer),
     )
     return [Placed(drafted, job.open.step, job.open.attempt)]
+
+
+async def _brief(job: Job, attempt: Attempt, strain: Strain, output_tokens: int, *, whole: bool = False) -> str:
+    step = await brief_of(job, attempt, compact=strain.is_compact)
+    material = await job.world.material(job.task, strain.is_compact)
+    if not whole:
+        material, earlier = await to_thread.run_sync(passed, job, (material, step.earlier), step.instruction)
+        step = msgspec.structs.replace(step, earlier=earlier)
+    more = bool(job.stages.left_out) and may_ask_for_more(job.task, last=step.number == step.total) and not whole
+    return worker_brief(job.task, step, material, more=more, budget=strain.line(output_tokens))
+
+
+async def _whole_brief(
+    job: Job, attempt: Attempt, strain: Strain, output_tokens: int, left_out: Mapping[str, LeftOut]
+) -> str:
+    """The brief with whole texts, for a worker that asked for what they lacked."""
+    job.stages.undone(left_out)
+    return await _brief(job, attempt, strain, output_tokens, whole=True)
+
+
+async def _left_out(job: Job, attempt: Attempt) -> Mapping[str, LeftOut]:
+    """What stages left out of the texts of the brief, as it was when that was taken."""
+    if place := attempt.recorded.captures.get(LEFT_OUT):
+        return msgspec.json.decode(await attempt.text(place), type=dict[str, LeftOut])
+    if job.stages.left_out:
+        attempt.note(LEFT_OUT, msgspec.json.encode(job.stages.left_out).decode())
+    return job.stages.left_out
+
+
+def may_ask_for_more(task: Task, *, last: bool) -> bool:
+    """Whether a worker is told how to ask for what its material lacks: it has no tool for that, and may say any words."""
+    return not task.tools and not (last and answer_schema(task))
+
+
+def asks_for_more(answer: Answer) -> bool:
+    return answer.finish == "stop" and bool(_ASKS.match(answer.text))
 
 
 async def _with_tools(job: Job, hands: Hands, attempt: Attempt, call: Call, ask: Ask, *, last: bool) -> Placed:

@@ -63,6 +63,7 @@ def test_tokens_says_what_was_saved_and_that_it_is_an_estimate(log: str, capsys:
             "after": 1600,
             "saved": 2400,
             "saved_nanos": sum(600 * 1_000_000 // (600 + n) for n in range(4)),
+            "undone": 0,
         }
     ]
 

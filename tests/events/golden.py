@@ -29,7 +29,7 @@ from events.types.choice import TRAILS, Excluded, TrailsExcluded
 from events.types.model import ModelCooled, ModelRecovered, cooldown_topic
 from events.types.session import FileTrusted, SessionRenewed
 from events.types.stage import TOPIC as STAGES
-from events.types.stage import StageApplied, StageWithdrawn
+from events.types.stage import StageApplied, StageUndone, StageWithdrawn
 from events.types.task import (
     AttemptAbandoned,
     CheckResult,
@@ -218,6 +218,7 @@ async def write_fifth(log: EventLog, clock: SetClock) -> None:
     applied = StageApplied(stage="inputs", before=900, after=300, on="a.log", how="held", form="log", branch="task:1")
     await scribe.append(scribe.new(applied))
     wanted = await scribe.call("worker")
+    await scribe.append(scribe.new(StageUndone(stage="results", before=1200, after=500, branch="task:1")))
     ask = make.approval_asked(ordinal=2, arguments=scribe.put('{"command":"make test"}'))
     *_, asked = await scribe.append(scribe.settled(wanted, "I look."), scribe.new(_looked(scribe)), scribe.new(ask))
     word = make.approval_given(asked, remember="session", pattern='{"tool":"run","match":"make *"}')

@@ -9,7 +9,7 @@ from events.memory import MemoryLog
 from events.testing import builders as make
 from events.testing.builders import SetClock
 from events.types.any import AnyEvent
-from events.types.stage import How, StageApplied, StageWithdrawn
+from events.types.stage import How, StageApplied, StageUndone, StageWithdrawn
 from events.types.task import TaskCancelled, TaskFailed
 from events.views.base import decode_state, encode_state, fold
 from events.views.stages import Ended, Kind, StagesView, Texts, stages_past
@@ -66,6 +66,18 @@ async def test_a_text_counts_once_and_saves_in_each_answered_request_of_its_atte
     assert view.texts[kind("outputs")] == Texts(
         count=1, before=900, after=800, saved=100, saved_nanos=100 * 1000 // 500
     )
+
+
+async def test_texts_that_are_told_whole_after_all_are_charged_with_the_request_that_was_for_nothing(
+    work: Work,
+) -> None:
+    await work.passes()
+    await work.asks(tokens=900)
+    await work.add(StageUndone(stage="inputs", before=1000, after=400))
+    await work.asks(tokens=1500, nanos=1500)
+    texts = (await work.view()).texts[kind()]
+    assert (texts.saved, texts.undone) == (600 - 1000, 1)  # what was sent in vain
+    assert texts.saved_nanos == 600 * 1000 // 900 - 1000
 
 
 async def test_a_task_ends_on_the_side_of_what_became_of_its_texts(work: Work) -> None:
