@@ -90,7 +90,7 @@ def test_a_role_is_told_a_file_as_it_is(rules: Path, text: str) -> None:
         ("prompt_file: rules/sql.md, prompt: Hi", "has a 'prompt' and a 'prompt_file'; take one of them out"),
         ("prompt_file: [{a: 1}]", "is no path; name Markdown files"),
         ("prompt_file: empty", "in which no Markdown lies"),
-        ("prompt_file: bad.md", "in line 5 of 'bad.md' 'tag' in a 'when' is none of tags, types, tools, paths"),
+        ("prompt_file: bad.md", "in line 5 of 'bad.md' 'tag' in a 'when' is none of always, tags, types, tools, paths"),
         ("prompt_file: front.md", "in 'front.md' 'hammer' in a 'when' is no tool here"),
         ("prompt_file: none.md", "'none.md' in 'prompt_file' of agent 'dba' holds nothing but its front matter"),
         ("prompt_file: large.md", "and each call carries it"),

@@ -32,7 +32,9 @@ MOST_TITLE = 80
 KINDS = ("tags", "types", "tools", "paths")
 """What a condition may speak of."""
 
-WHEN_RULE = "write `<!-- when: always -->`, or what one of must hold: `<!-- when: tags sql, data; paths *.sql -->`"
+WHEN_RULE = (
+    "write `<!-- when: always -->`, or name of what one has to be there: `<!-- when: tags sql, data; paths *.sql -->`"
+)
 
 HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)")
 """A line that begins a section: its level in signs, and its title."""
@@ -144,7 +146,7 @@ def parse_when(written: str) -> When:
         names = tuple(dict.fromkeys(name.strip() for name in rest.split(",")))
         if kind not in KINDS:
             raise BadWhen(
-                f"{shortened(kind)} in a 'when' is none of {', '.join(KINDS)}" if kind else "a 'when' is empty"
+                f"{shortened(kind)} in a 'when' is none of always, {', '.join(KINDS)}" if kind else "a 'when' is empty"
             )
         if kind in found:
             raise BadWhen(f"{kind!r} stands twice in a 'when'", "put all of them behind one, with commas between them")

@@ -13,7 +13,7 @@ from swarm.cli.output import Cell, Output
 from swarm.cli.show_prompt import one_task
 from swarm.insight.requests import Told, records_of
 from swarm.insight.story import Story
-from swarm.prompts.modules import Said
+from swarm.prompts.parts import Said
 from swarm.roles.prompting import Assembled
 from tui.words import visible
 

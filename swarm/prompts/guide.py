@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from swarm.prompts.modules import Query, chosen
 from swarm.text.tokens import quick_tokens
+
+if TYPE_CHECKING:
+    from swarm.prompts.modules import Query
 
 OTHERS = "Other skills, which read_skill reads:"
 
@@ -52,6 +55,8 @@ def guide_in_short(parts: Sequence[GuidePart], query: Query, room: int) -> tuple
 
 
 def _sections(part: GuidePart, query: Query, room: int) -> str:
+    from swarm.prompts.modules import chosen  # only where a skill is told in short
+
     heading = _HEADING.match(part.text)
     body = part.text[heading.end() :] if heading else part.text
     found = chosen(body, query, max(1, room), divided=SECTION_TOKENS, begins=True)

@@ -11,15 +11,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-import msgspec
-
 from swarm.agents.modules import MOST_TOKENS, Facts, Module, holds, modules_of
+from swarm.prompts.parts import Said
 from swarm.task import Task, words_of
 from swarm.text.rank import asked, impacts, terms
 from swarm.text.tokens import quick_tokens
-
-LEAST = 1_500
-"""Tokens of a prompt up to which it is given whole."""
 
 RULES_WEIGHT = 0.5
 """What it adds to the fit of a module that each of its lines forbids or demands something ("never", "always", "must")."""
@@ -40,15 +36,6 @@ class Query(NamedTuple):
 
     words: str
     facts: Facts
-
-
-class Said(msgspec.Struct, frozen=True):
-    """What became of a module, and why: `always`, `tag sql`, `fits: invoice, tax`, `tags sql does not hold`, `no room`."""
-
-    title: str
-    tokens: int
-    kept: bool
-    why: str
 
 
 class Chosen(NamedTuple):

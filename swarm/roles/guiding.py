@@ -8,9 +8,7 @@ import msgspec
 from anyio import to_thread
 
 from swarm.journal import Attempt
-from swarm.library import about_tokens
 from swarm.prompts.guide import GuidePart, guide_in_short, guide_text
-from swarm.prompts.modules import query_of
 from swarm.roles.job import NO_GUIDE, Guide, Job, wants_guide
 from swarm.stages import Shorter
 
@@ -33,6 +31,8 @@ async def guided(job: Job, attempt: Attempt) -> Guide:
 
 def passed(job: Job, guide: Guide) -> Guide:
     """What is told of skills as the stage leaves it."""
+    from swarm.prompts.modules import query_of  # only for who is told of skills
+
     query = query_of(job.task, job.state.type)
     short: list[Guide] = []
 
@@ -48,6 +48,8 @@ def passed(job: Job, guide: Guide) -> Guide:
 
 def guide_of(parts: Sequence[GuidePart], *, lists: bool) -> Guide:
     """What is told by these parts, with `lists` of skills whose text is not told, too."""
+    from swarm.library import about_tokens
+
     given = [part for part in parts if part.is_body]
     return Guide(
         skills=tuple(part.name for part in given),

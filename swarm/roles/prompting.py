@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 from anyio import to_thread
 
 from swarm.journal import Attempt
-from swarm.prompts.modules import LEAST, Chosen, Query, Said, chosen, left_out, query_of, told
+from swarm.prompts.parts import Said
 from swarm.roles.job import Job
 from swarm.stages import NO_STAGES, Shorter, Stages
 from swarm.task import Role, Task, agents_of
 from swarm.text.tokens import quick_tokens
 
+if TYPE_CHECKING:
+    from swarm.prompts.modules import Chosen, Query
+
 STAGE = "prompt"
+
+LEAST = 1_500
+"""Tokens of a prompt up to which it is given whole."""
 
 CAPTURED = "prompt modules"
 """The name under which it is recorded what became of the modules."""
@@ -49,9 +56,6 @@ class Prompted(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-_records = msgspec.json.Decoder(tuple[Assembled, ...])
-
-
 async def prompted(task: Task, role: Role, type_: str, stages: Stages, attempt: Attempt) -> Prompted:
     """The task as a role is told of it at an attempt: the same at every step. The stage is none once a draft of the step was rejected.
 
@@ -78,13 +82,15 @@ async def _found(task: Task, role: Role, type_: str, stages: Stages, attempt: At
 def read_record(text: str) -> tuple[Assembled, ...]:
     """What `prompted` recorded; nothing where it is of another version of this program."""
     try:
-        return _records.decode(text)
+        return msgspec.json.decode(text, type=tuple[Assembled, ...])
     except msgspec.MsgspecError:
         return ()
 
 
 def assembled(task: Task, role: Role, type_: str, stages: Stages) -> Prompted:
     """The task as a role is told of it, by what the stage leaves of each prompt."""
+    from swarm.prompts.modules import query_of  # only for who has a long prompt
+
     query = query_of(task, type_)
     found: list[Assembled] = []
     for of, text in _prompts(task, role):
@@ -106,6 +112,8 @@ class _Passing:
         self.chosen: Chosen | None = None
 
     def shorten(self, text: str, room: int, whole: bool) -> Shorter:
+        from swarm.prompts.modules import chosen
+
         tokens = quick_tokens(text)
         if tokens <= LEAST:
             return Shorter(text)
@@ -116,6 +124,10 @@ class _Passing:
 
 def retold(task: Task, role: Role, record: Sequence[Assembled]) -> Prompted:
     """The task as a role was told of it, by what is recorded."""
+    if not record:
+        return Prompted(task=task)
+    from swarm.prompts.modules import left_out, told
+
     prompts = dict(_prompts(task, role))
     given: dict[str, str] = {}
     left: dict[str, str] = {}

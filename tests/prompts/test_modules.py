@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarm.agents.modules import Facts, When, holds, modules_of, parse_when, troubles_of
-from swarm.prompts.modules import ALWAYS, LEAST, NO_ROOM, Query, chosen, left_out, query_of, told
+from swarm.prompts.modules import ALWAYS, NO_ROOM, Query, chosen, left_out, query_of, told
+from swarm.roles.prompting import LEAST
 from swarm.task import Input, Output, Task
 from swarm.text.tokens import quick_tokens
 from tests.house import FILLER, SUBJECTS, house, section
@@ -164,7 +165,7 @@ def test_a_condition_holds_where_one_of_what_it_names_does(when: str, why: str) 
     ("line", "says"),
     [
         ("<!-- when: -->", "a 'when' is empty"),
-        ("<!-- when: tag sql -->", "'tag' in a 'when' is none of tags, types, tools, paths"),
+        ("<!-- when: tag sql -->", "'tag' in a 'when' is none of always, tags, types, tools, paths"),
         ("<!-- when: tags sql, -->", "'tags' in a 'when' names nothing"),
         ("<!-- when: tags Big Words -->", "'Big Words' in a 'when' is no tag"),
         ("<!-- when: tools hammer -->", "'hammer' in a 'when' is no tool here"),
