@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup, TaskStatus
 
 from events.types.tool import SandboxProbed
@@ -22,6 +23,7 @@ from swarm.plan import Plan
 from swarm.settings.load import Loaded, load_settings
 from swarm.settings.mcpfound import find_mcp_servers, kept_folder
 from swarm.settings.toolrules import ToolSettings
+from swarm.stages import Shorter, Stages
 from swarm.task import Task, agents_of, words_of
 from swarm.toolnames import means
 from swarm.tools.base import Tool
@@ -161,9 +163,11 @@ class Toolchest:
         text_of: Callable[[str], Awaitable[str]],
         own: Sequence[Tool],
         words: Sequence[str] | None,
+        *,
         left_out: Mapping[str, str],
+        stages: Stages,
     ) -> Box:
-        return Box(self, task, text_of, own, words, left_out)
+        return Box(self, task, text_of, own, words, left_out=left_out, stages=stages)
 
     def _hidden(self) -> list[Path]:
         """What no command may see: the log, and all that lies beside it where that is no folder of the project's."""
@@ -177,7 +181,8 @@ class Box:
     """The tools that one attempt may use.
 
     `text_of` gives what an earlier use of the attempt said, by its handle; `own` are tools that no other attempt has. `words`
-    narrow what the task may use, as in a task file; None: they do not. `left_out` are modules of the prompts, by their titles.
+    narrow what the task may use, as in a task file; None: they do not. `left_out` are modules of the prompts, by their titles,
+    `stages` those that what is told of tools passes.
     """
 
     def __init__(
@@ -187,10 +192,12 @@ class Box:
         text_of: Callable[[str], Awaitable[str]],
         own: Sequence[Tool],
         words: Sequence[str] | None,
+        *,
         left_out: Mapping[str, str],
+        stages: Stages,
     ) -> None:
         self._chest, self._task, self._text_of = chest, task, text_of
-        self._own, self._words, self._left_out = own, words, left_out
+        self._own, self._words, self._left_out, self._stages = own, words, left_out, stages
         self._known: Mapping[str, Tool] | None = None
         self._lists: Sequence[Sequence[str]] = ()  # what the skills allow whose texts the model is told
 
@@ -226,7 +233,10 @@ class Box:
         specs = [in_brief(tool.spec) for tool in selection.tools]
         if MORE in known and (self._left_out or self._chest.is_shortened(self._task.id)):
             specs.append(in_brief(known[MORE].spec))
-        return [*specs, known[FIND_TOOL].spec, _USE] if selection.others else specs
+        if selection.others:
+            specs += [known[FIND_TOOL].spec, _USE]
+        said = self._stages.passed("tools", msgspec.json.encode(specs).decode(), _in_least_words, on="tools")
+        return msgspec.json.decode(said, type=list[ToolSpec])
 
     async def _all(self, root: Path, temp: Path, readable: Sequence[Path] = ()) -> Mapping[str, Tool]:
         tools = self._allowed(
@@ -296,6 +306,14 @@ class Box:
         if self._words is not None and not means(self._words, name, server=server):
             return False
         return may_use(self._task, name, server=server)
+
+
+def _in_least_words(text: str, room: int, whole: bool) -> Shorter:
+    """Descriptions of tools without bounds that go without saying: nothing that a model needs, so whatever room is asked for."""
+    from swarm.tools.describe import in_least
+
+    specs = msgspec.json.decode(text, type=list[ToolSpec])
+    return Shorter(msgspec.json.encode([in_least(spec) for spec in specs]).decode(), "tools", is_whole=True)
 
 
 def may_use(task: Task, name: str, *, server: str = "") -> bool:

@@ -26,7 +26,9 @@ RULES_ALONE = 0.1
 LEAST_FIT = 0.1
 """The share of the fit of the best module below which one fits too little, whatever room there is."""
 
-_PATH = re.compile(r"[\w*?.-]*(?:/[\w*?.-]+)+|\b[\w*?-]+\.[A-Za-z]\w{0,7}\b")
+_BETWEEN_PATHS = re.compile(r"[\s,;:()\[\]{}<>\"'`]+")
+_PATH = re.compile(r"[\w*?.-]*(?:/[\w*?.-]+)+|[\w*?.-]+\.[A-Za-z]\w{0,7}")
+_LONGEST_PATH = 300
 
 ALWAYS, PARTLY, TOO_LITTLE, NO_ROOM = "always", "a part of it is given", "fits too little", "no room"
 
@@ -55,10 +57,16 @@ def query_of(task: Task, type_: str) -> Query:
     written = [path for source in task.inputs for path in source.files]
     written += [output.path for output in task.written]
     words = words_of(task)
-    paths = tuple(dict.fromkeys([*written, *_PATH.findall(words)]))
+    paths = tuple(dict.fromkeys([*written, *_paths_in(words)]))
     facts = Facts(tags=task.tags, type=type_, tools=task.tools, paths=paths)
     tools = [word for word in task.tools if not word.startswith("-")]
     return Query("\n".join([words, type_, " ".join(task.tags), " ".join(paths), " ".join(tools)]), facts)
+
+
+def _paths_in(text: str) -> list[str]:
+    """What in a text looks like the path of a file."""
+    words = (word.rstrip(".?") for word in _BETWEEN_PATHS.split(text) if "." in word or "/" in word)
+    return [word for word in words if len(word) <= _LONGEST_PATH and _PATH.fullmatch(word)]
 
 
 def chosen(
@@ -170,10 +178,10 @@ def _above(modules: Sequence[Module], number: int, states: Mapping[int, tuple[bo
 def _fits(text: str, query: str, divided: int) -> Sequence[_Fit]:
     """How well each module fits: by its words (BM25F), and more where it forbids or demands something."""
     modules, held = modules_of(text, divided), _index(text, divided)
-    parts = [frozenset(terms(part)) for part in asked(query)]
+    parts = [sorted(set(terms(part))) for part in asked(query)]
     scores = [_score(impact, parts) for impact in held]
     best = max(scores, default=0.0)
-    whole = sorted(term for term in parts[0] if not term.endswith("*"))
+    whole = [term for term in parts[0] if not term.endswith("*")]
     return [
         _Fit(
             score * (1 + RULES_WEIGHT * module.rules) + RULES_ALONE * module.rules * best,
@@ -183,7 +191,7 @@ def _fits(text: str, query: str, divided: int) -> Sequence[_Fit]:
     ]
 
 
-def _score(impact: Mapping[str, float], parts: Sequence[frozenset[str]]) -> float:
+def _score(impact: Mapping[str, float], parts: Sequence[Sequence[str]]) -> float:
     whole, *clauses = (sum(impact[term] for term in part if term in impact) for part in parts)
     return whole + max(clauses, default=0.0)
 

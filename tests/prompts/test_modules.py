@@ -217,3 +217,11 @@ def test_the_room_is_never_passed_but_by_what_has_to_be_told(
         assert not said.kept or module.text.strip() in found.text
     named = left_out(text, found.said)
     assert all(title in line for title in named)
+
+
+def test_a_prompt_of_many_signs_is_read_in_no_time() -> None:
+    query = query_of(Task(id="t", prompt="a-b." * 50_000 + "\n" + "x/" * 50_000 + "\n" + "y" * 200_000), "code")
+    assert query.facts.paths == ()
+    flat = "Begin.\n" + "# a\n" * 5_000
+    assert len(modules_of(flat)) == 5_001
+    assert len(chosen(flat, INVOICE, 2_000).said) == 5_001
