@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from events.blobs import Pack
 from events.types.base import NOUGHT, Said, TextRef
 from events.types.call import CallKey, CallReserved
 from swarm.journal import Attempt
+from swarm.messages import Message, ToolCall
 from swarm.money.caps import Grant, Need
 from swarm.orders import Ask, Pick
 from swarm.text.tokens import likely_tokens
+
+
+class Joint(msgspec.Struct, frozen=True, array_like=True):
+    """What a message is to others, as `call.reserved` holds it of a conversation that begins anew."""
+
+    calls: tuple[ToolCall, ...]
+    answers: str
+
+
+def joined(said: Sequence[tuple[str, str]], anew: str) -> tuple[Message, ...]:
+    """The messages of such a conversation, of which each speaker and text are recorded."""
+    joints = msgspec.json.decode(anew, type=tuple[Joint, ...])
+    return tuple(
+        Message(speaker, text, joint.calls, joint.answers)  # type: ignore[arg-type]  # the log holds what a Message held
+        for (speaker, text), joint in zip(said, joints, strict=True)
+    )
 
 
 def reservation(
@@ -52,6 +71,9 @@ def reservation(
         skills=ask.skills,
         skill_tokens=ask.skill_tokens,
         follows=ask.follows,
+        anew=pack.put(msgspec.json.encode([Joint(each.calls, each.answers) for each in ask.messages]).decode())
+        if ask.anew
+        else None,
         branch=attempt.branch,
         key=key,
         quick_tokens=likely_tokens(ask.messages, ask.answer_schema, ask.tools),

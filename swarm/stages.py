@@ -90,6 +90,11 @@ class Stages:
         """The share of its tokens that a text keeps there."""
         return self._chosen[stage].keep if stage in self._chosen else 1.0
 
+    def uses(self, stage: str) -> bool:
+        """Whether the stage makes texts shorter here by what cannot be put together again."""
+        chosen = self._chosen.get(stage)
+        return chosen is not None and chosen.how == "used" and chosen.keep < 1
+
     def passed(self, stage: str, text: str, shorten: Shorten, *, on: str, agent: str = "") -> str:
         """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter.
 
@@ -131,11 +136,13 @@ class Stages:
             )
 
 
-def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = "", handle: str = "") -> Shorter:
+def compressed(
+    text: str, room: int, whole: bool, *, sought: str, name: str = "", handle: str = "", most: int | None = None
+) -> Shorter:
     """A text by its form and by what is sought; see `Shorten`. A line at its end says what is left out, and names the handle.
 
     Of code and Markdown those blocks are kept that fit, with the definitions that they need: its whole lines, which a model may
-    have to name.
+    have to name. What has no room in `most` tokens, whatever its form, is made as short as that.
     """
     from swarm.compress.compress import compress  # only where a text is long enough to be made shorter
     from swarm.compress.form import form_of
@@ -144,7 +151,7 @@ def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = ""
     if whole:
         made = compress(text, limit=tokens - 1, count=quick_tokens, form=form, handle=handle)
         return Shorter(made.text, form, is_whole=True) if made.reversible else Shorter(text)
-    room = room_of(form, tokens, room, said_by_tool=bool(handle))
+    room = min(room_of(form, tokens, room, said_by_tool=bool(handle)), tokens if most is None else most)
     if form in ("code", "markdown"):
         return Shorter(_blocks(text, room, sought, name, f"[all: {handle}]" if handle else ""), form)
     embedder = _embedder()
@@ -192,7 +199,7 @@ def _embedder() -> Embedder | None:
 
 def stages_of(settings: StageSettings, task: Task, attempt: Attempt) -> Stages:
     """The stages that the texts of an attempt at a task pass. After a draft that was rejected what is given is given whole."""
-    chosen = _chosen(settings, task)
+    chosen = drawn_for(settings, task)
     if 0 < attempt.step <= len(attempt.state.steps) and attempt.state.steps[attempt.step - 1].fails:
         chosen = {stage: each for stage, each in chosen.items() if stage not in WHOLE_AFTERWARDS}
     return Stages(chosen, tell=attempt.tell, role=attempt.role, branch=attempt.branch)
@@ -200,10 +207,11 @@ def stages_of(settings: StageSettings, task: Task, attempt: Attempt) -> Stages:
 
 def stages_ahead(settings: StageSettings, task: Task) -> Stages:
     """The same before a run, where nothing is told."""
-    return Stages(_chosen(settings, task), tell=lambda _: None, role="worker")
+    return Stages(drawn_for(settings, task), tell=lambda _: None, role="worker")
 
 
-def _chosen(settings: StageSettings, task: Task) -> Mapping[str, Drawn]:
+def drawn_for(settings: StageSettings, task: Task) -> Mapping[str, Drawn]:
+    """By stage what becomes of the texts of a task."""
     return drawn(settings, f"{task.id}\0{task.prompt}")
 
 

@@ -105,6 +105,9 @@ def _sum(one: TakenApart) -> str:
         said += f"; the provider counted {settled.input_tokens:,}{cached}"
     if one.before:
         said += f"; {one.again:,} ({_share(one.again, one)}) begin it as they began call {one.before}"
+    if one.compacted is not None:
+        made = one.compacted
+        said += f"; the conversation was compacted ({made.on}): {made.before:,} tokens to {made.after:,}, {made.form}"
     return said
 
 
@@ -155,6 +158,7 @@ def _request_document(one: TakenApart, *, full: bool) -> dict[str, Any]:
         "again": one.again,
         "again_of": one.before or None,
         "framing": one.framing,
+        "compacted": _stage_document(one.compacted) | {"on": one.compacted.on} if one.compacted else None,
         "input_tokens": settled.input_tokens if settled is not None and counted_there else None,
         "cached_tokens": settled.cached_tokens if settled is not None and counted_there else None,
         "parts": [_piece_document(piece, full=full) for piece in one.pieces],
@@ -169,14 +173,16 @@ def _piece_document(piece: Piece, *, full: bool) -> dict[str, Any]:
         "message": piece.message or None,
         "tokens": piece.tokens,
         "again": piece.again,
-        "stage": {
-            "stage": stage.stage,
-            "how": stage.how,
-            "before": stage.before,
-            "after": stage.after,
-            "form": stage.form,
-        }
-        if stage
-        else None,
+        "stage": _stage_document(stage) if stage else None,
         **({"text": piece.text} if full else {}),
+    }
+
+
+def _stage_document(stage: StageApplied) -> dict[str, Any]:
+    return {
+        "stage": stage.stage,
+        "how": stage.how,
+        "before": stage.before,
+        "after": stage.after,
+        "form": stage.form,
     }

@@ -19,11 +19,13 @@ from events.views.tasks import Place, TaskState
 from swarm.cycle import Open
 from swarm.engine.ahead import READ, Ahead
 from swarm.engine.copies import TaskCopy, lasting_change, recorded
+from swarm.engine.history import EDITING, History
 from swarm.engine.outputs import Outputs
 from swarm.engine.results import Found, Results
 from swarm.engine.working import Working
 from swarm.journal import Attempt
 from swarm.messages import Message, ToolCall, ToolSpec
+from swarm.orders import Ask
 from swarm.roles.guard import Used
 from swarm.tools.arguments import ArgumentsUnfit, fitted, plainly, read_arguments
 from swarm.tools.base import Said, Tool, ToolRefused, in_one_line, used_on
@@ -115,7 +117,7 @@ class RecordedHands:
 
     def __init__(self, attempt: Attempt, begin: Begin, *, seen: Seen | None = None) -> None:
         """`seen` is shown each use, with the position of its end."""
-        self._attempt, self._seen = attempt, seen
+        self._attempt, self._seen, self._history = attempt, seen, History(attempt)
         self._files = tuple(lasting_change(each, begin.at) for each in begin.files)
 
     async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
@@ -123,6 +125,9 @@ class RecordedHands:
 
     def files(self) -> tuple[FileChange, ...]:
         return self._files
+
+    async def remembered(self, ask: Ask, *, arm: str, turns: int) -> Ask:
+        return await self._history.going_on(ask, arm=arm, turns=turns)
 
     async def use(self, call: ToolCall, stands: Sequence[Message] = ()) -> Used:
         """What is recorded of it. Raises NotRecorded."""
@@ -150,11 +155,12 @@ class LiveHands:
         outputs: Outputs,
         doubtful: Callable[[str], Awaitable[bool]],
         redact: Callable[[str], str],
+        history: History | None = None,
         results: Results | None = None,
         ahead: Ahead | None = None,
     ) -> None:
         """`results` are those that may be given again; None: none may. `ahead` makes ready what is likely to be read."""
-        self._attempt, self._working = attempt, working
+        self._attempt, self._working, self._history = attempt, working, history or History(attempt)
         self._box, self._allow, self._doubtful = box, allow, doubtful
         self._redact, self._outputs = redact, outputs
         self._tools: Mapping[str, Tool] = {}
@@ -183,6 +189,9 @@ class LiveHands:
     def files(self) -> tuple[FileChange, ...]:
         """All that differs in the work copy from the project."""
         return self._working.files()
+
+    async def remembered(self, ask: Ask, *, arm: str, turns: int) -> Ask:
+        return await self._history.going_on(ask, arm=arm, turns=turns)
 
     async def use(self, call: ToolCall, stands: Sequence[Message] = ()) -> Used:
         ordinal, known = self._attempt.next_use()
@@ -390,11 +399,10 @@ def passes(tool: Tool, known: Collection[str]) -> bool:
     Not what a file holds where it can be edited, and what a skill says: there a model goes line by line.
     """
     if tool.name == "read" and not tool.source:
-        return not _EDITING.intersection(known)
+        return not EDITING.intersection(known)
     return bool(tool.source) or tool.name in _TOLD_SHORTER
 
 
-_EDITING = frozenset({"edit", "patch", "write"})
 _TOLD_SHORTER = frozenset({"run", "python", "fetch", "list", "search"})
 
 NOT_KNOWN = (

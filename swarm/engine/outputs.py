@@ -78,7 +78,8 @@ class Outputs:
         def shorter(text: str, room: int, whole: bool) -> Shorter:
             made = shorten(text, room, whole)
             if (size := _size(made.text)) > self._most_bytes and not whole:
-                made = shorten(text, room * self._most_bytes * 9 // (size * 10), whole)
+                part = self._most_bytes * 9 / (size * 10)
+                made = shorten(text, int(room * part), whole, most=int(quick_tokens(made.text) * part))
             return made if _size(made.text) <= self._most_bytes else Shorter(text)
 
         return self._stages.passed(STAGE, text, shorter, on=on)

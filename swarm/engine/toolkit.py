@@ -14,18 +14,22 @@ from swarm.engine.copies import Copies
 from swarm.engine.endings import Caps
 from swarm.engine.faces import Faces
 from swarm.engine.hands import LiveHands, begin_of
+from swarm.engine.history import STAGE as HISTORY
+from swarm.engine.history import History, Rules
 from swarm.engine.outputs import Outputs
 from swarm.engine.questions import Questions
 from swarm.engine.results import Results, open_results
 from swarm.engine.subagents import delegate
+from swarm.engine.summary import Summaries
 from swarm.engine.toolchest import Toolchest, open_toolchest
 from swarm.engine.working import Working
 from swarm.engine.world import Surroundings
 from swarm.journal import Attempt
+from swarm.messages import Arm
 from swarm.owner import Owner
 from swarm.plan import Plan
 from swarm.roles.job import Job
-from swarm.stages import stages_of
+from swarm.stages import drawn_for, stages_of
 from swarm.task import Task, words_of
 from swarm.tools.base import Said, Tool
 from swarm.tools.person import ask_tool
@@ -58,14 +62,14 @@ class Toolkit:
 
         async def delegated(part: Part) -> Said:
             async def sent(own: Attempt, task: Task) -> LiveHands:
-                made = self._made(own, task, working, [self._asking(own)], part.tools, left_out=job.left_out)
+                made = self._made(own, task, working, [self._asking(own)], caps, part.tools, left_out=job.left_out)
                 made.narrow(worker.lists)
                 return made
 
             return await delegate(part, attempt, job, caps, sent)
 
         tools = [self._asking(attempt), task_tool(delegated)]
-        worker = self._made(attempt, job.task, working, tools, left_out=job.left_out)
+        worker = self._made(attempt, job.task, working, tools, caps, left_out=job.left_out)
         return worker
 
     def _asking(self, attempt: Attempt) -> Tool:
@@ -77,22 +81,47 @@ class Toolkit:
         task: Task,
         working: Working,
         own: Sequence[Tool],
+        caps: Caps,
         words: Sequence[str] | None = None,
         *,
         left_out: Mapping[str, str],
     ) -> LiveHands:
-        stages = stages_of(self._chest.plan.stages, task, attempt)
+        stages, rules = stages_of(self._chest.plan.stages, task, attempt), self._rules(attempt, task, caps)
         outputs = Outputs(attempt, stages, sought=words_of(task))
+        box = self._chest.box(
+            task, outputs.text_of, own, words, left_out=left_out, stages=stages, refetches=rules is not None
+        )
         return LiveHands(
             attempt,
             working=working,
-            box=self._chest.box(task, outputs.text_of, own, words, left_out=left_out, stages=stages),
+            box=box,
+            history=History(attempt, rules),
             allow=self._approvals.of(task, attempt),
             outputs=outputs,
             doubtful=self._doubtful,
             redact=self._redact,
             results=self._results,
             ahead=self._ahead if outputs.are_looked_at else None,
+        )
+
+    def _rules(self, attempt: Attempt, task: Task, caps: Caps) -> Rules | None:
+        """How the conversation of an attempt at the task is compacted; None where its stage is off."""
+        plan = self._chest.plan
+        drawn = drawn_for(plan.stages, task).get(HISTORY)
+        if drawn is None:
+            return None
+
+        def arm(name: str) -> Arm | None:
+            agent, _, model = name.partition("@")
+            return next((arm for arm in plan.roster.arms(agent) if arm.model == model), None)
+
+        return Rules(
+            drawn=drawn,
+            strategy=plan.stages.history,
+            sought=words_of(task),
+            arm=arm,
+            left=lambda: min(caps.left(caps.in_force(task, "worker")), default=None),
+            summarise=Summaries(attempt, task, caps),
         )
 
 

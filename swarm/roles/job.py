@@ -94,6 +94,10 @@ class Hands(Protocol):
         """All that differs in the work copy now from the project when it was made."""
         ...
 
+    async def remembered(self, ask: Ask, *, arm: str, turns: int) -> Ask:
+        """What is asked next of the arm that answered, in one of so many turns: the conversation as it was said, or compacted."""
+        ...
+
 
 Delegated = Callable[[str, str], tuple[Picker, Callable[[str], Picker]]]
 """By agent and branch of the attempt who takes the first call of a part of its work, and by the name of that arm who goes on."""
@@ -172,6 +176,16 @@ def said_to(
         for agent in agents_of(task, role)
     }
     return {"messages": next(iter(told.values())), "by_agent": told if len(told) > 1 else {}}
+
+
+def reads(job: Job) -> bool:
+    """Whether the step is given anything to read beside what it is asked.
+
+    It is not looked for in the brief: feedback that quotes the marks of material would change the first words of the request,
+    and with them what a provider has cached of it.
+    """
+    task = job.task
+    return bool(task.inputs or task.needs or job.state.told) or job.open.step > 1
 
 
 async def handover_text(job: Job, attempt: Attempt) -> str:

@@ -75,6 +75,9 @@ class _Seen:
     def files(self) -> tuple[FileChange, ...]:
         return self._hands.files()
 
+    async def remembered(self, ask: Ask, *, arm: str, turns: int) -> Ask:
+        return await self._hands.remembered(ask, arm=arm, turns=turns)
+
     async def use(self, call: ToolCall, stands: Sequence[Message] = ()) -> Used:
         used = await self._hands.use(call, stands)
         self._used.append(used)

@@ -25,7 +25,7 @@ from swarm.settings.complexity import (
 from swarm.settings.mcpserver import FORMS
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import WIRES, is_local
-from swarm.settings.stages import ANSWERS, PRESETS, STAGES, parse_use
+from swarm.settings.stages import ANSWERS, PRESETS, STAGES, STRATEGIES, parse_use
 from swarm.settings.tomlfile import KeyPath
 from swarm.settings.toolrules import SANDBOXES, parse_hosts, parse_rules
 from swarm.task import CHANGES
@@ -383,6 +383,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("tokens", "tool_results"): Key(_one_of("off", "on")),
     ("tokens", "tool_results_age_s"): Key(_seconds, 86_400),
     **{("tokens", "stages", stage): Key(parse_use) for stage in STAGES},
+    ("tokens", "history"): Key(_one_of(*STRATEGIES), "results"),
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),
     ("models", "*", "model"): Key(_text, only_user=_MODELS),
     ("models", "*", "tier"): Key(_tier, only_user=_PRICES),

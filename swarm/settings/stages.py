@@ -21,10 +21,12 @@ STAGES: Mapping[str, str] = {
     "skills": "what a step is told of skills: of the best its sections that fit, of others a line",
     "tools": "what is told of tools: without bounds that go without saying",
     "prompt": "what agents are told of themselves: of a long one the sections that hold for the task, or fit it",
+    "history": "older turns of a conversation with tools, once it has grown: in bulk, with a handle to each output",
+    "evidence": "what an explorer plans by, and of its inputs what each step needs by the plan",
 }
 """What passes each of them."""
 
-GIVEN = frozenset({"inputs", "results", "prompt"})
+GIVEN = frozenset({"inputs", "results", "evidence", "prompt"})
 """Those that what a worker is given passes once, before it says anything: it cannot fetch the rest itself."""
 
 WHOLE_AFTERWARDS = GIVEN | {"skills"}
@@ -56,19 +58,43 @@ class StageSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     preset: Preset = "off"
     rules: Mapping[str, Rule] = {}
+    history: Strategy = "results"
 
 
 _OFF = Rule()
 
 _KEEPS: Mapping[Preset, Mapping[str, float]] = {
     "minimal": dict.fromkeys(STAGES, 1.0),
-    "standard": {"inputs": 0.35, "results": 0.35, "outputs": 0.5, "skills": 0.6, "tools": 1.0, "prompt": 0.3},
-    "aggressive": {"inputs": 0.25, "results": 0.25, "outputs": 0.35, "skills": 0.4, "tools": 1.0, "prompt": 0.2},
+    "standard": {
+        "inputs": 0.35,
+        "results": 0.35,
+        "outputs": 0.5,
+        "history": 0.125,
+        "evidence": 0.1,
+        "skills": 0.6,
+        "tools": 1.0,
+        "prompt": 0.3,
+    },
+    "aggressive": {
+        "inputs": 0.25,
+        "results": 0.25,
+        "outputs": 0.35,
+        "history": 0.0625,
+        "evidence": 0.1,
+        "skills": 0.4,
+        "tools": 1.0,
+        "prompt": 0.2,
+    },
 }
 """What a text is made shorter to. Half is what keeps the answer in 98 of 100 texts where a question names what it is about, a
 quarter in 94, and where two facts make it in 92 and 82 (`python -m bench.compression`). Who lacks something is given all of it
 afterwards, so what a share costs is that share and what is asked for: least of all at a quarter to a third. What a tool says
-can be had by its handle at any time, but that takes a turn, which is dear."""
+can be had by its handle at any time, but that takes a turn, which is dear. An eighth keeps the answer in 90 of 100: that is for
+what the model has read before."""
+
+Strategy = Literal["results", "digest", "summary"]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+"""How older turns are made short: their results one by one; all of them in words; or in those of a free model."""
 
 
 AnswersAgain = Literal["off", "exact", "near", "suggest"]
@@ -107,7 +133,8 @@ def stage_settings(layers: Layers) -> StageSettings:
     for key, use in layers.values.items():
         if key[:2] == ("tokens", "stages"):
             rules[key[2]] = _used(rules.get(key[2], _OFF), key[2], use)
-    return StageSettings(preset=preset, rules={stage: rule for stage, rule in rules.items() if rule.mode != "off"})
+    left = {stage: rule for stage, rule in rules.items() if rule.mode != "off"}
+    return StageSettings(preset=preset, rules=left, history=layers.values["tokens", "history"])
 
 
 def answers_again(layers: Layers) -> AnswersAgain:
