@@ -30,6 +30,7 @@ from swarm.settings.toolrules import ToolSettings
 from swarm.task import (
     CONTEXT,
     NAME_RULE,
+    ROLES,
     TURNS,
     Budget,
     OnExceed,
@@ -287,7 +288,7 @@ def answer_tokens(task: Task, complexity: Complexity) -> int:
 def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
     """The token cap of a file that names none, from its tasks with their level and the bytes of their inputs.
 
-    A task with a budget of its own adds that; any other (inputs + prompt + its level's allowance) x turns x roles x
+    A task with a budget of its own adds that; any other (inputs + prompts + its level's allowance) x turns x roles x
     (1 + retries), as providers count. A reservation takes a byte for a token, so the largest of them, of an answer that was cut before, is
     added once: those that find no room beside it wait until it is settled.
     """
@@ -296,6 +297,7 @@ def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
         answer = answer_tokens(task, complexity)
         allowed, draft = allowance(complexity.type, complexity.level).input_tokens + answer, answer * MORE
         given = input_bytes + len(task.prompt.encode()) + len(task.needs) * BYTES_A_TOKEN * draft
+        given += max(0, *(system_bytes(role, task) - ROLE_BYTES for role in ROLES))
         explored = explores(task, complexity)
         turns = (task.limits.turns or TURNS) if task.tools else 1
         steps, roles = (MOST_PLANNED, 3) if explored else (1, 2)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from events.types.stage import How, StageApplied, StageUndone
 from swarm.journal import Attempt
-from swarm.settings.stages import GIVEN, Rule, StageSettings
+from swarm.settings.stages import GIVEN, WHOLE_AFTERWARDS, Rule, StageSettings
 from swarm.task import Task
 from swarm.text.tokens import quick_tokens
 
@@ -100,8 +100,11 @@ class Stages:
         chosen = self._chosen.get(stage)
         return chosen is not None and chosen.how == "used" and chosen.keep < 1
 
-    def passed(self, stage: str, text: str, shorten: Shorten, *, on: str) -> str:
-        """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter."""
+    def passed(self, stage: str, text: str, shorten: Shorten, *, on: str, agent: str = "") -> str:
+        """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter.
+
+        It is told of what it is `on`, and which `agent` alone is told it.
+        """
         chosen = self._chosen.get(stage)
         before = quick_tokens(text) if chosen is not None else 0
         if chosen is None or before < LEAST:
@@ -120,6 +123,7 @@ class Stages:
                 form=shorter.form,
                 role=self._role,
                 branch=self._branch,
+                agent=agent,
             )
         )
         if chosen.how != "used":
@@ -242,7 +246,7 @@ def stages_of(settings: StageSettings, task: Task, attempt: Attempt) -> Stages:
     """The stages that the texts of an attempt at a task pass. After a draft that was rejected what is given is given whole."""
     chosen = drawn_for(settings, task)
     if 0 < attempt.step <= len(attempt.state.steps) and attempt.state.steps[attempt.step - 1].fails:
-        chosen = {stage: each for stage, each in chosen.items() if stage not in GIVEN}
+        chosen = {stage: each for stage, each in chosen.items() if stage not in WHOLE_AFTERWARDS}
     return Stages(chosen, tell=attempt.tell, role=attempt.role, branch=attempt.branch, lingua=settings.lingua)
 
 

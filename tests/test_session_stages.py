@@ -194,7 +194,11 @@ async def test_a_session_that_was_interrupted_tells_of_each_text_once(project: P
             await run(log, text, plan, project, looks=faces(stop=stop))
             await resume(log, plan)
             applied = [(each.stage, each.on) for each in await events(log, StageApplied)]
-            assert applied == [("inputs", "server.log"), ("outputs", "search request [0-9]")], stop_at
+            assert applied == [
+                ("inputs", "server.log"),
+                ("tools", "tools"),
+                ("outputs", "search request [0-9]"),
+            ], stop_at
             assert (await replay(log, 1)).divergence is None
 
 

@@ -121,6 +121,7 @@ def test_settings_name_a_stage_in_place_of_what_the_preset_says(tmp_path: Path) 
     assert loaded(tmp_path, text).rules == {
         "inputs": Rule(mode="on", keep=0.25, share=0.5, asked=True),
         "results": Rule(mode="measure", keep=0.25, asked=True),
+        **{stage: preset_rules("aggressive")[stage] for stage in ("skills", "tools", "prompt")},
     }
     assert loaded(tmp_path, '[tokens.stages]\ninputs = "on"\n').rules == {
         "inputs": Rule(mode="on", keep=0.35, asked=True)

@@ -19,7 +19,7 @@ async def show_prompt(
     log: EventLog, name: Name, story: Story, output: Output, *, attempt: int | None, full: bool
 ) -> None:
     """Write the requests of a task, of a step of it, or of one attempt. Raises UsageError where it is not one task's."""
-    name = _one_task(name, story)
+    name = one_task(name, story)
     task = story.tasks[name.task]
     requests = await taken_apart(log, story, task)
     found = [one for one in requests if not name.step or one.sent.conversation[0] == name.step]
@@ -39,7 +39,8 @@ async def show_prompt(
         output.note(_why_none(story, name))
 
 
-def _one_task(name: Name, story: Story) -> Name:
+def one_task(name: Name, story: Story) -> Name:
+    """The task that is meant, by its name or as the only one. Raises UsageError where there are several."""
     if name.task:
         return name
     if len(story.tasks) != 1:

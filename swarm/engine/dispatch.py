@@ -50,10 +50,11 @@ from swarm.owner import RENEW_S, Owner
 from swarm.plan import Beside, Plan, allowed_arms, context_room
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job
+from swarm.roles.prompting import prompted
 from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
-from swarm.stages import NO_STAGES, stages_of
+from swarm.stages import stages_of
 from swarm.task import Role, Task
 from swarm.tries import Connected, Stopped
 
@@ -343,16 +344,15 @@ class Dispatcher:
                 seat=self._batches.place_of(open_),
             )
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
-            job = self._job(open_, state, task, role, attempt)
+            told = await prompted(task, role, state.type, stages_of(self._plan.stages, task, attempt), attempt)
+            job = told.given_to(self._job(open_, state, told.task, role))
             if role == "worker" and task.tools:
                 job = msgspec.structs.replace(job, hands=self._toolkit.hands(attempt, job, self._caps))
             try:
-                outcome: list[Placed] = await function(job, attempt=attempt, call=call)
+                return [*await function(job, attempt=attempt, call=call)]
             except NoModelAvailable as error:
-                barred = allowed_arms(self._plan, task, role)[1]
-                reasons = {**error.reasons, **barred}  # what the task rules out is so, whether it cools down or not
+                reasons = {**error.reasons, **allowed_arms(self._plan, task, role)[1]}  # the task's rules hold anyway
                 raise NoModelAvailable(role=role, reasons=reasons, back=error.back) from error
-            return outcome
         except (Stopped, OwnerLost):
             raise
         except NotWorthIt as error:
@@ -380,7 +380,7 @@ class Dispatcher:
         events = {each.task.id: submitted(each, attempt.put, self._redact) for each in children}
         return expanded(state, seen.condition, attempt.put(said), events)
 
-    def _job(self, open_: Open, state: TaskState, task: Task, role: Role, attempt: Attempt | None = None) -> Job:
+    def _job(self, open_: Open, state: TaskState, task: Task, role: Role) -> Job:
         caps = self._caps.in_force(task, role)
         picks = Picks(
             plan=self._plan,
@@ -407,7 +407,6 @@ class Dispatcher:
             redact=self._redact,
             audits=partial(picks.is_audited, open_.step),
             strain=strain_of(caps, self._ledger.money),
-            stages=stages_of(self._plan.stages, task, attempt) if attempt is not None else NO_STAGES,
             delegated=partial(picks.delegated, open_),
         )
 

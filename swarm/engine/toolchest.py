@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup, TaskStatus
 
 from events.types.tool import SandboxProbed
@@ -23,6 +24,7 @@ from swarm.plan import Plan
 from swarm.settings.load import Loaded, load_settings
 from swarm.settings.mcpfound import find_mcp_servers, kept_folder
 from swarm.settings.toolrules import ToolSettings
+from swarm.stages import Shorter, Stages
 from swarm.task import Task, agents_of, words_of
 from swarm.toolnames import means
 from swarm.tools.base import Tool
@@ -163,9 +165,11 @@ class Toolchest:
         own: Sequence[Tool],
         words: Sequence[str] | None,
         *,
+        left_out: Mapping[str, str],
+        stages: Stages,
         refetches: bool = False,
     ) -> Box:
-        return Box(self, task, text_of, own, words, refetches=refetches)
+        return Box(self, task, text_of, own, words, left_out=left_out, stages=stages, refetches=refetches)
 
     def _hidden(self) -> list[Path]:
         """What no command may see: the log, and all that lies beside it where that is no folder of the project's."""
@@ -181,6 +185,7 @@ class Box:
     `text_of` gives what an earlier use of the attempt said, by its handle; `own` are tools that no other attempt has. `words`
     narrow what the task may use, as in a task file; None: they do not. Who `refetches` has the tool that gives outputs in any case,
     unless the task says that it is to be left out: it gives nothing but what the attempt's own tools said.
+    `left_out` are modules of the prompts, by their titles, `stages` those that what is told of tools passes.
     """
 
     def __init__(
@@ -191,10 +196,13 @@ class Box:
         own: Sequence[Tool],
         words: Sequence[str] | None,
         *,
+        left_out: Mapping[str, str],
+        stages: Stages,
         refetches: bool = False,
     ) -> None:
         self._chest, self._task, self._text_of = chest, task, text_of
         self._own, self._words, self._refetches = own, words, refetches
+        self._left_out, self._stages = left_out, stages
         self._known: Mapping[str, Tool] | None = None
         self._lists: Sequence[Sequence[str]] = ()  # what the skills allow whose texts the model is told
 
@@ -218,7 +226,7 @@ class Box:
     async def offered(self) -> Sequence[ToolSpec]:
         """The tools that fit the task best, in short; where there are more, the two through which those are found and used.
 
-        `more` is one of them where something was left out of what the task was given.
+        `more` is one of them where something was left out of what the task was given, or of its prompts.
         """
         from swarm.tools.describe import in_brief
         from swarm.tools.more import MORE
@@ -228,11 +236,14 @@ class Box:
         tools = [tool for name, tool in known.items() if name not in (FIND_TOOL, MORE)]
         selection = await self._chest.select(tools, self._task)
         specs = [in_brief(tool.spec) for tool in selection.tools]
-        beside = [MORE] if self._chest.is_shortened(self._task.id) else []
+        beside = [MORE] if self._left_out or self._chest.is_shortened(self._task.id) else []
         beside += [READ_OUTPUT] if self._refetches else []
         there = {spec.name for spec in specs}
         specs += [in_brief(known[name].spec) for name in beside if name in known and name not in there]
-        return [*specs, known[FIND_TOOL].spec, _USE] if selection.others else specs
+        if selection.others:
+            specs += [known[FIND_TOOL].spec, _USE]
+        said = self._stages.passed("tools", msgspec.json.encode(specs).decode(), _in_least_words, on="tools")
+        return msgspec.json.decode(said, type=list[ToolSpec])
 
     async def _all(self, root: Path, temp: Path, readable: Sequence[Path] = ()) -> Mapping[str, Tool]:
         tools = self._allowed(
@@ -241,7 +252,7 @@ class Box:
         if self._refetches and READ_OUTPUT not in {tool.name for tool in tools}:
             tools += [self._outputs()] if means((READ_OUTPUT, *self._task.tools), READ_OUTPUT) else []
         tools += await self._skills()
-        more = more_of(self._task, root, self._chest.result, self._chest.redact)
+        more = more_of(self._task, root, self._chest.result, self._chest.redact, self._left_out)
         return {tool.name: tool for tool in (*tools, *((more,) if more else ()), await self._finding(tools))}
 
     def _allowed(self, tools: Sequence[Tool]) -> list[Tool]:
@@ -308,6 +319,14 @@ class Box:
         if self._words is not None and not means(self._words, name, server=server):
             return False
         return may_use(self._task, name, server=server)
+
+
+def _in_least_words(text: str, room: int, whole: bool) -> Shorter:
+    """Descriptions of tools without bounds that go without saying: nothing that a model needs, so whatever room is asked for."""
+    from swarm.tools.describe import in_least
+
+    specs = msgspec.json.decode(text, type=list[ToolSpec])
+    return Shorter(msgspec.json.encode([in_least(spec) for spec in specs]).decode(), "tools", is_whole=True)
 
 
 def may_use(task: Task, name: str, *, server: str = "") -> bool:

@@ -62,13 +62,14 @@ class Toolkit:
 
         async def delegated(part: Part) -> Said:
             async def sent(own: Attempt, task: Task) -> LiveHands:
-                made = self._made(own, task, working, [self._asking(own)], caps, part.tools)
+                made = self._made(own, task, working, [self._asking(own)], caps, part.tools, left_out=job.left_out)
                 made.narrow(worker.lists)
                 return made
 
             return await delegate(part, attempt, job, caps, sent)
 
-        worker = self._made(attempt, job.task, working, [self._asking(attempt), task_tool(delegated)], caps)
+        tools = [self._asking(attempt), task_tool(delegated)]
+        worker = self._made(attempt, job.task, working, tools, caps, left_out=job.left_out)
         return worker
 
     def _asking(self, attempt: Attempt) -> Tool:
@@ -82,13 +83,18 @@ class Toolkit:
         own: Sequence[Tool],
         caps: Caps,
         words: Sequence[str] | None = None,
+        *,
+        left_out: Mapping[str, str],
     ) -> LiveHands:
-        outputs = Outputs(attempt, stages_of(self._chest.plan.stages, task, attempt), sought=words_of(task))
-        rules = self._rules(attempt, task, caps)
+        stages, rules = stages_of(self._chest.plan.stages, task, attempt), self._rules(attempt, task, caps)
+        outputs = Outputs(attempt, stages, sought=words_of(task))
+        box = self._chest.box(
+            task, outputs.text_of, own, words, left_out=left_out, stages=stages, refetches=rules is not None
+        )
         return LiveHands(
             attempt,
             working=working,
-            box=self._chest.box(task, outputs.text_of, own, words, refetches=rules is not None),
+            box=box,
             history=History(attempt, rules),
             allow=self._approvals.of(task, attempt),
             outputs=outputs,

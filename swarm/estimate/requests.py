@@ -23,6 +23,7 @@ from swarm.prompts.build import (
 from swarm.roles.evidence import asks_for_needs, in_outline
 from swarm.roles.explorer import plan_ask
 from swarm.roles.passing import passed_by
+from swarm.roles.prompting import assembled
 from swarm.roles.validator import verdict_ask
 from swarm.roles.worker import draft_ask, may_ask_for_more
 from swarm.stages import NO_STAGES, Stages
@@ -82,7 +83,7 @@ def first_requests(
     """Return the first request of each of the roles, built as the roles build it. Raises UsageError for its inputs.
 
     Of a worker behind an explorer it is that of the plan's only step; of a judge it holds an empty draft, whose tokens
-    come on top. `room` is how many bytes a role may be given to read, None any number; `stages` are those that inputs pass.
+    come on top. `room` is how many bytes a role may be given to read, None any number; `stages` are those that inputs and prompts pass.
     """
     task = msgspec.json.decode(redact(msgspec.json.encode(task).decode()), type=Task)
     material = _material(task, unknown, root, redact)
@@ -101,15 +102,18 @@ def first_requests(
     approach = unknown.text("the explorer's approach", APPROACH_TOKENS) if explored else ""
     step = StepBrief(number=1, total=1, title=task.title, instruction="", approach=approach)
     rubrics = tuple(rubric_names(task))
+    told = {role: assembled(task, role, type_, stages).task for role in roles}
     draft = unknown.text("the draft", 0) if unknown.words else ""
     asks: Mapping[Role, Callable[[], Ask]] = {
         "explorer": lambda: plan_ask(
-            task, explorer_brief(task, given("explorer"), needs=needs), type_=type_, needs=needs
+            told["explorer"], explorer_brief(task, given("explorer"), needs=needs), type_=type_, needs=needs
         ),
         "worker": lambda: draft_ask(
-            task, drafted_from(), answer_tokens, type_=type_, last=True, reads=bool(task.inputs or task.needs)
+            told["worker"], drafted_from(), answer_tokens, type_=type_, last=True, reads=bool(task.inputs or task.needs)
         ),
-        "validator": lambda: verdict_ask(task, validator_brief(task, step, draft, ()), rubrics, type_=type_),
+        "validator": lambda: verdict_ask(
+            told["validator"], validator_brief(task, step, draft, ()), rubrics, type_=type_
+        ),
     }
     return {role: _first(asks[role](), turns_of(task) if role == "worker" else 1) for role in roles}
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from events.log import Entry, EventLog
+from events.types.answer import AnswerServed
 from events.types.call import CallReleased, CallReserved, CallSettled
 from events.types.stage import StageApplied, StageUndone
 from events.types.task import StepRejected
@@ -18,7 +19,8 @@ from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.prompts.apart import parts_of
 from swarm.prompts.parts import GAP, Part
 from swarm.reservation import joined
-from swarm.task import Task
+from swarm.roles.prompting import CAPTURED, OWN_WORDS, STAGE, Assembled, read_record, retold
+from swarm.task import ROLES, Task
 from swarm.text.tokens import request_tokens
 
 Conversation = tuple[int, int, str, str]
@@ -152,6 +154,7 @@ async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[Take
     sent = await read_requests(log, story, task.name)
     known = await _known(log, story, task)
     spec = await _spec(log, task)
+    prompts = tasks_told(spec, await records_of(log, story, task)) if spec is not None else {}
     told = [entry for entry in story.entries if entry.task == task.name]
     await load()
     found: list[TakenApart] = []
@@ -160,7 +163,12 @@ async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[Take
         call = each.call
         stages = stages_passed(entry for entry in told if entry.position < each.position)
         like = (call.model, call.role, bool(call.branch))
-        found.append(apart(each, last.get(like), task=spec, said=known, stages=stages))
+        at = told_as(each.conversation)
+        cut = any(
+            key[0][:3] == at and applied.stage == STAGE for key, applied in stages.items()
+        )  # not told whole since
+        as_told = prompts.get(at, spec) if cut else spec
+        found.append(apart(each, last.get(like), task=as_told, said=known, stages=stages))
         if each.settled is not None:
             last[like] = each
     return found
@@ -173,6 +181,35 @@ async def _spec(log: EventLog, task: TaskState) -> Task | None:
         return msgspec.json.decode(text, type=Task) if text is not None else None
     except msgspec.MsgspecError:
         return None
+
+
+Told = tuple[int, int, str]
+"""Step, attempt and role: who is told the same of a task."""
+
+
+def told_as(conversation: Conversation) -> Told:
+    """Whose prompts hold in a conversation: a sub-agent is told what the worker is."""
+    step, attempt, role, branch = conversation
+    return step, attempt, "worker" if branch else role
+
+
+async def records_of(log: EventLog, story: Story, task: TaskState) -> dict[Told, Sequence[Assembled]]:
+    """What became of the modules of long prompts at each attempt for which that is recorded."""
+    found: dict[Told, Sequence[Assembled]] = {}
+    for entry in story.entries:
+        call = entry.event
+        if entry.task != task.name or not isinstance(call, CallReserved | AnswerServed):
+            continue
+        for each in call.captured:
+            text = await text_or_none(log, each.text, at=entry.position) if each.name == CAPTURED else None
+            if text is not None:
+                found[entry.step, entry.attempt, call.role] = read_record(text)
+    return found
+
+
+def tasks_told(spec: Task, records: Mapping[Told, Sequence[Assembled]]) -> dict[Told, Task]:
+    """The task as it was told at each attempt at which modules of its prompts were left out."""
+    return {at: retold(spec, role, record).task for at, record in records.items() for role in ROLES if role == at[2]}
 
 
 async def _known(log: EventLog, story: Story, task: TaskState) -> dict[str, Sequence[str]]:
@@ -246,7 +283,9 @@ def apart(
             pieces += [_of_text(part, at + 1, alike, stage=stage) for part in parts]
             continue
         for part in parts:
-            stage = stages.get((sent.conversation, 0, part.of)) if part.name == "material" else None
+            names = {"material": part.of, "agent": f"agent {sent.call.agent}", OWN_WORDS: OWN_WORDS, "skills": "skills"}
+            on = names.get(part.name)
+            stage = stages.get((sent.conversation, 0, on)) if on is not None else None
             of = ", ".join(sent.call.skills) if part.name == "skills" else part.of
             pieces.append(_of_text(part._replace(of=of), at + 1, alike, stage=stage))
             alike -= len(part.text) + len(GAP)

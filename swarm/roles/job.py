@@ -17,6 +17,7 @@ from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call, Picker
 from swarm.prompts.build import Material, StepBrief
+from swarm.prompts.guide import GuidePart
 from swarm.prompts.length import form_of, length_line
 from swarm.roles.checks import Checked
 from swarm.roles.guard import Used
@@ -25,12 +26,13 @@ from swarm.stages import NO_STAGES, Stages
 from swarm.task import Role, Task, agents_of
 
 
-class Guide(msgspec.Struct, frozen=True, kw_only=True):
+class Guide(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is told of skills, and the names of those whose texts that holds."""
 
     skills: tuple[str, ...] = ()
     text: str = ""
     tokens: tuple[int, ...] = ()  # about how many the text of each of these skills has
+    parts: tuple[GuidePart, ...] = ()  # that it is made of, until it is recorded
 
 
 NO_GUIDE = Guide()
@@ -118,6 +120,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     stages: Stages = NO_STAGES  # that texts pass on their way into its requests
     hands: Hands | None = None  # None: the task has no tools
     delegated: Delegated | None = None  # who may do a part of the step; None: nobody
+    left_out: Mapping[str, str] = {}  # of its prompts, by titles
+    whole: Task | None = None  # the task with its prompts whole; None: they are
 
     @property
     def step(self) -> StepState:

@@ -19,6 +19,7 @@ from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import worker_brief, worker_messages
 from swarm.roles.evidence import places, told
+from swarm.roles.guiding import guided
 from swarm.roles.job import (
     NO_GUIDE,
     Guide,
@@ -29,7 +30,6 @@ from swarm.roles.job import (
     may_have_more,
     reads,
     said_to,
-    wants_guide,
     whole_answer,
 )
 from swarm.roles.passing import passed
@@ -56,7 +56,7 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     is_new = BRIEF not in attempt.recorded.captures
     said = await attempt.capture(BRIEF, partial(_brief, job, attempt, strain, output_tokens))
     left_out = await _left_out(job, attempt)
-    guide = await _guided(job, attempt)
+    guide = await guided(job, attempt)
     asked = partial(
         draft_ask,
         output_tokens=strain.clamped(output_tokens),
@@ -74,7 +74,7 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         said = await attempt.capture(
             "whole brief", partial(_whole_brief, job, attempt, strain, output_tokens, left_out)
         )
-        ask, job = asked(job.task, said), msgspec.structs.replace(job, pick=job.stay(answer.arm))
+        ask, job = asked(job.whole or job.task, said), msgspec.structs.replace(job, pick=job.stay(answer.arm))
         answer = await whole_answer(job, call, ask)
     if answer.finish == "length" and answer.limit == output_tokens and may_have_more(job):
         more = msgspec.structs.replace(ask, output_tokens=output_tokens * MORE)
@@ -147,17 +147,6 @@ def may_ask_for_more(task: Task, *, last: bool) -> bool:
 
 def asks_for_more(answer: Answer) -> bool:
     return answer.finish == "stop" and bool(_ASKS.match(answer.text))
-
-
-async def _guided(job: Job, attempt: Attempt) -> Guide:
-    """The skills that the worker is told of, as they were when the attempt began."""
-    if not wants_guide(job.task):
-        return Guide()
-
-    async def guide() -> str:
-        return msgspec.json.encode(await job.world.guide(job.task, job.open.step)).decode()
-
-    return msgspec.json.decode(await attempt.capture("skills", guide), type=Guide)
 
 
 async def _with_tools(job: Job, hands: Hands, attempt: Attempt, call: Call, ask: Ask, *, last: bool) -> Placed:

@@ -289,6 +289,10 @@ def _prompt(value: object, source: Source) -> str:
         raise ValueError(f"a text is expected, not {kind_of(value) if not isinstance(value, str) else 'an empty one'}")
     if (size := len(value.encode())) > MOST_PROMPT_BYTES:
         raise ValueError(f"it has {size:,} bytes, and each call carries it; write at most {MOST_PROMPT_BYTES:,}")
+    from swarm.agents.modules import troubles_of  # only who has agents of their own needs it
+
+    for trouble in troubles_of(value):
+        raise ValueError(f"in line {trouble.line} {trouble.message}; {trouble.hint}")
     return value.strip()
 
 
