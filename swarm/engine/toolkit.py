@@ -78,10 +78,11 @@ class Toolkit:
     ) -> LiveHands:
         outputs = Outputs(attempt, stages_of(self._chest.plan.stages, task, attempt), sought=words_of(task))
         rules = self._rules(attempt, task, caps)
+        is_used = rules is not None and rules.drawn.how == "used"
         return LiveHands(
             attempt,
             working=working,
-            box=self._chest.box(task, outputs.text_of, own, words, refetches=rules is not None),
+            box=self._chest.box(task, outputs.text_of, own, words, refetches=is_used),
             history=History(attempt, rules),
             allow=self._approvals.of(task, attempt),
             outputs=outputs,
