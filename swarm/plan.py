@@ -209,7 +209,12 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         tools=settings.tools,
         stages=settings.stages,
         caching=Caching(
-            exact=settings.answers != "off", near=settings.answers == "near", ttl_s=round(settings.answers_age_s)
+            exact=settings.answers != "off",
+            near=settings.answers in ("near", "suggest"),
+            suggests=settings.answers == "suggest",
+            ttl_s=round(settings.answers_age_s),
+            results=settings.tool_results,
+            results_ttl_s=round(settings.tool_results_age_s),
         ),
         subagent_tokens=settings.budget.subagent_tokens,
         paid_confirmed=confirmed

@@ -44,7 +44,7 @@ from swarm.engine.prepare import Prepared, prepare
 from swarm.engine.submission import opening_of
 from swarm.engine.toolkit import open_toolkit
 from swarm.engine.withdrawing import with_figures
-from swarm.engine.world import open_surroundings
+from swarm.engine.world import Surroundings, open_surroundings
 from swarm.errors import ConfirmationNeeded, OwnerLost, gravest
 from swarm.estimate.weighed import Weighed, room_told
 from swarm.garbage import rare_collections
@@ -384,13 +384,15 @@ def _lives(owner: Owner, clock: Clock, claim: Claim) -> bool:
 
 
 async def _repeats(
-    log: EventLog, plan: Plan, models: Mapping[str, Connected], root: Path, clock: Clock
+    log: EventLog, plan: Plan, models: Mapping[str, Connected], around: Surroundings, clock: Clock
 ) -> Repeats | None:
     if not plan.caching.exact:
         return None
-    from swarm.repeats import open_repeats  # what few runs need
+    from swarm.repeats import open_repeats, open_suggestions  # what few runs need
 
-    return await open_repeats(log, plan.caching, models, project=str(root), clock=clock)
+    if plan.caching.suggests:
+        around.suggested = await open_suggestions(log, plan.caching, project=str(around.root), clock=clock)
+    return await open_repeats(log, plan.caching, models, project=str(around.root), clock=clock)
 
 
 @asynccontextmanager
@@ -426,9 +428,9 @@ async def _open(
         open_surroundings(
             root, log, tasks, secrets.redact, environ=environ, say=faces.say, session=owner.name
         ) as surroundings,
-        open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces) as toolkit,
+        open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces, clock=clock) as toolkit,
     ):
-        past.repeats = await _repeats(log, plan, models, root, clock)
+        past.repeats = await _repeats(log, plan, models, surroundings, clock)
         yield Dispatcher(
             owner,
             plan,

@@ -82,6 +82,14 @@ class Stages:
         self._chosen, self._tell, self._role, self._branch = chosen, tell, role, branch
         self.left_out: dict[str, LeftOut] = {}
 
+    def passes(self, stage: str) -> bool:
+        """Whether texts pass the stage at all, if only to be measured."""
+        return stage in self._chosen
+
+    def keep(self, stage: str) -> float:
+        """The share of its tokens that a text keeps there."""
+        return self._chosen[stage].keep if stage in self._chosen else 1.0
+
     def passed(self, stage: str, text: str, shorten: Shorten, *, on: str) -> str:
         """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter."""
         chosen = self._chosen.get(stage)

@@ -13,7 +13,7 @@ from events.testing import builders as make
 from events.types.call import CallReserved
 from events.types.stage import How, StageApplied, StageWithdrawn
 from events.types.tool import ToolFinished
-from swarm.engine.hands import TOLD_BYTES
+from swarm.engine.outputs import TOLD_BYTES
 from swarm.replay import replay
 from swarm.settings.stages import Rule, StageSettings, preset_rules
 from tests.provider import Answer

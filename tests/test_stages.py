@@ -153,4 +153,12 @@ def test_which_answers_are_given_again_is_said_by_settings_or_the_preset(
     (tmp_path / ".config/swarm/config.toml").write_text(f"[tokens]\nanswers_age_s = 60\n{text}\n")
     found = load_settings(tmp_path, environ={"HOME": str(tmp_path)})
     plan = plan_of(found, Roster(models=(), providers=()), confirmed=True)
-    assert plan.caching == Caching(exact=exact, near=near, ttl_s=60)
+    suggests, results = near and "near" not in text, "standard" in text or "aggressive" in text
+    assert plan.caching == Caching(exact=exact, near=near, suggests=suggests, ttl_s=60, results=results)
+    assert loaded_results(tmp_path, f"{text}\ntool_results = 'off'") is False
+    assert loaded_results(tmp_path, f"{text}\ntool_results = 'on'") is True
+
+
+def loaded_results(root: Path, text: str) -> bool:
+    (root / ".config/swarm/config.toml").write_text(f"[tokens]\n{text}\n")
+    return load_settings(root, environ={"HOME": str(root)}).settings.tool_results

@@ -6,15 +6,19 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager
 from functools import partial
 
+from events.log import Clock
+from swarm.engine.ahead import Ahead, open_ahead
 from swarm.engine.approvals import Approvals
 from swarm.engine.consent import Consent
 from swarm.engine.copies import Copies
 from swarm.engine.endings import Caps
 from swarm.engine.faces import Faces
-from swarm.engine.hands import LiveHands, Outputs, begin_of
+from swarm.engine.hands import LiveHands, begin_of
 from swarm.engine.history import STAGE as HISTORY
 from swarm.engine.history import History, Rules
+from swarm.engine.outputs import Outputs
 from swarm.engine.questions import Questions
+from swarm.engine.results import Results, open_results
 from swarm.engine.subagents import delegate
 from swarm.engine.summary import Summaries
 from swarm.engine.toolchest import Toolchest, open_toolchest
@@ -44,7 +48,10 @@ class Toolkit:
         *,
         redact: Callable[[str], str],
         doubtful: Callable[[str], Awaitable[bool]],
+        results: Results | None,
+        ahead: Ahead,
     ) -> None:
+        self._results, self._ahead = results, ahead
         self._chest, self._approvals, self._questions, self._copies = chest, approvals, questions, copies
         self._redact, self._doubtful = redact, doubtful
 
@@ -88,6 +95,8 @@ class Toolkit:
             outputs=outputs,
             doubtful=self._doubtful,
             redact=self._redact,
+            results=self._results,
+            ahead=self._ahead if outputs.are_looked_at else None,
         )
 
     def _rules(self, attempt: Attempt, task: Task, caps: Caps) -> Rules | None:
@@ -113,12 +122,27 @@ class Toolkit:
 
 @asynccontextmanager
 async def open_toolkit(
-    owner: Owner, plan: Plan, surroundings: Surroundings, consent: Consent, *, environ: Mapping[str, str], faces: Faces
+    owner: Owner,
+    plan: Plan,
+    surroundings: Surroundings,
+    consent: Consent,
+    *,
+    environ: Mapping[str, str],
+    faces: Faces,
+    clock: Clock,
 ) -> AsyncGenerator[Toolkit]:
     """Nothing is started before a task needs it, and all that was is ended at the end."""
     root, copies, redact = surroundings.root, surroundings.copies, surroundings.redact
-    async with open_toolchest(owner, plan, surroundings, environ=environ, say=faces.say) as chest:
+    async with (
+        open_toolchest(owner, plan, surroundings, environ=environ, say=faces.say) as chest,
+        open_ahead(owner.log, project=owner.project) as ahead,
+    ):
         approvals = Approvals(owner, plan.tools, faces=faces, directory=str(root), redact=redact, backend=chest.backend)
         questions = Questions(owner, plan.tools, faces=faces, redact=redact)
         surroundings.sandbox = chest.sandbox
-        yield Toolkit(chest, approvals, questions, copies, redact=redact, doubtful=consent.ask)
+        results: Results | None = None
+        if plan.caching.results:
+            results = await open_results(owner.log, project=str(root), ttl_s=plan.caching.results_ttl_s, clock=clock)
+        yield Toolkit(
+            chest, approvals, questions, copies, redact=redact, doubtful=consent.ask, results=results, ahead=ahead
+        )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from events.log import Entry
-from events.types.answer import CANONICAL, NEAR, AnswersCleared, AnswerServed
+from events.types.answer import CANONICAL, NEAR, AnswersCleared, AnswerServed, AnswerSuggested
 from events.types.base import Unknown
 from events.types.call import (
     BudgetMarked,
@@ -156,6 +156,11 @@ def _of_calls(entry: Entry) -> str:
             return f"{event.by} settled {how} what the call cost: {usd(event.cost_nanos)}"
         case AnswerServed() as event:
             return given_again(event)
+        case AnswerSuggested() as event:
+            return (
+                f"the {event.role} was told of the answer that {event.source} accepted, to a question one word apart, "
+                f"cosine {event.cosine:.2f}: {event.tokens:,} tokens"
+            )
         case CallSettled() as event:
             return f"the answer came: {event.input_tokens:,} tokens in, {event.output_tokens:,} out, {usd(event.cost_nanos)}"
         case CallFailed() as event:

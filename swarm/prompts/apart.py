@@ -51,6 +51,14 @@ _JUDGED = (
 
 _LAST = (
     ("length", re.compile(rf"{GAP}({LENGTH_LINE})\Z")),
+    (
+        "suggestion",
+        re.compile(
+            rf"{GAP}(An earlier task asked: [^\n]+\nIts accepted answer was:\n(<{{3,}})\n(?:(?!{GAP}An earlier task asked: ).)*"
+            r"\n>{3,}\nCheck whether it holds here, too\.)\Z",
+            re.DOTALL,
+        ),
+    ),
     ("budget", re.compile(rf"{GAP}(\(You may take [0-9,]+ tokens for this\.\))\Z")),
     (
         "budget",

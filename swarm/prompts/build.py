@@ -137,16 +137,22 @@ def worker_parts(
     return (Part("task", _section("Task", task.prompt)), *parts) if parts else (Part("task", task.prompt),)
 
 
+def suggestion_text(question: str, answer: str) -> str:
+    """What is told of an earlier task whose question, in one line, is one word apart."""
+    told = f"An earlier task asked: {question}\nIts accepted answer was:\n{_fence(answer.strip())}"
+    return f"{told}\nCheck whether it holds here, too."
+
+
 def worker_messages(
-    task: Task, brief: str, agent: str = "", length: str = "", *, skills: str = ""
+    task: Task, brief: str, agent: str = "", length: str = "", *, skills: str = "", suggestion: str = ""
 ) -> tuple[Message, ...]:
     """The length is said last: there a small model keeps to it in 27 of 28 answers, in the system's words in 22."""
     system = _system("worker", task, agent)
-    if "<<<" in brief:
+    if "<<<" in brief or suggestion:
         system = f"{system}\n\n{module('worker_material')}"
     if task.tools:
         system = f"{system}\n\n{module('worker_tools')}"
-    return (Message("system", _join(system, skills)), Message("user", _join(brief, length)))
+    return (Message("system", _join(system, skills)), Message("user", _join(brief, suggestion, length)))
 
 
 def validator_brief(task: Task, step: StepBrief, draft: str, notes: Sequence[str], *, changed: str = "") -> str:

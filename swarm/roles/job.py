@@ -9,6 +9,7 @@ import msgspec
 
 from events.types.tree import FileChange
 from events.views.tasks import Place, StepState, TaskState
+from swarm.cache.suggestions import Suggested
 from swarm.context.parts import beginning
 from swarm.cycle import Open
 from swarm.journal import Attempt
@@ -53,6 +54,10 @@ def wants_guide(task: Task) -> bool:
     return bool(task.tools) and skills_of_agents(task) != ()
 
 
+Suggest = Callable[[str], Awaitable[Suggested | None]]
+"""Gives by what a worker is asked what it is told of an earlier answer."""
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """What a role may take from outside, each through `attempt.capture`."""
 
@@ -63,6 +68,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     tree: Callable[[Task], str]  # the state of the project that they were run on, "" where they needed none of it
     guide: Callable[[Task, int], Awaitable[Guide]]  # the skills that fit a step of a task
     changed: Callable[[StepState], Awaitable[str]]  # what tools changed of the project for a step's draft, as a patch
+    suggested: Suggest | None = None  # an accepted answer to a question like a worker's; None: it is told of none
     shortened: Callable[[Task], None] = lambda _: None  # is told when a stage left out some of what a task reads
 
 
@@ -73,8 +79,10 @@ class Hands(Protocol):
         """What the model is told of beside these skills: the same at every turn of the attempt."""
         ...
 
-    async def use(self, call: ToolCall) -> Used:
+    async def use(self, call: ToolCall, stands: Sequence[Message] = ()) -> Used:
         """Have done what the model wants, or given back from the record; what it is told of it is the `answer`.
+
+        `stands` are the messages as they stand: what a tool says again that is among them need not be told again.
 
         A use that is refused, or comes to nothing, is told as that. Raises what ends the attempt.
         """

@@ -38,12 +38,14 @@ async def converse(job: Job, call: Call, ask: Ask, hands: Hands) -> Said:
             return Said(answer, answer.finish)
         if turn == turns:
             return Said(answer, "turns", f"it went on using tools in the last of its {turns} turns")
-        used = [await hands.use(each) for each in answer.calls]
+        used = [await hands.use(each, ask.told(answer.agent).messages) for each in answer.calls]
         if stopped := guard.after(used):
             return Said(answer, "loop", stopped)
         turn += 1
         ask = _following(ask, answer, used, last=turn == turns)
         ask = await hands.remembered(ask, arm=answer.arm, turns=turns)
+        if ask.anew:
+            guard.forget()
         pick = job.go_on(answer.arm)
 
 

@@ -9,7 +9,10 @@ from functools import partial
 import msgspec
 from anyio import to_thread
 
+from events.types.answer import SUGGESTION, AnswerSuggested
+from events.types.base import NOUGHT
 from events.types.task import StepDrafted
+from events.views.accepted import BRIEF
 from swarm.cycle import Placed
 from swarm.journal import Attempt
 from swarm.money.allowances import MORE
@@ -33,6 +36,7 @@ from swarm.roles.strain import Strain, strained
 from swarm.roles.turns import converse
 from swarm.stages import LeftOut
 from swarm.task import Task
+from swarm.text.tokens import quick_tokens
 
 LEFT_OUT = "left out"
 """The name under which is recorded what a brief lacks."""
@@ -47,11 +51,17 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     strain = await strained(attempt, job.strain)
     output_tokens = answer_tokens(job)
     last = job.open.step == job.state.total
-    said = await attempt.capture("brief", partial(_brief, job, attempt, strain, output_tokens))
+    is_new = BRIEF not in attempt.recorded.captures
+    said = await attempt.capture(BRIEF, partial(_brief, job, attempt, strain, output_tokens))
     left_out = await _left_out(job, attempt)
     guide = await _guided(job, attempt)
     asked = partial(
-        draft_ask, output_tokens=strain.clamped(output_tokens), type_=job.state.type, last=last, guide=guide
+        draft_ask,
+        output_tokens=strain.clamped(output_tokens),
+        type_=job.state.type,
+        last=last,
+        guide=guide,
+        suggestion=await _suggested(job, attempt, said, is_new=is_new),
     )
     ask = asked(job.task, said)
     if job.hands is not None:
@@ -76,6 +86,26 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         limit=_limit(job, answer),
     )
     return [Placed(drafted, job.open.step, job.open.attempt)]
+
+
+async def _suggested(job: Job, attempt: Attempt, brief: str, *, is_new: bool) -> str:
+    """What the worker is told of an earlier answer, as it was told when the attempt began; a task with tools is told nothing."""
+    suggest = job.world.suggested
+    if SUGGESTION not in attempt.recorded.captures and (not is_new or suggest is None or job.task.tools):
+        return ""
+
+    async def suggestion() -> str:
+        found = await suggest(brief) if suggest is not None else None
+        if found is None:
+            return ""
+        attempt.tell(
+            AnswerSuggested(
+                source=found.source, cosine=round(found.cosine, 4) or NOUGHT, tokens=quick_tokens(found.text)
+            )
+        )
+        return found.text
+
+    return await attempt.capture(SUGGESTION, suggestion)
 
 
 async def _brief(job: Job, attempt: Attempt, strain: Strain, output_tokens: int, *, whole: bool = False) -> str:
@@ -147,10 +177,20 @@ def _limit(job: Job, answer: Answer) -> int:
     return answer.limit if answer.finish == "length" and job.state.answer_tokens else 0
 
 
-def draft_ask(task: Task, brief: str, output_tokens: int, *, type_: str, last: bool, guide: Guide = NO_GUIDE) -> Ask:
+def draft_ask(
+    task: Task,
+    brief: str,
+    output_tokens: int,
+    *,
+    type_: str,
+    last: bool,
+    guide: Guide = NO_GUIDE,
+    suggestion: str = "",
+) -> Ask:
     """What is asked for a draft; only that of the last step has to have the form of the task's result."""
+    messages = partial(worker_messages, task, brief, skills=guide.text, suggestion=suggestion)
     return Ask(
-        **said_to(task, "worker", type_, output_tokens, partial(worker_messages, task, brief, skills=guide.text)),
+        **said_to(task, "worker", type_, output_tokens, messages),
         skills=guide.skills,
         skill_tokens=guide.tokens,
         output_tokens=output_tokens,

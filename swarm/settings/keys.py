@@ -376,6 +376,8 @@ KEYS: Mapping[KeyPath, Key] = {
     ("tokens", "preset"): Key(_one_of(*PRESETS), "off"),
     ("tokens", "answers"): Key(_one_of(*ANSWERS)),
     ("tokens", "answers_age_s"): Key(_seconds, 604_800),
+    ("tokens", "tool_results"): Key(_one_of("off", "on")),
+    ("tokens", "tool_results_age_s"): Key(_seconds, 86_400),
     **{("tokens", "stages", stage): Key(parse_use) for stage in STAGES},
     ("tokens", "history"): Key(_one_of(*STRATEGIES), "results"),
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),

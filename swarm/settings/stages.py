@@ -72,16 +72,17 @@ STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 """How older turns are made short: their results one by one; all of them in words; or in those of a free model."""
 
 
-AnswersAgain = Literal["off", "exact", "near"]
+AnswersAgain = Literal["off", "exact", "near", "suggest"]
 ANSWERS: tuple[AnswersAgain, ...] = get_args(AnswersAgain)
-"""Which calls may get the answer of an earlier one: none, those that ask the same to the letter, those that ask it in other words."""
+"""Which calls may get the answer of an earlier one: none, those that ask the same to the letter, those that ask it in other words; and
+with `suggest` who is asked what is one word apart is told of it."""
 
 _ANSWERS: Mapping[Preset, AnswersAgain] = {
     "off": "off",
     "observe": "off",
     "minimal": "exact",
     "standard": "exact",
-    "aggressive": "near",
+    "aggressive": "suggest",
     "adaptive": "exact",
 }
 
@@ -115,6 +116,12 @@ def answers_again(layers: Layers) -> AnswersAgain:
     """What the layers say of it, else the preset."""
     said: AnswersAgain | None = layers.values.get(("tokens", "answers"))
     return said or _ANSWERS[layers.values["tokens", "preset"]]
+
+
+def results_again(layers: Layers) -> bool:
+    """Whether what a tool said may be given again, as the layers say it; else where answers are by the preset."""
+    said: str | None = layers.values.get(("tokens", "tool_results"))
+    return said == "on" if said else _ANSWERS[layers.values["tokens", "preset"]] != "off"
 
 
 def preset_rules(preset: Preset) -> Mapping[str, Rule]:

@@ -18,6 +18,7 @@ from swarm.prompts.build import (
     explorer_parts,
     repair_messages,
     subagent_messages,
+    suggestion_text,
     summariser_messages,
     validator_messages,
     validator_parts,
@@ -52,6 +53,7 @@ BUDGETS = st.sampled_from(
 LENGTHS = st.sampled_from(
     ["", *(length_line(Agent(name="a", words=200), form, 800) for form in ("prose", "code", "report"))]
 )
+SUGGESTIONS = st.just("") | st.builds(suggestion_text, st.just("What is it?"), TEXTS)
 FIRST = "You write.\n\nYou write well."
 
 
@@ -95,15 +97,16 @@ def named(parts: Sequence[Part]) -> list[str]:
     return [part.name for part in parts]
 
 
-@given(tasks(), STEPS, MATERIAL, BUDGETS, LENGTHS, st.sampled_from(["", "Skill one.\n\nSkill two."]))
+@given(tasks(), STEPS, MATERIAL, BUDGETS, LENGTHS, SUGGESTIONS, st.sampled_from(["", "Skill one.\n\nSkill two."]))
 def test_what_a_worker_is_told_is_found_again_part_by_part(
-    task: Task, step: StepBrief, material: list[Material], budget: str, length: str, skills: str
+    task: Task, step: StepBrief, material: list[Material], budget: str, length: str, suggestion: str, skills: str
 ) -> None:
     built = worker_parts(task, step, material, budget=budget)
-    messages = worker_messages(task, joined(built), FIRST, length, skills=skills)
+    messages = worker_messages(task, joined(built), FIRST, length, skills=skills, suggestion=suggestion)
     system, user = parts_of(messages, task=task, said=said_of(step))
-    assert [*user] == [*built, *([Part("length", length)] if length else [])]
-    rule = ["material rule"] if "<<<" in joined(built) else []
+    last = [*([Part("suggestion", suggestion)] if suggestion else []), *([Part("length", length)] if length else [])]
+    assert [*user] == [*built, *last]
+    rule = ["material rule"] if "<<<" in joined(built) or suggestion else []
     assert named(system) == ["role", "agent", "own words", *rule, *(["skills"] if skills else [])]
 
 
