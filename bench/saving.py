@@ -127,6 +127,7 @@ def assignments() -> list[Assignment]:
         doing.repairs,
         doing.surveys,
         doing.in_steps,
+        doing.planned,
         doing.with_skills,
         examples.coding_mix,
         examples.analysts,

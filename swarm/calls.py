@@ -24,7 +24,7 @@ from swarm.messages import Arm, Message, Tier, ToolCall
 from swarm.money import ledger as money
 from swarm.orders import Answer, Ask, Call, NotWorthIt, Pick, Picker, Terms, answer_to
 from swarm.task import NORMAL
-from swarm.text.tokens import most_tokens
+from swarm.text.tokens import likely_tokens
 from swarm.tries import LONGEST_PAUSE_S, Connected, Order, Tries, Turn, is_the_end
 
 if TYPE_CHECKING:
@@ -298,12 +298,13 @@ def _fresh(pick: Picker) -> Picker:
 
 
 def _worth_it(pick: Picker, excluded: Mapping[str, str], nth: int, order: Order) -> Pick | None:
-    """Who is picked; None where nobody is, or none of them is worth its cost."""
+    """Who is picked; None where nobody is, no window holds the prompt, or none of them is worth its cost."""
     try:
         return _pick(pick, excluded, nth, order)
-    except NotWorthIt:
+    except (NoModelAvailable, NotWorthIt):
         return None
 
 
 def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: Order) -> Pick | None:
-    return pick(excluded, nth, most_tokens(order.ask.messages))
+    ask = order.ask
+    return pick(excluded, nth, likely_tokens(ask.messages, ask.answer_schema, ask.tools))

@@ -41,7 +41,9 @@ class Picker(Protocol):
     def __call__(self, excluded: Mapping[str, str], nth: int, input_tokens: int, /) -> Pick | None:
         """Pick an arm whose model is not in `excluded` (model -> why); None where there is none.
 
-        Raises NotWorthIt where none of those that are left is worth its cost.
+        The input is that of our quick count (`swarm/text/tokens.py::likely_tokens`); what a model makes of it is the picker's to know.
+        Raises NotWorthIt where none of those that are left is worth its cost, NoModelAvailable where what is asked is too
+        long for them.
         """
         ...
 

@@ -56,8 +56,9 @@ from swarm.redact import Secrets
 from swarm.results import Result as Result
 from swarm.results import TaskResult as TaskResult
 from swarm.results import close_session
-from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
+from swarm.roster import free_part, is_free, is_other_log, models_for
 from swarm.settings.load import Settings, load_settings
+from swarm.settings.secrets import settings_secrets
 from swarm.task import TaskFile
 from swarm.taskfile.given import tasks_given
 
@@ -436,7 +437,7 @@ async def _open(
             plan,
             ledger=ledger,
             trails=start.view.trails,
-            foresight=Foresight(experience.view.sizes),
+            foresight=Foresight(experience.view.sizes, experience.view.inputs),
             models=models,
             surroundings=surroundings,
             past=past,

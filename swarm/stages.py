@@ -90,6 +90,11 @@ class Stages:
         """The share of its tokens that a text keeps there."""
         return self._chosen[stage].keep if stage in self._chosen else 1.0
 
+    def uses(self, stage: str) -> bool:
+        """Whether the stage makes texts shorter here by what cannot be put together again."""
+        chosen = self._chosen.get(stage)
+        return chosen is not None and chosen.how == "used" and chosen.keep < 1
+
     def passed(self, stage: str, text: str, shorten: Shorten, *, on: str) -> str:
         """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter."""
         chosen = self._chosen.get(stage)

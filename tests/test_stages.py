@@ -114,7 +114,10 @@ def test_a_preset_says_what_becomes_of_each_stage(tmp_path: Path, preset: str) -
 
 
 def test_settings_name_a_stage_in_place_of_what_the_preset_says(tmp_path: Path) -> None:
-    text = '[tokens]\npreset = "aggressive"\n[tokens.stages]\ninputs = 0.5\noutputs = "off"\nhistory = "off"\nresults = "measure"\n'
+    text = (
+        '[tokens]\npreset = "aggressive"\n[tokens.stages]\ninputs = 0.5\noutputs = "off"\nhistory = "off"\n'
+        'results = "measure"\nevidence = "off"\n'
+    )
     assert loaded(tmp_path, text).rules == {
         "inputs": Rule(mode="on", keep=0.25, share=0.5, asked=True),
         "results": Rule(mode="measure", keep=0.25, asked=True),

@@ -6,7 +6,8 @@ import re
 
 _GUARDED = re.compile(
     r"`(?P<code>[^`\n]+)`|\"(?P<quoted>[^\"\n]{2,60})\"|“(?P<curly>[^”\n]{2,60})”"
-    r"|(?P<path>[\w.~-]*/[\w./~-]+\w)|(?P<name>\w+(?:_\w+)+|[a-z]+[A-Z]\w*|\w+(?:\.\w+)+(?=\b|\())"
+    r"|(?P<path>(?<![\w.~-])[\w.~-]*/[\w./~-]+\w)"
+    r"|(?P<name>(?<!\w)\w+(?:_\w+)+|(?<![a-z])[a-z]+[A-Z]\w*|(?<!\w)\w+(?:\.\w+)+(?=\b|\())"
     r"|(?P<number>\b\d[\d.,:]*\d\b|\b\d\b)|(?<=[\w,] )(?P<capital>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)"  # noqa: RUF001
 )
 _MOST, _MOST_CHARS = 12, 4_000

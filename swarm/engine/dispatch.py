@@ -89,8 +89,7 @@ class Dispatcher:
         self._surroundings, self._foresight = surroundings, foresight
         self._past, self._view, self._requests, self._journal = past, past.tasks, past.requests, past.journal
         self._redact, self._faces, self._clock = redact, faces, clock
-        self._position = position
-        self._consent, self._toolkit = consent, toolkit
+        self._position, self._consent, self._toolkit = position, consent, toolkit
         self._calls = self._open_calls(models)
         self._delivery = Delivery(owner, plan, surroundings, past, self._consent)
         self._portions = Portions(
@@ -393,6 +392,7 @@ class Dispatcher:
             pressure=self._pace.pressure,
             clock=self._clock,
             money=partial(greatest_share, caps, self._ledger.money, "nanos"),
+            counts=self._foresight.counts,
         )
         pick = picks.of(open_, role)
         room = context_room(self._plan, task, role, session=self._owner.session, caps=caps)

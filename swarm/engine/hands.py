@@ -155,9 +155,9 @@ class LiveHands:
         outputs: Outputs,
         doubtful: Callable[[str], Awaitable[bool]],
         redact: Callable[[str], str],
+        history: History | None = None,
         results: Results | None = None,
         ahead: Ahead | None = None,
-        history: History | None = None,
     ) -> None:
         """`results` are those that may be given again; None: none may. `ahead` makes ready what is likely to be read."""
         self._attempt, self._working, self._history = attempt, working, history or History(attempt)

@@ -80,7 +80,9 @@ def _of_work(entry: Entry) -> str:
             team = f"; {'; '.join(event.team)}" if event.team else ""
             return f"the task was submitted: {event.type} work, {event.complexity}{why}{team}"
         case StepPlanned() as event:
-            return f"step {entry.step} of {event.total} was laid out: {event.title}"
+            needs = f"; it reads {', '.join(event.needs)}" if event.needs else ""
+            unknown = f"; nothing here is called {', '.join(event.unknown)}" if event.unknown else ""
+            return f"step {entry.step} of {event.total} was laid out: {event.title}{needs}{unknown}"
         case ChoiceMade() as event:
             return f"{event.agent}@{event.model} was chosen as {event.role}"
         case ChoiceStopped() as event:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from swarm.compress.history import BEGIN, END
 from swarm.messages import Message
-from swarm.prompts.build import bodies_of, module
+from swarm.prompts.build import NEEDS, OTHERS, bodies_of, module
 from swarm.prompts.length import LENGTH_LINE
 from swarm.prompts.parts import GAP, Part
 from swarm.task import Role, Task, agents_of
@@ -30,10 +30,12 @@ class _Section(NamedTuple):
 _BRIEF = (
     _Section("task", r"\# Task\n"),
     _Section("material", r"(?P<of>[^\n]+):\n(?=<{3,}\n)", fenced=True),
+    _Section("others", rf"{re.escape(OTHERS)}[^\n]+", whole=True),
     _Section("more", re.escape(module("worker_more")), whole=True),
     _Section("demands", r"\# It is accepted when\n"),
     _Section("files", r"\# Your answer\n"),
     _Section("handover", r"\# What was done before\n", fenced=True),
+    _Section("needs", rf"\# {NEEDS}\n"),
     _Section("approach", r"\# Approach\n"),
     _Section("step", r"\# Your step, [0-9]+ of [0-9]+: [^\n]*\n"),
     _Section("feedback", r"\# Your last draft was not accepted\n"),

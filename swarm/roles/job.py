@@ -174,6 +174,16 @@ def said_to(
     return {"messages": next(iter(told.values())), "by_agent": told if len(told) > 1 else {}}
 
 
+def reads(job: Job) -> bool:
+    """Whether the step is given anything to read beside what it is asked.
+
+    It is not looked for in the brief: feedback that quotes the marks of material would change the first words of the request,
+    and with them what a provider has cached of it.
+    """
+    task = job.task
+    return bool(task.inputs or task.needs or job.state.told) or job.open.step > 1
+
+
 async def handover_text(job: Job, attempt: Attempt) -> str:
     """What the role is told of how far the task had come before; empty where it was not stopped."""
     return await attempt.text(job.state.told) if job.state.told else ""

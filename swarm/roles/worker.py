@@ -18,6 +18,7 @@ from swarm.journal import Attempt
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import worker_brief, worker_messages
+from swarm.roles.evidence import places, told
 from swarm.roles.job import (
     NO_GUIDE,
     Guide,
@@ -26,6 +27,7 @@ from swarm.roles.job import (
     answer_tokens,
     brief_of,
     may_have_more,
+    reads,
     said_to,
     wants_guide,
     whole_answer,
@@ -62,6 +64,7 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         last=last,
         guide=guide,
         suggestion=await _suggested(job, attempt, said, is_new=is_new),
+        reads=reads(job),
     )
     ask = asked(job.task, said)
     if job.hands is not None:
@@ -112,8 +115,10 @@ async def _brief(job: Job, attempt: Attempt, strain: Strain, output_tokens: int,
     step = await brief_of(job, attempt, compact=strain.is_compact)
     material = await job.world.material(job.task, strain.is_compact)
     if not whole:
-        material, earlier = await to_thread.run_sync(passed, job, (material, step.earlier), step.instruction)
-        step = msgspec.structs.replace(step, earlier=earlier)
+        given, others = await to_thread.run_sync(told, job, material)
+        sought = "\n".join((step.instruction, *places(job.step.needs, given)))
+        material, earlier = await to_thread.run_sync(passed, job, (given, step.earlier), sought)
+        step = msgspec.structs.replace(step, earlier=earlier, others=others)
     more = bool(job.stages.left_out) and may_ask_for_more(job.task, last=step.number == step.total) and not whole
     return worker_brief(job.task, step, material, more=more, budget=strain.line(output_tokens))
 
@@ -186,9 +191,10 @@ def draft_ask(
     last: bool,
     guide: Guide = NO_GUIDE,
     suggestion: str = "",
+    reads: bool,
 ) -> Ask:
     """What is asked for a draft; only that of the last step has to have the form of the task's result."""
-    messages = partial(worker_messages, task, brief, skills=guide.text, suggestion=suggestion)
+    messages = partial(worker_messages, task, brief, skills=guide.text, suggestion=suggestion, reads=reads)
     return Ask(
         **said_to(task, "worker", type_, output_tokens, messages),
         skills=guide.skills,
