@@ -14,6 +14,9 @@ from swarm.stages import Shorter
 
 STAGE = "skills"
 
+LEAST = 100
+"""Tokens from which on it is told in short: three lines. They stand in each request of a conversation, and nothing marks a line."""
+
 
 async def guided(job: Job, attempt: Attempt) -> Guide:
     """The skills that the worker is told of, as they were when the attempt began."""
@@ -42,7 +45,7 @@ def passed(job: Job, guide: Guide) -> Guide:
         short.append(guide_of(guide_in_short(guide.parts, query, room), lists=True))
         return Shorter(short[0].text, STAGE)
 
-    text = job.stages.passed(STAGE, guide.text, shorten, on=STAGE)
+    text = job.stages.passed(STAGE, guide.text, shorten, on=STAGE, least=LEAST)
     return short[0] if short and text != guide.text else guide
 
 

@@ -64,7 +64,7 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         last=last,
         guide=guide,
         suggestion=await _suggested(job, attempt, said, is_new=is_new),
-        reads=reads(job),
+        reads=reads(job, said),
     )
     ask = asked(job.task, said)
     if job.hands is not None:
