@@ -87,6 +87,11 @@ class Stages:
         self.lingua = lingua
         self.left_out: dict[str, LeftOut] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether texts pass any of them."""
+        return bool(self._chosen)
+
     def passes(self, stage: str) -> bool:
         """Whether texts pass the stage at all, if only to be measured."""
         return stage in self._chosen
