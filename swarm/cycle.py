@@ -24,6 +24,9 @@ from events.views.tasks import StepState, TaskState, advance
 DECISIONS = 2
 """Version of the rules below and of the choice. A log that was decided by other rules is folded, not decided again."""
 
+SHARED = 0
+"""In place of the version where a log was shared: nothing can be decided again without its texts."""
+
 EXPLORATIONS = 2  # attempts to get a plan; then the task is done as one step
 TAKEN_UP = ("budget", "no model", "confirmation", "input", "output")
 """Causes of an end that a resume takes up again: what stopped the task lies outside of it, and may have changed."""
