@@ -6,9 +6,12 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from swarm.cli.streams import write_result
 from swarm.errors import UsageError
+
+if TYPE_CHECKING:
+    from swarm.cli.output import Output
 
 
 class FileNotWritten(UsageError):
@@ -17,13 +20,13 @@ class FileNotWritten(UsageError):
 
 
 @contextmanager
-def open_file(file: Path | None) -> Generator[Callable[[bytes], None]]:
-    """Give what writes bytes: to a new file, which takes the place of an old one when all is written, or to stdout.
+def open_file(file: Path | None, output: Output) -> Generator[Callable[[bytes], None]]:
+    """Give what writes lines: to a new file, which takes the place of an old one when all is written, or to stdout.
 
     Raises FileNotWritten, ResultLost.
     """
     if file is None:
-        yield lambda data: write_result(data.decode("utf-8", "replace"))
+        yield lambda line: output.line(line.decode("utf-8", "replace").removesuffix("\n"))
         return
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:

@@ -62,7 +62,7 @@ async def _export(
         sender = (
             await stack.enter_async_context(open_sender(endpoint, headers, transport=transport)) if endpoint else None
         )
-        write = stack.enter_context(open_file(file)) if file is not None or sender is None else None
+        write = stack.enter_context(open_file(file, output)) if file is not None or sender is None else None
         with log_errors():
             async for request in _requests(log, sessions, telling):
                 if write is not None:

@@ -142,10 +142,15 @@ async def _content(log: EventLog, content: Content) -> str | None:
     for speaker, ref in content.texts:
         text = await text_or_none(log, ref, at=content.at)
         if not speaker:
-            return text
+            return None if text is None else _plain(text)
         if text is not None:
-            messages.append({"role": speaker, "parts": [{"type": "text", "content": text}]})
-    return msgspec.json.encode(messages).decode("utf-8", "replace") if messages else None
+            messages.append({"role": speaker, "parts": [{"type": "text", "content": _plain(text)}]})
+    return msgspec.json.encode(messages).decode() if messages else None
+
+
+def _plain(text: str) -> str:
+    """The text as JSON can hold it: half of a pair of surrogates has no form there."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 async def _learn(log: EventLog, entry: Entry, servers: dict[str, Server]) -> None:

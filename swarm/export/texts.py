@@ -27,7 +27,7 @@ def text_told(field: str, text: str, mask: Mask) -> str:
 def _list(field: str, text: str, mask: Mask) -> str:
     try:
         items = msgspec.json.decode(text, type=list[Any])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return mask.length(text)
     return msgspec.json.encode([_item(field, each, mask) for each in items]).decode()
 
