@@ -27,7 +27,7 @@ CONNECT_S, ANSWER_S = 10.0, 30.0
 AGAIN = frozenset({429, 502, 503, 504})
 """What is worth another try (OTLP specification, "Retryable Response Codes")."""
 
-_SHOWN = 200  # characters of what an endpoint says
+_SHOWN, _SAID = 200, 5  # characters of what an endpoint says, and how many such words
 
 
 class NotTaken(SwarmError):
@@ -125,8 +125,9 @@ class Sender:
         else:
             self.taken.points += request.items - rejected
         self.taken.rejected += rejected
-        if partial.error_message and partial.error_message not in self.taken.said:
-            self.taken.said.append(shortened(partial.error_message, _SHOWN))
+        said_now = shortened(partial.error_message, _SHOWN)
+        if partial.error_message and said_now not in self.taken.said and len(self.taken.said) < _SAID:
+            self.taken.said.append(said_now)
 
 
 @asynccontextmanager
