@@ -32,7 +32,6 @@ _OPTIONS = {
     "cost_as": ("otel",),
     "shift_times": ("share",),
     "rows": ("csv", "jsonl"),
-    "since": ("otel", "csv", "jsonl"),
 }
 """By what an option is kept as the forms that it belongs to."""
 
@@ -40,7 +39,9 @@ _OPTIONS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _FORMS
     parser.add_argument("form", choices=list(_MODULES), metavar="FORM", help="otel, share, csv or jsonl")
-    parser.add_argument("sessions", nargs="*", metavar="SESSION", help="s412 or 412; default: the last session")
+    parser.add_argument(
+        "sessions", nargs="*", default=[], metavar="SESSION", help="s412 or 412; default: the last session"
+    )
     parser.add_argument(
         "--all", action="store_true", help="every session of the log; of otel, those that have finished"
     )

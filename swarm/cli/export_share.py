@@ -37,7 +37,7 @@ async def _share(args: argparse.Namespace, output: Output, url: str, file: Path,
     async with recorded(url) as log:
         meant = await sessions_meant(log, args)
         sessions = await with_parents(log, meant)
-        key = key_beside(str(home))
+        key = _key(home)
         mask = Mask(key, shift_days=-_shift(key) if args.shift_times else 0)
         with log_errors():
             shared = await share(log, sessions, file, mask)
@@ -49,6 +49,17 @@ async def _share(args: argparse.Namespace, output: Output, url: str, file: Path,
     )
     for line in _notes(shared, meant):
         output.note(line)
+
+
+def _key(log: Path) -> bytes:
+    """The key by which texts are replaced, which stays beside the log. Raises UsageError."""
+    try:
+        return key_beside(str(log))
+    except OSError as error:
+        raise UsageError(
+            f"the key beside {log} cannot be read or made ({error.strerror}); what stands for a text is made with it, so share "
+            "from a folder that is yours to write to"
+        ) from error
 
 
 def _shift(key: bytes) -> int:

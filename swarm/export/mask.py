@@ -151,7 +151,7 @@ class Mask:
                 listed = cast("Sequence[Any]", value)
                 return [self._plain(each, key) for each in listed]
             case _:
-                return value
+                return value if key in keys() else 0  # under a name of a person's own
 
     def _key_of(self, name: str) -> str:
         return name if name in keys() else self.word(name)

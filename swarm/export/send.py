@@ -73,8 +73,10 @@ class Sender:
         endpoint: str,
         headers: Mapping[str, str],
         sleep: Callable[[float], Awaitable[object]],
+        tell: Callable[[str], None],
     ) -> None:
-        self._transport, self._endpoint, self._headers, self._sleep = transport, endpoint, headers, sleep
+        self._transport, self._endpoint, self._headers = transport, endpoint, headers
+        self._sleep, self._tell = sleep, tell
         self.taken = Taken()
 
     async def send(self, request: Request) -> None:
@@ -87,9 +89,12 @@ class Sender:
             if 200 <= status < 300:
                 self._took(request, said)
                 return
+            why = _refusal(status, said) if status else said.decode()
             if number == TRIES or (status and status not in AGAIN):
-                raise NotTaken(url=url, said=_refusal(status, said) if status else said.decode(), tries=number)
-            await self._sleep(min(LONGEST_S, _pause(number) if wait_s is None else wait_s))
+                raise NotTaken(url=url, said=why, tries=number)
+            pause_s = min(LONGEST_S, _pause(number) if wait_s is None else wait_s)
+            self._tell(f"{url} {why}; it is tried again in {pause_s:.0f} s")
+            await self._sleep(pause_s)
             number += 1
 
     async def _try(self, url: str, body: bytes) -> tuple[int, bytes, float | None]:
@@ -136,14 +141,18 @@ async def open_sender(
     headers: Mapping[str, str],
     *,
     transport: Literal["aiohttp", "httpx"] = "aiohttp",
+    tell: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
 ) -> AsyncGenerator[Sender]:
-    """Connect to an endpoint, the URL before `/v1/traces`. Nothing is sent yet. Raises UsageError for what is none."""
+    """Connect to an endpoint, the URL before `/v1/traces`. Nothing is sent yet. `tell` is told of each wait.
+
+    Raises UsageError for what is none.
+    """
     from swarm.models.transport import open_transport
 
     endpoint = require_endpoint(endpoint)
     async with open_transport(transport) as pool:
-        yield Sender(pool, endpoint, headers, sleep)
+        yield Sender(pool, endpoint, headers, sleep, tell)
 
 
 def require_endpoint(url: str) -> str:

@@ -74,8 +74,8 @@ async def requests_of(log: EventLog, session: int, telling: Telling, *, until: i
             yield request
     if request := batch.request(tracer, telling.names):
         yield request
-    if tracer.trace:
-        yield _metrics(meter, tracer, telling.names)
+    if request := _metrics(meter, tracer, telling.names):
+        yield request
 
 
 def _finished(entry: Entry, before: bool) -> bool:
@@ -112,8 +112,10 @@ class _Batch:
         return Request("traces", msgspec.json.encode(body), len(spans))
 
 
-def _metrics(meter: Meter, tracer: Tracer, names: Names) -> Request:
+def _metrics(meter: Meter, tracer: Tracer, names: Names) -> Request | None:
     metrics = meter.documents(start=tracer.began, end=tracer.last)
+    if not tracer.trace or not metrics:
+        return None
     scope = {"scope": {"name": SERVICE, "version": VERSION}, "metrics": metrics, **_schema(names)}
     body = {"resourceMetrics": [{"resource": _resource(tracer), "scopeMetrics": [scope], **_schema(names)}]}
     points = sum(len((metric.get("sum") or metric["histogram"])["dataPoints"]) for metric in metrics)

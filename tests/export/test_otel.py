@@ -181,13 +181,22 @@ async def test_a_use_of_a_tool_is_a_span_with_what_came_of_it(log: EventLog) -> 
 async def test_a_session_that_goes_on_is_told_as_far_as_it_stands(log: EventLog) -> None:
     await log.append([new(opened(), topic="sessions"), a_task(), new(reserved(), task="build", topic="ledger")])
     assert not await is_finished(log, 1)
-    spans = spans_of(await told(log))
+    early = await told(log)
+    assert [request.signal for request in early] == ["traces", "metrics"]
+    spans = spans_of(early)
     assert len(spans) == 4 and all(attributes_of(span)["swarm.unfinished"] is True for span in spans)
     await log.append([new(settled(3), task="build"), new(task_accepted(), task="build")])
     await log.append([new(closed(), topic="claim/s1")])
     after = spans_of(await told(log))
     assert await is_finished(log, 1) and not any("swarm.unfinished" in attributes_of(span) for span in after)
     assert {span["spanId"] for span in spans} == {span["spanId"] for span in after}
+
+
+async def test_a_session_in_which_nothing_was_done_makes_no_empty_request(log: EventLog) -> None:
+    await log.append([new(opened(), topic="sessions")])
+    (request,) = await told(log)
+    require_right(json.loads(request.body))
+    assert await told(log, session=7) == []
 
 
 async def test_requests_come_while_the_log_is_read_and_none_is_larger_than_a_batch(log: EventLog) -> None:

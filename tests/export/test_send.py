@@ -22,7 +22,11 @@ ONE = Request("traces", BODY, 1)
 
 
 class Waits(list[float]):
-    """Where no time passes: the seconds that were to be waited."""
+    """Where no time passes: the seconds that were to be waited, and what was told of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
 
     async def __call__(self, seconds: float) -> None:
         self.append(seconds)
@@ -40,7 +44,7 @@ def waits() -> Waits:
 
 
 async def send(url: str, waits: Waits, times: int = 1) -> Sender:
-    async with open_sender(url, {"x-key": "k"}, sleep=waits) as sender:
+    async with open_sender(url, {"x-key": "k"}, tell=waits.told.append, sleep=waits) as sender:
         for _ in range(times):
             await sender.send(ONE)
     return sender
@@ -61,6 +65,7 @@ async def test_an_endpoint_that_is_busy_is_asked_again_when_it_says(endpoint: Co
     ]
     sender = await send(endpoint.url, waits)
     assert sender.taken.spans == 1 and len(endpoint.requests) == 1
+    assert waits.told[0] == f"{endpoint.url}/v1/traces answered with 429; it is tried again in 7 s"
     assert waits[:2] == [7.0, LONGEST_S] and 2 <= waits[2] <= 4 and 4 <= waits[3] <= 8
 
 
@@ -77,7 +82,7 @@ async def test_one_that_stays_busy_is_left_after_a_while(endpoint: Collector, wa
     endpoint.answers = [(503, {}, {})] * TRIES
     with pytest.raises(NotTaken, match=f"answered with 503 {TRIES} times"):
         await send(endpoint.url, waits)
-    assert len(waits) == TRIES - 1
+    assert len(waits) == len(waits.told) == TRIES - 1
 
 
 async def test_one_that_is_not_there_is_told_as_that(waits: Waits) -> None:
