@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -230,3 +231,10 @@ class _Counting:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
+
+
+def test_the_reference_has_every_name_of_every_version() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "export-names.md").read_text()
+    listed = set(re.findall(r"`((?:gen_ai|swarm|server|error)\.[a-z_.]+)`", page))
+    names = {Names(version)[meant] for version in VERSIONS for meant in TABLE} - {""}
+    assert listed == names
