@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _REPORTS = """\
 reports:
-  tokens   what passed each stage, and what requests had less by it (default)
+  tokens   what requests had less by each stage, what was answered again, whether answers kept to their words (default)
   ab       how tasks went with each stage, beside those that were held back
   waste    what was spent on what came to no accepted result, and what avoids it
 """
@@ -46,13 +46,13 @@ def run(args: argparse.Namespace) -> int:
 
     async def read() -> Any:
         async with recorded(settings.log) as log:
-            return await report.read(log)
+            return await report.read(log, period)
 
     report.tell(anyio.run(read), period, output)
     return 0
 
 
-async def stages_view(log: EventLog) -> StagesView:
+async def stages_view(log: EventLog, _: Period | None) -> StagesView:
     """What two of the reports tell of. Raises LogError where the log cannot be read."""
     return (await stages_past(log)).view
 
