@@ -211,3 +211,14 @@ def _hypothetical(placed: Placed, task: TaskState) -> Entry:
         cause=0,
         event=placed.event,
     )
+
+
+def why_folded(decisions: int) -> str:
+    """Why what a log with that version of the rules decided is not decided again; "" where it is."""
+    if decisions == SHARED:
+        return "the log was shared, and its texts stayed at home"
+    return (
+        ""
+        if decisions == DECISIONS
+        else f"the log was decided by version {decisions} of the rules, this is {DECISIONS}"
+    )

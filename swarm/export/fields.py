@@ -37,7 +37,10 @@ STRINGS: Mapping[str, What] = {
     **_each(
         What.TEXT, "call commands condition detail directory factors file key name on options path pattern question"
     ),
-    **_each(What.TEXT, "reason refused rule schedule seed server stopped summary team title view why why_judge"),
+    **_each(
+        What.TEXT, "reason refused rule schedule seed server stopped summary team title unknown view why why_judge"
+    ),
+    **_each(What.TEXT, "etag modified url"),  # of what was fetched
     **_each(What.TEXT, "boot by cap_by host owner"),  # persons and their machines
     **_each(
         What.TEXT, "all but_question digest hash tree"
@@ -77,8 +80,8 @@ NUMBERS: Mapping[str, What] = {
     **_each(
         What.NUMBER, "arms attempts decisions epoch events exit_code failed first follows held held_failed held_passed"
     ),
-    **_each(What.NUMBER, "last nth ordinal passed sessions status step texts total"),
-    **_each(What.POSITION, "applied asked request reservation source"),
+    **_each(What.NUMBER, "last nth ordinal part parts passed sessions status step texts total"),
+    **_each(What.POSITION, "applied asked given request reservation source"),
     **_each(What.UPTO, "parent_position position"),
     **_each(What.MOMENT, "judged_at since until valid_until"),
     **_each(What.MACHINE, "pid started"),

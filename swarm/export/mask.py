@@ -23,6 +23,9 @@ S = TypeVar("S", bound=msgspec.Struct)
 LETTERS = 12
 """Of a token behind its x, 5 bits each."""
 
+NO_ZONE = "local"
+"""In the scope of a day, where settings name no time zone."""
+
 DAY_US = 86_400_000_000
 _PURPOSE = b"swarm share 1"
 _TOPICS = frozenset({"sessions", "ledger", "trust", "trails", "answers", "stages", "approvals", UPKEEP, ARCHIVE})
@@ -93,7 +96,7 @@ class Mask:
         return text if _VERSION.fullmatch(text) else self.token(text)
 
     def scope(self, text: str) -> str:
-        """A scope part by part: a day stays (in UTC), a session keeps its number, what has a name gets another."""
+        """A scope part by part: a day stays (and tells no place), a session keeps its number, what has a name gets another."""
         if text in ("", LOG):
             return text
         if session_of(text):
@@ -101,9 +104,9 @@ class Mask:
             return "/".join([session, *map(self.task, parts[:1]), *map(self._below, parts[1:])])
         kind, _, name = text.partition(":")
         if (day := day_and_zone(text)) is not None:
-            return f"{kind}:{self._day(day[0])}@UTC"
+            return f"{kind}:{self._day(day[0])}@{_zone(day[1])}"
         if kind == "month":
-            return f"{kind}:{self._day(name[:7] + '-15')[:7]}@UTC"
+            return f"{kind}:{self._day(name[:7] + '-15')[:7]}@{_zone(name.partition('@')[2])}"
         return f"{kind}:{self.token(name)}" if kind in ("project", "schedule") else self.token(text)
 
     def _below(self, part: str) -> str:
@@ -177,6 +180,10 @@ class Mask:
 
     def _whole(self, value: Any) -> str:
         return self.token(value if isinstance(value, str) else msgspec.json.encode(value).decode())
+
+
+def _zone(name: str) -> str:
+    return name if name == NO_ZONE else "UTC"
 
 
 class Places:

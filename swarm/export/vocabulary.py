@@ -34,7 +34,7 @@ from swarm.tools.sandbox.box import BACKENDS, NOTHING_KEPT
 
 _SAID = frozenset(
     {
-        *("file", "direct", "fork", "cron", "sub-agent"),  # types of sessions
+        *("file", "direct", "fork", "cron", "sub-agent", "demo"),  # types of sessions
         *("simple", "moderate", "complex"),
         *("system", "user", "assistant", "tool"),  # speakers
         *("stop", "length", "refusal", "tools", "other", "loop", "turns"),  # ends of answers

@@ -134,6 +134,7 @@ def test_equal_texts_are_equal_under_one_key_and_nothing_is_under_another(one: s
         ("log", "log"),
         ("day:2026-11-21@Europe/Berlin", "day:2026-11-14@UTC"),
         ("month:2026-11@Europe/Berlin", "month:2026-11@UTC"),
+        ("day:2026-11-21@local", "day:2026-11-14@local"),
         ("s4", "s4"),
     ],
 )
