@@ -34,24 +34,16 @@ def _each(what: What, names: str) -> dict[str, What]:
 
 STRINGS: Mapping[str, What] = {
     # what persons and models write, and what names something of theirs
-    **_each(
-        What.TEXT, "call commands condition detail directory factors file key name on options path pattern question"
-    ),
-    **_each(
-        What.TEXT, "reason refused rule schedule seed server stopped summary team title unknown view why why_judge"
-    ),
-    **_each(What.TEXT, "etag modified url"),  # of what was fetched
-    **_each(What.TEXT, "boot by cap_by host owner"),  # persons and their machines
-    **_each(
-        What.TEXT, "all but_question digest hash tree"
-    ),  # of contents: whoever guesses one could see that they are right
-    **_each(What.TEXT, "price"),  # a row is named by what settings say
-    **_each(
-        What.WORD, "agent answered_by backend basis cause complexity doubts effect failure finish form how kind like"
-    ),
-    **_each(
-        What.WORD, "missing model policy remember role skill skills source speaker stage start tier tool type unit"
-    ),
+    **_each(What.TEXT, "call commands condition detail directory factors file key name on options path pattern"),
+    **_each(What.TEXT, "question reason refused rule schedule seed server stopped summary team title unknown view"),
+    **_each(What.TEXT, "why why_judge"),
+    # what was fetched, persons and their machines, the rows that settings name with their prices
+    **_each(What.TEXT, "etag modified url boot by cap_by host owner price"),
+    # digests of contents: whoever guesses one could see that they are right
+    **_each(What.TEXT, "all but_question digest hash tree"),
+    **_each(What.WORD, "agent answered_by backend basis cause complexity doubts effect failure finish form how kind"),
+    **_each(What.WORD, "like missing model policy remember role skill skills source speaker stage start tier tool"),
+    **_each(What.WORD, "type unit"),
     **_each(What.ARM, "arm auditor judge summary_by"),
     **_each(What.SCOPE, "scope scopes spent_scope"),
     **_each(What.CONTEXT, "context"),

@@ -65,6 +65,7 @@ class Tracer:
         self.version = ""  # of the program that opened the session
         self._session: Span | None = None
         self._tasks: dict[str, Span] = {}
+        self._seen: set[str] = set()  # tasks that have a span, or had one
         self._attempts: dict[AttemptKey, Span] = {}
         self._calls: dict[int, Span] = {}  # by the position of the reservation
         self._unknown: dict[int, Span] = {}  # maybe paid: what became of them may be found out later
@@ -78,10 +79,11 @@ class Tracer:
             case SessionOpened() as opened:
                 self._open(entry, opened)
             case TaskSubmitted() as task:
-                yield from self._end_task(entry)
+                if entry.task in self._tasks:
+                    yield from self._end_task(entry)
                 self._submitted(entry, task)
-            case TaskReopened():
-                self._reopened(entry)
+            case TaskReopened() if entry.task not in self._tasks:
+                self._taken_up(entry)
             case CallReserved() as call:
                 self._reserved(entry, call)
             case CallSettled() | CallFailed() | CallReleased() | CallUnknown() as end:
@@ -138,6 +140,7 @@ class Tracer:
     def _submitted(self, entry: Entry, task: TaskSubmitted) -> None:
         names = self._names
         parent = self._tasks.get(task.parent) if task.parent else None
+        self._seen.add(entry.task)
         self._tasks[entry.task] = Span(
             id=span_id("task", entry.id),
             parent=parent.id if parent else self._root,
@@ -152,25 +155,30 @@ class Tracer:
             measures="task",
         )
 
-    def _reopened(self, entry: Entry) -> None:
-        if entry.task not in self._tasks:
-            names = self._names
-            attributes: dict[str, Value] = {names["session"]: session_name(entry.session), names["task"]: entry.task}
-            self._tasks[entry.task] = Span(
-                id=span_id("task", entry.id),
-                parent=self._root,
-                name=f"task {entry.task}",
-                start=entry.at,
-                attributes=attributes,
-                measures="task",
-            )
+    def _taken_up(self, entry: Entry) -> Span:
+        """A task that goes on: after it had ended, or in a fork of the session in which it was submitted."""
+        names = self._names
+        attributes: dict[str, Value] = {names["session"]: session_name(entry.session), names["task"]: entry.task}
+        self._seen.add(entry.task)
+        span = self._tasks[entry.task] = Span(
+            id=span_id("task", entry.id),
+            parent=self._root,
+            name=f"task {entry.task}",
+            start=entry.at,
+            attributes=attributes,
+            measures="task",
+        )
+        return span
 
     @property
     def _root(self) -> str:
         return self._session.id if self._session else ""
 
     def _above(self, entry: Entry) -> str:
+        """The id of the span below which the entry stands; that of its task begins with it where nobody has seen one."""
         task = self._tasks.get(entry.task)
+        if task is None and entry.task and entry.task not in self._seen:
+            task = self._taken_up(entry)
         return task.id if task else self._root
 
     def _attempt(self, entry: Entry, role: str, branch: str = "", agent: str = "") -> Span:
@@ -421,6 +429,7 @@ class Tracer:
     ) -> Iterator[Span]:
         names = self._names
         yield from self._end_attempts(entry, "")
+        self._above(entry)
         span = self._tasks.pop(entry.task, None)
         if span is None:
             return

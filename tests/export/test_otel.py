@@ -193,6 +193,15 @@ async def test_a_session_that_goes_on_is_told_as_far_as_it_stands(log: EventLog)
     assert {span["spanId"] for span in spans} == {span["spanId"] for span in after}
 
 
+async def test_a_fork_goes_on_with_tasks_that_its_parent_had_submitted(log: EventLog) -> None:
+    place: dict[str, Any] = {"task": "build", "step": 1, "attempt": 1}
+    await log.append([new(opened(), topic="sessions"), new(reserved(), **place)])
+    await log.append([new(settled(2), **place), new(task_accepted(), task="build")])
+    spans = by_name(spans_of(await told(log)))
+    assert attributes_of(spans["task build"])["swarm.status"] == "accepted"
+    assert spans["invoke_agent maker"]["parentSpanId"] == spans["task build"]["spanId"]
+
+
 async def test_a_session_in_which_nothing_was_done_makes_no_empty_request(log: EventLog) -> None:
     await log.append([new(opened(), topic="sessions")])
     (request,) = await told(log)
