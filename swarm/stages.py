@@ -87,6 +87,11 @@ class Stages:
         self.lingua = lingua
         self.left_out: dict[str, LeftOut] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether texts pass any of them."""
+        return bool(self._chosen)
+
     def passes(self, stage: str) -> bool:
         """Whether texts pass the stage at all, if only to be measured."""
         return stage in self._chosen
@@ -100,16 +105,16 @@ class Stages:
         chosen = self._chosen.get(stage)
         return chosen is not None and chosen.how == "used" and chosen.keep < 1
 
-    def passed(self, stage: str, text: str, shorten: Shorten, *, on: str, agent: str = "") -> str:
+    def passed(self, stage: str, text: str, shorten: Shorten, *, on: str, agent: str = "", least: int = LEAST) -> str:
         """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter.
 
-        It is told of what it is `on`, and which `agent` alone is told it.
+        It is told of what it is `on`, and which `agent` alone is told it. A text of fewer than `least` tokens stays.
         """
         chosen = self._chosen.get(stage)
         before = quick_tokens(text) if chosen is not None else 0
-        if chosen is None or before < LEAST:
+        if chosen is None or before < least:
             return text
-        shorter = shorten(text, max(LEAST, int(before * chosen.keep)), chosen.keep >= 1)
+        shorter = shorten(text, max(least, int(before * chosen.keep)), chosen.keep >= 1)
         after = quick_tokens(shorter.text)
         if after >= before:
             return text

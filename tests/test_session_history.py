@@ -285,6 +285,7 @@ async def test_who_has_a_tool_has_the_one_that_gives_outputs_unless_the_task_lea
     for words, stages, offered in (
         ("[read]", compacting(), True),
         ("[read]", StageSettings(), False),
+        ("[read]", StageSettings(rules={"history": Rule(mode="measure", keep=0.125)}), False),
         ("[read, -read_output]", compacting(), False),
     ):
         cast = survey("All are listed.")

@@ -62,9 +62,7 @@ class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     skills: tuple[str, ...] = ()  # those whose texts stand in it
     skill_tokens: tuple[int, ...] = ()  # about how many tokens each of these texts has
     follows: int = 0  # the ordinal of the attempt's call whose messages and answer stand before `messages`; 0: none
-    anew: TextRef | None = (
-        None  # they do not: `messages` are all, after a compaction; their calls of tools and what they answer, as JSON
-    )
+    anew: TextRef | None = None  # `messages` are all, of a compacted conversation: what they call and answer, as JSON
     branch: str = ""  # of the attempt, in which a sub-agent makes it; its calls are numbered by themselves
     key: CallKey | None = None  # by which its answer may be given again; None: it is not
     quick_tokens: int = 0  # about how many tokens its input has by our own quick count; 0: nobody counted

@@ -43,6 +43,10 @@ STAYS = frozenset({"ask_human", "read_skill", "find_tool"})
 
 BEGIN, END = "[What I did and found before, shortened:]", "[From here on all of it.]"
 
+REPEATS = "[unchanged: to the letter what "
+"""With this a result begins that says no more than where it stands above."""
+
+_BEGINNING = 60  # characters by which that is known
 _DIGEST_LEAST, _NOTE_MOST = 120, 160  # tokens of a digest; of what the model said in one turn
 _ARGUMENTS = 120  # characters of a call that a digest names
 _SUMMARISED = 400  # tokens of a result that who writes a summary is told
@@ -235,9 +239,23 @@ def _tokens(messages: Sequence[Message], count: Count) -> int:
     )
 
 
+def beginning(text: str) -> str:
+    """By which a text is named that stands above."""
+    return " ".join(text[: _BEGINNING * 4].split())[:_BEGINNING]
+
+
+def _is_named(text: str, talk: Talk) -> bool:
+    """Whether a result of the newest turn says no more than that it is this one."""
+    newest = talk.messages[_whole_from(talk.messages) :]
+    return any(each.text.startswith(REPEATS) and f": {beginning(text)}]" in each.text for each in newest)
+
+
 def _short(use: Use, text: str, later: Sequence[Use], talk: Talk, keep: float, count: Count) -> str:
     """A result as it goes on."""
-    again = next((each for each in later if (each.tool, each.arguments) == (use.tool, use.arguments)), None)
+    if _is_named(text, talk):
+        return text
+    same = (each for each in later if (each.tool, each.arguments) == (use.tool, use.arguments))
+    again = next((each for each in same if not talk.messages[each.place].text.startswith(REPEATS)), None)
     handle = f"`read_output` handle={use.handle}"
     if again is not None and talk.messages[again.place].text == text:
         return "[The same stands below.]"

@@ -1,9 +1,9 @@
 """When a conversation with tools is compacted: seldom, and then all of it that may go. Pure.
 
 Each request of a conversation holds all that was said before. A provider that keeps the beginning of a request takes a tenth for
-it, and for what is another than before the full price, of a few more than that: there a history that only grows costs .17 of what
-it costs uncached, one that is rewritten at every turn .65 (simulated for 30 calls: `python -m bench.history`). So it is compacted
-where that is worth more than it costs,
+it, and for what is another than before the full price or a quarter more: there a history that only grows costs .17 of what it costs
+uncached (30 calls: `python -m bench.history`), and one that is rewritten as a whole at every turn several times that. So it is
+compacted where that is worth more than it costs,
 
     removed * cached * (1 + further)  >=  rewritten * (written - cached)
 

@@ -66,10 +66,8 @@ class History:
     ) -> None:
         self._attempt, self._rules, self._clock = attempt, rules, clock
         self._past, self._since = Past(), 0  # requests that were made when it was compacted last
-        self._seen, self._shadow = (
-            0,
-            tuple[Message, ...](),
-        )  # where it is only measured: how the conversation would be, up to that message
+        self._shadow: tuple[Message, ...] = ()  # where it is only measured: how the conversation would be
+        self._seen = 0  # and for how many of its messages that stands
         self._answered_at: float | None = None
 
     async def going_on(self, ask: Ask, *, arm: str, turns: int) -> Ask:

@@ -9,6 +9,7 @@ from anyio import to_thread
 
 from events.blobs import digest_of
 from events.views.tasks import Place
+from swarm.compress.history import REPEATS, beginning
 from swarm.journal import Attempt
 from swarm.messages import Message
 from swarm.stages import LEAST, NO_STAGES, Shorter, Stages, compressed
@@ -19,8 +20,6 @@ TOLD_BYTES = 6 * 1024
 """What a model is told of one output; it reads the rest by its handle."""
 
 STAGE = "outputs"
-
-_BEGINNING = 60  # characters by which an output is known again
 
 
 class Outputs:
@@ -105,8 +104,8 @@ def is_told(text: str, messages: Sequence[Message]) -> bool:
 
 def _repeated(tool: str, text: str, room: int, whole: bool) -> Shorter:
     """The line that stands for an output which is told above."""
-    lines, begins = text.count("\n") + 1, " ".join(text[: _BEGINNING * 4].split())[:_BEGINNING]
-    said = f"[unchanged: to the letter what `{tool}` said above, the {lines:,} line{'s' * (lines > 1)} that begin with: {begins}]"
+    lines = text.count("\n") + 1
+    said = f"{REPEATS}`{tool}` said above, the {lines:,} line{'s' * (lines > 1)} that begin with: {beginning(text)}]"
     return Shorter(said, "repeat")
 
 

@@ -87,9 +87,10 @@ class Toolkit:
         left_out: Mapping[str, str],
     ) -> LiveHands:
         stages, rules = stages_of(self._chest.plan.stages, task, attempt), self._rules(attempt, task, caps)
+        is_compacted = rules is not None and rules.drawn.how == "used"
         outputs = Outputs(attempt, stages, sought=words_of(task))
         box = self._chest.box(
-            task, outputs.text_of, own, words, left_out=left_out, stages=stages, refetches=rules is not None
+            task, outputs.text_of, own, words, left_out=left_out, stages=stages, refetches=is_compacted
         )
         return LiveHands(
             attempt,

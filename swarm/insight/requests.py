@@ -234,22 +234,19 @@ async def _known(log: EventLog, story: Story, task: TaskState) -> dict[str, Sequ
 
 Passed = Mapping[tuple[Conversation, int, str], StageApplied]
 """What a stage made of a text: by the number of the use of a tool that it is of, or by its name, where the number is 0; what became
-of a conversation by the negative of the number of the call behind it."""
+of the conversation by the number before all."""
+
+_COMPACTED = (-1, "")
 
 
 def stages_passed(entries: Iterable[Entry]) -> Passed:
     """What the stages made of the texts of a task by now. What is told of an output stands behind the end of its use."""
     found: dict[tuple[Conversation, int, str], StageApplied] = {}
     uses: dict[Conversation, int] = {}
-    compacted: dict[Conversation, StageApplied] = {}
     for entry in entries:
         match entry.event:
             case StageApplied(stage="history", role=role, branch=branch) as applied:
-                compacted[entry.step, entry.attempt, role, branch] = applied
-            case CallReserved(role=role, branch=branch, ordinal=ordinal, anew=anew) if anew is not None:
-                conversation = entry.step, entry.attempt, role, branch
-                if conversation in compacted:
-                    found[conversation, -ordinal, ""] = compacted[conversation]
+                found[(entry.step, entry.attempt, role, branch), *_COMPACTED] = applied
             case ToolFinished(ordinal=ordinal, role=role, branch=branch):
                 uses[entry.step, entry.attempt, role, branch] = ordinal
             case StageApplied(stage=stage, role=role, branch=branch) as applied:
@@ -293,7 +290,7 @@ def apart(
         pieces += [_piece("call", call.arguments, at + 1, of=call.name, again=whole) for call in message.calls]
     total = request_tokens(sent.messages, sent.schema, sent.tools, tokens_of=count).total
     framing = total - sum(piece.tokens for piece in pieces)
-    compacted = stages.get((sent.conversation, -sent.call.ordinal, ""))
+    compacted = stages.get((sent.conversation, *_COMPACTED)) if sent.call.anew is not None else None
     position = before.position if before else 0
     return TakenApart(sent=sent, pieces=tuple(pieces), before=position, framing=framing, compacted=compacted)
 

@@ -83,6 +83,10 @@ NEEDS = "What each step needs"
 OTHERS = "Not given here, for the plan does not need it in this step: "
 
 
+HANDED_OVER = "What was done before"
+"""The title under which a brief says how far the task had come."""
+
+
 @cache
 def module(name: str) -> str:
     """The text of a prompt module."""
@@ -281,7 +285,7 @@ def _system(role: Role, task: Task, agent: str) -> str:
 def _handed_over(handover: str) -> str:
     """How far the task had come when it was stopped, for who goes on with it."""
     told = f"{module('handed_over')}\n\n{_fence(handover)}"
-    return _section("What was done before", told) if handover else ""
+    return _section(HANDED_OVER, told) if handover else ""
 
 
 def _demands(task: Task) -> str:

@@ -16,7 +16,7 @@ from swarm.journal import Attempt
 from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call, Picker
-from swarm.prompts.build import Material, StepBrief
+from swarm.prompts.build import HANDED_OVER, Material, StepBrief
 from swarm.prompts.guide import GuidePart
 from swarm.prompts.length import form_of, length_line
 from swarm.roles.checks import Checked
@@ -178,14 +178,15 @@ def said_to(
     return {"messages": next(iter(told.values())), "by_agent": told if len(told) > 1 else {}}
 
 
-def reads(job: Job) -> bool:
+def reads(job: Job, brief: str) -> bool:
     """Whether the step is given anything to read beside what it is asked.
 
     It is not looked for in the brief: feedback that quotes the marks of material would change the first words of the request,
-    and with them what a provider has cached of it.
+    and with them what a provider has cached of it. But a hand-over may be of a halt in this attempt, whose brief has none.
     """
     task = job.task
-    return bool(task.inputs or task.needs or job.state.told) or job.open.step > 1
+    is_told = bool(job.state.told) and f"# {HANDED_OVER}\n" in brief
+    return bool(task.inputs or task.needs) or is_told or job.open.step > 1
 
 
 async def handover_text(job: Job, attempt: Attempt) -> str:

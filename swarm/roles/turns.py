@@ -44,6 +44,8 @@ async def converse(job: Job, call: Call, ask: Ask, hands: Hands) -> Said:
         turn += 1
         ask = _following(ask, answer, used, last=turn == turns)
         ask = await hands.remembered(ask, arm=answer.arm, turns=turns)
+        if ask.anew:
+            guard.forget()
         pick = job.go_on(answer.arm)
 
 

@@ -16,9 +16,11 @@ from swarm.compress.history import (
     BEGIN,
     END,
     LEAST,
+    REPEATS,
     Compacted,
     Past,
     Talk,
+    beginning,
     digest,
     keeps,
     lost,
@@ -119,6 +121,15 @@ def test_of_a_file_that_was_just_edited_that_stays_which_another_edit_needs() ->
     told = talk(read(1, "a.py", text=source), turn(2, "edit", edit, "edited"), edits=True)
     first = results_of(made(results(told, KEEP, quick_tokens)))[0]
     assert "def with_tax(price)" in first and "handle=1" in first and quick_tokens(first) < quick_tokens(source) / 2
+
+
+def test_what_a_newer_result_names_stays_as_long_as_that_is_of_the_newest_turn() -> None:
+    again = f"{REPEATS}`read` said above, the 60 lines that begin with: {beginning(lines('a.ini'))}]"
+    told = talk(read(1, "a.ini"), read(2, "b.ini"), read(3, "a.ini", text=again))
+    assert results_of(made(results(told, KEEP, quick_tokens)))[0] == lines("a.ini")
+    later = talk(read(1, "a.ini"), read(2, "b.ini"), read(3, "a.ini", text=again), read(4, "c.ini"))
+    first, _, third, _ = results_of(made(results(later, KEEP, quick_tokens)))
+    assert first != lines("a.ini") and "handle=1" in first and third == again
 
 
 @pytest.mark.parametrize("tool", ["ask_human", "read_skill", "find_tool"])
