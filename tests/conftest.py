@@ -15,8 +15,8 @@ LONG_CASE_S = 600
 ORDINARY, LONG = 40, 1_000
 """So many examples has a property test that names no number; with `--hypothesis-profile long` the second."""
 
-settings.register_profile("ordinary", max_examples=ORDINARY)
-settings.register_profile("long", max_examples=LONG)
+settings.register_profile("ordinary", max_examples=ORDINARY, deadline=None)  # a time says how busy the machine is
+settings.register_profile("long", max_examples=LONG, deadline=None)
 settings.load_profile("ordinary")
 
 
