@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from events.views.stages import StagesView
 from swarm.cli.report import of_period, stages_view
+from swarm.cli.rows import Value
 from swarm.errors import dollars
 from swarm.insight.periods import Period
 from swarm.insight.stages import Passed, passed
@@ -56,3 +58,8 @@ def _cells(row: Passed) -> list[str]:
         f"{row.saved:,}",
         dollars(row.saved_nanos),
     ]
+
+
+def rows(view: StagesView, period: Period | None) -> tuple[Sequence[str], list[Sequence[Value]]]:
+    """The rows for other programs."""
+    return Passed.__struct_fields__, [msgspec.structs.astuple(row) for row in passed(view, period)]
