@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,7 @@ from swarm.insight.account import (
     concerns,
 )
 from swarm.insight.choices import why_choice
-from swarm.insight.periods import Period, period_of
+from swarm.insight.periods import Name, Period, period_of
 from swarm.insight.reason import Reason
 from swarm.insight.story import read_story
 from swarm.insight.tasks import why_task
@@ -86,9 +85,7 @@ async def _page(where: Here, what: str | None, dated: bool) -> str:
     zone = zone_of(where.loaded.settings)
     async with recorded(where.log) as log:
         if what is not None and what in PERIODS:
-            period = period_of(PERIODS[what], local_time(where.now, zone).date())
-            account = await account_of_period(log, period, zone)
-            found = await _told_of_period(log, where, account, zone)
+            found = await page_of_period(log, PERIODS[what], where)
         else:
             found = await page_of_session(log, await find_session(log, what), where)
     if dated:
@@ -130,11 +127,11 @@ async def page_of_session(log: EventLog, session: int, where: Here) -> Page:
     )
 
 
-async def _told_of_period(log: EventLog, where: Here, account: Account, zone: tzinfo | None) -> Page:
-    account = await _with_caps(log, where, account)
-    period = account.period
-    name = period.name if period is not None else "all"
-    notes = [*_left_out(account, period)]
+async def page_of_period(log: EventLog, name: Name, where: Here) -> Page:
+    """The page of all sessions in a period. Raises LogError."""
+    zone = zone_of(where.loaded.settings)
+    period = period_of(name, local_time(where.now, zone).date())
+    account = await _with_caps(log, where, await account_of_period(log, period, zone))
     return Page(
         title=f"{_WORDS[name]}, {period.label}" if period is not None else "Everything that the log holds",
         about=(("Days", _days(period)), *_basis(account, where)),
@@ -142,7 +139,7 @@ async def _told_of_period(log: EventLog, where: Here, account: Account, zone: tz
         attempts=await attempts_of(log, shown_of(account, TASKS)),
         reasons=await _reasons(log, account),
         zone=zone,
-        notes=tuple(notes),
+        notes=tuple(_left_out(account)),
         commands=(
             f"swarm cost {name} --by model,role",
             f"swarm cost {name} --by task",
@@ -166,11 +163,11 @@ def _basis(account: Account, where: Here) -> Iterator[tuple[str, str]]:
     yield "Times in", where.loaded.settings.time_zone or "the zone of the machine that made it"
 
 
-def _left_out(account: Account, period: Period | None) -> Iterator[str]:
+def _left_out(account: Account) -> Iterator[str]:
     if account.archived:
         yield "A part of the log was archived: it is in the sums of money and tokens, and in nothing else."
     undated = sum(cost.calls for payer, cost in account.costs.items() if not payer.day)
-    if period is None and undated:
+    if account.period is None and undated:
         yield f"{undated:,} calls are of no day: their events name none."
 
 
