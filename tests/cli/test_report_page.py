@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from events.log import EventLog, open_log
 from events.testing import builders as make
 from events.testing.histories import history
+from events.types.any import AnyEvent
 from events.views.base import fold
 from events.views.cost import Cost, CostView
 from events.views.tasks import TasksView
@@ -143,7 +144,7 @@ async def test_a_page_of_thousands_of_tasks_stays_small_and_sums_what_it_leaves_
 async def test_an_empty_log_and_one_that_begins_in_the_middle_have_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     async with open_log("memory:") as log:
         assert "No task was done in this time." in await page_of(log)
-        stray = [make.settled(99), make.accepted(), make.closed(), make.failed(98), make.drafted()]
+        stray: list[AnyEvent] = [make.settled(99), make.accepted(), make.closed(), make.failed(98), make.drafted()]
         await log.append([make.new(event, task="gone", step=3, attempt=2) for event in stray])
         Parsed(await page_of(log, 1))
         Parsed(await page_of(log))
