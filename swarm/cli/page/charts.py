@@ -10,11 +10,12 @@ from datetime import datetime, tzinfo
 
 import msgspec
 
-from swarm.cli.page.elements import Element, cut, element
+from swarm.cli.page.elements import Element, element
 
 WIDTH, HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 16, 14, 34
 _TICKS = 5
+_LETTER = 7  # pixels of a letter below a bar
 _LABELS = 12  # names below bars that have room beside one another
 _SECOND = 1_000_000
 _SPANS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
@@ -123,12 +124,19 @@ def bars(
     drawn = list(_grid(frame, amounts, label))
     for number, stack in enumerate(stacks):
         drawn += _stack(stack, parts, frame, label, _LEFT + room * number + room * 0.1, room * 0.8)
-    drawn += _below([(_px(_LEFT + room * (at + 0.5)), cut(stacks[at].name, 10)) for at in range(0, len(stacks), every)])
+    letters = max(3, int(room * every / _LETTER))
+    named = [(at, stacks[at].name) for at in range(0, len(stacks), every)]
+    drawn += _below([(_px(_LEFT + room * (at + 0.5)), _short(name, letters)) for at, name in named])
     if level is not None:
         y = frame.y(level.amount)
         drawn.append(element("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y, class_="level"))
         drawn.append(element("text", level.name, x=WIDTH - _RIGHT, y=y, dy="-3", text_anchor="end", class_="level"))
     return _figure(name, said, drawn, parts if len(parts) > 1 else [])
+
+
+def _short(name: str, letters: int) -> str:
+    """A name where there is little room; the whole of it stands in the title of its bar, and in the table."""
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
 
 
 def _stack(

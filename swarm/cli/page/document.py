@@ -74,9 +74,9 @@ def _head(title: str) -> Element:
 
 
 def _header(of: Page, title: str) -> Element:
-    facts = [element("p", element("strong", f"{name}: "), cut(value, _FACT)) for name, value in of.about if value]
+    facts = [element("li", element("strong", f"{name}: "), cut(value, _FACT)) for name, value in of.about if value]
     notes = [element("p", note, class_="note") for note in of.notes]
-    return element("header", element("h1", title), *facts, *notes)
+    return element("header", element("h1", title), element("ul", *facts), *notes)
 
 
 def _contents(sections: Iterable[tuple[str, str, Sequence[Child]]]) -> Element:

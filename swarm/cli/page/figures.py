@@ -24,6 +24,7 @@ DAYS = 92
 NUMBERS = 40
 """Rows of the table beside a chart over time."""
 
+_TONES = ("c1", "c2", "c3", "c5")  # of the tiers
 _NAME = 120  # characters of a name
 
 _SUMS = (
@@ -65,7 +66,7 @@ def over_the_time(account: Account, zone: tzinfo | None) -> Iterator[Element]:
     if not account.burnt:
         yield element("p", "Nothing was charged in this time.")
         return
-    for unit, word in (("nanos", "Money"), ("tokens", "Tokens as caps count them")):
+    for unit, word in (("nanos", "Money"), ("tokens", "Tokens")):
         spent = _grown(account.burnt, unit)
         cap = next((cap for cap in account.caps if cap.unit == unit and is_whole(account, cap.scope)), None)
         if not spent[-1][1] and cap is None:
@@ -91,6 +92,7 @@ def _burnt_up(
     word: str, unit: str, spent: list[tuple[int, int]], cap: Cap | None, zone: tzinfo | None
 ) -> Iterator[Element]:
     last = spent[-1][1]
+    counted = ", as caps count them" if unit == "tokens" else ""
     said = f"{amount(last, unit)} in {len(spent) - 1:,} charges, from {_moment(spent[0][0], zone)} to {_moment(spent[-1][0], zone)}"
     levels: list[Level] = []
     if cap is not None:
@@ -102,9 +104,9 @@ def _burnt_up(
         ]
     points = thinned(spent)
     line = Line(name="spent", points=points, tone="c4")
-    yield over_time(f"{word} spent", f"{said}.", [line], levels, _label(unit), zone)
+    yield over_time(f"{word} spent{counted}:", f"{said}.", [line], levels, _label(unit), zone)
     rows = [(_moment(at, zone), amount(value, unit)) for at, value in thinned(spent, NUMBERS)]
-    yield _numbers(table(f"{word} spent up to a moment", (Column("Up to", False), Column(word)), rows))
+    yield _numbers(table(f"{word} spent{counted}, up to a moment", (Column("Up to", False), Column(word)), rows))
 
 
 def _burnt_down(word: str, unit: str, spent: list[tuple[int, int]], cap: Cap, zone: tzinfo | None) -> Element:
@@ -112,7 +114,7 @@ def _burnt_down(word: str, unit: str, spent: list[tuple[int, int]], cap: Cap, zo
     said = f"{amount(left[-1][1], unit)} of {amount(cap.cap, unit)} left at the end, in {cap.scope}."
     line = Line(name="left", points=tuple(left), tone="c5")
     levels = [Level(name=f"{100 - share} % left", amount=cap.cap * (100 - share) // 100) for share in (80, 90)]
-    return over_time(f"{word} left of the cap", said, [line], levels, _label(unit), zone)
+    return over_time(f"{word} left of the cap:", said, [line], levels, _label(unit), zone)
 
 
 def _grown(burnt: Iterable[Burnt], unit: str) -> list[tuple[int, int]]:
@@ -151,7 +153,7 @@ def _by_day(account: Account) -> Iterator[Element]:
         most = max(stacks, key=lambda stack: sum(stack.parts))
         each = "month" if monthly else "day"
         said = f"{len(names)} {each}s with calls, by tier; the most on {most.name}: {label(sum(most.parts))}."
-        yield bars(f"{word} by {each}", said, stacks, parts, label, None)
+        yield bars(f"{word} by {each}:", said, stacks, parts, label, None)
     heads = (Column("Month" if monthly else "Day", False), Column("Calls"), Column("Tokens"), Column("Money"))
     wholes = [(name, summed(sums[name].values())) for name in names]
     rows = [(name, f"{cost.calls:,}", f"{tokens_of(cost):,}", dollars(cost.nanos)) for name, cost in wholes]
@@ -242,7 +244,7 @@ def verdicts(account: Account) -> Iterator[Element]:
     rows.append(("total", sum(e.accepted for _, e in arms), sum(e.rejected for _, e in arms)))
     stacks = [Stack(name=name, parts=(accepted, rejected)) for name, accepted, rejected in rows[:-1]]
     said = f"{rows[-1][1]:,} accepted and {rows[-1][2]:,} rejected drafts of {len(arms):,} agents on models."
-    yield bars("Drafts by agent and model", said, stacks, (("accepted", "c4"), ("rejected", "c3")), _counted, None)
+    yield bars("Drafts by agent and model:", said, stacks, (("accepted", "c4"), ("rejected", "c3")), _counted, None)
     heads = (Column("Agent and model", False), Column("Accepted"), Column("Rejected"), Column("Share accepted"))
     told = [(name, f"{yes:,}", f"{no:,}", percent(yes, yes + no)) for name, yes, no in rows]
     yield table("Drafts by who made them", heads, told, last=True)
@@ -261,7 +263,7 @@ def verdicts(account: Account) -> Iterator[Element]:
 def _tiers(costs: Mapping[Payer, Cost]) -> list[tuple[str, str]]:
     """The tiers that were called, from the first that is tried, each with its tone."""
     there = {payer.tier for payer in costs}
-    known = [(tier, f"c{number}") for number, tier in enumerate(TIERS, 1) if tier in there]
+    known = [(str(tier), tone) for tier, tone in zip(TIERS, _TONES, strict=True) if tier in there]
     return [*known, *((tier, "c6") for tier in sorted(there - set(TIERS)))]
 
 

@@ -90,7 +90,7 @@ def minus(whole: Cost, part: Cost) -> Cost:
 
 def _task(task: TaskState, cost: Cost, attempts: Sequence[Attempt]) -> tuple[Child, ...]:
     status = status_of(task)
-    said: list[Child] = [element("span", f"{status.glyph} {status.word}", class_=_tone(status.tone))]
+    said: list[Child] = [element("span", f"{status.glyph}\u00a0{status.word}", class_=_tone(status.tone))]
     if task.unjudged:
         said.append(" (unjudged)")
     if task.reason:
