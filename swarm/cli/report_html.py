@@ -17,7 +17,7 @@ from events.views.attempts import Attempt
 from swarm.cli.budget_scope import Here, budgets_of, here, where_counted
 from swarm.cli.names import find_session
 from swarm.cli.page.document import Page, page
-from swarm.cli.page.tasks import TASKS, WHY, key_of, name_of, shown_of
+from swarm.cli.page.tasks import TASKS, WHY, Attempts, key_of, name_of, shown_of
 from swarm.cli.recorded import local_time, recorded, zone_of
 from swarm.cli.report import PERIODS
 from swarm.cli.streams import write_result
@@ -26,7 +26,6 @@ from swarm.insight.account import (
     Account,
     account_of_period,
     account_of_session,
-    attempts_of,
     capped,
     concerns,
 )
@@ -110,12 +109,13 @@ async def page_of_session(log: EventLog, session: int, where: Here) -> Page:
             ("Project", Path(state.directory).name),
             ("Forked from", session_name(state.parent) if state.parent else ""),
         ]
+    attempts, reasons = await _told(log, account)
     return Page(
         title=f"Session {name}: {state.title}" if state is not None and state.title else f"Session {name}",
         about=(*about, *_basis(account, where)),
         account=account,
-        attempts=await attempts_of(log, shown_of(account, TASKS)),
-        reasons=await _reasons(log, account),
+        attempts=attempts,
+        reasons=reasons,
         zone=zone,
         commands=(
             f"swarm report session {name}",
@@ -132,12 +132,13 @@ async def page_of_period(log: EventLog, name: Name, where: Here) -> Page:
     zone = zone_of(where.loaded.settings)
     period = period_of(name, local_time(where.now, zone).date())
     account = await _with_caps(log, where, await account_of_period(log, period, zone))
+    attempts, reasons = await _told(log, account)
     return Page(
         title=f"{_WORDS[name]}, {period.label}" if period is not None else "Everything that the log holds",
         about=(("Days", _days(period)), *_basis(account, where)),
         account=account,
-        attempts=await attempts_of(log, shown_of(account, TASKS)),
-        reasons=await _reasons(log, account),
+        attempts=attempts,
+        reasons=reasons,
         zone=zone,
         notes=tuple(_left_out(account)),
         commands=(
@@ -174,26 +175,29 @@ def _left_out(account: Account) -> Iterator[str]:
 async def _with_caps(log: EventLog, where: Here, account: Account) -> Account:
     """The account with the caps that hold for it. What is in flight is left out: it is not spent yet."""
     session = account.session.number if account.session is not None else 0
-    budgets = await budgets_of(log, await where_counted(log, where), session=session)
+    dated = account.period is not None and account.period.name in ("day", "month")
+    counted = await where_counted(log, where) if dated else where
+    budgets = await budgets_of(log, counted, session=session)
     held = budgets.held([scope for scope in budgets.scopes() if concerns(account, scope)])
     caps = capped(budgets.money.scopes, ((each.scope, each.unit, each.cap) for each in held))
     return msgspec.structs.replace(account, caps=caps)
 
 
-async def _reasons(log: EventLog, account: Account) -> list[tuple[str, Reason]]:
-    """Why the tasks that have room went as they did, with all that led to each choice."""
-    stories: dict[int, list[str]] = {}
-    chosen = shown_of(account, WHY)
-    for task in chosen:
-        stories.setdefault(task.session, []).append(task.name)
+async def _told(log: EventLog, account: Account) -> tuple[Attempts, list[tuple[str, Reason]]]:
+    """The attempts of the tasks that have room, and why those went as they did that have room for that."""
+    shown, explained = shown_of(account, TASKS), shown_of(account, WHY)
+    attempts: dict[tuple[int, str], list[Attempt]] = {}
     reasons: dict[tuple[int, str], Reason] = {}
-    for session, names in stories.items():
+    for session in sorted({task.session for task in (*shown, *explained)}):
         story = await read_story(log, session)
+        attempts.update((key_of(task), story.attempts.of(task.name)) for task in shown if task.session == session)
+        names = {task.name for task in explained if task.session == session and task.name in story.tasks}
+        told = [entry for entry in story.entries if entry.task in names or not entry.task]
+        few = msgspec.structs.replace(story, entries=told)  # each task looks through all of them
         for name in names:
-            if name in story.tasks:
-                reason = why_task(story, name, step=0, told={}, halt=None)
-                reasons[session, name] = with_choices(reason, choices_of(story.attempts.of(name)))
-    return [(name_of(task), reasons[key_of(task)]) for task in chosen if key_of(task) in reasons]
+            reason = why_task(few, name, step=0, told={}, halt=None)
+            reasons[session, name] = with_choices(reason, choices_of(story.attempts.of(name)))
+    return attempts, [(name_of(task), reasons[key_of(task)]) for task in explained if key_of(task) in reasons]
 
 
 def choices_of(attempts: Sequence[Attempt]) -> dict[int, ChoiceMade]:

@@ -11,7 +11,6 @@ from events.lineage import fold_session
 from events.log import Entry, EventLog
 from events.scopes import LOG, day_and_zone, is_period, session_of
 from events.types.choice import FREE_TIERS
-from events.views.attempts import Attempt, AttemptsView
 from events.views.base import fold
 from events.views.burn import Burnt, BurnView, Mark
 from events.views.cost import Cost, CostView, Payer
@@ -43,6 +42,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     session: SessionState | None
     period: Period | None
     costs: Mapping[Payer, Cost]
+    total: Cost  # of them all
     skills: Sequence[tuple[tuple[str, ...], Cost]]  # by the skills that calls held
     tasks: tuple[TaskState, ...]  # in the order in which they were submitted
     burnt: tuple[Burnt, ...]
@@ -51,10 +51,6 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     waste: Waste
     caps: tuple[Cap, ...] = ()
     archived: bool = False  # a part of it was: that is in sums of money, and in nothing else
-
-    @property
-    def total(self) -> Cost:
-        return summed(self.costs.values())
 
 
 class Drafts(msgspec.Struct):
@@ -105,7 +101,8 @@ async def account_of_session(log: EventLog, session: int) -> Account:
         head=own.folds.head,
         session=state,
         period=None,
-        costs=dict(own.folds.cost.costs),
+        costs=own.folds.cost.costs,
+        total=own.folds.cost.total(),
         skills=_by_skills(own.folds.skills, None),
         tasks=tuple(tasks.of(session).values()),
         burnt=tuple(own.folds.burn.burnt),
@@ -129,6 +126,7 @@ async def account_of_period(log: EventLog, period: Period | None, zone: tzinfo |
         session=None,
         period=period,
         costs=costs,
+        total=summed(costs.values()),
         skills=_by_skills(folds.skills, period),
         tasks=tuple(
             task
@@ -147,18 +145,6 @@ async def account_of_period(log: EventLog, period: Period | None, zone: tzinfo |
 def bounds(period: Period, zone: tzinfo | None) -> tuple[int, int]:
     """The moments at which the days of a period begin, and are over."""
     return moment(period.first, zone), moment(period.last + timedelta(days=1), zone)
-
-
-async def attempts_of(log: EventLog, tasks: Iterable[TaskState]) -> dict[tuple[int, str], list[Attempt]]:
-    """The attempts of these tasks, by session and name, in the order in which they began. Raises LogError."""
-    wanted: dict[int, list[str]] = {}
-    for task in tasks:
-        wanted.setdefault(task.session, []).append(task.name)
-    found: dict[tuple[int, str], list[Attempt]] = {}
-    for session, names in sorted(wanted.items()):
-        view = await fold_session(log, AttemptsView(), session)
-        found.update(((session, name), view.of(name)) for name in names)
-    return found
 
 
 def capped(scopes: Mapping[str, ScopeState], held: Iterable[tuple[str, str, int]]) -> tuple[Cap, ...]:

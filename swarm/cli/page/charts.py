@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 16, 14, 34
 _TICKS = 5
 _LETTER = 7  # pixels of a letter below a bar
-_LABELS = 12  # names below bars that have room beside one another
+_LONGEST = 16  # letters of a name below a bar
 _SECOND = 1_000_000
 _SPANS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 """Seconds between ticks of a time axis, but for days."""
@@ -120,11 +120,12 @@ def bars(
     amounts = ticks(max([0 if level is None else level.amount, *(sum(stack.parts) for stack in stacks)]))
     frame = _Frame(amounts[-1])
     room = (WIDTH - _LEFT - _RIGHT) / len(stacks)
-    every = -(-len(stacks) // _LABELS)
+    widest = min(_LONGEST, max(len(stack.name) for stack in stacks)) + 1
+    every = -(-len(stacks) // max(1, (WIDTH - _LEFT - _RIGHT) // (widest * _LETTER)))
     drawn = list(_grid(frame, amounts, label))
     for number, stack in enumerate(stacks):
         drawn += _stack(stack, parts, frame, label, _LEFT + room * number + room * 0.1, room * 0.8)
-    letters = max(3, int(room * every / _LETTER))
+    letters = min(_LONGEST, max(3, int(room * every / _LETTER) - 1))
     named = [(at, stacks[at].name) for at in range(0, len(stacks), every)]
     drawn += _below([(_px(_LEFT + room * (at + 0.5)), _short(name, letters)) for at, name in named])
     if level is not None:
