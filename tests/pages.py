@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 
+import msgspec
+
 from events.log import EventLog
 from events.testing import builders as make
 from events.types.choice import Excluded
@@ -15,6 +17,8 @@ from events.types.task import AttemptAbandoned, CheckResult, OutputFile, TaskFai
 from swarm.cli.budget_scope import here
 from swarm.cli.page.document import page
 from swarm.cli.report_html import page_of_period, page_of_session
+from swarm.insight.budgets import shared_scopes
+from swarm.insight.periods import Name
 
 VOID = {"meta", "br", "hr"}
 SCOPES = ("log", "day:2026-11-21@UTC", "s1")
@@ -63,10 +67,14 @@ class Parsed(HTMLParser):
         return {row[0]: row[1:] for row in found[1:]}
 
 
-async def page_of(log: EventLog, session: int | None = None) -> str:
-    """The page of a session, or of all that a log holds."""
+async def page_of(log: EventLog, what: int | Name = "all", *, now: int | None = None) -> str:
+    """The page of a session, or of a period as it is at a moment."""
     where = here(argparse.Namespace(log="memory:"))
-    return page(await (page_of_period(log, "all", where) if session is None else page_of_session(log, session, where)))
+    if now is not None:
+        where = msgspec.structs.replace(where, shared=shared_scopes("project", "", now), now=now)
+    return page(
+        await (page_of_session(log, what, where) if isinstance(what, int) else page_of_period(log, what, where))
+    )
 
 
 async def record(log: EventLog, text: Callable[[], str], *, tasks: int = 2) -> None:

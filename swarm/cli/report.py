@@ -67,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
         return report_session.run(args, args.of)
     if args.md:
         raise UsageError("--md goes with `swarm report session`")
+    if args.report in PERIODS:
+        told = f"`swarm report tokens {args.report}`, or `swarm report --html {args.report}` for a page"
+        raise UsageError(f"{args.report} is a period, and a report is named before it: {told}")
     return _report(args, _known(args.report or "tokens", [*_MODULES, _SESSION], "report"), form)
 
 

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace, what: str | None) -> int:
             "the page is for a browser: name its file with `--to report.html`, or `--to -` to read its text"
         )
     text = anyio.run(_page, here(args), what, args.dated)
-    to = args.to or STDOUT
+    to = STDOUT if args.to is None else args.to
     if to == STDOUT:
         write_result(text)
         return 0

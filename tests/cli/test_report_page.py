@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import date, time
 from pathlib import Path
 from random import Random
 
@@ -15,11 +16,13 @@ from events.log import EventLog, open_log
 from events.testing import builders as make
 from events.testing.histories import history
 from events.types.any import AnyEvent
+from events.types.call import BudgetMarked, BudgetSet
 from events.views.base import fold
 from events.views.cost import Cost, CostView
 from events.views.tasks import TasksView
 from swarm.cli.main import main
 from swarm.errors import dollars
+from swarm.insight.periods import Name, moment
 from tests.pages import HARMLESS, Parsed, hostile, in_turn, page_of, record
 
 ATTRIBUTES = {
@@ -27,6 +30,8 @@ ATTRIBUTES = {
     *("aria-label", "aria-labelledby", "aria-hidden", "viewbox", "x", "y", "x1", "x2", "y1", "y2", "dy", "width"),
     *("height", "text-anchor"),
 }
+
+WHATS: tuple[int | Name, ...] = (4, "day", "week", "month", "all")
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +62,7 @@ async def test_every_sum_of_a_page_is_that_of_the_fold_of_its_log(seed: int) -> 
     async with open_log("memory:") as log:
         await filled(log, seed)
         for session in (None, 2):
-            read = Parsed(await page_of(log, session))
+            read = Parsed(await page_of(log, session or "all"))
             costs = (await fold(log, CostView(), session=session)).costs
             tasks = (await fold(log, TasksView(), session=session)).tasks
             for key in ("model", "role", "agent", "tier"):
@@ -141,6 +146,28 @@ async def test_a_page_of_thousands_of_tasks_stays_small_and_sums_what_it_leaves_
     assert len(models) == 22 and models["total"][0] == "1,200" and "70 more" in models
 
 
+async def test_a_page_shows_how_caps_were_burnt_down_and_when_their_marks_were_passed() -> None:
+    noon = moment(date(2026, 11, 21), None, time(12))
+    async with open_log("memory:", clock=make.SetClock(noon)) as log:
+        for number, day in enumerate(("2026-11-02", "2026-11-20", "2026-11-21", "2026-11-21"), 1):
+            call = make.reserved(scopes=("log", f"day:{day}@local", f"s{number}"), cost_nanos=400_000_000, tier="paid")
+            (at,) = (await log.append([make.new(call, session=number, task="t")])).positions
+            await log.append([make.new(make.settled(at, cost_nanos=200_000_000), session=number, task="t")])
+        cap = BudgetSet(scope="s4", nanos=250_000_000, by="ada")
+        mark = BudgetMarked(scope="s4", unit="nanos", percent=80, used=200_000_000, cap=250_000_000)
+        opened = make.new(make.opened(), session=4, topic="sessions")
+        await log.append([opened, make.new(cap, session=4, topic="ledger"), make.new(mark, session=4, topic="ledger")])
+        pages = {what: Parsed(await page_of(log, what, now=noon)) for what in WHATS}
+    assert pages[4].rows("Caps as they stand")["s4"] == ["$0.25", "$0.20", "$0.05", "80 %", "80 %"]
+    assert "$0.05 of $0.25 left at the end, in s4." in pages[4].words and "90 % of the cap" in pages[4].words
+    assert [row[1:3] for row in pages[4].rows("Marks of caps").values()] == [["80 %", "$0.20"]]
+    assert pages["day"].rows("Caps as they stand")["day:2026-11-21@local"][:3] == ["$0.50", "$0.40", "$0.10"]
+    assert "$0.10 of $0.50 left at the end" in pages["day"].words and "left of the cap" not in pages["week"].words
+    sums = {what: pages[what].rows("By tier")["total"][0] for what in ("day", "week", "month", "all")}
+    assert sums == {"day": "2", "week": "3", "month": "4", "all": "4"}
+    assert list(pages["month"].rows("Money and tokens by day")) == ["2026-11-02", "2026-11-20", "2026-11-21"]
+
+
 async def test_an_empty_log_and_one_that_begins_in_the_middle_have_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     async with open_log("memory:") as log:
         assert "No task was done in this time." in await page_of(log)
@@ -173,6 +200,8 @@ def test_a_page_is_written_whole_to_a_file_and_a_wrong_one_is_told(
         (["--html", "s1", "week"], "name one of them"),
         (["--html", "--json"], "--html is a form of its own"),
         (["--html", "waste"], "swarm report waste"),
+        (["--html", "--to", ""], "cannot be written"),
+        (["week"], "`swarm report tokens week"),
         (["--to", "x.html"], "go with --html"),
         (["tokens", "wek"], "did you mean week"),
         (["tokens", "--md"], "swarm report session"),

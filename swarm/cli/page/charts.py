@@ -213,7 +213,7 @@ def _figure(
         class_="chart",
     )
     keys = [element("li", element("span", class_=f"key {tone}", aria_hidden="true"), part) for part, tone in legend]
-    told = element("figcaption", element("strong", name), f" {said}", element("ul", *keys) if keys else None)
+    told = element("figcaption", element("strong", f"{name}:"), f" {said}", element("ul", *keys) if keys else None)
     return element("figure", picture, told)
 
 

@@ -104,7 +104,7 @@ def _burnt_up(
         ]
     points = thinned(spent)
     line = Line(name="spent", points=points, tone="c4")
-    yield over_time(f"{word} spent{counted}:", f"{said}.", [line], levels, _label(unit), zone)
+    yield over_time(f"{word} spent{counted}", f"{said}.", [line], levels, _label(unit), zone)
     rows = [(_moment(at, zone), amount(value, unit)) for at, value in thinned(spent, NUMBERS)]
     yield _numbers(table(f"{word} spent{counted}, up to a moment", (Column("Up to", False), Column(word)), rows))
 
@@ -114,7 +114,7 @@ def _burnt_down(word: str, unit: str, spent: list[tuple[int, int]], cap: Cap, zo
     said = f"{amount(left[-1][1], unit)} of {amount(cap.cap, unit)} left at the end, in {cap.scope}."
     line = Line(name="left", points=tuple(left), tone="c5")
     levels = [Level(name=f"{100 - share} % left", amount=cap.cap * (100 - share) // 100) for share in (80, 90)]
-    return over_time(f"{word} left of the cap:", said, [line], levels, _label(unit), zone)
+    return over_time(f"{word} left of the cap", said, [line], levels, _label(unit), zone)
 
 
 def _grown(burnt: Iterable[Burnt], unit: str) -> list[tuple[int, int]]:
@@ -153,7 +153,7 @@ def _by_day(account: Account) -> Iterator[Element]:
         most = max(stacks, key=lambda stack: sum(stack.parts))
         each = "month" if monthly else "day"
         said = f"{len(names)} {each}s with calls, by tier; the most on {most.name}: {label(sum(most.parts))}."
-        yield bars(f"{word} by {each}:", said, stacks, parts, label, None)
+        yield bars(f"{word} by {each}", said, stacks, parts, label, None)
     heads = (Column("Month" if monthly else "Day", False), Column("Calls"), Column("Tokens"), Column("Money"))
     wholes = [(name, summed(sums[name].values())) for name in names]
     rows = [(name, f"{cost.calls:,}", f"{tokens_of(cost):,}", dollars(cost.nanos)) for name, cost in wholes]
@@ -185,7 +185,7 @@ def tiers(account: Account) -> Iterator[Element]:
         whole = sum(each for _, _, each in parts)
         if whole:
             said = ", ".join(f"{name} {percent(each, whole)}" for name, _, each in parts if each)
-            yield share_bar(f"{word} by tier:", f"{said}.", parts)
+            yield share_bar(f"{word} by tier", f"{said}.", parts)
     yield _sums_table("By tier", "Tier", [(_tier(tier), cost) for tier, cost in sums.items()], account.total)
 
 
@@ -244,7 +244,7 @@ def verdicts(account: Account) -> Iterator[Element]:
     rows.append(("total", sum(e.accepted for _, e in arms), sum(e.rejected for _, e in arms)))
     stacks = [Stack(name=name, parts=(accepted, rejected)) for name, accepted, rejected in rows[:-1]]
     said = f"{rows[-1][1]:,} accepted and {rows[-1][2]:,} rejected drafts of {len(arms):,} agents on models."
-    yield bars("Drafts by agent and model:", said, stacks, (("accepted", "c4"), ("rejected", "c3")), _counted, None)
+    yield bars("Drafts by agent and model", said, stacks, (("accepted", "c4"), ("rejected", "c3")), _counted, None)
     heads = (Column("Agent and model", False), Column("Accepted"), Column("Rejected"), Column("Share accepted"))
     told = [(name, f"{yes:,}", f"{no:,}", percent(yes, yes + no)) for name, yes, no in rows]
     yield table("Drafts by who made them", heads, told, last=True)

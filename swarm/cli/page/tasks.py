@@ -15,7 +15,7 @@ from swarm.cli.page.charts import percent
 from swarm.cli.page.elements import Child, Column, Element, cut, element, table
 from swarm.errors import dollars
 from swarm.insight.account import Account, rejected_drafts, summed, tokens_of
-from swarm.insight.reason import Reason
+from swarm.insight.reason import Reason, many
 from swarm.insight.waste import BASIS, Row
 from tui.words import status_of
 
@@ -73,7 +73,7 @@ def tasks(account: Account, attempts: Attempts) -> Iterator[Element]:
     if left or rest.calls or rest.nanos:
         what = f"{left:,} more tasks" if left else "of no task that is told here"
         rows.append((what, "", "", "", *_sums(rest), ""))
-    rows.append(("total", "", f"{len(account.tasks):,} tasks", "", *_sums(account.total), ""))
+    rows.append(("total", "", many(len(account.tasks), "task"), "", *_sums(account.total), ""))
     heads = (
         *(Column(name, False) for name in ("Task", "Title", "State")),
         *(Column(name) for name in ("Rejected drafts", "Calls", "Tokens", "Money")),
