@@ -11,6 +11,7 @@ from events.lineage import fold_session
 from events.log import Entry, EventLog
 from events.scopes import LOG, day_and_zone, is_period, session_of
 from events.types.choice import FREE_TIERS
+from events.types.upkeep import LogArchived
 from events.views.base import fold
 from events.views.burn import Burnt, BurnView, Mark
 from events.views.cost import Cost, CostView, Payer
@@ -138,7 +139,9 @@ async def account_of_period(log: EventLog, period: Period | None, zone: tzinfo |
         marks=tuple(mark for mark in folds.burn.marks if begins <= mark.at < ends),
         stages=tuple(passed(stages.view, period)),
         waste=waste(wasted.view, stages.view, sizes, period),
-        archived=archived is not None,
+        archived=archived is not None
+        and isinstance(archived.event, LogArchived)
+        and (period is None or archived.event.before > begins),
     )
 
 

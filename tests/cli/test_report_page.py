@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from datetime import date, time
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -17,6 +18,7 @@ from events.testing import builders as make
 from events.testing.histories import history
 from events.types.any import AnyEvent
 from events.types.call import BudgetMarked, BudgetSet
+from events.upkeep import archive
 from events.views.base import fold
 from events.views.cost import Cost, CostView
 from events.views.tasks import TasksView
@@ -166,6 +168,28 @@ async def test_a_page_shows_how_caps_were_burnt_down_and_when_their_marks_were_p
     sums = {what: pages[what].rows("By tier")["total"][0] for what in ("day", "week", "month", "all")}
     assert sums == {"day": "2", "week": "3", "month": "4", "all": "4"}
     assert list(pages["month"].rows("Money and tokens by day")) == ["2026-11-02", "2026-11-20", "2026-11-21"]
+
+
+async def test_what_an_archive_took_stays_in_the_sums_and_is_told_as_gone(tmp_path: Path) -> None:
+    clock, path = make.SetClock(), tmp_path / "log.db"
+    async with open_log(path, clock=clock) as log:
+        for session in (1, 2):
+            new = partial(make.new, session=session, task="build")
+            opened = make.new(make.opened(), session=session, topic="sessions")
+            found = await log.append(
+                [opened, new(make.submitted()), new(make.reserved(scopes=("log", "day:2026-09-21@UTC")))]
+            )
+            await log.append([new(make.settled(found.positions[-1], cost_nanos=1000)), new(make.task_accepted())])
+            claim = f"claim/s{session}"
+            await log.append(
+                [make.new(event, session=session, topic=claim) for event in (make.claimed(), make.closed())]
+            )
+            clock.move(86_400)
+        archive(path, before=clock.now - 86_400 * 1_000_000, clock=clock)
+        read = Parsed(await page_of(log))
+    assert list(read.rows("Tasks (1)")) == ["s2/build", "of tasks that the log no longer has", "total"]
+    assert read.rows("By model")["total"][0] == read.rows("Tasks (1)")["total"][3] == "2"
+    assert "A part of the log was archived" in read.words and "a part of the tasks was archived" in read.words
 
 
 async def test_an_empty_log_and_one_that_begins_in_the_middle_have_a_page(capsys: pytest.CaptureFixture[str]) -> None:

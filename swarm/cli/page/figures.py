@@ -39,7 +39,11 @@ _SUMS = (
 
 def facts(figures: Figures, account: Account) -> Element:
     """What somebody wants to know first."""
-    each = dollars(figures.nanos // figures.accepted) if figures.accepted else "-"
+    each, basis = "-", "all money by accepted tasks"
+    if account.archived:
+        basis = "a part of the tasks was archived"
+    elif figures.accepted:
+        each = dollars(figures.nanos // figures.accepted)
     maybe = f"{dollars(figures.maybe_paid_nanos)} of it maybe paid" if figures.maybe_paid_nanos else ""
     unjudged = f"{figures.unjudged:,} of them unjudged" if figures.unjudged else ""
     saved = max(0, figures.saved_tokens)
@@ -47,7 +51,7 @@ def facts(figures: Figures, account: Account) -> Element:
         ("Tasks accepted", f"{figures.accepted:,} of {figures.tasks:,}", unjudged),
         ("Money", dollars(figures.nanos), maybe),
         ("Tokens", f"{figures.tokens:,}", f"in {figures.calls:,} calls"),
-        ("For an accepted task", each, "all money by accepted tasks"),
+        ("For an accepted task", each, basis),
         ("On free tiers", percent(figures.free_tokens, figures.tokens), "of the tokens"),
         ("Drafts rejected", f"{figures.rejected:,} of {figures.drafts:,}", percent(figures.rejected, figures.drafts)),
         ("Cached by providers", percent(figures.cached_tokens, figures.input_tokens), "of the input"),

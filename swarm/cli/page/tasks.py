@@ -67,12 +67,13 @@ def tasks(account: Account, attempts: Attempts) -> Iterator[Element]:
         return
     costs, shown = costs_of(account), shown_of(account, TASKS)
     rows = [_task(task, costs.get(key_of(task), Cost()), attempts.get(key_of(task), ())) for task in shown]
-    told = summed(costs.get(key_of(task), Cost()) for task in shown)
+    told, whole = (summed(costs.get(key_of(task), Cost()) for task in some) for some in (shown, account.tasks))
     left = len(account.tasks) - len(shown)
-    rest = minus(account.total, told)
-    if left or rest.calls or rest.nanos:
-        what = f"{left:,} more tasks" if left else "of no task that is told here"
-        rows.append((what, "", "", "", *_sums(rest), ""))
+    if left:
+        rows.append((f"{left:,} more tasks", "", "", "", *_sums(minus(whole, told)), ""))
+    rest = minus(account.total, whole)
+    if rest.calls:
+        rows.append(("of tasks that the log no longer has", "", "", "", *_sums(rest), ""))
     rows.append(("total", "", many(len(account.tasks), "task"), "", *_sums(account.total), ""))
     heads = (
         *(Column(name, False) for name in ("Task", "Title", "State")),
