@@ -19,7 +19,8 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import TypeVar
+from typing import Any, TypeVar
+from zlib import crc32
 
 import msgspec
 
@@ -27,12 +28,19 @@ from bench.answer_pairs import Pair, pairs_of, written_pairs
 from bench.options import parser_of, to_its_end
 from bench.outcomes import FOLDER
 from bench.table import Bar, Figure, show
+from events.views.accepted import MOST
 from swarm.cache.guards import fired, question_of, verdict
-from swarm.cache.near import Cosine, Near, lexical_cosine
+from swarm.cache.near import Cosine, Near, grams, lexical_cosine
+from swarm.cache.suggestions import OneApart
+from swarm.stages import compressed
 from swarm.text.embed import installed_embedder
+from swarm.text.tokens import quick_tokens
 
 SIZES = (10_000, 100_000)
 LOOKUPS = 300
+THRESHOLDS = (0.8, 0.9, 0.95, 0.97)
+"""Of a likeness that says alone whether an answer is given: what others have. None of them is used."""
+
 WRONG, RIGHT = Bar(0.2), Bar(95, least=True)
 LOOKUP_BARS = {10_000: Bar(1.0), 100_000: Bar(10.0)}
 """Milliseconds by how many questions are known."""
@@ -59,11 +67,16 @@ def main() -> None:
     queries = _read("queries_metatool.jsonl.gz", _Query)
     if queries:
         figures += of_pairs("MetaTool", list(pairs_of(each.q for each in queries)), cosine)
-        figures += of_others(_read("history_metatool.jsonl.gz", _Past), cosine)
+        past = _read("history_metatool.jsonl.gz", _Past)
+        figures += of_others(past, cosine)
+        figures += of_likeness(past)
+        figures += of_apart(past, cosine)
     else:
         sys.stderr.write(f"{FOLDER} names no folder with queries_metatool.jsonl.gz: real queries are left out\n")
     for size in SIZES[: 1 if args.quick else 2]:
         figures += of_times(size, cosine)
+    figures += of_suggestions(MOST, cosine)
+    figures += of_reading_ahead()
     show("answers given again", figures, as_json=args.json)
 
 
@@ -115,6 +128,101 @@ def of_others(past: Sequence[_Past], cosine: Cosine) -> Iterable[Figure]:
         found.put(each.q, str(number))
     beside = f"{served} of {len(past):,} were found among those before them"
     yield Figure("MetaTool, one after the other: found whose tool is another", float(wrong), "", beside)
+
+
+def of_likeness(past: Sequence[_Past]) -> Iterable[Figure]:
+    """The same by likeness alone: the most alike of those before it, where that is alike enough. What others do."""
+    import numpy as np
+
+    rows = _vectors([each.q for each in past])
+    best = np.zeros(len(past), dtype=np.float32)
+    nearest = np.zeros(len(past), dtype=np.int64)
+    for number in range(1, len(past)):
+        likeness = rows[:number] @ rows[number]
+        nearest[number] = int(np.argmax(likeness))
+        best[number] = likeness[nearest[number]]
+    for least in THRESHOLDS:
+        served = [number for number in range(1, len(past)) if best[number] >= least]
+        wrong = sum(not _same(past[number], past[int(nearest[number])]) for number in served)
+        beside = f"{len(served)} of {len(past):,} served, {wrong} of them wrongly; ours is the row above"
+        share = 100 * wrong / max(1, len(served))
+        yield Figure(f"MetaTool, one after the other: cosine {least:.2f} alone, wrong", share, "%", beside)
+
+
+def of_apart(past: Sequence[_Past], cosine: Cosine) -> Iterable[Figure]:
+    """What would be told as what may help: how often, and how often it needed the same tool."""
+    found = OneApart(cosine)
+    told = right = 0
+    for number, each in enumerate(past):
+        match = found.find(each.q)
+        if match is not None:
+            told += 1
+            right += _same(each, past[int(match[0])])
+        found.put(each.q, str(number))
+    beside = f"{told} of {len(past):,} are told of one; it is checked, and never the answer"
+    yield Figure(
+        "MetaTool, one after the other: told of one word apart, of the same tool",
+        100 * right / max(1, told),
+        "%",
+        beside,
+    )
+
+
+def _same(one: _Past, other: _Past) -> bool:
+    return one.tool == other.tool or one.q == other.q
+
+
+def _vectors(texts: Sequence[str]) -> Any:
+    """Of length 1: the installed ones, else of words and threes of letters, hashed."""
+    import numpy as np
+
+    embedder = installed_embedder()
+    rows = embedder.embed(list(texts)) if embedder is not None else np.array([_hashed(text) for text in texts])
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.where(lengths == 0, 1, lengths)).astype(np.float32)
+
+
+def _hashed(text: str) -> list[float]:
+    row = [0.0] * 1024
+    for gram, count in grams(text.lower()).items():
+        row[crc32(gram.encode()) % len(row)] += count
+    return row
+
+
+def of_suggestions(size: int, cosine: Cosine) -> Iterable[Figure]:
+    """Times of looks for questions one word apart, each of which there is."""
+    found, known = OneApart(cosine), [*_questions(size)]
+    for number, text in enumerate(known):
+        found.put(text, str(number))
+    times = [_timed_apart(found, text.replace(" in case ", " in the new case ")) for text in known[:LOOKUPS]]
+    yield Figure(
+        f"look for one word apart among {size:,} questions",
+        median(times),
+        "ms",
+        f"slowest {max(times):.2f} ms",
+        Bar(1.0),
+    )
+
+
+def _timed_apart(found: OneApart, text: str) -> float:
+    began = time.perf_counter()
+    found.find(text)
+    return 1000 * (time.perf_counter() - began)
+
+
+def of_reading_ahead() -> Iterable[Figure]:
+    """How long a stage takes with a file that was not made ready, and with one that was: the largest of the program's own."""
+    files = sorted(Path(__file__).parents[1].glob("swarm/**/*.py"), key=lambda path: -path.stat().st_size)[:40]
+    cold: list[float] = []
+    warm: list[float] = []
+    for path in files:
+        text = path.read_text("utf-8")
+        for times in (cold, warm):
+            began = time.perf_counter()
+            compressed(text, quick_tokens(text) // 2, False, sought="how a budget is split", name=path.name)
+            times.append(1000 * (time.perf_counter() - began))
+    beside = f"{median(warm):.1f} ms where it was; a call of a model takes 300 ms and more"
+    yield Figure("a file of 15 KB that was not read ahead", median(cold), "ms", beside)
 
 
 def of_times(size: int, cosine: Cosine) -> Iterable[Figure]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.assignment import JUDGED, Assignment, asked
 from bench.facts import Row, Span
-from bench.material import PEOPLE, minutes, orders, sentences
+from bench.material import PEOPLE, csv_of, made_up_log, minutes, orders, sentences
 from bench.reader import Part, Use
 from bench.reading import code, documents, lookups, tables
 from bench.repository import broken, services
@@ -91,7 +91,7 @@ def in_steps() -> Iterator[Assignment]:
         wanted, decided = rows[31 + number], met.decided[number % 3]
         total = str(wanted["total_cents"])
         paths = (f"meeting{number}.md", f"sales{number}.csv")
-        table = "\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]) + "\n"
+        table = csv_of(rows)
         asks = (
             f"What was decided in {paths[0]}, by whom and until when? Give every decision.",
             f"What is the total_cents of the order {wanted['order_id']} in {paths[1]}?",
@@ -115,6 +115,37 @@ def in_steps() -> Iterator[Assignment]:
             },
         }
         yield Assignment(f"steps-{number}", "steps", "steps", tasks, parts, {paths[0]: met.text, paths[1]: table})
+
+
+def planned() -> Iterator[Assignment]:
+    """One task whose plan has three steps, each of which needs another input; the last one also what the two before it found."""
+    for number in range(3):
+        met, rows = minutes(f"plan {number}", points=16), orders(f"plan {number}", rows=40)
+        wanted, decided = rows[17 + number], met.decided[number]
+        thing = decided.partition(" replaces ")[2].partition(" by ")[0]
+        trouble = f"worker {3 + number} gave up on batch {wanted['order_id']}x{number}: the disk is full"
+        paths = (f"board{number}.md", f"orders{number}.csv", f"night{number}.log")
+        texts = (met.text, csv_of(rows), made_up_log(f"plan {number}", lines=80, trouble=[trouble]))
+        asks = (
+            f"Give the decision in {paths[0]} on who replaces {thing}, word for word.",
+            f"Say what the total_cents of the order {wanted['order_id']} are by {paths[1]}.",
+            f"Write the note: the error in {paths[2]} on which a worker gave up, behind what the two steps before found.",
+        )
+        total = f"{wanted['order_id']} came to {wanted['total_cents']}"
+        fact = Row((("order_id", wanted["order_id"]), ("total_cents", str(wanted["total_cents"]))))
+        note = f"{decided} {total} {trouble}"
+        steps = (
+            Part(asks[0], decided, (Span(decided),), reads=paths[:1]),
+            Part(asks[1], total, (fact,), reads=paths[1:2]),
+            Part(asks[2], note, (Span(decided), Span(total), Span(trouble)), reads=paths[2:]),
+        )
+        said = (
+            f"Write a note to the board: who replaces {thing}, what the order {wanted['order_id']} came to, and which error a "
+            "worker had at night."
+        )
+        part = Part(said, note, (Span(decided), fact, Span(trouble)), steps=steps)
+        files = dict(zip(paths, texts, strict=True))
+        yield asked(f"plan-{number}", "plans", said, part, files=files, explore=True)
 
 
 def with_skills() -> Iterator[Assignment]:

@@ -10,7 +10,7 @@ import gzip
 import importlib.util
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -185,6 +185,10 @@ def orders(seed: str, *, rows: int = 90) -> list[dict[str, Any]]:
         }
         for number in range(rows)
     ]
+
+
+def csv_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]) + "\n"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ answers right where the question and all facts of the task are present (bench/fa
 looked for it: behind a handle that it was told, with a search, by reading a file once more, or by asking where it is told how. It
 looks for the first words of what it lacks, which a model would have to guess. What it finds it notes in a line, as models do. It
 keeps to a number of words that it is told, and takes WORDS without. As judge it passes the right answer and no other, if that
-stands before it.
+stands before it. As explorer it lays out the steps that a task has; of their inputs it names those whose names stand before
+it.
 """
 
 from __future__ import annotations
@@ -62,6 +63,10 @@ class Part:
     uses: tuple[Use, ...] = ()
     words: int = WORDS  # that the answer takes, unless it is told to be shorter
     is_bare: bool = False  # the answer is had as it stands, with nothing beside it
+    steps: tuple[
+        Part, ...
+    ] = ()  # as which it is planned, where it is explored; what the last one answers is the answer
+    reads: tuple[str, ...] = ()  # of a step: the inputs that it takes
 
 
 @dataclass(frozen=True)
@@ -104,14 +109,16 @@ class Reader:
         """Begin a job; what was answered for one project is no answer for another."""
         self._project = project
         self._parts = tuple(parts)
-        self._states = {part.asks: _State() for part in parts}
+        self._states = {each.asks: _State() for part in parts for each in (part, *part.steps)}
         self.said: list[Said] = []
 
     def __call__(self, body: bytes) -> bytes:
         request: dict[str, Any] = json.loads(body)
         prompt = Prompt("\n".join(_texts(request)))
         part, role = _asked(self._parts, prompt), role_of(request)
-        state = self._states[part.asks] if part else _State()
+        step = _asked(part.steps, prompt) if part else None
+        doing = step or part
+        state = self._states[doing.asks] if doing else _State()
         key = msgspec.json.encode(
             [self._project, request["messages"], request.get("tools"), request.get("response_format")]
         )
@@ -119,7 +126,7 @@ class Reader:
         if again:
             reply, state.uses = self._before[key]
         else:
-            reply = self._reply(role, part, state, request, prompt)
+            reply = self._reply(role, doing, state, request, prompt)
             self._before[key] = (reply, state.uses)
         return self._sent(request, reply, role, part, again=again)
 
@@ -145,7 +152,7 @@ class Reader:
         if role == "validator":
             return _Reply(_verdict(part, prompt))
         if role == "explorer":
-            return _Reply(_plan(part))
+            return _Reply(_plan(part, prompt))
         if part is None:
             return _Reply(_worded(UNKNOWN, prompt), lacked=1)
         return _work(part, state, request, prompt)
@@ -183,8 +190,8 @@ def _verdict(part: Part | None, prompt: Prompt) -> str:
     return json.dumps({"verdict": "pass" if passes else "fail", "score": 1.0 if passes else 0.0, "reason": why})
 
 
-def _plan(part: Part | None) -> str:
-    instruction = part.asks if part else UNKNOWN
+def _plan(part: Part | None, prompt: Prompt) -> str:
+    steps = [_planned(each, prompt) for each in (part.steps or (part,) if part else (Part(UNKNOWN, UNKNOWN),))]
     return json.dumps(
         {
             "options": [
@@ -192,9 +199,17 @@ def _plan(part: Part | None) -> str:
                 {"option": "part by part", "pros": "small", "cons": "slow"},
             ],
             "approach": "In one go, as the parts depend on each other.",
-            "steps": [{"title": "answer it", "instruction": instruction}],
+            "steps": steps,
         }
     )
+
+
+def _planned(step: Part, prompt: Prompt) -> dict[str, Any]:
+    """A step; what it needs, where that is asked for and is seen in the prompt."""
+    said: dict[str, Any] = {"title": "answer it", "instruction": step.asks}
+    if '"needs"' in prompt.text:
+        said["needs"] = [name for name in step.reads if f"{name}:\n<<<" in prompt.text]
+    return said
 
 
 def _work(part: Part, state: _State, request: Mapping[str, Any], prompt: Prompt) -> _Reply:

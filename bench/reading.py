@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.assignment import Assignment, asked
 from bench.facts import Fact, Row, Span
-from bench.material import handbook, logs, made_up_log, minutes, module_source, orders, questions
+from bench.material import csv_of, handbook, logs, made_up_log, minutes, module_source, orders, questions
 from bench.messages import Conversation, conversations
 from bench.reader import Part
 
@@ -157,7 +157,7 @@ def tables() -> Iterator[Assignment]:
         wanted = rows[17 + 9 * number]
         asks = f"What is the total_cents of the order {wanted['order_id']}?"
         fact = Row((("order_id", wanted["order_id"]), ("total_cents", str(wanted["total_cents"]))))
-        name, text = (f"orders{number}.json", _json(rows)) if number % 3 else (f"orders{number}.csv", _csv(rows))
+        name, text = (f"orders{number}.json", _json(rows)) if number % 3 else (f"orders{number}.csv", csv_of(rows))
         part = Part(asks, str(wanted["total_cents"]), (fact,))
         yield asked(f"table-{number}", "tables", asks, part, files={name: text})
     rows = orders("open", rows=60)
@@ -170,10 +170,6 @@ def tables() -> Iterator[Assignment]:
 
 def _json(rows: list[dict[str, Any]]) -> str:
     return json.dumps(rows, indent=2) + "\n"
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    return "\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]) + "\n"
 
 
 def code() -> Iterator[Assignment]:

@@ -9,17 +9,33 @@ from typing import Any, Literal
 import msgspec
 
 from events.log import EventLog, open_log
+from events.views.accepted import ACCEPTED
 from events.views.answers import ANSWERS_KEPT
 from events.views.base import decode_state
 from events.views.experience import EXPERIENCE
+from events.views.follows import FOLLOWS
+from events.views.hits import HITS
 from events.views.kept import Kept, fold_kept, snapshot_of
+from events.views.results import RESULTS
 from events.views.skills import SKILLS
 from events.views.stages import STAGES
 from events.views.standing import STANDING
 from events.views.toolpast import TOOL_PAST
 from events.views.waste import WASTE
 
-KEPT: tuple[Kept[Any], ...] = (STANDING, EXPERIENCE, ANSWERS_KEPT, SKILLS, STAGES, TOOL_PAST, WASTE)
+KEPT: tuple[Kept[Any], ...] = (
+    STANDING,
+    EXPERIENCE,
+    ANSWERS_KEPT,
+    ACCEPTED,
+    FOLLOWS,
+    HITS,
+    RESULTS,
+    SKILLS,
+    STAGES,
+    TOOL_PAST,
+    WASTE,
+)
 """The views of which a log keeps snapshots."""
 
 

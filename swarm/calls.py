@@ -23,9 +23,10 @@ from swarm.journal import Attempt, Try
 from swarm.messages import Arm, Message, Tier, ToolCall
 from swarm.money import ledger as money
 from swarm.orders import Answer, Ask, Call, NotWorthIt, Pick, Picker, Terms, answer_to
+from swarm.sharing import Sharing
 from swarm.task import NORMAL
-from swarm.text.tokens import most_tokens
-from swarm.tries import LONGEST_PAUSE_S, Connected, Order, Tries, Turn, is_the_end
+from swarm.text.tokens import likely_tokens
+from swarm.tries import LONGEST_PAUSE_S, Connected, Order, Seat, Turn, is_the_end
 
 if TYPE_CHECKING:
     from swarm.repeats import Repeats
@@ -67,8 +68,13 @@ class Calls:
         self._patience_s, self._clock, self._sleep, self._repeats = patience_s, clock, sleep, repeats
         servers = {name: each.server for name, each in models.items()}
         self.cooldowns = Cooldowns(servers, clock=clock, time_zone=time_zone)
-        self._try = Tries(ledger=ledger, models=models, cooldowns=self.cooldowns, redact=redact, confirm=confirm)
+        self._try = Sharing(ledger=ledger, models=models, cooldowns=self.cooldowns, redact=redact, confirm=confirm)
         self._out: dict[str, str] = {}  # models that will not answer in this session, and why
+
+    @property
+    def sharing(self) -> Sharing:
+        """What makes one request for the calls of several tasks."""
+        return self._try
 
     @property
     def in_flight(self) -> Mapping[int, Tier]:
@@ -92,9 +98,10 @@ class Calls:
         turns: int | None = None,
         level: int = NORMAL,
         more: Callable[[BudgetExceeded], Awaitable[bool]] = _no_more,
+        seat: Seat | None = None,
     ) -> Call:
         """The call as a role gets it. `level` is how urgent it is, from 0 to 9: 0 goes first. `more` says at a refusal whether
-        there is more room by now: then it is made after all."""
+        there is more room by now: then it is made after all. At a `seat` the first one may be made with those of other tasks."""
 
         async def call(ask: Ask, *, pick: Picker) -> Answer:
             await attempt.flush()
@@ -103,7 +110,12 @@ class Calls:
             if answer is None:
                 if turns is not None and ordinal > turns:
                     raise SwarmError(f"the attempt has used its {turns} turns")
-                order = Order(attempt=attempt, ask=ask, ordinal=ordinal, terms=terms, more=more, level=level)
+                first = seat if not recorded else None  # what was tried before is made alone
+                if first is None and seat is not None:
+                    seat.leave()
+                order = Order(
+                    attempt=attempt, ask=ask, ordinal=ordinal, terms=terms, more=more, level=level, seat=first
+                )
                 answer = await self._live(order, pick, recorded)
             attempt.agent = answer.agent
             return answer
@@ -112,7 +124,7 @@ class Calls:
 
     async def _given_back(self, attempt: Attempt, recorded: Sequence[Try]) -> Answer | None:
         for each in recorded:
-            if isinstance(each.outcome, CallSettled):
+            if isinstance(each.outcome, CallSettled) and each.outcome.has_answer:
                 return await settled_answer(attempt.log, each, each.outcome)
         return None
 
@@ -126,6 +138,8 @@ class Calls:
         while True:
             current = current or self._who(order, pick, tried, nth + 1)
             if current is None:
+                if order.seat is not None:
+                    order.seat.leave()  # nobody is made to wait with it
                 try:
                     patience_s -= await self._wait_for_one(order, pick, tried, nth + 1, patience_s)
                 except (NoModelAvailable, NotWorthIt) as nobody:
@@ -191,9 +205,20 @@ class Calls:
     async def _asked(self, order: Order, pick: Pick, nth: int) -> tuple[Answer | ProviderError | None, int]:
         """What comes of asking one arm: the answer of an earlier call, where there is one that may be given again."""
         if self._repeats is None or self._try.stopping:
-            return await self._tries_of(order, pick, nth)
-        found = await self._repeats.answer(order, pick, lambda keyed: self._tries_of(keyed, pick, nth))
+            return await self._with_others(order, pick, nth)
+        found = await self._repeats.answer(order, pick, lambda keyed: self._with_others(keyed, pick, nth))
         return (found, nth) if isinstance(found, Answer) else found
+
+    async def _with_others(self, order: Order, pick: Pick, nth: int) -> tuple[Answer | ProviderError | None, int]:
+        """Try one arm: at first together with calls of other tasks, where the order has a seat among them."""
+        if order.seat is not None and self.cooldowns.trial(pick.arm.model) is None:
+            # what is asked beside other questions is not what is asked alone: nobody else is given the answer
+            answer, tries = await order.seat.join(msgspec.structs.replace(order, key=None), pick)
+            if answer is not None:
+                return answer, nth + tries
+            if tries:
+                nth, pick = nth + tries, msgspec.structs.replace(pick, choice=None)
+        return await self._tries_of(order, pick, nth)
 
     async def _tries_of(self, order: Order, pick: Pick, nth: int) -> tuple[Answer | ProviderError | None, int]:
         """Try one arm as often as its failures are worth waiting for; return what came of it and the number of the last try.
@@ -298,12 +323,13 @@ def _fresh(pick: Picker) -> Picker:
 
 
 def _worth_it(pick: Picker, excluded: Mapping[str, str], nth: int, order: Order) -> Pick | None:
-    """Who is picked; None where nobody is, or none of them is worth its cost."""
+    """Who is picked; None where nobody is, no window holds the prompt, or none of them is worth its cost."""
     try:
         return _pick(pick, excluded, nth, order)
-    except NotWorthIt:
+    except (NoModelAvailable, NotWorthIt):
         return None
 
 
 def _pick(pick: Picker, excluded: Mapping[str, str], nth: int, order: Order) -> Pick | None:
-    return pick(excluded, nth, most_tokens(order.ask.messages))
+    ask = order.ask
+    return pick(excluded, nth, likely_tokens(ask.messages, ask.answer_schema, ask.tools))

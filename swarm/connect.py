@@ -109,7 +109,9 @@ async def open_models(roster: Roster, environ: Mapping[str, str]) -> AsyncGenera
                     continue
                 model = await stack.enter_async_context(_offered_tools(connect(config), config))
                 server = urlsplit(provider.base_url).netloc
-                connected[config.name] = Connected(model, limits, config.max_output_tokens, config.price, server)
+                connected[config.name] = Connected(
+                    model, limits, config.max_output_tokens, config.price, server, config.context_tokens
+                )
         yield connected
 
 

@@ -196,6 +196,11 @@ def _keep(recorded: Recorded, captured: Sequence[Captured], at: int) -> None:
         recorded.captures.setdefault(each.name, Place(each.text, at))
 
 
+def _carries(event: AnyEvent) -> bool:
+    """Whether an outcome holds what was captured."""
+    return isinstance(event, StepPlanned | StepDrafted | StepAccepted | StepRejected)
+
+
 class Attempt:
     """One role's try at one step of one task: what it takes from the world, and what it says in the end."""
 
@@ -268,6 +273,11 @@ class Attempt:
         """The ordinal of the call that is now issued, and what is recorded of it."""
         self._ordinal += 1
         return self._ordinal, self.recorded.calls.get(self._ordinal, [])
+
+    @property
+    def coming_call(self) -> tuple[int, Sequence[Try]]:
+        """The ordinal of the call that is issued next, and what is recorded of it."""
+        return self._ordinal + 1, self.recorded.calls.get(self._ordinal + 1, ())
 
     def next_use(self) -> tuple[int, Use]:
         """The ordinal of the use of a tool that now begins, and what is recorded of it."""
@@ -349,7 +359,8 @@ class Attempt:
         following = consequences(self.state, others, placed)
         make, self._settlement = self._settlement, None
         events = list(make(self._pack)) if make is not None else []
-        events += self.held(self._pack)
+        carried = not self._captured or any(_carries(each.event) for each in placed)
+        events += self.held(self._pack) if carried else self._ended(self._pack)  # else it is taken and told of again
         events += [self.owner.placed(self.state.name, each) for each in (*placed, *following)]
         durable = any(isinstance(each.event, TaskAccepted) for each in (*placed, *following))
         durable = durable or (make is not None and self._settlement_durable)
@@ -362,7 +373,7 @@ class Attempt:
         """The outcome, its first event carrying what was captured since the last append."""
         placed = list(outcome)
         for index, each in enumerate(placed):
-            if self._captured and isinstance(each.event, StepPlanned | StepDrafted | StepAccepted | StepRejected):
+            if self._captured and _carries(each.event):
                 event = msgspec.structs.replace(each.event, captured=self.captures(self._pack))
                 placed[index] = Placed(event, each.step, each.attempt)
                 break

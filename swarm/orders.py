@@ -41,7 +41,9 @@ class Picker(Protocol):
     def __call__(self, excluded: Mapping[str, str], nth: int, input_tokens: int, /) -> Pick | None:
         """Pick an arm whose model is not in `excluded` (model -> why); None where there is none.
 
-        Raises NotWorthIt where none of those that are left is worth its cost.
+        The input is that of our quick count (`swarm/text/tokens.py::likely_tokens`); what a model makes of it is the picker's to know.
+        Raises NotWorthIt where none of those that are left is worth its cost, NoModelAvailable where what is asked is too
+        long for them.
         """
         ...
 
@@ -59,6 +61,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     skill_tokens: tuple[int, ...] = ()  # about how many tokens each of these texts has
     follows: int = 0  # the attempt's call whose messages and answer stand before the last messages; 0: none
     fresh: int = 0  # how many those last ones are
+    anew: bool = False  # what stands before the last messages is another than that call's: all is recorded again
 
     def told(self, agent: str) -> Ask:
         """The same, as it is said to an agent."""
@@ -67,7 +70,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def said_now(self) -> int:
         """The index of the first message that no earlier call of the attempt has recorded."""
-        return len(self.messages) - self.fresh if self.follows else 0
+        return len(self.messages) - self.fresh if self.follows and not self.anew else 0
 
     def changed(self, change: Callable[[tuple[Message, ...]], tuple[Message, ...]]) -> Ask:
         """The same with other messages, whoever takes it."""

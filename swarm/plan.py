@@ -30,6 +30,7 @@ from swarm.settings.toolrules import ToolSettings
 from swarm.task import (
     CONTEXT,
     NAME_RULE,
+    ROLES,
     TURNS,
     Budget,
     OnExceed,
@@ -107,6 +108,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     subagent_tokens: int = 30_000  # the most that a sub-agent of a task may take
     attempts: Mapping[str, float] = {}  # by type of task how many drafts it took on average until one was accepted
     caching: Caching = Caching()  # which calls may get the answers of earlier ones
+    batch: int = 0  # how many small tasks may share a request; 0: none
     paid_confirmed: bool = False  # a person said yes to paid calls, or gave a cap of their own
 
     def scopes(self, session: int, task: Task, now: int) -> tuple[str, ...]:
@@ -209,9 +211,15 @@ def plan_of(loaded: Loaded, roster: Roster, *, confirmed: bool, type_: str = "fi
         tools=settings.tools,
         stages=settings.stages,
         caching=Caching(
-            exact=settings.answers != "off", near=settings.answers == "near", ttl_s=round(settings.answers_age_s)
+            exact=settings.answers != "off",
+            near=settings.answers in ("near", "suggest"),
+            suggests=settings.answers == "suggest",
+            ttl_s=round(settings.answers_age_s),
+            results=settings.tool_results,
+            results_ttl_s=round(settings.tool_results_age_s),
         ),
         subagent_tokens=settings.budget.subagent_tokens,
+        batch=settings.batch,
         paid_confirmed=confirmed
         or any(origin.kind != "default" and _bounds(key, schedule) for key, origin in loaded.origins.items()),
     )
@@ -280,7 +288,7 @@ def answer_tokens(task: Task, complexity: Complexity) -> int:
 def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
     """The token cap of a file that names none, from its tasks with their level and the bytes of their inputs.
 
-    A task with a budget of its own adds that; any other (inputs + prompt + its level's allowance) x turns x roles x
+    A task with a budget of its own adds that; any other (inputs + prompts + its level's allowance) x turns x roles x
     (1 + retries), as providers count. A reservation takes a byte for a token, so the largest of them, of an answer that was cut before, is
     added once: those that find no room beside it wait until it is settled.
     """
@@ -289,6 +297,7 @@ def default_tokens(tasks: Sequence[tuple[Task, Complexity, int]]) -> int:
         answer = answer_tokens(task, complexity)
         allowed, draft = allowance(complexity.type, complexity.level).input_tokens + answer, answer * MORE
         given = input_bytes + len(task.prompt.encode()) + len(task.needs) * BYTES_A_TOKEN * draft
+        given += max(0, *(system_bytes(role, task) - ROLE_BYTES for role in ROLES))
         explored = explores(task, complexity)
         turns = (task.limits.turns or TURNS) if task.tools else 1
         steps, roles = (MOST_PLANNED, 3) if explored else (1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -13,13 +14,18 @@ from events.log import Clock, EventLog
 from events.types.answer import AnswerServed
 from events.types.base import NOUGHT, Said
 from events.types.call import CallKey
+from events.views.accepted import accepted
 from events.views.answers import answers
+from events.views.kept import Followed
 from swarm.cache.answers import Answers, Found
 from swarm.cache.caching import Caching
 from swarm.cache.fingerprint import Basis, key_of
 from swarm.cache.near import Cosine, lexical_cosine
+from swarm.cache.suggestions import Suggested, Suggestions
 from swarm.choice.bounds import below
 from swarm.orders import Answer, Pick
+from swarm.prompts.build import module, suggestion_text
+from swarm.text.tokens import quick_tokens
 from swarm.tries import Connected, Order
 
 ROLES = ("explorer", "worker", "validator")
@@ -66,6 +72,8 @@ class Repeats:
             return await live(order)
         while (other := self._under_way.get(key.all)) is not None:
             other.awaited = True
+            if order.seat is not None:
+                order.seat.leave()  # that call may wait at the same table
             await other.over.wait()
         mine = self._under_way[key.all] = _UnderWay()
         try:
@@ -154,6 +162,31 @@ async def open_repeats(
         cosine=_cosine() if caching.near else lexical_cosine,
     )
     return Repeats(found, models, project=project)
+
+
+MOST_SUGGESTED = 150
+"""Tokens that what is told of an earlier answer has at the most. What would have more is not told: half an answer misleads."""
+
+
+async def open_suggestions(
+    log: EventLog, caching: Caching, *, project: str, clock: Clock
+) -> Callable[[str], Awaitable[Suggested | None]]:
+    """What the workers of a session may be told of earlier answers. Raises LogError where the log cannot be read."""
+    found = Suggestions(
+        log,
+        Followed(log, await accepted(log)),
+        directory=project,
+        ttl_s=caching.ttl_s,
+        cosine=_cosine(),
+        clock=clock,
+    )
+    return partial(found.find, told=_short_suggestion)
+
+
+def _short_suggestion(question: str, answer: str) -> str:
+    """What is told of it; "" where that would have too many tokens."""
+    text = suggestion_text(question, answer)
+    return text if quick_tokens(f"{text}\n\n{module('worker_material')}") <= MOST_SUGGESTED else ""
 
 
 def _cosine() -> Cosine:

@@ -60,6 +60,8 @@ from swarm.owner import Owner
 from swarm.plan import AUDITOR, Plan, allowed_arms, read_plan
 from swarm.roles.auditor import audit
 from swarm.roles.job import Job, World
+from swarm.roles.prompting import prompted
+from swarm.stages import NO_STAGES
 from swarm.task import Role, Task
 from swarm.tools.subtask import TASK
 
@@ -280,6 +282,8 @@ class _Player:
         step = 0 if role == "explorer" else entry.step
         attempt = self._attempt(entry, task, role)
         job = self._job(Open(work=work, task=entry.task, step=step, attempt=entry.attempt), task)
+        told = await prompted(job.task, role, task.type, NO_STAGES, attempt)
+        job = told.given_to(job)
         if role == "worker" and job.task.tools:
             seen = partial(self._check_part, entry, attempt, job)
             job = msgspec.structs.replace(job, hands=RecordedHands(attempt, begin_of(task, job.open), seen=seen))
@@ -362,7 +366,7 @@ class _Player:
             for each in (own for own in tries if own.position >= self._begins):
                 self._check_request(entry, each, ask)
             for each in tries:
-                if isinstance(each.outcome, CallSettled):
+                if isinstance(each.outcome, CallSettled) and each.outcome.has_answer:
                     return await self._answer(each, each.outcome)
             raise _RecordEnds
 

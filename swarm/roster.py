@@ -11,7 +11,6 @@ import msgspec
 
 from swarm.connect import Roster, embedded_model, endpoint
 from swarm.errors import SwarmError
-from swarm.redact import Secrets
 from swarm.settings.load import (
     Loaded,
     ModelConfig,
@@ -118,12 +117,6 @@ def roster_from(pairs: Sequence[Served], settings: Settings, *, embedded: str = 
         transport=settings.transport,
         timeout_s=settings.calls.timeout_s,
     )
-
-
-def settings_secrets(settings: Settings, environ: Mapping[str, str]) -> Secrets:
-    """The secrets of an environment, the keys that the settings name included."""
-    named = {provider.key_env for provider in settings.providers.values() if provider.key_env}
-    return Secrets.from_environ(environ, extra_names=named)
 
 
 def _pulled(environ: Mapping[str, str]) -> tuple[str, Served] | None:

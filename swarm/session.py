@@ -25,6 +25,7 @@ from swarm.alive import lives
 from swarm.confirmed import require_trust, trusted_digests
 from swarm.connect import open_models
 from swarm.crew import crew_of, profiles_here
+from swarm.engine.calling import repeats_of
 from swarm.engine.consent import Consent
 from swarm.engine.dispatch import Dispatcher
 from swarm.engine.earlier import Earlier, as_recorded, taken_over, told_of
@@ -56,14 +57,15 @@ from swarm.redact import Secrets
 from swarm.results import Result as Result
 from swarm.results import TaskResult as TaskResult
 from swarm.results import close_session
-from swarm.roster import free_part, is_free, is_other_log, models_for, settings_secrets
+from swarm.roster import free_part, is_free, is_other_log, models_for
 from swarm.settings.load import Settings, load_settings
+from swarm.settings.secrets import settings_secrets
+from swarm.stages import unusable
 from swarm.task import TaskFile
 from swarm.taskfile.given import tasks_given
 
 if TYPE_CHECKING:
-    from swarm.repeats import Repeats
-    from swarm.tries import Connected
+    pass
 
 P = ParamSpec("P")
 
@@ -383,16 +385,6 @@ def _lives(owner: Owner, clock: Clock, claim: Claim) -> bool:
     return claim.position == owner.position or lives(claim, clock())  # of ourselves the system need not be asked
 
 
-async def _repeats(
-    log: EventLog, plan: Plan, models: Mapping[str, Connected], root: Path, clock: Clock
-) -> Repeats | None:
-    if not plan.caching.exact:
-        return None
-    from swarm.repeats import open_repeats  # what few runs need
-
-    return await open_repeats(log, plan.caching, models, project=str(root), clock=clock)
-
-
 @asynccontextmanager
 async def _open(
     owner: Owner,
@@ -411,11 +403,11 @@ async def _open(
     past = Past(tasks=TasksView(), requests=RequestsView(), journal=journal)
     own = MoneyView().only(owner.session)
     start, experience = await standing_and_experience(log, before)
-
     if start.wrong:
         remedy = "it was made anew" if start.kept else "`swarm doctor --fix` makes it anew"
         faces.say(f"the snapshot of this log was not used: {start.wrong}; {remedy}")
-
+    if plan.stages.lingua and (told := await to_thread.run_sync(unusable, plan.stages)):
+        faces.say(told)
     await past.recall(log, owner.session, until=start.position, observe=partial(_recall, own, faces))
     ledger = Ledger(log, lives=partial(_lives, owner, clock))
     ledger.begin(start, own, owner.session)
@@ -426,15 +418,15 @@ async def _open(
         open_surroundings(
             root, log, tasks, secrets.redact, environ=environ, say=faces.say, session=owner.name
         ) as surroundings,
-        open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces) as toolkit,
+        open_toolkit(owner, plan, surroundings, consent, environ=environ, faces=faces, clock=clock) as toolkit,
     ):
-        past.repeats = await _repeats(log, plan, models, root, clock)
+        past.repeats = await repeats_of(log, plan, models, surroundings, clock)
         yield Dispatcher(
             owner,
             plan,
             ledger=ledger,
             trails=start.view.trails,
-            foresight=Foresight(experience.view.sizes),
+            foresight=Foresight(experience.view.sizes, experience.view.inputs),
             models=models,
             surroundings=surroundings,
             past=past,

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from events.types.stage import How, StageApplied, StageUndone
 from swarm.journal import Attempt
-from swarm.settings.stages import GIVEN, Rule, StageSettings
+from swarm.settings.stages import GIVEN, WHOLE_AFTERWARDS, Rule, StageSettings
 from swarm.task import Task
 from swarm.text.tokens import quick_tokens
 
 if TYPE_CHECKING:
+    from swarm.compress.lingua import Reader
     from swarm.text.embed import Embedder
 
 LEAST = 400
@@ -78,17 +80,36 @@ class Stages:
         tell: Callable[[StageApplied | StageUndone], None],
         role: str,
         branch: str = "",
+        lingua: str = "",
     ) -> None:
+        """`lingua` is the folder of a model that leaves words out; "": none."""
         self._chosen, self._tell, self._role, self._branch = chosen, tell, role, branch
+        self.lingua = lingua
         self.left_out: dict[str, LeftOut] = {}
 
-    def passed(self, stage: str, text: str, shorten: Shorten, *, on: str) -> str:
-        """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter."""
+    def passes(self, stage: str) -> bool:
+        """Whether texts pass the stage at all, if only to be measured."""
+        return stage in self._chosen
+
+    def keep(self, stage: str) -> float:
+        """The share of its tokens that a text keeps there."""
+        return self._chosen[stage].keep if stage in self._chosen else 1.0
+
+    def uses(self, stage: str) -> bool:
+        """Whether the stage makes texts shorter here by what cannot be put together again."""
+        chosen = self._chosen.get(stage)
+        return chosen is not None and chosen.how == "used" and chosen.keep < 1
+
+    def passed(self, stage: str, text: str, shorten: Shorten, *, on: str, agent: str = "", least: int = LEAST) -> str:
+        """The text as it goes on: shorter, or as it is where the stage is off, only measured, or does not make it shorter.
+
+        It is told of what it is `on`, and which `agent` alone is told it. A text of fewer than `least` tokens stays.
+        """
         chosen = self._chosen.get(stage)
         before = quick_tokens(text) if chosen is not None else 0
-        if chosen is None or before < LEAST:
+        if chosen is None or before < least:
             return text
-        shorter = shorten(text, max(LEAST, int(before * chosen.keep)), chosen.keep >= 1)
+        shorter = shorten(text, max(least, int(before * chosen.keep)), chosen.keep >= 1)
         after = quick_tokens(shorter.text)
         if after >= before:
             return text
@@ -102,6 +123,7 @@ class Stages:
                 form=shorter.form,
                 role=self._role,
                 branch=self._branch,
+                agent=agent,
             )
         )
         if chosen.how != "used":
@@ -119,46 +141,64 @@ class Stages:
             )
 
 
-def compressed(text: str, room: int, whole: bool, *, sought: str, name: str = "", handle: str = "") -> Shorter:
+def compressed(
+    text: str,
+    room: int,
+    whole: bool,
+    *,
+    sought: str,
+    name: str = "",
+    handle: str = "",
+    most: int | None = None,
+    lingua: str = "",
+) -> Shorter:
     """A text by its form and by what is sought; see `Shorten`. A line at its end says what is left out, and names the handle.
 
     Of code and Markdown those blocks are kept that fit, with the definitions that they need: its whole lines, which a model may
-    have to name.
+    have to name. What has no room in `most` tokens, whatever its form, is made as short as that. Of the sentences of
+    prose a model of the folder `lingua` leaves words out; then the form is "lingua".
     """
     from swarm.compress.compress import compress  # only where a text is long enough to be made shorter
     from swarm.compress.form import form_of
+    from swarm.compress.lingua_model import LinguaUnusable
 
     form, tokens = form_of(text), quick_tokens(text)
     if whole:
         made = compress(text, limit=tokens - 1, count=quick_tokens, form=form, handle=handle)
         return Shorter(made.text, form, is_whole=True) if made.reversible else Shorter(text)
-    room = room_of(form, tokens, room)
+    room = min(room_of(form, tokens, room, said_by_tool=bool(handle)), tokens if most is None else most)
     if form in ("code", "markdown"):
         return Shorter(_blocks(text, room, sought, name, f"[all: {handle}]" if handle else ""), form)
-    embedder = _embedder()
-    made = compress(text, limit=room, count=quick_tokens, sought=sought, form=form, handle=handle, embedder=embedder)
-    return Shorter(made.text, form, is_whole=made.reversible)
+    make = partial(
+        compress, text, limit=room, count=quick_tokens, sought=sought, form=form, handle=handle, embedder=_embedder()
+    )
+    reader = _reader(lingua) if lingua and form == "prose" else None
+    try:
+        made = make(reader=reader)
+    except LinguaUnusable:  # it could be opened, and not read this text
+        made = make()
+    return Shorter(made.text, "lingua" if made.words else form, is_whole=made.reversible)
 
 
 CODE_KEEPS = 0.5
-"""Of code, whatever the preset: two fifths hold 97 of 100 blocks that a question needs, a tenth 64 to 70 (`python -m
-bench.context`), and one that is missing is a wrong answer."""
+"""Of code that a tool says, whatever the preset: two fifths hold 97 of 100 blocks that a question needs, a quarter 95, a tenth 64
+to 70 (`python -m bench.context`), and for one that is missing the whole conversation is sent once more."""
 
 MEASURED = 2_300
 """Tokens of the texts on which it was measured which share of a text keeps what answers a question (NQ-20, with
 `python -m bench.compression`)."""
 
 
-def room_of(form: str, tokens: int, room: int) -> int:
+def room_of(form: str, tokens: int, room: int, *, said_by_tool: bool = False) -> int:
     """The room that a text gets for which so much is asked: of one that is longer than those, a third of the share beyond them.
 
     What answers a question does not grow with what stands around it. Of code it does.
 
     >>> room_of("prose", 2_000, 1_000), room_of("prose", 8_300, 4_150), room_of("code", 8_300, 2_905)
-    (1000, 2150, 4150)
+    (1000, 2150, 2905)
     """
     if form == "code":
-        return int(tokens * CODE_KEEPS)
+        return int(tokens * CODE_KEEPS) if said_by_tool else room
     beyond = max(0, tokens - MEASURED)
     return room - 2 * room * beyond // (3 * tokens) if tokens else room
 
@@ -178,20 +218,45 @@ def _embedder() -> Embedder | None:
     return installed_embedder()
 
 
+def unusable(settings: StageSettings) -> str:
+    """Why the model that is to leave words out is not used, as a sentence; "" where it is, or none is named. For a thread."""
+    if not settings.lingua or not settings.rules:
+        return ""
+    found = _opened(settings.lingua)
+    return found if isinstance(found, str) else ""
+
+
+def _reader(folder: str) -> Reader | None:
+    found = _opened(folder)
+    return None if isinstance(found, str) else found
+
+
+@cache
+def _opened(folder: str) -> Reader | str:
+    """The model in a folder, or why there is none. It is opened once: it takes a second, and as much memory as its file."""
+    from swarm.compress.lingua_model import Classifier, LinguaUnusable
+
+    try:
+        return Classifier(Path(folder))
+    except LinguaUnusable as error:
+        return str(error)
+
+
 def stages_of(settings: StageSettings, task: Task, attempt: Attempt) -> Stages:
     """The stages that the texts of an attempt at a task pass. After a draft that was rejected what is given is given whole."""
-    chosen = _chosen(settings, task)
+    chosen = drawn_for(settings, task)
     if 0 < attempt.step <= len(attempt.state.steps) and attempt.state.steps[attempt.step - 1].fails:
-        chosen = {stage: each for stage, each in chosen.items() if stage not in GIVEN}
-    return Stages(chosen, tell=attempt.tell, role=attempt.role, branch=attempt.branch)
+        chosen = {stage: each for stage, each in chosen.items() if stage not in WHOLE_AFTERWARDS}
+    return Stages(chosen, tell=attempt.tell, role=attempt.role, branch=attempt.branch, lingua=settings.lingua)
 
 
 def stages_ahead(settings: StageSettings, task: Task) -> Stages:
     """The same before a run, where nothing is told."""
-    return Stages(_chosen(settings, task), tell=lambda _: None, role="worker")
+    return Stages(drawn_for(settings, task), tell=lambda _: None, role="worker")
 
 
-def _chosen(settings: StageSettings, task: Task) -> Mapping[str, Drawn]:
+def drawn_for(settings: StageSettings, task: Task) -> Mapping[str, Drawn]:
+    """By stage what becomes of the texts of a task."""
     return drawn(settings, f"{task.id}\0{task.prompt}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from events.blobs import Pack
 from events.log import Conflict, NewEvent
 from events.scopes import path_of
+from events.types.base import TextRef
 from events.types.call import CallFailed, CallKey, CallReleased, CallSettled, CallUnknown
 from events.types.model import ModelCooled
 from swarm.cooldowns import Cooldowns, is_down
@@ -21,11 +22,11 @@ from swarm.messages import Arm, Price, Reply, Request, Tier, ToolCall
 from swarm.models.base import Model
 from swarm.models.limits import Limits, Slot
 from swarm.money import ledger as money
-from swarm.money.bill import bill, overrun
+from swarm.money.bill import Bill, bill, overrun
 from swarm.money.caps import Grant, Need, Wait
 from swarm.money.foresight import fitting
 from swarm.orders import Answer, Ask, Pick, Terms
-from swarm.reservation import reservation
+from swarm.reservation import Share, reservation
 from swarm.text.tokens import most_tokens
 
 LONGEST_PAUSE_S = 30.0
@@ -52,6 +53,20 @@ class Connected(msgspec.Struct, frozen=True):
     max_output_tokens: int | None = None  # the most that the model can give; None = unknown
     price: Price | None = None
     server: str = ""
+    context_tokens: int | None = None  # the most that it can read and write in one call; None = unknown
+
+
+class Seat(Protocol):
+    """The place of a task's first call among calls of other tasks that are made in one request."""
+
+    async def join(self, order: Order, pick: Pick) -> tuple[Answer | None, int]:
+        """Have the call made together with the others. Return its answer, or None where it has to be made alone, and how many
+        tries are recorded of it by then."""
+        ...
+
+    def leave(self) -> None:
+        """Say that the call is not made together with the others. Nothing where it is, or was."""
+        ...
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +79,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     more: Callable[[BudgetExceeded], Awaitable[bool]]
     level: int  # how urgent it is
     key: CallKey | None = None  # by which its answer may be given again
+    seat: Seat | None = None  # with which it may be made together with calls of other tasks
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -73,6 +89,7 @@ class Turn(msgspec.Struct, frozen=True):
     nth: int
     last: bool
     trial: ModelCooled | None = None  # it finds out whether a model that cools down answers again
+    share: Share | None = None  # in one request with calls of other tasks
 
 
 class Tries:
@@ -175,7 +192,16 @@ class Tries:
         def intent(decided: Need, grant: Grant) -> money.Intent:
             pack = Pack(attempt.owner.known)
             call = reservation(
-                attempt, order.ask, pick, decided, grant, ordinal=order.ordinal, nth=turn.nth, key=order.key, pack=pack
+                attempt,
+                order.ask,
+                pick,
+                decided,
+                grant,
+                ordinal=order.ordinal,
+                nth=turn.nth,
+                key=order.key,
+                pack=pack,
+                share=turn.share,
             )
             events: list[NewEvent] = attempt.held(pack)
             if pick.choice is not None:
@@ -226,26 +252,17 @@ class Tries:
     def _settled(self, order: Order, turn: Turn, reserved: money.Reserved, reply: Reply, milliseconds: int) -> Answer:
         attempt, need, pick, text = order.attempt, reserved.need, turn.pick, self._redact(reply.text)
         billed = bill(need, reserved.grant, reply, order.ask.messages)
-        usage, calls = billed.usage, _redacted(reply.calls, self._redact)
+        calls = _redacted(reply.calls, self._redact)
         well = [self._recovered(attempt, pick.arm.model)] if turn.trial is not None else []
 
         def events(pack: Pack) -> Sequence[NewEvent]:
-            settled = CallSettled(
-                reservation=reserved.position,
-                answer=pack.put(text),
+            settled = settlement(
+                reserved,
+                billed,
+                pack.put(text),
                 finish=reply.finish,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                cached_tokens=usage.cached_tokens,
-                cache_write_tokens=usage.cache_write_tokens,
-                reasoning_tokens=usage.reasoning_tokens,
-                tokens=billed.tokens,
-                cost_nanos=billed.nanos,
-                price=need.price.row,
-                basis=billed.basis,
-                doubts=billed.doubts,
                 answered_by="" if reply.model == pick.arm.model else self._redact(reply.model),
-                duration_ms=milliseconds,
+                milliseconds=milliseconds,
                 calls=pack.put(msgspec.json.encode(calls).decode()) if calls else None,
             )
             overran = overrun(reserved.position, need, reserved.grant, billed)
@@ -305,6 +322,38 @@ class Tries:
 
     def reason(self, model: str, error: ProviderError) -> str:
         return self._redact(str(error)).removeprefix(f"{model}: ")
+
+
+def settlement(
+    reserved: money.Reserved,
+    billed: Bill,
+    answer: TextRef,
+    *,
+    finish: str,
+    answered_by: str,
+    milliseconds: int,
+    calls: TextRef | None = None,
+) -> CallSettled:
+    """The event that a call was answered, and what it came to."""
+    usage = billed.usage
+    return CallSettled(
+        reservation=reserved.position,
+        answer=answer,
+        finish=finish,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        tokens=billed.tokens,
+        cost_nanos=billed.nanos,
+        price=reserved.need.price.row,
+        basis=billed.basis,
+        doubts=billed.doubts,
+        answered_by=answered_by,
+        duration_ms=milliseconds,
+        calls=calls,
+    )
 
 
 def is_the_end(error: ProviderError, last: bool) -> bool:

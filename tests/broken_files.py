@@ -9,7 +9,12 @@ OUTSIDE = "which leads out of the project"
 SAID: dict[str, list[tuple[int, int, str, str]]] = {
     "agents": [
         (2, 3, "'Big One' in 'agents' of this file cannot be the name of an agent", "a-z, 0-9, '_' and '-'"),
-        (3, 34, "unknown key 'type' in agent 'sql' \u2013 did you mean 'types'?", "keys here: prompt, description"),
+        (
+            3,
+            34,
+            "unknown key 'type' in agent 'sql' \u2013 did you mean 'types'?",
+            "keys here: prompt, prompt_file, description",
+        ),
         (3, 55, "'words' of agent 'sql' is '0', which is not from 1 to 10000", "write a whole number"),
         (3, 66, "'tiers' of agent 'sql' is 'dear', which is not known", "known here: local, free"),
         (3, 81, "'budget' of agent 'sql': 'lots' is neither dollars nor tokens", "write it as $0.05 or 20k"),

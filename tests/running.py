@@ -91,8 +91,9 @@ class Cast:
 
 def role_of(body: Mapping[str, Any]) -> str:
     system = str(body["messages"][0]["content"])
-    roles = ("explorer", "validator", "worker", "summariser", "subagent")
-    return next(role for role in roles if system.startswith(module(role)))
+    roles = ("explorer", "validator", "worker", "summariser", "subagent", "history")
+    role = next(role for role in roles if system.startswith(module(role)))
+    return "summariser" if role == "history" else role
 
 
 def model(

@@ -38,6 +38,8 @@ MODULES = sorted(
     module.name for package in PACKAGES for module in pkgutil.walk_packages([str(ROOT / package)], prefix=f"{package}.")
 )
 
+RUNS = ("swarm.session", "swarm.cli.running", "swarm.roster", "swarm.connect")
+
 _RUN = """
 import json, sys
 from swarm.cli.main import main
@@ -153,3 +155,10 @@ def test_help_costs_at_most_four_times_a_bare_interpreter(tmp_path: Path) -> Non
     cpu_seconds(with_help, tmp_path)  # the first run compiles
     rounds = [(cpu_seconds(bare, tmp_path), cpu_seconds(with_help, tmp_path)) for _ in range(9)]
     assert statistics.median(times[1] for times in rounds) <= 4 * statistics.median(times[0] for times in rounds)
+
+
+def test_commands_that_run_nothing_do_not_import_what_runs() -> None:
+    modules = ", ".join(f"swarm.cli.{command}" for command in ("mcp", "approve", "answer", "trust"))
+    code = f"import sys, {modules}; print([name for name in sys.modules if name in {RUNS!r}])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout == "[]\n"

@@ -13,6 +13,7 @@ from events.testing import builders as make
 from events.types.call import CallReserved
 from events.types.stage import How, StageApplied, StageWithdrawn
 from events.types.tool import ToolFinished
+from swarm.engine.outputs import TOLD_BYTES
 from swarm.replay import replay
 from swarm.settings.stages import Rule, StageSettings, preset_rules
 from tests.provider import Answer
@@ -143,6 +144,22 @@ async def test_what_a_file_holds_is_told_shorter_only_where_nothing_can_be_edite
     assert "INFO request 99 " in second
 
 
+async def test_of_a_long_output_of_code_those_parts_are_told_that_fit(project: Path) -> None:
+    body = "    return value * {n} + {n} % 7 - value // {n}1 if value > {n} else value - {n}"
+    functions = [f"def other_{n}(value):\n{body.format(n=n)}" for n in range(400)]
+    functions.insert(170, "def with_tax(price):\n    return price * 119 // 100")
+    (project / "shop.py").write_text("\n\n\n".join(functions))
+    cast = Cast(worker=[use("read", path="shop.py"), use("read_output", handle="1", lines=1), "119"])
+    text = TOOL.replace("Which requests were served?", "What does with_tax return for a price of 100?")
+    async with open_log("memory:") as log, serving(cast, stages=OUTPUTS) as (_, plan):
+        await run(log, text, plan, project)
+        (applied,) = await events(log, StageApplied)
+    (first,) = told(cast)[1]
+    assert (applied.form, applied.on) == ("code", "read shop.py") and applied.before > 5_000
+    assert "def with_tax(price):\n    return price * 119 // 100" in first and "handle=1" in first
+    assert len(first.encode()) <= TOLD_BYTES
+
+
 async def test_of_code_those_functions_are_given_that_fit_with_what_they_need(project: Path) -> None:
     other = "\n\n".join(
         f"def other_{n}(value):\n    return value * {n} + {n % 7} - value // {n + 1}" for n in range(60)
@@ -177,7 +194,11 @@ async def test_a_session_that_was_interrupted_tells_of_each_text_once(project: P
             await run(log, text, plan, project, looks=faces(stop=stop))
             await resume(log, plan)
             applied = [(each.stage, each.on) for each in await events(log, StageApplied)]
-            assert applied == [("inputs", "server.log"), ("outputs", "search request [0-9]")], stop_at
+            assert applied == [
+                ("inputs", "server.log"),
+                ("tools", "tools"),
+                ("outputs", "search request [0-9]"),
+            ], stop_at
             assert (await replay(log, 1)).divergence is None
 
 

@@ -289,7 +289,7 @@ def test_every_cap_of_the_user_is_one_that_a_project_may_lower_and_not_raise(pla
 
 def test_each_key_of_an_agent_a_server_a_model_the_log_the_day_and_the_network_is_the_users_alone() -> None:
     harmless = {"concurrency", "requests_per_minute", "tokens_per_minute"}
-    of_tools = {("tools", "network"), ("tools", "fetch_hosts"), ("tools", "sandbox")}
+    of_tools = {("tools", "network"), ("tools", "fetch_hosts"), ("tools", "sandbox"), ("tokens", "lingua")}
     for key, known in KEYS.items():
         whole = (
             "agents",

@@ -222,6 +222,8 @@ def test_a_projects_settings_cannot_start_a_program(project: Path) -> None:
 def test_a_project_cannot_have_its_own_hints_believed(tmp_path: Path) -> None:
     assert "its hints are trusted" in problem(tmp_path, {"command": "x", "trust_hints": True}, of_project=True)
     assert one(tmp_path, {"command": "x", "trust_hints": True}).trust_hints
+    assert one(tmp_path, {"command": "x", "trust_hints": True, "keep_s": "5m"}).keep_s == 300
+    assert "needs trust_hints = true" in problem(tmp_path, {"command": "x", "keep_s": 60})
 
 
 def test_variables_are_filled_in_from_the_environment_alone(tmp_path: Path) -> None:

@@ -114,10 +114,14 @@ def test_a_preset_says_what_becomes_of_each_stage(tmp_path: Path, preset: str) -
 
 
 def test_settings_name_a_stage_in_place_of_what_the_preset_says(tmp_path: Path) -> None:
-    text = '[tokens]\npreset = "aggressive"\n[tokens.stages]\ninputs = 0.5\noutputs = "off"\nresults = "measure"\n'
+    text = (
+        '[tokens]\npreset = "aggressive"\n[tokens.stages]\ninputs = 0.5\noutputs = "off"\nhistory = "off"\n'
+        'results = "measure"\nevidence = "off"\n'
+    )
     assert loaded(tmp_path, text).rules == {
         "inputs": Rule(mode="on", keep=0.25, share=0.5, asked=True),
         "results": Rule(mode="measure", keep=0.25, asked=True),
+        **{stage: preset_rules("aggressive")[stage] for stage in ("skills", "tools", "prompt")},
     }
     assert loaded(tmp_path, '[tokens.stages]\ninputs = "on"\n').rules == {
         "inputs": Rule(mode="on", keep=0.35, asked=True)
@@ -153,4 +157,12 @@ def test_which_answers_are_given_again_is_said_by_settings_or_the_preset(
     (tmp_path / ".config/swarm/config.toml").write_text(f"[tokens]\nanswers_age_s = 60\n{text}\n")
     found = load_settings(tmp_path, environ={"HOME": str(tmp_path)})
     plan = plan_of(found, Roster(models=(), providers=()), confirmed=True)
-    assert plan.caching == Caching(exact=exact, near=near, ttl_s=60)
+    suggests, results = near and "near" not in text, "standard" in text or "aggressive" in text
+    assert plan.caching == Caching(exact=exact, near=near, suggests=suggests, ttl_s=60, results=results)
+    assert loaded_results(tmp_path, f"{text}\ntool_results = 'off'") is False
+    assert loaded_results(tmp_path, f"{text}\ntool_results = 'on'") is True
+
+
+def loaded_results(root: Path, text: str) -> bool:
+    (root / ".config/swarm/config.toml").write_text(f"[tokens]\n{text}\n")
+    return load_settings(root, environ={"HOME": str(root)}).settings.tool_results

@@ -11,6 +11,10 @@ EXACT, CANONICAL, NEAR = "exact", "canonical", "near"
 """How a question was the one that had been asked: to the letter, in canonical form, or by all that guards look at."""
 
 
+SUGGESTION = "suggestion"
+"""The name under which it is recorded what a worker is told of an earlier answer."""
+
+
 class AnswerServed(Event, frozen=True, kw_only=True, tag="answer.served"):
     """A call got the answer of an earlier one: nothing was reserved, nothing was sent, it costs nothing."""
 
@@ -34,6 +38,15 @@ class AnswerServed(Event, frozen=True, kw_only=True, tag="answer.served"):
     saved_nanos: int = 0
     skills: tuple[str, ...] = ()
     branch: str = ""
+
+
+class AnswerSuggested(Event, frozen=True, kw_only=True, tag="answer.suggested"):
+    """A worker is told of an accepted answer to a question one word apart from its own. Stands in the append of its request."""
+
+    source: int  # position of the step.accepted
+    cosine: float = NOUGHT  # of the two questions
+    tokens: int = 0  # that it adds to the request, by our own quick count
+    role: str = "worker"
 
 
 class AnswersCleared(Event, frozen=True, kw_only=True, tag="answers.cleared"):

@@ -8,7 +8,7 @@ from typing import TypeAlias, get_args
 
 import msgspec
 
-from events.types.answer import AnswersCleared, AnswerServed
+from events.types.answer import AnswersCleared, AnswerServed, AnswerSuggested
 from events.types.base import Unknown
 from events.types.call import (
     BudgetMarked,
@@ -87,6 +87,7 @@ AnyEvent: TypeAlias = (
     | CallOverran
     | AnswerServed
     | AnswersCleared
+    | AnswerSuggested
     | BudgetMarked
     | BudgetSet
     | ModelCooled

@@ -25,6 +25,19 @@ class CallKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
     but_question: str = ""  # of all but the last message; empty: only the same to the letter is the same
 
 
+MISSING = "missing"
+"""How a call ended that was made in one request with those of other tasks, where the answer has nothing for it."""
+
+
+class SharedRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The one request with which the calls of several tasks were sent. Each has a reservation of its own, for its share."""
+
+    part: int  # the number of this call in it, from 1
+    parts: int
+    messages: tuple[Said, ...]  # as they were sent
+    answer_schema: TextRef
+
+
 class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     """The intent to call, and the most that it can cost in every scope that it counts in. Stands on `ledger`."""
 
@@ -49,15 +62,17 @@ class CallReserved(Event, frozen=True, kw_only=True, tag="call.reserved"):
     skills: tuple[str, ...] = ()  # those whose texts stand in it
     skill_tokens: tuple[int, ...] = ()  # about how many tokens each of these texts has
     follows: int = 0  # the ordinal of the attempt's call whose messages and answer stand before `messages`; 0: none
+    anew: TextRef | None = None  # `messages` are all, of a compacted conversation: what they call and answer, as JSON
     branch: str = ""  # of the attempt, in which a sub-agent makes it; its calls are numbered by themselves
     key: CallKey | None = None  # by which its answer may be given again; None: it is not
     quick_tokens: int = 0  # about how many tokens its input has by our own quick count; 0: nobody counted
+    shared: SharedRequest | None = None  # with what it was sent in place of `messages`, which it is if it is made alone
 
 
 class CallSettled(Event, frozen=True, kw_only=True, tag="call.settled"):
     reservation: int  # position of the call.reserved that it settles
     answer: TextRef
-    finish: str  # "stop", "length", "refusal", "tools" or "other"
+    finish: str  # "stop", "length", "refusal", "tools" or "other"; MISSING: no answer, it cost its share all the same
     input_tokens: int  # as the provider counts: cached tokens and cache writes included
     output_tokens: int  # reasoning included
     cached_tokens: int = 0
@@ -74,6 +89,11 @@ class CallSettled(Event, frozen=True, kw_only=True, tag="call.settled"):
     duration_ms: int = 0
     by: str = ""  # the person who settled it afterwards, where `is_reconciled`
     calls: TextRef | None = None  # of tools, as JSON: what the model wants done
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether it brought the call an answer: else `answer` is what came for the request, and the call is made alone."""
+        return self.finish != MISSING
 
     @property
     def is_reconciled(self) -> bool:

@@ -27,6 +27,7 @@ class StageApplied(Event, frozen=True, kw_only=True, tag="stage.applied"):
     form: str = ""  # what the text was taken for
     role: str = "worker"
     branch: str = ""  # of the attempt, in which a sub-agent is told it
+    agent: str = ""  # to whom alone it is told; "": to whoever has the call
 
 
 class StageUndone(Event, frozen=True, kw_only=True, tag="stage.undone"):

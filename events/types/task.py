@@ -68,6 +68,8 @@ class StepPlanned(Event, frozen=True, kw_only=True, tag="step.planned"):
     instruction: TextRef | None = None  # None: the task's own prompt
     approach: TextRef | None = None  # what the explorer decided
     captured: tuple[Captured, ...] = ()
+    needs: tuple[str, ...] = ()  # of what the task reads: each a name, and where in it; (): all of it
+    unknown: tuple[str, ...] = ()  # what the plan named beside them, and is the name of nothing there
 
 
 class StepDrafted(Event, frozen=True, kw_only=True, tag="step.drafted"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from events.types.base import Captured, Event, TextRef
 from events.types.tree import FileChange
 
@@ -31,6 +33,16 @@ class ToolStarted(Event, frozen=True, kw_only=True, tag="tool.started"):
     branch: str = ""  # of the attempt, in which a sub-agent uses it; its uses are numbered by themselves
 
 
+class Keeping(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Of what the result of a use is one, and until when it is given again without asking whether it still holds."""
+
+    key: str  # all that it depends on, as a digest
+    until: int = 0  # microseconds since 1970
+    url: str = ""  # that is asked whether it still holds, by the two below; empty: nobody is
+    etag: str = ""
+    modified: str = ""
+
+
 class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
     """What came of it. `failed` is the tool's own word, or that the policy refused it: the model is told either."""
 
@@ -53,6 +65,8 @@ class ToolFinished(Event, frozen=True, kw_only=True, tag="tool.finished"):
     reason: str = ""  # why it came to nothing, likewise; empty where a rule refused it, or an exit code says it
     skill: str = ""  # of which it gave the text, or a file
     branch: str = ""  # of the attempt, in which a sub-agent used it
+    keeping: Keeping | None = None  # its result may be given again; None: it may not, or that is off
+    given: int = 0  # position of the tool.finished whose result this is; 0: its own. With `keeping` it was asked, and still holds
 
 
 class ApprovalAsked(Event, frozen=True, kw_only=True, tag="approval.asked"):

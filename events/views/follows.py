@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from events.log import Entry
+from events.log import Entry, EventLog
 from events.types.task import AttemptAbandoned, StepDrafted
 from events.types.tool import ToolFinished
+from events.views.kept import Kept, Start, fold_kept
 
 READING = ("read", "read_skill")
 """Tools whose uses are counted; what they are used on is what was read."""
@@ -66,3 +67,11 @@ class FollowsView(msgspec.Struct):
             self._size -= len(self.counts[oldest].pop(first))
             if not self.counts[oldest]:
                 del self.counts[oldest]
+
+
+FOLLOWS = Kept("follows", 1, FollowsView)
+
+
+async def follows(log: EventLog) -> Start[FollowsView]:
+    """What was read after what by now; see `fold_kept`."""
+    return await fold_kept(log, FOLLOWS)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import anyio
 import msgspec
 
 from events.bus import read_all
@@ -87,6 +88,31 @@ async def both_gone_on(log: EventLog, one: Start[V], other: Start[W]) -> tuple[S
         if not _is_outdated(first) and not _is_outdated(second):
             return first, second
     return await fold_both(log, one.of, other.of)
+
+
+class Followed(Generic[V]):
+    """A view that is kept up with its log, by whoever asks for it."""
+
+    def __init__(self, log: EventLog, start: Start[V]) -> None:
+        self._log, self._start = log, start
+        self._reading = anyio.Lock()
+
+    @property
+    def view(self) -> V:
+        """As it was when somebody caught up last."""
+        return self._start.view
+
+    async def catch_up(self) -> V:
+        """The view with what was committed since, by whichever process. Raises LogError where the log cannot be read."""
+        async with self._reading:
+            entries = self._log.since(self._start.position)
+            if entries is None:
+                (self._start,) = await _go_on(self._log, (self._start,), None)
+            elif entries:
+                for entry in entries:
+                    self._start.view.apply(entry)
+                self._start = msgspec.structs.replace(self._start, position=entries[-1].position)
+        return self._start.view
 
 
 def snapshot_of(start: Start[V]) -> Snapshot:

@@ -85,7 +85,7 @@ class SizesView(msgspec.Struct):
         cut = settled.finish == "length"
         if call is None or settled.basis != "provider" or not NO_SIZES.isdisjoint(settled.doubts):
             return
-        if settled.finish == "refusal" or (cut and call.foreseen):
+        if settled.finish == "refusal" or not settled.has_answer or (cut and call.foreseen):
             return
         for kind in (call.kind, *call.kind.wider):
             self.kinds.setdefault(kind, Sizes()).add(settled.output_tokens, cut=cut)

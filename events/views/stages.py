@@ -60,7 +60,9 @@ class _Task(msgspec.Struct):
     day: str = ""  # "": it has made no call
     stages: dict[str, How] = {}
     early: list[StageApplied] = []  # before its first call
-    saving: dict[Where, dict[tuple[str, How], int]] = {}  # by attempt what each of its requests has less
+    saving: dict[
+        Where, dict[tuple[str, How, str], int]
+    ] = {}  # by attempt what each of its requests has less, those of the agent that is named, or all
     rejected: bool = False
     tokens: int = 0
     nanos: int = 0
@@ -113,7 +115,7 @@ class StagesView(msgspec.Struct):
         task = self._task(entry)
         task.stages[event.stage] = event.how
         saving = task.saving.setdefault((entry.step, entry.attempt, event.role, event.branch), {})
-        what = event.stage, event.how
+        what = event.stage, event.how, event.agent
         saving[what] = saving.get(what, 0) + event.before - event.after
         if task.day:
             self._add(task, event)
@@ -124,10 +126,10 @@ class StagesView(msgspec.Struct):
         """The request that follows holds the whole texts, and the one before it was for nothing: it is charged with them."""
         task = self._task(entry)
         saving = task.saving.setdefault((entry.step, entry.attempt, event.role, event.branch), {})
-        what: tuple[str, How] = event.stage, "used"
+        what: tuple[str, How, str] = event.stage, "used", ""
         saving[what] = saving.get(what, 0) - (event.before - event.after) - event.before
         if task.day:
-            self._texts(task, *what).undone += 1
+            self._texts(task, event.stage, "used").undone += 1
 
     def _add(self, task: _Task, event: StageApplied) -> None:
         texts = self._texts(task, event.stage, event.how)
@@ -146,7 +148,11 @@ class StagesView(msgspec.Struct):
                 self._add(task, event)
             task.early.clear()
         saving = task.saving.get((entry.step, entry.attempt, call.role, call.branch), {})
-        self._calls[entry.position] = entry.session, entry.task, dict(saving)
+        mine: dict[tuple[str, How], int] = {}
+        for (stage, how, agent), saved in saving.items():
+            if agent in ("", call.agent):
+                mine[stage, how] = mine.get((stage, how), 0) + saved
+        self._calls[entry.position] = entry.session, entry.task, mine
 
     def _settle(self, call: CallSettled) -> None:
         session, name, saving = self._calls.pop(call.reservation, (0, "", {}))
@@ -176,7 +182,7 @@ class StagesView(msgspec.Struct):
             ended.micros_squared += (task.nanos // 1000) ** 2
 
 
-STAGES = Kept("stages", 2, StagesView)
+STAGES = Kept("stages", 3, StagesView)
 
 
 async def stages_past(log: EventLog) -> Start[StagesView]:

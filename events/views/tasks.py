@@ -54,6 +54,7 @@ class StepState(msgspec.Struct, kw_only=True):
     stage: Stage = "planned"
     instruction: Place | None = None  # None: the task's own prompt
     approach: Place | None = None
+    needs: tuple[str, ...] = ()  # of what the task reads, as its plan names it; (): all of it
     attempt: int = 1  # the attempt that is under way, or was the last
     lost: int = 0  # attempts that ended without a draft, for their record was not to be gone on from
     draft: Place | None = None
@@ -309,7 +310,8 @@ def _planned(task: TaskState, entry: Entry, plan: StepPlanned) -> None:
     task.taken_up = False
     instruction = Place(plan.instruction, entry.position) if plan.instruction else None
     approach = Place(plan.approach, entry.position) if plan.approach else None
-    task.steps.append(StepState(number=entry.step, title=plan.title, instruction=instruction, approach=approach))
+    step = StepState(number=entry.step, title=plan.title, instruction=instruction, approach=approach, needs=plan.needs)
+    task.steps.append(step)
     task.role = "worker"
 
 

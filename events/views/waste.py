@@ -206,7 +206,7 @@ class WasteView(msgspec.Struct):
             role=call.role,
             branch=call.branch,
             ordinal=call.ordinal,
-            follows=call.follows,
+            follows=0 if call.anew is not None else call.follows,  # of a compacted conversation little is said again
             day=day_of(call.scopes),
             tokens=call.tokens,
             nanos=call.cost_nanos,

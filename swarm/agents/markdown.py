@@ -14,12 +14,14 @@ from typing import Any
 
 import msgspec
 
-from swarm.agents.profile import MOST_PROMPT_BYTES, Agent
+from swarm.agents.modules import troubles_of
+from swarm.agents.profile import Agent
 from swarm.task import NAME_RULE, is_id, made_id
 from swarm.taskfile import yamltree
 from swarm.taskfile.agents import AGENT, agent_of
 from swarm.taskfile.documents import Parts, parts_of
 from swarm.taskfile.problems import START, Full, Place, Problem, Report, Wrong, nearest
+from swarm.taskfile.promptfiles import prompt_of, require_fit
 from swarm.taskfile.values import TEXT, At, Key, Keys, items_of
 from swarm.taskfile.yamltree import Mapping, Node, Scalar, Sequence
 from swarm.toolnames import NONE, known_as
@@ -88,13 +90,15 @@ def load_profile(path: Path, *, foreign: bool) -> ReadProfile:
 
 def read_profile(text: str, path: Path, *, foreign: bool) -> ReadProfile:
     """Read the text of a profile; its file's name is its own where it says no other."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = _digest(text)
     reading = _Reading(text.removeprefix("\ufeff"), path, foreign=foreign)
     name, agent = made_id(path.stem), None
     with suppress(Full):
         parts, root = _parts(reading)
         found = _fields(root, reading)
         name = found.pop("name", name)
+        if "prompt_file" in found:
+            digest = _digest(f"{text}\0{found['prompt_file']}")
         agent = _agent(name, found, parts, reading)
     return ReadProfile(
         name=name,
@@ -165,6 +169,8 @@ def _fields(root: Mapping, reading: _Reading) -> dict[str, Any]:
 
 def _read(key: str, node: Node, reading: _Reading) -> Any:
     at = At(reading.strict, f"{key!r}")
+    if key == "prompt_file":
+        return prompt_of(node, reading.path.parent, at.where)
     if key == "tools" and reading.foreign:
         return _foreign_tools(node, at, reading)
     if key == "skills" and reading.foreign and isinstance(node, Scalar):
@@ -218,16 +224,25 @@ def _unknown(key: Scalar, reading: _Reading) -> None:
 
 
 def _agent(name: str, found: dict[str, Any], parts: Parts, reading: _Reading) -> Agent | None:
-    body = parts.body
-    if body is None:
+    body, of_files = parts.body, found.pop("prompt_file", "")
+    if body is None and not of_files:
         reading.strict.add(START, "there is no text below the front matter", "write there what the agent is told")
         return None
-    prompt = body.text.strip()
-    if (size := len(prompt.encode("utf-8", "surrogatepass"))) > MOST_PROMPT_BYTES:
-        message = f"the prompt has {size:,} bytes, and each call carries it"
-        reading.strict.add(body.place, message, f"write at most {MOST_PROMPT_BYTES:,}; long texts are given by `input`")
+    prompt = "\n\n".join(text for text in (body.text.strip() if body else "", of_files) if text)
+    place = body.place if body else START
+    try:
+        require_fit(prompt, place, "the prompt")
+    except Wrong as wrong:
+        reading.strict.add(wrong.place, wrong.message, wrong.hint)
         return None
+    for trouble in troubles_of(body.text.lstrip()) if body else ():
+        line = Place(place.line + trouble.line - 1, 1, 1)
+        reading.strict.add(line, f"in the prompt {trouble.message}", trouble.hint)
     return agent_of(name, {**found, "prompt": prompt})
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _unreadable(path: Path, message: str, foreign: bool) -> ReadProfile:

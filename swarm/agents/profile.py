@@ -16,8 +16,8 @@ MOST_WORDS = 10_000
 TAG = r"[a-z0-9][a-z0-9_.+-]{0,39}"
 """What a tag may be."""
 
-MOST_PROMPT_BYTES = 16 * 1024
-"""Of a profile's prompt: it is sent with every call."""
+MOST_PROMPT_BYTES = 128 * 1024
+"""Of a profile's prompt, about 30,000 tokens: it is sent with every call, unless the stage `prompt` leaves sections out."""
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

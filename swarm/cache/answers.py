@@ -11,12 +11,11 @@ from itertools import islice
 
 import msgspec
 
-from events.bus import read_all
-from events.log import Clock, Entry, EventLog, TextMissing
+from events.log import Clock, EventLog, TextMissing
 from events.types.answer import EXACT, NEAR
 from events.types.call import CallKey
 from events.views.answers import AnswersView, Known
-from events.views.kept import Start
+from events.views.kept import Followed, Start
 from swarm.cache.caching import Caching
 from swarm.cache.near import Cosine, Near, lexical_cosine
 
@@ -48,7 +47,8 @@ class Answers:
         cosine: Cosine = lexical_cosine,
     ) -> None:
         """`trusts` says of an answer that was judged right and wrong so often whether it is still given."""
-        self._log, self._view, self._position, self._caching = log, start.view, start.position, caching
+        self._log, self._followed, self._caching = log, Followed(log, start), caching
+        self._view = start.view
         self._trusts, self._clock, self._cosine = trusts, clock, cosine
         self._near: dict[str, tuple[Near, dict[str, int]]] = {}  # by what questions share; with those that are in it
 
@@ -57,7 +57,7 @@ class Answers:
 
         Raises LogError where the log cannot be read.
         """
-        await self._catch_up()
+        self._view = await self._followed.catch_up()
         if self._may(key.all, EXACT, room):
             return await self._read(key.all, EXACT)
         if not self._caching.near or not key.but_question:
@@ -98,18 +98,3 @@ class Answers:
             except TextMissing:  # it cannot be asked again: nobody knows what it was
                 continue
         return near
-
-    async def _catch_up(self) -> None:
-        """Fold what was committed since, by whichever process."""
-        entries = self._log.since(self._position)
-        if entries is None:
-            async for page in read_all(self._log, after=self._position):
-                self._take(page)
-            return
-        if entries:
-            self._take(entries)
-
-    def _take(self, entries: list[Entry]) -> None:
-        for entry in entries:
-            self._view.apply(entry)
-        self._position = entries[-1].position

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+DAY_S = 24 * 3600
 WEEK_S = 7 * 24 * 3600
 
 
@@ -16,4 +17,7 @@ class Caching(msgspec.Struct, frozen=True, kw_only=True):
 
     exact: bool = False
     near: bool = False
+    suggests: bool = False  # a worker is told of an accepted answer to a question one word apart
     ttl_s: int = WEEK_S  # an older answer is not given again
+    results: bool = False  # what tools said may be given again where it still holds
+    results_ttl_s: int = DAY_S  # but for an older one, whatever its giver says of it

@@ -41,6 +41,23 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     sources: Mapping[str, str] = {}  # by name the content hashes of what it can look at beside the messages
 
 
+class ResultBasis(msgspec.Struct, frozen=True, kw_only=True):
+    """All that what a tool says depends on. Another value of any field is another result."""
+
+    tool: str
+    description: str  # with the parameters, as its giver describes it
+    depends_on: str  # what the tool itself says that its results depend on
+    arguments: str  # as JSON in one form
+    server: str  # that it is from; empty: our own
+    project: str
+    files: str = ""  # digest of the files that it can see, in the state in which it sees them; empty: it sees none
+
+
+def result_key(basis: ResultBasis) -> str:
+    """The key of a result of a tool."""
+    return _base64(msgspec.json.encode((_FORM, "result", basis)))
+
+
 def key_of(basis: Basis) -> CallKey | None:
     """The key of an answer; None where it must not be given to another call.
 
@@ -70,4 +87,8 @@ def is_of_its_time(text: str) -> bool:
 
 def _digest(basis: Basis) -> str:
     said = msgspec.json.encode((_FORM, msgspec.structs.replace(basis, sources=dict(sorted(basis.sources.items())))))
+    return _base64(said)
+
+
+def _base64(said: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(said).digest()).rstrip(b"=").decode()

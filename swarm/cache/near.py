@@ -69,13 +69,14 @@ def lexical_cosine(one: str, other: str) -> float:
     >>> round(lexical_cosine("sort lists", "sort arrays"), 1)
     0.5
     """
-    first, second = _grams(one), _grams(other)
+    first, second = grams(one), grams(other)
     dot = sum(count * second[gram] for gram, count in first.items())
     lengths = math.sqrt(sum(n * n for n in first.values()) * sum(n * n for n in second.values()))
     return dot / lengths if lengths else 0.0
 
 
-def _grams(text: str) -> Counter[str]:
+def grams(text: str) -> Counter[str]:
+    """The words of a text and the threes of letters in them, with their weights."""
     found: Counter[str] = Counter()
     for word in text.split():
         found[word] += 3

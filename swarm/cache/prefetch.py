@@ -24,6 +24,26 @@ def likely_next(view: FollowsView, project: str, after: Read | None = None, *, m
     return sorted(found, key=lambda each: (-each.share, each.what.tool, each.what.name))[:most]
 
 
+LEAST_GUESSED, LEAST_HIT = 20, 0.3
+"""After so many guesses of which a smaller share was right, nothing is made ready any more."""
+
+
+def is_worth_it(view: FollowsView) -> bool:
+    """Whether guesses were right often enough, as far as anything is known of it."""
+    return view.guessed < LEAST_GUESSED or view.hits >= LEAST_HIT * view.guessed
+
+
 def hit_rate(view: FollowsView) -> float | None:
     """How often the commonest next one came, where something was known; None where nothing was."""
     return view.hits / view.guessed if view.guessed else None
+
+
+def guessed_said(view: FollowsView) -> str:
+    """How often it was guessed what is read next, rightly and wrongly; "" where nothing was known to guess by."""
+    if (rate := hit_rate(view)) is None:
+        return ""
+    off = "" if is_worth_it(view) else ": too few, nothing is read ahead"
+    return (
+        f"what is read next: guessed {view.guessed:,} times, {view.hits:,} rightly and {view.guessed - view.hits:,} wrongly "
+        f"({100 * rate:.0f} %){off}"
+    )

@@ -34,7 +34,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     seed: str  # of this draw
     step: str = ""  # what the draws of a plan are kept for: the same for each try of a step
     now: int  # microseconds since 1970
-    input_tokens: int
+    input_tokens: int  # by our own count
+    counts: Mapping[str, float] = {}  # by model how many of its tokens one of these is; not there: one
     output_tokens: int
     policy: Policy = "trails"
     worth: float = BALANCED
@@ -55,6 +56,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     def leans(self) -> bool:
         """Whether the dearer of the paid arms give way."""
         return self.spent_percent >= LEAN_FROM
+
+
+def context_of(role: str, type_: str) -> str:
+    """The context of a choice's trails."""
+    return f"{role}/{type_}"
 
 
 def acceptance_of(arm: Arm, context: str, trails: Trails, now: int) -> Acceptance:
@@ -81,8 +87,9 @@ def cost_of(arm: Arm, question: Question) -> int:
     cost = question.judging.get(arm.model, 0)
     if arm.price is None:
         return cost
-    rates = arm.price.rates_at(question.input_tokens)
-    tokens = question.input_tokens * rates.input_nanos + question.output_tokens * rates.output_nanos
+    given = round(question.input_tokens * question.counts.get(arm.model, 1.0))
+    rates = arm.price.rates_at(given)
+    tokens = given * rates.input_nanos + question.output_tokens * rates.output_nanos
     return cost + arm.price.request_nanos + tokens // MILLION
 
 

@@ -15,7 +15,7 @@ from events.views.sessions import SessionState
 from swarm.cli.asked_question import shown
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, require_log, settings_of, utc_text
-from swarm.cli.running import secrets_of
+from swarm.cli.secrets import secrets_of
 from swarm.cli.waiting import only, session_of, to_go_on, waiting
 from swarm.engine.questions import reply
 from swarm.errors import UsageError

@@ -14,7 +14,7 @@ from swarm.cli.asked_tool import arguments_of, shown
 from swarm.cli.hints import to_type
 from swarm.cli.output import Declined, Output
 from swarm.cli.recorded import log_errors, require_log, settings_of, utc_text
-from swarm.cli.running import secrets_of
+from swarm.cli.secrets import secrets_of
 from swarm.cli.waiting import only, session_of, to_go_on, waiting
 from swarm.engine.approvals import give
 from swarm.engine.faces import Word

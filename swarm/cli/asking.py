@@ -24,7 +24,7 @@ from swarm.cli.hints import to_type
 from swarm.cli.names import Name, find
 from swarm.cli.output import Output, counted
 from swarm.cli.recorded import log_errors, require_log
-from swarm.cli.running import secrets_of
+from swarm.cli.secrets import secrets_of
 from swarm.engine.requests import ask_of
 from swarm.errors import SwarmError, UsageError
 from swarm.session import Result, answer_session, recorded_plan

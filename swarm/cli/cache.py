@@ -6,11 +6,16 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import msgspec
 
-from events.log import NewEvent, open_log
+from events.log import Entry, NewEvent, open_log
 from events.types.answer import ANSWERS, AnswersCleared
+from events.views.accepted import AcceptedView
 from events.views.answers import AnswersView
 from events.views.base import fold
+from events.views.follows import FollowsView
+from events.views.results import ResultsView
+from swarm.cache.prefetch import guessed_said
 from swarm.cli.output import counted
 from swarm.cli.recorded import decimal_usd, log_errors, require_log, settings_of
 from swarm.engine.requests import person
@@ -49,26 +54,49 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _view(url: str) -> AnswersView:
+class _Caches(msgspec.Struct):
+    """All that may be given again, folded together."""
+
+    answers: AnswersView = msgspec.field(default_factory=AnswersView)
+    results: ResultsView = msgspec.field(default_factory=ResultsView)
+    accepted: AcceptedView = msgspec.field(default_factory=AcceptedView)
+    follows: FollowsView = msgspec.field(default_factory=FollowsView)
+
+    def apply(self, entry: Entry) -> None:
+        self.answers.apply(entry)
+        self.results.apply(entry)
+        self.accepted.apply(entry)
+        self.follows.apply(entry)
+
+
+async def _view(url: str) -> _Caches:
     async with open_log(url, read_only=True) as log:
-        return await fold(log, AnswersView())
+        return await fold(log, _Caches())
 
 
 async def _clear(url: str, reason: str, output: Output) -> int:
     async with open_log(url) as log, log.turn(timeout=TURN_S):
-        known = len((await fold(log, AnswersView())).known)
+        found = await fold(log, _Caches())
+        known = len(found.answers.known) + len(found.results.known)
         if known:
             await log.append([NewEvent(event=AnswersCleared(by=person(), reason=reason), topic=ANSWERS)], durable=True)
     if output.json:
         output.document("swarm.cache/1", {"cleared": known})
     elif known:
-        output.line(f"{counted(known, 'answer')} will not be given again; the log still has them")
+        output.line(f"{_both(found)} will not be given again; the log still has them")
     else:
         output.note("there is no answer that would be given again")
     return 0
 
 
-def _tell(view: AnswersView, output: Output) -> None:
+def _both(found: _Caches) -> str:
+    answers, results = len(found.answers.known), len(found.results.known)
+    named = [counted(answers, "answer")] if answers or not results else []
+    return " and ".join([*named, f"{counted(results, 'result')} of tools"] if results else named)
+
+
+def _tell(caches: _Caches, output: Output) -> None:
+    view = caches.answers
     found = view.known.values()
     output.line(f"{counted(len(found), 'answer')} may be given again")
     wrong = sum(known.withdrawn or known.same.wrong > 0 for known in found)
@@ -84,9 +112,30 @@ def _tell(view: AnswersView, output: Output) -> None:
             f"{counted(saved.served, 'call')} answered where the question was {_SAYS.get(how, how)}: "
             f"{tokens} and {dollars(saved.cost_nanos)} saved"
         )
+    told = caches.accepted.told
+    if told.told:
+        output.line(
+            f"{counted(told.told, 'worker')} {'was' if told.told == 1 else 'were'} told of an accepted answer to a question one "
+            f"word apart: {told.accepted:,} of the drafts accepted, {told.rejected:,} rejected"
+        )
+    _tell_results(caches.results, output)
+    if said := guessed_said(caches.follows):
+        output.line(said)
 
 
-def _document(view: AnswersView) -> dict[str, Any]:
+def _tell_results(view: ResultsView, output: Output) -> None:
+    if view.known or view.again:
+        output.line(f"{counted(len(view.known), 'result')} of tools may be given again")
+    for tool, again in sorted(view.again.items()):
+        asked = f", {again.confirmed:,} of them after asking whether they hold" if again.confirmed else ""
+        output.line(
+            f"{tool}: {counted(again.unasked + again.confirmed, 'result')} given again{asked}: "
+            f"{again.duration_ms / 1000:,.1f} s of waiting saved"
+        )
+
+
+def _document(caches: _Caches) -> dict[str, Any]:
+    view, results = caches.answers, caches.results
     return {
         "answers": len(view.known),
         "withdrawn": sum(known.withdrawn for known in view.known.values()),
@@ -100,4 +149,9 @@ def _document(view: AnswersView) -> dict[str, Any]:
             }
             for how, saved in sorted(view.saved.items())
         },
+        "guessed": caches.follows.guessed,
+        "guessed_right": caches.follows.hits,
+        "suggested": msgspec.structs.asdict(caches.accepted.told),
+        "results": len(results.known),
+        "results_given": {tool: msgspec.structs.asdict(again) for tool, again in sorted(results.again.items())},
     }

@@ -17,7 +17,8 @@ from swarm.cli.names import find_session
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, require_log
 from swarm.cli.resume import plan_of_today
-from swarm.cli.running import add_model_arguments, carry_out, require_endpoint, secrets_of, tell
+from swarm.cli.running import add_model_arguments, carry_out, require_endpoint, tell
+from swarm.cli.secrets import secrets_of
 from swarm.confirmed import trusted_digests
 from swarm.crew import crew_of, profiles_here
 from swarm.engine.fork import Submissions, submissions_of

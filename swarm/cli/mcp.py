@@ -16,7 +16,7 @@ import msgspec
 
 from swarm.cli.output import Declined, Output, counted
 from swarm.cli.recorded import log_errors
-from swarm.cli.running import secrets_of
+from swarm.cli.secrets import secrets_of
 from swarm.confirmed import record_server_trust, trusted_at
 from swarm.errors import ConfirmationNeeded, UsageError
 from swarm.settings.load import Loaded, load_settings

@@ -19,7 +19,8 @@ from swarm.cli.asking import ask
 from swarm.cli.models_known import KnownModel, cooling_down, known_models, named
 from swarm.cli.output import counted
 from swarm.cli.recorded import decimal_usd, log_errors
-from swarm.cli.running import CAP_IT, carry_out, secrets_of
+from swarm.cli.running import CAP_IT, carry_out
+from swarm.cli.secrets import secrets_of
 from swarm.cycle import TAKEN_UP
 from swarm.engine.requests import person
 from swarm.errors import UsageError, dollars

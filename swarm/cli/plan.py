@@ -22,8 +22,9 @@ from swarm.crew import crew_of, profiles_here
 from swarm.errors import UsageError
 from swarm.estimate.weigh import Known, Run
 from swarm.plan import is_capped, plan_of
-from swarm.roster import AllLeftOut, NoModelHere, found_here, settings_secrets
+from swarm.roster import AllLeftOut, NoModelHere, found_here
 from swarm.settings.load import Loaded, load_settings
+from swarm.settings.secrets import settings_secrets
 
 if TYPE_CHECKING:
     from swarm.cli.outline import Planned

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _REPORTS = """\
 reports:
-  tokens   what passed each stage, and what requests had less by it (default)
+  tokens   what requests had less by each stage, what was answered again, whether answers kept to their words (default)
   ab       how tasks went with each stage, beside those that were held back
   waste    what was spent on what came to no accepted result, and what avoids it
   session  how a session went, beside the ones before it: `swarm report session s4`
@@ -99,7 +99,7 @@ def _report(args: argparse.Namespace, name: str, form: str) -> int:
 
     async def read() -> Any:
         async with recorded(settings.log) as log:
-            return await report.read(log)
+            return await report.read(log, period)
 
     found = anyio.run(read)
     if form:
@@ -122,7 +122,7 @@ def _known(word: str, known: Sequence[str], what: str) -> str:
     )
 
 
-async def stages_view(log: EventLog) -> StagesView:
+async def stages_view(log: EventLog, _: Period | None) -> StagesView:
     """What two of the reports tell of. Raises LogError where the log cannot be read."""
     return (await stages_past(log)).view
 

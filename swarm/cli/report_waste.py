@@ -30,7 +30,7 @@ class Found(msgspec.Struct, frozen=True):
     archived: bool  # its beginning was
 
 
-async def read(log: EventLog) -> Found:
+async def read(log: EventLog, _: Period | None = None) -> Found:
     """Raises LogError where the log cannot be read."""
     wasted, stages = await waste_past(log)
     sizes = await tool_sizes(log, wasted.view.lists)

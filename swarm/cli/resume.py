@@ -31,12 +31,12 @@ from swarm.cli.running import (
     refuse_paid,
     require_endpoint,
     roster_of,
-    secrets_of,
     tell,
     tell_old_prices,
     tell_small,
     way_on,
 )
+from swarm.cli.secrets import secrets_of
 from swarm.cycle import TAKEN_UP
 from swarm.errors import UsageError
 from swarm.plan import Plan, shared_caps

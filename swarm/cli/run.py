@@ -22,12 +22,12 @@ from swarm.cli.running import (
     carry_out,
     refuse_paid,
     roster_of,
-    secrets_of,
     tell,
     tell_old_prices,
     tell_small,
     way_on,
 )
+from swarm.cli.secrets import secrets_of
 from swarm.confirmed import trusted_at, trusted_digests
 from swarm.crew import crew_of, profiles_here
 from swarm.errors import UsageError

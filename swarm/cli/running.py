@@ -26,8 +26,7 @@ from swarm.cycle import TAKEN_UP
 from swarm.engine.faces import Asking, Faces, Wanted, Word
 from swarm.errors import BudgetExceeded, ConfirmationNeeded, ProviderError, SwarmError, UsageError, dollars, gravest
 from swarm.messages import FREE
-from swarm.redact import Secrets
-from swarm.roster import found_here, free_part, roster_from, settings_secrets
+from swarm.roster import found_here, free_part, roster_from
 from swarm.session import Result, TaskResult
 from swarm.settings.load import Loaded, ModelConfig, ProviderConfig, Settings
 from swarm.settings.pricetable import old_prices
@@ -63,10 +62,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", metavar="AMOUNT", help="cap this run: $0.10 or 20k tokens")
     parser.add_argument("--yes", action="store_true", help="say yes to downloads and to paid calls, never to commands")
     parser.add_argument("--progress", choices=MODES, default="auto", help="default: a block on a terminal, else lines")
-
-
-def secrets_of(settings: Settings) -> Secrets:
-    return settings_secrets(settings, os.environ)
 
 
 async def roster_of(

@@ -42,8 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prompt", action="store_true", help="print what was sent for a task, part by part, with tokens"
     )
+    parser.add_argument(
+        "--left-out", action="store_true", help="print which sections of its long prompts a task was given, and why"
+    )
     parser.add_argument("--full", action="store_true", help="with --prompt: the texts of the parts, too")
-    parser.add_argument("--attempt", type=int, metavar="N", help="with --prompt: of this attempt alone")
+    parser.add_argument("--attempt", type=int, metavar="N", help="with --prompt and --left-out: of this attempt alone")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,9 +54,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "--text prints the result alone, --diff the changes alone and --json a document; use one of them"
         )
-    if args.prompt and (args.text or args.diff):
-        raise UsageError("--prompt prints what was sent, --text the result and --diff the changes; use one of them")
-    if not args.prompt and (args.full or args.attempt is not None):
+    if args.prompt + args.left_out + (args.text or args.diff) > 1:
+        raise UsageError(
+            "--prompt prints what was sent, --left-out what of a prompt was not, --text the result and --diff the changes; use "
+            "one of them"
+        )
+    if not args.prompt and (args.full or (args.attempt is not None and not args.left_out)):
         raise UsageError("--full and --attempt say more of what --prompt prints; use them with it")
     anyio.run(_show, args)
     return 0
@@ -74,6 +80,10 @@ async def _show(args: argparse.Namespace) -> None:
             from swarm.cli.show_prompt import show_prompt
 
             await show_prompt(log, name, story, args.output, attempt=args.attempt, full=args.full)
+        elif args.left_out:
+            from swarm.cli.show_left_out import show_left_out
+
+            await show_left_out(log, name, story, args.output, attempt=args.attempt)
         elif name.task:
             await _print_task(log, name, story, args.output)
         else:

@@ -19,7 +19,7 @@ async def show_prompt(
     log: EventLog, name: Name, story: Story, output: Output, *, attempt: int | None, full: bool
 ) -> None:
     """Write the requests of a task, of a step of it, or of one attempt. Raises UsageError where it is not one task's."""
-    name = _one_task(name, story)
+    name = one_task(name, story)
     task = story.tasks[name.task]
     requests = await taken_apart(log, story, task)
     found = [one for one in requests if not name.step or one.sent.conversation[0] == name.step]
@@ -39,7 +39,8 @@ async def show_prompt(
         output.note(_why_none(story, name))
 
 
-def _one_task(name: Name, story: Story) -> Name:
+def one_task(name: Name, story: Story) -> Name:
+    """The task that is meant, by its name or as the only one. Raises UsageError where there are several."""
     if name.task:
         return name
     if len(story.tasks) != 1:
@@ -96,14 +97,19 @@ def _head(one: TakenApart) -> str:
 
 def _sum(one: TakenApart) -> str:
     said = f"{one.tokens:,} tokens by o200k"
-    settled = one.sent.settled
+    settled, shared = one.sent.settled, one.sent.call.shared
+    if shared:
+        said += f" if it had been sent alone: it went in one request with {shared.parts - 1} other tasks"
     if settled is None:
         said += "; it has no answer"
     elif settled.basis == "provider":
         cached = f", {settled.cached_tokens:,} of them cached" if settled.cached_tokens else ""
-        said += f"; the provider counted {settled.input_tokens:,}{cached}"
+        said += f"; the provider counted {settled.input_tokens:,}{cached}{' as its share' if shared else ''}"
     if one.before:
         said += f"; {one.again:,} ({_share(one.again, one)}) begin it as they began call {one.before}"
+    if one.compacted is not None:
+        made = one.compacted
+        said += f"; the conversation was compacted ({made.on}): {made.before:,} tokens to {made.after:,}, {made.form}"
     return said
 
 
@@ -154,6 +160,7 @@ def _request_document(one: TakenApart, *, full: bool) -> dict[str, Any]:
         "again": one.again,
         "again_of": one.before or None,
         "framing": one.framing,
+        "compacted": _stage_document(one.compacted) | {"on": one.compacted.on} if one.compacted else None,
         "input_tokens": settled.input_tokens if settled is not None and counted_there else None,
         "cached_tokens": settled.cached_tokens if settled is not None and counted_there else None,
         "parts": [_piece_document(piece, full=full) for piece in one.pieces],
@@ -168,14 +175,16 @@ def _piece_document(piece: Piece, *, full: bool) -> dict[str, Any]:
         "message": piece.message or None,
         "tokens": piece.tokens,
         "again": piece.again,
-        "stage": {
-            "stage": stage.stage,
-            "how": stage.how,
-            "before": stage.before,
-            "after": stage.after,
-            "form": stage.form,
-        }
-        if stage
-        else None,
+        "stage": _stage_document(stage) if stage else None,
         **({"text": piece.text} if full else {}),
+    }
+
+
+def _stage_document(stage: StageApplied) -> dict[str, Any]:
+    return {
+        "stage": stage.stage,
+        "how": stage.how,
+        "before": stage.before,
+        "after": stage.after,
+        "form": stage.form,
     }

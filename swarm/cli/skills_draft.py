@@ -21,7 +21,8 @@ from skills.template import require_free, require_name, write_new
 from swarm.cli.hints import to_type
 from swarm.cli.output import Declined
 from swarm.cli.recorded import log_errors
-from swarm.cli.running import carry_out, refuse_paid, secrets_of
+from swarm.cli.running import carry_out, refuse_paid
+from swarm.cli.secrets import secrets_of
 from swarm.cli.skills_list import findings_told
 from swarm.cli.skills_models import roster_for
 from swarm.cli.skills_show import SkillTrouble

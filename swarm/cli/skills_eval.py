@@ -18,7 +18,8 @@ from skills.library import Library
 from skills.lock import SkillError
 from skills.skill import Skill
 from swarm.cli.recorded import log_errors
-from swarm.cli.running import carry_out, refuse_paid, secrets_of
+from swarm.cli.running import carry_out, refuse_paid
+from swarm.cli.secrets import secrets_of
 from swarm.cli.skills_models import roster_for
 from swarm.cli.skills_show import SkillTrouble
 from swarm.cli.skills_stats import count_document, difference_told, gain_document, share_told

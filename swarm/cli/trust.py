@@ -13,7 +13,7 @@ import anyio
 from events.log import EventLog, open_log
 from swarm.cli.output import Declined, Output, counted
 from swarm.cli.recorded import log_errors, settings_of
-from swarm.cli.running import secrets_of
+from swarm.cli.secrets import secrets_of
 from swarm.confirmed import is_trusted, record_trust
 
 if TYPE_CHECKING:

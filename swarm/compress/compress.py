@@ -20,6 +20,7 @@ from swarm.compress.room import Count, Shortened, line_starts, lines_at
 from swarm.compress.rows import pack
 
 if TYPE_CHECKING:
+    from swarm.compress.lingua import Reader
     from swarm.text.embed import Embedder
 
 _AROUND = 100  # characters on each side of what is kept, of its line
@@ -45,6 +46,7 @@ class Compressed(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]  # of what was to be kept, what stands in the text and did not fit
     tokens_before: int
     tokens_after: int
+    words: bool = False  # of the sentences that it shows words are left out
 
 
 def compress(
@@ -57,12 +59,14 @@ def compress(
     keep: Sequence[str] = (),
     embedder: Embedder | None = None,
     handle: str = "",
+    reader: Reader | None = None,
 ) -> Compressed:
     """Return a text in `limit` tokens at the most, as `count` counts them; one that fits comes back as it is.
 
     `sought` is what the reader wants to know, `keep` what must still stand in it. A line at its end says what is shown of it and
-    names the `handle` by which the whole can be had; it is left out where it would take more than a third of the room. What comes
-    back depends on the arguments alone. Raises EmbedderBroken.
+    names the `handle` by which the whole can be had; it is left out where it would take more than a third of the room. With a
+    `reader` more sentences of prose are shown, and words of them left out. What comes back depends on the arguments alone.
+    Raises EmbedderBroken, and LinguaUnusable where the reader does.
     """
     before = count(text)
     form = form or form_of(text)
@@ -73,7 +77,7 @@ def compress(
         whole = packed.text()
         if (size := count(whole)) <= limit and not _missing(text, whole, keep):
             return _compressed(Shortened(whole, (), ""), form, text, keep, before, size)
-    make = _maker(text, form, sought, keep, embedder, count)
+    make = _maker(text, form, sought, keep, embedder, count, reader if form == "prose" else None)
     short = _noted(lambda room: _with_kept(make, text, keep, room, count), limit, handle, count)
     return _compressed(short, form, text, keep, before, count(short.text))
 
@@ -88,6 +92,7 @@ def _compressed(short: Shortened, form: Form, text: str, keep: Sequence[str], be
         missing=_missing(text, short.text, keep),
         tokens_before=before,
         tokens_after=after,
+        words=short.words,
     )
 
 
@@ -95,7 +100,15 @@ def _missing(text: str, short: str, keep: Sequence[str]) -> tuple[str, ...]:
     return tuple(item for item in dict.fromkeys(keep) if item in text and item not in short)
 
 
-def _maker(text: str, form: Form, sought: str, keep: Sequence[str], embedder: Embedder | None, count: Count) -> Make:
+def _maker(
+    text: str,
+    form: Form,
+    sought: str,
+    keep: Sequence[str],
+    embedder: Embedder | None,
+    count: Count,
+    reader: Reader | None,
+) -> Make:
     """Return what makes this text short; what of it is the same for every room is done once, and not before it is asked for."""
     plain = settled(text) if form in ("log", "prose", "markdown", "code", "conversation") else text
     lines = once(plain) if form in ("prose", "markdown", "code") else []
@@ -105,7 +118,8 @@ def _maker(text: str, form: Form, sought: str, keep: Sequence[str], embedder: Em
 
     def sentences(room: int) -> Shortened:
         if not passages:
-            passages.append(selection(told, count=count, sought=sought, keep=keep, embedder=embedder))
+            whole = selection(told, count=count, sought=sought, keep=keep, embedder=embedder)
+            passages.append(_finer(whole, reader, count, sought, keep) if reader is not None else whole)
         return passages[0](room)
 
     def make(room: int) -> Shortened:
@@ -119,6 +133,12 @@ def _maker(text: str, form: Form, sought: str, keep: Sequence[str], embedder: Em
         return short._replace(kept=tuple(line for line in kept if line))
 
     return make
+
+
+def _finer(select: Make, reader: Reader, count: Count, sought: str, keep: Sequence[str]) -> Make:
+    from swarm.compress.lingua import coarse_to_fine  # where a model is named
+
+    return coarse_to_fine(select, reader, count=count, sought=sought, keep=keep)
 
 
 def _by_form(text: str, form: Form, room: int, sought: str, count: Count) -> Shortened | None:
@@ -166,7 +186,7 @@ def _with_kept(make: Make, text: str, keep: Sequence[str], room: int, count: Cou
         joined = f"{candidate.text}\n{behind}" if candidate.text else behind
         if count(joined) <= room and len(_missing(text, joined, keep)) < len(_missing(text, short.text, keep)):
             kept = {*candidate.kept, *lines_at(line_starts(text), places)}
-            return Shortened(joined, tuple(sorted(kept)), candidate.said)
+            return Shortened(joined, tuple(sorted(kept)), candidate.said, candidate.words)
         places = dict.fromkeys(list(places)[: len(places) // 2])
     return short
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _GUARDED = re.compile(
     r"`(?P<code>[^`\n]+)`|\"(?P<quoted>[^\"\n]{2,60})\"|“(?P<curly>[^”\n]{2,60})”"
-    r"|(?P<path>[\w.~-]*/[\w./~-]+\w)|(?P<name>\w+(?:_\w+)+|[a-z]+[A-Z]\w*|\w+(?:\.\w+)+(?=\b|\())"
+    r"|(?P<path>(?<![\w.~-])[\w.~-]*/[\w./~-]+\w)"
+    r"|(?P<name>(?<!\w)\w+(?:_\w+)+|(?<![a-z])[a-z]+[A-Z]\w*|(?<!\w)\w+(?:\.\w+)+(?=\b|\())"
     r"|(?P<number>\b\d[\d.,:]*\d\b|\b\d\b)|(?<=[\w,] )(?P<capital>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)"  # noqa: RUF001
 )
 _MOST, _MOST_CHARS = 12, 4_000
@@ -22,6 +24,11 @@ def specifics(text: str) -> list[str]:
     """Return the same of any text, without what is only written with a capital letter, as each name of a person is."""
     found = (match for match in _GUARDED.finditer(text) if match.lastgroup != "capital")
     return list(dict.fromkeys(match.group(match.lastgroup or 0) for match in found))
+
+
+def guarded_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Return where numbers, names, paths and quoted passages stand in a text, in their order."""
+    return (match.span() for match in _GUARDED.finditer(text))
 
 
 def stands_in(item: str, text: str) -> bool:

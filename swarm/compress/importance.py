@@ -65,6 +65,7 @@ class _Talk(NamedTuple):
     """A conversation with what is asked of its messages more than once."""
 
     messages: Sequence[Said]  # as much of each as is read
+    low: Sequence[str]  # their words in small letters
     parts: Sequence[Part]
     words: Sequence[frozenset[str]]  # that say something
     items: Sequence[Sequence[str]]  # numbers, names, paths
@@ -103,7 +104,15 @@ def _talk(messages: Sequence[Said]) -> _Talk:
         for word in each:
             places.setdefault(word, []).append(number)
     last = {item: number for number, each in enumerate(items) for item in each}
-    return _Talk(read, [part_of(each.speaker) for each in read], words, items, places, last)
+    return _Talk(
+        read,
+        [cues.low(each.text) for each in read],
+        [part_of(each.speaker) for each in read],
+        words,
+        items,
+        places,
+        last,
+    )
 
 
 def _rank(points: int) -> Rank:
@@ -138,7 +147,7 @@ def _of_output(talk: _Talk, number: int) -> Iterator[Point]:
         yield "long output", BACKGROUND + trouble
     elif trouble:
         yield from _of_trouble(talk, number)
-    elif cues.PASSED.search(text):
+    elif cues.PASSED.search(talk.low[number]):
         yield "output of what went well", BACKGROUND
     else:
         yield "short output", USEFUL
@@ -147,21 +156,21 @@ def _of_output(talk: _Talk, number: int) -> Iterator[Point]:
 
 def _of_trouble(talk: _Talk, number: int) -> Iterator[Point]:
     yield "trouble", MUST + 1
-    if cues.TRANSIENT.search(talk.messages[number].text):
+    if cues.TRANSIENT.search(talk.low[number]):
         yield "of a kind that passes", -2
     if _later(talk, number, cues.SOLVED, least=1):
         yield "solved later", -2
 
 
 def _of_speech(talk: _Talk, number: int) -> Iterator[Point]:
-    text, is_person = talk.messages[number].text, talk.parts[number] == "person"
+    is_person = talk.parts[number] == "person"
     if is_person and "agent" in talk.parts:
         yield "said by a person", 2
     else:
         yield "said", 1
     yield from _of_question(talk, number)
     for cue in (cues.LIMIT, cues.DECISION, cues.OPEN):
-        if cue.sign.search(text):
+        if cue.sign.search(talk.low[number]):
             yield cue.reason, cue.points if is_person or cue is cues.OPEN else 1
     yield from _of_wish(talk, number) if is_person else _of_report(talk, number)
     yield from _of_specifics(talk, number)
@@ -173,7 +182,7 @@ def _of_question(talk: _Talk, number: int) -> Iterator[Point]:
     text = talk.messages[number].text.strip()
     if not all(_asks(each) for each in _SENTENCE_END.split(text)):
         return
-    if cues.OPEN.sign.search(text) or not _answered(talk, number):
+    if cues.OPEN.sign.search(talk.low[number]) or not _answered(talk, number):
         yield "an open question", MUST
     else:
         yield "a question that was answered", -3
@@ -192,7 +201,7 @@ def _of_wish(talk: _Talk, number: int) -> Iterator[Point]:
 
 def _of_report(talk: _Talk, number: int) -> Iterator[Point]:
     """What an agent did, found or thinks."""
-    text = talk.messages[number].text
+    text = talk.low[number]
     if tells_of_trouble(text):
         yield "trouble", 1 if _later(talk, number, cues.SOLVED, least=1) else 2
     changed = cues.CHANGE.sign.search(text)
@@ -245,4 +254,4 @@ def _akin(talk: _Talk, number: int) -> Counter[int]:
 def _later(talk: _Talk, number: int, sign: re.Pattern[str], *, least: int, by: Part | None = None) -> bool:
     """Whether a message behind one shares so many rare words with it, and has the sign."""
     akin = (each for each, shared in _akin(talk, number).items() if shared >= least)
-    return any(by in (None, talk.parts[each]) and sign.search(talk.messages[each].text) for each in akin)
+    return any(by in (None, talk.parts[each]) and sign.search(talk.low[each]) for each in akin)

@@ -22,6 +22,7 @@ class Shortened(NamedTuple):
     text: str
     kept: tuple[int, ...]  # numbers of the lines, from 1, of which something is in it
     said: str  # what of it is shown, as "12 of 80 sentences"
+    words: bool = False  # of what is shown words are left out
 
 
 def pack(

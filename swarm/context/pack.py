@@ -24,6 +24,9 @@ INHERITED = 0.5
 """What a definition is worth of the block that needs it. A guess: half says that a helper comes behind what fits as well by itself,
 and before what fits half as well."""
 
+SMALL = 32
+"""Tokens of a definition that is worth as much as the block that needs it: a constant, without which that says half of what it does."""
+
 AROUND = 3
 """Lines above and below a part of a text without structure, where there is room for them."""
 
@@ -129,8 +132,10 @@ class _Packing:
                 continue
             misses = 0
             for needed in symbols.needed(place):
-                if -worth * INHERITED > self._scores[needed]:
-                    heappush(waiting, (worth * INHERITED, needed))
+                small = self._count(self._files[needed.file].said(needed.block)) <= SMALL
+                worth_of_needed = worth if small else worth * INHERITED
+                if -worth_of_needed > self._scores[needed]:
+                    heappush(waiting, (worth_of_needed, needed))
 
     def _take_rest(self) -> None:
         """What does not fit itself: of the files that fit best, and there the blocks nearest to one that does."""

@@ -13,7 +13,7 @@ from events.log import EventLog
 from events.types.base import TextRef
 from events.types.tree import FileChange, FileState
 from events.views.tasks import Place, TaskState
-from swarm.errors import SwarmError
+from swarm.errors import SwarmError, UsageError
 
 if TYPE_CHECKING:
     from swarm.tools.tree import Change, Held, Tree
@@ -66,6 +66,17 @@ class Copies:
         """The state of the project of which the task's copy was made; "" where it has none."""
         found = self._copies.get(task)
         return found[0].line if found else ""
+
+    async def state(self, task: str) -> str | None:
+        """The state of the project by now, and of the task's copy where it has one; None where there is too much to look at."""
+        from swarm.tools.workcopy import tree_of
+
+        found = self._copies.get(task)
+        try:
+            line = await tree_of(self._root, without=own_files(self._root, self._log, self._tasks()))
+            return f"{line}\n{await tree_of(found[0].copy.path) if found is not None else ''}"
+        except UsageError:
+            return None
 
     async def of(self, task: str) -> TaskCopy:
         """The task's copy, in whatever state it is."""

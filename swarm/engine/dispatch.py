@@ -6,8 +6,9 @@ from the folded state with the same function, never from old events.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import anyio
 import msgspec
@@ -18,10 +19,11 @@ from events.log import Ack, Clock, Entry
 from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkipped, TaskSubmitted
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
-from swarm.calls import Calls
 from swarm.cycle import Next, Open, Placed, Work, consequences, next_step
 from swarm.engine.auditing import Audits
 from swarm.engine.audits import goodness
+from swarm.engine.batches import Batches
+from swarm.engine.calling import calls_of
 from swarm.engine.consent import Consent
 from swarm.engine.delivery import Delivery
 from swarm.engine.endings import Caps, ended_by
@@ -48,10 +50,11 @@ from swarm.owner import RENEW_S, Owner
 from swarm.plan import Beside, Plan, allowed_arms, context_room
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job
+from swarm.roles.prompting import prompted
 from swarm.roles.strain import strain_of
 from swarm.roles.validator import validate
 from swarm.roles.worker import work
-from swarm.stages import NO_STAGES, stages_of
+from swarm.stages import stages_of
 from swarm.task import Role, Task
 from swarm.tries import Connected, Stopped
 
@@ -89,9 +92,9 @@ class Dispatcher:
         self._surroundings, self._foresight = surroundings, foresight
         self._past, self._view, self._requests, self._journal = past, past.tasks, past.requests, past.journal
         self._redact, self._faces, self._clock = redact, faces, clock
-        self._position = position
-        self._consent, self._toolkit = consent, toolkit
-        self._calls = self._open_calls(models)
+        self._position, self._consent, self._toolkit = position, consent, toolkit
+        self._calls = calls_of(plan, ledger, models, consent, past, redact=redact, clock=clock)
+        self._batches = Batches(plan.batch, self._calls.sharing, self._start)
         self._delivery = Delivery(owner, plan, surroundings, past, self._consent)
         self._portions = Portions(
             plan, owner.session, log=owner.log, money=lambda: ledger.money, tasks=lambda: self.tasks
@@ -110,21 +113,8 @@ class Dispatcher:
         self._following = anyio.CancelScope()
         self.interrupted = False
 
-    def _open_calls(self, models: Mapping[str, Connected]) -> Calls:
-        plan = self._plan
-        return Calls(
-            ledger=self._ledger,
-            models=models,
-            redact=self._redact,
-            tries=plan.tries,
-            on_unknown=plan.on_unknown,
-            confirm=self._consent.confirm,
-            ask=self._consent.ask,
-            time_zone=plan.time_zone,
-            patience_s=plan.patience_s,
-            clock=self._clock,
-            repeats=self._past.repeats,
-        )
+    def _start(self, made: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._roles.start_soon(made)
 
     def _caps_above(self, ledger: Ledger) -> Caps:
         return Caps(
@@ -152,8 +142,7 @@ class Dispatcher:
             around.start_soon(self._obey)
             async with anyio.create_task_group() as self._roles:
                 await self._answer_requests()
-                for name in await self._urgent_first(self.tasks):
-                    await self._advance(name)
+                await self._advance_all(self.tasks)
                 with self._following:
                     if not self._done():
                         await self._dispatch()
@@ -178,8 +167,17 @@ class Dispatcher:
         while not self._done():
             touched = self._take(await next_entries(self._owner.log, self._position))
             touched += await self._answer_requests()
-            for name in await self._urgent_first(touched):
-                await self._advance(name)
+            await self._advance_all(touched)
+
+    async def _advance_all(self, names: Iterable[str]) -> None:
+        for name in await self._urgent_first(names):
+            await self._advance(name)
+        if self._batches.are_waited_for and not self._is_behind():
+            self._batches.begin()
+
+    def _is_behind(self) -> bool:
+        """Whether something was appended for a task that is not folded yet: what follows from it may start others."""
+        return any(at > self._position for at in self._appended.values())
 
     async def _urgent_first(self, names: Iterable[str]) -> list[str]:
         """The tasks by their priority, of the same priority as they stand: in this order their work starts."""
@@ -265,9 +263,7 @@ class Dispatcher:
             return True
         if any(position > self._answered for position in self._requests.open):
             return False
-        if any(at > self._position for at in self._appended.values()):
-            return False
-        return all(next_step(task, self.tasks) == Next() for task in self.tasks.values())
+        return not self._is_behind() and all(next_step(each, self.tasks) == Next() for each in self.tasks.values())
 
     async def _advance(self, name: str) -> None:
         task = self.tasks[name]
@@ -279,6 +275,7 @@ class Dispatcher:
             self._note(name, await self._owner.append([self._owner.placed(name, each) for each in placed]))
         elif following.open is not None and following.open not in self._running and self._may_start(following.open):
             self._running.add(following.open)
+            self._batches.expect(following.open, task, await self._spec(task))
             self._roles.start_soon(self._do, following.open)
 
     def _may_start(self, open_: Open) -> bool:
@@ -293,6 +290,7 @@ class Dispatcher:
         finally:
             del self._scopes[open_]
             self._running.discard(open_)
+            self._batches.end(open_)
             self._ended.set()
             if self._done():
                 self._following.cancel()
@@ -343,18 +341,18 @@ class Dispatcher:
                 turns=task.limits.turns,
                 level=task.priority,
                 more=lambda refusal: self._caps.is_raised(refusal, task, role),
+                seat=self._batches.place_of(open_),
             )
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
-            job = self._job(open_, state, task, role, attempt)
+            told = await prompted(task, role, state.type, stages_of(self._plan.stages, task, attempt), attempt)
+            job = told.given_to(self._job(open_, state, told.task, role))
             if role == "worker" and task.tools:
                 job = msgspec.structs.replace(job, hands=self._toolkit.hands(attempt, job, self._caps))
             try:
-                outcome: list[Placed] = await function(job, attempt=attempt, call=call)
+                return [*await function(job, attempt=attempt, call=call)]
             except NoModelAvailable as error:
-                barred = allowed_arms(self._plan, task, role)[1]
-                reasons = {**error.reasons, **barred}  # what the task rules out is so, whether it cools down or not
+                reasons = {**error.reasons, **allowed_arms(self._plan, task, role)[1]}  # the task's rules hold anyway
                 raise NoModelAvailable(role=role, reasons=reasons, back=error.back) from error
-            return outcome
         except (Stopped, OwnerLost):
             raise
         except NotWorthIt as error:
@@ -382,7 +380,7 @@ class Dispatcher:
         events = {each.task.id: submitted(each, attempt.put, self._redact) for each in children}
         return expanded(state, seen.condition, attempt.put(said), events)
 
-    def _job(self, open_: Open, state: TaskState, task: Task, role: Role, attempt: Attempt | None = None) -> Job:
+    def _job(self, open_: Open, state: TaskState, task: Task, role: Role) -> Job:
         caps = self._caps.in_force(task, role)
         picks = Picks(
             plan=self._plan,
@@ -393,6 +391,7 @@ class Dispatcher:
             pressure=self._pace.pressure,
             clock=self._clock,
             money=partial(greatest_share, caps, self._ledger.money, "nanos"),
+            counts=self._foresight.counts,
         )
         pick = picks.of(open_, role)
         room = context_room(self._plan, task, role, session=self._owner.session, caps=caps)
@@ -408,7 +407,6 @@ class Dispatcher:
             redact=self._redact,
             audits=partial(picks.is_audited, open_.step),
             strain=strain_of(caps, self._ledger.money),
-            stages=stages_of(self._plan.stages, task, attempt) if attempt is not None else NO_STAGES,
             delegated=partial(picks.delegated, open_),
         )
 

@@ -134,6 +134,15 @@ class Caps(msgspec.Struct, kw_only=True):
         above = tuple(scope for scope in paths[0] if all(scope in path for path in paths))
         return in_force([cap for cap in terms.caps if cap.scope in above], above, self.ledger.money)
 
+    def left(self, caps: Sequence[Cap]) -> list[int]:
+        """Tokens that each of these caps leaves, of those that cap tokens; less than none of one that was passed."""
+        found: list[int] = []
+        for cap in caps:
+            if cap.tokens is not None:
+                state = self.ledger.money.scope(cap.scope)
+                found.append(cap.tokens - cap.held("tokens") - state.spent.tokens - state.reserved.tokens)
+        return found
+
     async def is_raised(self, refusal: BudgetExceeded, task: Task, role: Role) -> bool:
         """Whether the cap that refused a call is higher by now: a person is asked where the budget says so, and it is recorded.
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from swarm.errors import UsageError
+from swarm.prompts.guide import GuidePart
+from swarm.roles.guiding import guide_of
 from swarm.roles.job import Guide, skills_of_agents
 from swarm.task import Task, words_of
 
@@ -95,16 +97,16 @@ class Guides:
                 self._told.add(said)
                 self._say(said)
         loaded = {skill.name for skill in brief.loaded}
-        given = [part for part in brief.parts if part.skill.name in loaded]
-        texts = [part.text for part in given]
-        lines = [part.text for part in brief.parts if part.skill.name not in loaded]
-        if lines and task.tools:
-            texts.append("\n".join(["Other skills, which read_skill reads:", *lines]))
-        return Guide(
-            skills=tuple(part.skill.name for part in given),
-            text=self._redact("\n\n".join(texts)),
-            tokens=tuple(part.tokens for part in given),
+        parts = tuple(
+            GuidePart(
+                part.skill.name,
+                self._redact(part.skill.description),
+                self._redact(part.text),
+                part.skill.name in loaded,
+            )
+            for part in brief.parts
         )
+        return guide_of(parts, lists=bool(task.tools))
 
 
 def is_explored(seed: str) -> bool:

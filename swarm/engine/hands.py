@@ -12,25 +12,27 @@ import msgspec
 from anyio import to_thread
 
 from events.blobs import Pack
-from events.types.tool import ToolFinished, ToolStarted
+from events.types.tool import Keeping, ToolFinished, ToolStarted
 from events.types.tree import FileChange, changed_on
+from events.views.follows import Read
 from events.views.tasks import Place, TaskState
 from swarm.cycle import Open
+from swarm.engine.ahead import READ, Ahead
 from swarm.engine.copies import TaskCopy, lasting_change, recorded
+from swarm.engine.history import EDITING, History
+from swarm.engine.outputs import Outputs
+from swarm.engine.results import Found, Results
 from swarm.engine.working import Working
 from swarm.journal import Attempt
-from swarm.messages import ToolCall, ToolSpec
+from swarm.messages import Message, ToolCall, ToolSpec
+from swarm.orders import Ask
 from swarm.roles.guard import Used
-from swarm.stages import NO_STAGES, Shorter, Stages, compressed
 from swarm.tools.arguments import ArgumentsUnfit, fitted, plainly, read_arguments
 from swarm.tools.base import Said, Tool, ToolRefused, in_one_line, used_on
 from swarm.tools.tree import Change
 
 if TYPE_CHECKING:
     from swarm.tools.workcopy import WorkCopy
-
-TOLD_BYTES = 6 * 1024
-"""What a model is told of one output; it reads the rest by its handle."""
 
 USE_TOOL = "use_tool"
 """The tool through which those are used that a request does not hold in full."""
@@ -115,7 +117,7 @@ class RecordedHands:
 
     def __init__(self, attempt: Attempt, begin: Begin, *, seen: Seen | None = None) -> None:
         """`seen` is shown each use, with the position of its end."""
-        self._attempt, self._seen = attempt, seen
+        self._attempt, self._seen, self._history = attempt, seen, History(attempt)
         self._files = tuple(lasting_change(each, begin.at) for each in begin.files)
 
     async def offered(self, skills: Sequence[str]) -> tuple[ToolSpec, ...]:
@@ -124,7 +126,10 @@ class RecordedHands:
     def files(self) -> tuple[FileChange, ...]:
         return self._files
 
-    async def use(self, call: ToolCall) -> Used:
+    async def remembered(self, ask: Ask, *, arm: str, turns: int) -> Ask:
+        return await self._history.going_on(ask, arm=arm, turns=turns)
+
+    async def use(self, call: ToolCall, stands: Sequence[Message] = ()) -> Used:
         """What is recorded of it. Raises NotRecorded."""
         _, known = self._attempt.next_use()
         if known.finished is None:
@@ -135,51 +140,6 @@ class RecordedHands:
         if self._seen is not None:
             await self._seen(call, known.finished, known.finished_at)
         return await _used(self._attempt, known.finished, known.finished_at)
-
-
-class Outputs:
-    """What the uses of an attempt said, in full, by their handles: a model is told the beginning and the end of it."""
-
-    def __init__(
-        self, attempt: Attempt, stages: Stages = NO_STAGES, *, sought: str = "", most_bytes: int = TOLD_BYTES
-    ) -> None:
-        """`sought` is what the attempt wants to know."""
-        self._attempt, self._stages, self._sought, self._most_bytes = attempt, stages, sought, most_bytes
-        self._texts: dict[str, str] = {}
-
-    async def told(self, ordinal: int, text: str, tool: str, on: str) -> str | None:
-        """What a model is told of an output; None: all of it. `tool` passes a stage, "" = none."""
-        from swarm.tools.shorten import shown
-
-        handle = str(ordinal)
-        self._texts[handle] = text
-        if tool:
-            text = await to_thread.run_sync(self._passed, text, handle, f"{tool} {on}".rstrip(), on)
-        told = shown(text, self._most_bytes, handle)
-        return told or (text if text != self._texts[handle] else None)
-
-    def _passed(self, text: str, handle: str, on: str, name: str) -> str:
-        """The text as its stage leaves it, where that has room in what a model is told of an output; else as it is."""
-        shorten = partial(
-            compressed, sought=f"{self._sought}\n{on}", name=name, handle=f"`read_output` with handle={handle}"
-        )
-
-        def shorter(text: str, room: int, whole: bool) -> Shorter:
-            made = shorten(text, room, whole)
-            if (size := _size(made.text)) > self._most_bytes and not whole:
-                made = shorten(text, room * self._most_bytes * 9 // (size * 10), whole)
-            return made if _size(made.text) <= self._most_bytes else Shorter(text)
-
-        return self._stages.passed("outputs", text, shorter, on=on)
-
-    async def text_of(self, handle: str) -> str:
-        """Raises ToolRefused where the attempt has no such output."""
-        if handle in self._texts:
-            return self._texts[handle]
-        use = self._attempt.recorded.uses.get(int(handle)) if handle.isdecimal() and len(handle) < 10 else None
-        if use is None or use.finished is None:
-            raise ToolRefused(f"there is no output {handle[:40]!r}; a handle stands where an output was shortened")
-        return await self._attempt.text(Place(use.finished.answer, use.finished_at))
 
 
 class LiveHands:
@@ -195,12 +155,18 @@ class LiveHands:
         outputs: Outputs,
         doubtful: Callable[[str], Awaitable[bool]],
         redact: Callable[[str], str],
+        history: History | None = None,
+        results: Results | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
-        self._attempt, self._working = attempt, working
+        """`results` are those that may be given again; None: none may. `ahead` makes ready what is likely to be read."""
+        self._attempt, self._working, self._history = attempt, working, history or History(attempt)
         self._box, self._allow, self._doubtful = box, allow, doubtful
         self._redact, self._outputs = redact, outputs
         self._tools: Mapping[str, Tool] = {}
         self._tools_in: TaskCopy | None = None
+        self._results, self._ahead = results, ahead
+        self._conversation: Sequence[Message] = ()  # as it stood before the use that is under way
         self.lists: Sequence[Sequence[str]] = ()  # by which the tools are narrowed
 
     def narrow(self, lists: Sequence[Sequence[str]]) -> None:
@@ -224,8 +190,12 @@ class LiveHands:
         """All that differs in the work copy from the project."""
         return self._working.files()
 
-    async def use(self, call: ToolCall) -> Used:
+    async def remembered(self, ask: Ask, *, arm: str, turns: int) -> Ask:
+        return await self._history.going_on(ask, arm=arm, turns=turns)
+
+    async def use(self, call: ToolCall, stands: Sequence[Message] = ()) -> Used:
         ordinal, known = self._attempt.next_use()
+        self._conversation = stands
         if known.finished is not None:
             return await self._given_back(known.finished, known.finished_at)
         if known.started is not None and not await self._repeatable(known.started):
@@ -249,6 +219,10 @@ class LiveHands:
         self, call: ToolCall, ordinal: int, tool: Tool, arguments: Mapping[str, Any], allowed: Allowed
     ) -> Used:
         on = used_on(tool, arguments, self._redact)
+        known = await self._known(tool, arguments)
+        if known is not None and known.is_fresh:
+            said = Said(text=known.text, cut=known.cut)
+            return await self._ended(call, ordinal, tool.name, said, tool=tool, on=on, given=known.source)
         if tool.effect != "none":
             await self._attempt.begin_use(partial(self._started, tool, call, ordinal, allowed, on))
         changes = tool.effect != "none" and tool.in_copy
@@ -256,7 +230,7 @@ class LiveHands:
         changed: Sequence[Change] = ()
         began = time.monotonic()
         try:
-            said = await tool.use(arguments)
+            said = await _asked(tool, arguments, known)
         except ToolRefused as refused:
             said = Said(text=str(refused), failed=True)
         duration_ms = int((time.monotonic() - began) * 1000)
@@ -265,9 +239,41 @@ class LiveHands:
                 changed = await self._working.changed_since(before)
             except ToolRefused as refused:
                 said = Said(text=str(refused), failed=True)
+        keeping = await self._keeping(tool, known, said)
+        given = 0
+        if said.same and known is not None:
+            given, said = known.source, Said(text=known.text, cut=known.cut)
         return await self._ended(
-            call, ordinal, tool.name, said, tool=tool, changed=changed, duration_ms=duration_ms, on=on
+            call,
+            ordinal,
+            tool.name,
+            said,
+            tool=tool,
+            changed=changed,
+            duration_ms=duration_ms,
+            on=on,
+            keeping=keeping,
+            given=given,
         )
+
+    async def _keeping(self, tool: Tool, known: Found | None, said: Said) -> Keeping | None:
+        """How long what was said may be given again: not at all where a file was changed meanwhile, which it may have seen."""
+        if self._results is None or known is None:
+            return None
+        if tool.sees_files and await self._working.state() != known.files:
+            return None
+        return self._results.keeping(known, said)
+
+    def _read_ahead(self, name: str, on: str, *, passes: bool) -> None:
+        if self._ahead is not None and passes and name == READ:
+            self._ahead.after(Read(name, on), self._tools, self._outputs)
+
+    async def _known(self, tool: Tool, arguments: Mapping[str, Any]) -> Found | None:
+        """What is known of a result that may be given again, if only its key; None where it may not."""
+        if self._results is None or not tool.depends_on or self._redact(text := _in_one_form(arguments)) != text:
+            return None
+        files = await self._working.state() if tool.sees_files else ""
+        return await self._results.find(tool, text, files=files) if files is not None else None
 
     async def _ready(self, tool: Tool) -> Tool:
         """The tool as it works in the work copy."""
@@ -294,7 +300,9 @@ class LiveHands:
     async def _given_back(self, finished: ToolFinished, at: int) -> Used:
         """What is recorded of a use, in place of doing it again."""
         self._working.give_back(finished.files, at)
-        return await _used(self._attempt, finished, at)
+        used = await _used(self._attempt, finished, at)
+        self._outputs.heard(finished.answer.digest, used.answer)
+        return used
 
     async def _repeatable(self, use: ToolStarted) -> bool:
         """Whether a use that began, and of which nobody knows how it ended, is made again.
@@ -333,12 +341,14 @@ class LiveHands:
         changed: Sequence[Change] = (),
         duration_ms: int = 0,
         on: str = "",
+        keeping: Keeping | None = None,
+        given: int = 0,
     ) -> Used:
         """Hold the end of a use for the next append, and say it as the model is told."""
         whole = self._redact(said.text)
         arguments = plainly(call.arguments)
         passing = tool is not None and passes(tool, await self._box.known())
-        shown = await self._outputs.told(ordinal, whole, name if passing else "", on)
+        shown = await self._outputs.told(ordinal, whole, name, on, shortens=passing, stands=self._conversation)
         tree = self._working.digest
 
         def finished(pack: Pack) -> ToolFinished:
@@ -362,11 +372,25 @@ class LiveHands:
                 reason=in_one_line(whole) if said.failed and said.exit_code is None and not refused else "",
                 skill=said.skill,
                 branch=self._attempt.branch,
+                keeping=keeping,
+                given=given,
             )
 
         self._attempt.end_use(finished)
+        self._read_ahead(name, on, passes=passing and not said.failed)
         told = whole if shown is None else shown
         return Used(tool=name, arguments=arguments, answer=told, failed=said.failed, tree=tree)
+
+
+async def _asked(tool: Tool, arguments: Mapping[str, Any], known: Found | None) -> Said:
+    """Use a tool, or have it ask whether what it said still holds."""
+    if known is None or tool.ask_again is None or known.ask_by is None:
+        return await tool.use(arguments)
+    return await tool.ask_again(arguments, known.ask_by)
+
+
+def _in_one_form(arguments: Mapping[str, Any]) -> str:
+    return msgspec.json.encode(dict(arguments), order="sorted").decode()
 
 
 def passes(tool: Tool, known: Collection[str]) -> bool:
@@ -375,15 +399,10 @@ def passes(tool: Tool, known: Collection[str]) -> bool:
     Not what a file holds where it can be edited, and what a skill says: there a model goes line by line.
     """
     if tool.name == "read" and not tool.source:
-        return not _EDITING.intersection(known)
+        return not EDITING.intersection(known)
     return bool(tool.source) or tool.name in _TOLD_SHORTER
 
 
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
-
-
-_EDITING = frozenset({"edit", "patch", "write"})
 _TOLD_SHORTER = frozenset({"run", "python", "fetch", "list", "search"})
 
 NOT_KNOWN = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -15,27 +16,26 @@ from swarm.choice.audits import errors_of, together
 from swarm.choice.choose import choose
 from swarm.choice.judges import judges
 from swarm.choice.planner import Judge as Errors
-from swarm.choice.question import LEAN_FROM, Question, outside
+from swarm.choice.question import LEAN_FROM, Question, context_of, outside
 from swarm.cycle import RETRIES_ON_ARM, Open
 from swarm.engine.audits import is_due
+from swarm.errors import NoModelAvailable
 from swarm.messages import MILLION, Arm
 from swarm.money.shares import Share
 from swarm.orders import NotWorthIt, Pick, Picker
 from swarm.plan import SUB_AGENT, Plan, allowed_arms
 from swarm.roles.validator import wants_judge
 from swarm.task import Role, RoleConfig, Task
-from swarm.text.tokens import BYTES_A_TOKEN
+from swarm.text.families import prior
 
 EXPECTED_OUTPUT_TOKENS = 500  # until a task's own history says more
 EXPECTED_VERDICT_TOKENS = 100
-MOST_BYTES = 6  # in a token of ordinary text, on average over a prompt
+SURELY = 0.8
+"""What of a prompt's foreseen tokens it surely has: the quick count errs by up to a sixth, and a model that is left out wrongly is lost,
+where one that is asked in vain costs a refusal."""
+
 CUT = "its answer was cut, and it is asked again with room for more"
 GOES_ON = "it is told what its tools said"
-
-
-def context_of(role: str, type_: str) -> str:
-    """The context of a choice's trails."""
-    return f"{role}/{type_}"
 
 
 class Picks(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +53,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
     pressure: float
     clock: Clock
     money: Callable[[], Share | None]
+    counts: Callable[[str], float] = prior  # by model how many tokens of input it counts for one of ours
 
     @property
     def anybody_judges(self) -> bool:
@@ -117,29 +118,42 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
         span = self.plan.choice.span(self.state.complexity)
 
         def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
-            share, tokens = self.money(), -(-input_tokens // BYTES_A_TOKEN)
+            share, counts = self.money(), {arm.model: self.counts(arm.model) for arm in arms}
             asked = msgspec.structs.replace(
                 question,
                 seed=f"{question.seed}/{nth}",
                 now=self.clock(),
-                input_tokens=tokens,
-                judging=self._judging([arm.model for arm in arms], tokens) if is_judged else {},
+                input_tokens=input_tokens,
+                counts=counts,
+                judging=self._judging([arm.model for arm in arms], input_tokens) if is_judged else {},
                 spent_scope=share.scope if share else "",
                 spent_percent=share.percent if share else 0,
             )
-            out = {**_too_small(arms, input_tokens // MOST_BYTES), **excluded, **failed}
+            too_small = _too_small(arms, input_tokens, self.counts)
+            out = {**too_small, **excluded, **failed}
             if not (self.task.tiers or self.task.roles.get(role, RoleConfig()).tiers):
                 out |= outside([arm for arm in arms if arm.model not in out], *span, self.state.complexity)
             choice = choose(asked, arms, self.trails.learned, out)
             if isinstance(choice, ChoiceStopped):
                 raise NotWorthIt(choice)
+            if choice is None and too_small:
+                raise NoModelAvailable(role=role, reasons=out)
             return Pick(next(arm for arm in arms if arm.name == choice.arm), choice) if choice else None
 
         return pick
 
     def _judge(self, worker_model: str) -> Picker:
         arms, excluded = allowed_arms(self.plan, self.task, "validator")
-        return judge_picker(arms, worker_model, paid=self._paid_judge, excluded=excluded, money=self.money)
+        picker = partial(judge_picker, arms, worker_model, paid=self._paid_judge, money=self.money)
+
+        def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
+            out = {**(too_small := _too_small(arms, input_tokens, self.counts)), **excluded}
+            found = picker(excluded=out)(failed, nth, input_tokens)
+            if found is None and too_small:
+                raise NoModelAvailable(role="validator", reasons={**out, **failed})
+            return found
+
+        return pick
 
     @property
     def _paid_judge(self) -> bool:
@@ -151,7 +165,8 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
         if all(arm.tier in FREE_TIERS for arm in arms if arm.model not in excluded):
             return {}
         first = {model: judges(arms, model, paid=self._paid_judge, excluded=excluded)[:1] for model in models}
-        return {model: verdict_cost(found[0].arm, tokens) for model, found in first.items() if found}
+        of = {model: found[0].arm for model, found in first.items() if found}
+        return {model: verdict_cost(judge, tokens, self.counts(judge.model)) for model, judge in of.items()}
 
 
 def errors_on(plan: Plan, task: Task, trails: TrailsView) -> Errors:
@@ -163,11 +178,12 @@ def errors_on(plan: Plan, task: Task, trails: TrailsView) -> Errors:
     return errors_of(together(records, [arm.model for arm in arms if arm.model not in excluded]))
 
 
-def verdict_cost(judge: Arm, tokens: int) -> int:
-    """What a verdict will probably cost on a draft whose prompt had so many tokens, in nano-dollars."""
+def verdict_cost(judge: Arm, tokens: int, counts: float = 1.0) -> int:
+    """What a verdict will probably cost on a draft whose prompt had so many tokens, in nano-dollars; the judge `counts` so many for
+    one of them."""
     if judge.price is None:
         return 0
-    given = tokens + EXPECTED_OUTPUT_TOKENS
+    given = round((tokens + EXPECTED_OUTPUT_TOKENS) * counts)
     rates = judge.price.rates_at(given)
     tokens_nanos = given * rates.input_nanos + EXPECTED_VERDICT_TOKENS * rates.output_nanos
     return judge.price.request_nanos + tokens_nanos // MILLION
@@ -179,12 +195,13 @@ def arms_left(state: TaskState, step: StepState | None) -> int:
     return max(1, -(-left // (1 + RETRIES_ON_ARM)))
 
 
-def _too_small(arms: Sequence[Arm], tokens: int) -> dict[str, str]:
-    """The models whose window certainly does not hold a prompt of at least so many tokens."""
+def _too_small(arms: Sequence[Arm], tokens: int, counts: Callable[[str], float]) -> dict[str, str]:
+    """The models whose window surely does not hold a prompt of about so many tokens of ours, as each counts them."""
     return {
-        arm.model: f"its window of {arm.context_tokens:,} tokens does not hold the prompt of more than {tokens:,}"
+        arm.model: f"its window of {arm.context_tokens:,} tokens does not hold the prompt of about {foreseen:,}"
         for arm in arms
-        if arm.context_tokens is not None and arm.context_tokens < tokens
+        if arm.context_tokens is not None
+        and arm.context_tokens < SURELY * (foreseen := round(tokens * counts(arm.model)))
     }
 
 

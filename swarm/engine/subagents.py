@@ -83,11 +83,7 @@ async def delegate(
 
 def tokens_for(part: Part, task: Task, caps: Caps) -> int:
     """What a sub-agent may take: what was asked for, at most what settings give one, and no more than the scopes above have left."""
-    left: list[int] = []
-    for cap in caps.in_force(task, "worker"):
-        if cap.tokens is not None:
-            state = caps.ledger.money.scope(cap.scope)
-            left.append(cap.tokens - cap.held("tokens") - state.spent.tokens - state.reserved.tokens)
+    left = caps.left(caps.in_force(task, "worker"))
     most = caps.plan.subagent_tokens
     return max(0, min([most, *left, most if part.tokens is None else part.tokens]))
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup, TaskStatus
 
 from events.types.tool import SandboxProbed
 from swarm.confirmed import trusted_digests
 from swarm.engine.disclosure import more_of
 from swarm.engine.hands import USE_TOOL
+from swarm.engine.history import READ_OUTPUT
 from swarm.engine.world import Surroundings
 from swarm.messages import ToolSpec
 from swarm.owner import Owner
@@ -22,6 +24,7 @@ from swarm.plan import Plan
 from swarm.settings.load import Loaded, load_settings
 from swarm.settings.mcpfound import find_mcp_servers, kept_folder
 from swarm.settings.toolrules import ToolSettings
+from swarm.stages import Shorter, Stages
 from swarm.task import Task, agents_of, words_of
 from swarm.toolnames import means
 from swarm.tools.base import Tool
@@ -156,9 +159,17 @@ class Toolchest:
         return (await self.sandbox()).backend
 
     def box(
-        self, task: Task, text_of: Callable[[str], Awaitable[str]], own: Sequence[Tool], words: Sequence[str] | None
+        self,
+        task: Task,
+        text_of: Callable[[str], Awaitable[str]],
+        own: Sequence[Tool],
+        words: Sequence[str] | None,
+        *,
+        left_out: Mapping[str, str],
+        stages: Stages,
+        refetches: bool = False,
     ) -> Box:
-        return Box(self, task, text_of, own, words)
+        return Box(self, task, text_of, own, words, left_out=left_out, stages=stages, refetches=refetches)
 
     def _hidden(self) -> list[Path]:
         """What no command may see: the log, and all that lies beside it where that is no folder of the project's."""
@@ -172,7 +183,9 @@ class Box:
     """The tools that one attempt may use.
 
     `text_of` gives what an earlier use of the attempt said, by its handle; `own` are tools that no other attempt has. `words`
-    narrow what the task may use, as in a task file; None: they do not.
+    narrow what the task may use, as in a task file; None: they do not. Who `refetches` has the tool that gives outputs in any case,
+    unless the task says that it is to be left out: it gives nothing but what the attempt's own tools said.
+    `left_out` are modules of the prompts, by their titles, `stages` those that what is told of tools passes.
     """
 
     def __init__(
@@ -182,9 +195,14 @@ class Box:
         text_of: Callable[[str], Awaitable[str]],
         own: Sequence[Tool],
         words: Sequence[str] | None,
+        *,
+        left_out: Mapping[str, str],
+        stages: Stages,
+        refetches: bool = False,
     ) -> None:
         self._chest, self._task, self._text_of = chest, task, text_of
-        self._own, self._words = own, words
+        self._own, self._words, self._refetches = own, words, refetches
+        self._left_out, self._stages = left_out, stages
         self._known: Mapping[str, Tool] | None = None
         self._lists: Sequence[Sequence[str]] = ()  # what the skills allow whose texts the model is told
 
@@ -208,7 +226,7 @@ class Box:
     async def offered(self) -> Sequence[ToolSpec]:
         """The tools that fit the task best, in short; where there are more, the two through which those are found and used.
 
-        `more` is one of them where something was left out of what the task was given.
+        `more` is one of them where something was left out of what the task was given, or of its prompts.
         """
         from swarm.tools.describe import in_brief
         from swarm.tools.more import MORE
@@ -218,16 +236,23 @@ class Box:
         tools = [tool for name, tool in known.items() if name not in (FIND_TOOL, MORE)]
         selection = await self._chest.select(tools, self._task)
         specs = [in_brief(tool.spec) for tool in selection.tools]
-        if MORE in known and self._chest.is_shortened(self._task.id):
-            specs.append(in_brief(known[MORE].spec))
-        return [*specs, known[FIND_TOOL].spec, _USE] if selection.others else specs
+        beside = [MORE] if self._left_out or self._chest.is_shortened(self._task.id) else []
+        beside += [READ_OUTPUT] if self._refetches else []
+        there = {spec.name for spec in specs}
+        specs += [in_brief(known[name].spec) for name in beside if name in known and name not in there]
+        if selection.others:
+            specs += [known[FIND_TOOL].spec, _USE]
+        said = self._stages.passed("tools", msgspec.json.encode(specs).decode(), _in_least_words, on="tools")
+        return msgspec.json.decode(said, type=list[ToolSpec])
 
     async def _all(self, root: Path, temp: Path, readable: Sequence[Path] = ()) -> Mapping[str, Tool]:
         tools = self._allowed(
             [tool for tool in await self._present(root, temp, readable) if self._may(tool.name, tool.source)]
         )
+        if self._refetches and READ_OUTPUT not in {tool.name for tool in tools}:
+            tools += [self._outputs()] if means((READ_OUTPUT, *self._task.tools), READ_OUTPUT) else []
         tools += await self._skills()
-        more = more_of(self._task, root, self._chest.result, self._chest.redact)
+        more = more_of(self._task, root, self._chest.result, self._chest.redact, self._left_out)
         return {tool.name: tool for tool in (*tools, *((more,) if more else ()), await self._finding(tools))}
 
     def _allowed(self, tools: Sequence[Tool]) -> list[Tool]:
@@ -241,10 +266,9 @@ class Box:
     async def _present(self, root: Path, temp: Path, readable: Sequence[Path]) -> Sequence[Tool]:
         from swarm.models.transport import default_tls
         from swarm.tools.files import file_tools
-        from swarm.tools.shorten import output_tool
         from swarm.tools.web import fetch_tool
 
-        tools: list[Tool] = [*file_tools(root, redact=self._chest.redact), output_tool(self._text_of), *self._own]
+        tools: list[Tool] = [*file_tools(root, redact=self._chest.redact), self._outputs(), *self._own]
         tools.append(fetch_tool(allow=self._chest.plan.tools.fetch_hosts, tls=default_tls))
         if any(self._may(name) for name in COMMANDS):
             tools += await self._commands(root, temp, readable)
@@ -252,6 +276,11 @@ class Box:
         if host is not None:
             tools += await host.tools()
         return tools
+
+    def _outputs(self) -> Tool:
+        from swarm.tools.shorten import output_tool
+
+        return output_tool(self._text_of)
 
     async def _commands(self, root: Path, temp: Path, readable: Sequence[Path]) -> Sequence[Tool]:
         from swarm.tools.shell import shell_tools
@@ -290,6 +319,14 @@ class Box:
         if self._words is not None and not means(self._words, name, server=server):
             return False
         return may_use(self._task, name, server=server)
+
+
+def _in_least_words(text: str, room: int, whole: bool) -> Shorter:
+    """Descriptions of tools without bounds that go without saying: nothing that a model needs, so whatever room is asked for."""
+    from swarm.tools.describe import in_least
+
+    specs = msgspec.json.decode(text, type=list[ToolSpec])
+    return Shorter(msgspec.json.encode([in_least(spec) for spec in specs]).decode(), "tools", is_whole=True)
 
 
 def may_use(task: Task, name: str, *, server: str = "") -> bool:

@@ -15,8 +15,8 @@ from events.types.task import (
     TaskReopened,
 )
 from events.views.tasks import StepState, TaskState
+from swarm.choice.question import context_of
 from swarm.cycle import TAKEN_UP, Placed
-from swarm.engine.picks import context_of
 from swarm.errors import UsageError
 
 

@@ -55,6 +55,12 @@ class Working:
                 self._attempt.note(TREE, self._copy.line)
         return self._copy
 
+    async def state(self) -> str | None:
+        """The state of all files that a tool can see by now, the project's and the work copy's; None where it is not to be had."""
+        if self._copy is None and any(files for files, _ in self._state):
+            await self.ready()
+        return await self._copies.state(self._task)
+
     async def begin_use(self) -> Sequence[Change]:
         """Say how the copy differs before a tool changes it. Who does not look at it afterwards leaves it to nobody."""
         copy = await self.ready()

@@ -27,7 +27,7 @@ from swarm.engine.guides import Guides
 from swarm.keyfile import key_beside
 from swarm.prompts.build import Material
 from swarm.roles.checks import Checked, Named, run_checks
-from swarm.roles.job import World
+from swarm.roles.job import Suggest, World
 from swarm.roles.results import delivered_texts, texts_by_name
 from swarm.task import Task, is_item_id, words_of
 from swarm.text.lookups import filled, variable_of
@@ -92,6 +92,7 @@ class Surroundings:
         self._log, self._tasks, self.redact = log, tasks, redact
         self._shortened: dict[str, bool] = {}
         self.sandbox: Callable[[], Awaitable[Sandbox]] | None = None  # what holds the commands of checks; None: nothing
+        self.suggested: Suggest | None = None  # what is told of earlier answers; None: nothing
         self.guides = Guides(root, environ, say, redact, session=session, used=partial(skills_used, log))
         self.copies = Copies(root, log, tasks, redact, key=lambda: key_beside(log.url))
 
@@ -102,6 +103,7 @@ class Surroundings:
             checks=self.checks,
             tree=self.tree,
             guide=self.guides.guide,
+            suggested=self.suggested,
             shortened=self.shorten,
             changed=self.changed,
         )

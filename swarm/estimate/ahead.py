@@ -20,8 +20,9 @@ from swarm.estimate.estimate import Estimate
 from swarm.estimate.ruling import Ruling
 from swarm.estimate.weigh import Known, Run, judge, known_in, nothing_known
 from swarm.plan import SessionType, is_capped, plan_of, type_of
-from swarm.roster import free_part, is_other_log, models_for, settings_secrets
+from swarm.roster import free_part, is_other_log, models_for
 from swarm.settings.load import load_settings
+from swarm.settings.secrets import settings_secrets
 from swarm.task import TaskFile
 from swarm.taskfile.given import tasks_given
 

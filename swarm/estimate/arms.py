@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from events.types.choice import Candidate, ChoiceMade
@@ -9,13 +11,12 @@ from events.views.trails import TrailsView
 from swarm.choice.choose import choose, probabilities
 from swarm.choice.complexity import Complexity
 from swarm.choice.judges import judges
-from swarm.choice.question import Question, acceptance_of, outside
+from swarm.choice.question import Question, acceptance_of, context_of, outside
 from swarm.cycle import RETRIES_ON_ARM
-from swarm.engine.picks import EXPECTED_OUTPUT_TOKENS, context_of, errors_on
+from swarm.engine.picks import EXPECTED_OUTPUT_TOKENS, errors_on
 from swarm.messages import Arm
 from swarm.plan import Plan, allowed_arms
 from swarm.task import Role, RoleConfig, Task
-from swarm.text.tokens import BYTES_A_TOKEN
 
 SAMPLES = 200
 """Draws from which it is counted how likely an arm is chosen."""
@@ -33,8 +34,18 @@ class Arms:
     """The arms of one role of a task. What was asked once is kept: a simulation asks often."""
 
     def __init__(
-        self, plan: Plan, task: Task, role: Role, complexity: Complexity, trails: TrailsView, now: int, tokens: int
+        self,
+        plan: Plan,
+        task: Task,
+        role: Role,
+        complexity: Complexity,
+        trails: TrailsView,
+        *,
+        now: int,
+        tokens: int,
+        counts: Callable[[str], float],
     ) -> None:
+        """`tokens` is our own count of the first request, `counts` by model how many of its tokens one of these is."""
         self.arms, self.excluded = allowed_arms(plan, task, role)
         self._by_name = {arm.name: arm for arm in self.arms}
         self._trails = trails
@@ -43,7 +54,8 @@ class Arms:
             context=context_of(role, complexity.type),
             seed="",
             now=now,
-            input_tokens=-(-tokens // BYTES_A_TOKEN),
+            input_tokens=tokens,
+            counts={arm.model: counts(arm.model) for arm in self.arms},
             output_tokens=EXPECTED_OUTPUT_TOKENS,
             policy=plan.choice.policy,
             worth=plan.choice.worth,

@@ -6,7 +6,7 @@ nano-dollars, each call rounded up as it would be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -17,6 +17,7 @@ from events.types.session import Estimated
 from events.views.history import HistoryView
 from events.views.inputs import InputsView
 from events.views.trails import TrailsView
+from swarm.engine.foresight import counted_by
 from swarm.engine.prepare import Prepared, prepare_task
 from swarm.errors import UsageError
 from swarm.estimate.arms import Arms, Rung
@@ -30,7 +31,6 @@ from swarm.money.prices import cost_nanos, counted_tokens, most_nanos
 from swarm.plan import EXPECTED_ITEMS, Plan, answer_tokens, context_room, explores
 from swarm.stages import stages_ahead
 from swarm.task import ROLES, Role, Task
-from swarm.text.families import factor
 from swarm.tries import LEAST_USEFUL
 
 MOST_RUNS, LEAST_RUNS = 400, 50  # on paper; fewer for a file of many tasks
@@ -166,10 +166,9 @@ def _of_task(
     allowed = allowance(complexity.type, complexity.level)
     least = allowed.input_tokens if task.each is not None else 0  # items have words, too
     inputs: dict[Role, int] = {role: max(least, each.likely_input_tokens) for role, each in first.items()}
-    arms: dict[Role, Arms] = {
-        role: Arms(basis.plan, task, role, complexity, basis.trails, basis.now, each.most_input_tokens)
-        for role, each in first.items()
-    }
+    counts = cache(partial(counted_by, basis.inputs))
+    arms_of = partial(Arms, basis.plan, task, complexity=complexity, trails=basis.trails, now=basis.now, counts=counts)
+    arms: dict[Role, Arms] = {role: arms_of(role, tokens=each.first_input_tokens) for role, each in first.items()}
     work = Work(
         name=task.id,
         type=complexity.type,
@@ -179,7 +178,6 @@ def _of_task(
         judged=is_judged(task),
         inputs=inputs,
     )
-    counts = cache(partial(_factor, basis.inputs))
     simulated = Simulated(work, arms, odds, counts)
     single = [simulated.once(f"{_SEED}/{task.id}/{number}") for number in range(count)]
     guess = simulated.is_guess  # of what counted, not of what is only shown
@@ -192,7 +190,7 @@ def _of_task(
         task=prepared.task.id,
         times=times,
         roles=roles,
-        reserve=_reserve(roles.values()),
+        reserve=_reserve(roles, first, counts),
         drafts=_band([run.drafts for run in single]),
         tokens=_band([run.tokens for run in runs]),
         nanos=_band([run.nanos for run in runs]),
@@ -206,12 +204,6 @@ def _of_task(
 def is_judged(task: Task) -> bool:
     """Whether a judge looks at the result, where there is one."""
     return task.is_judged
-
-
-def _factor(inputs: InputsView, model: str) -> float:
-    """How many tokens of input the model counts for one of ours."""
-    seen = inputs.of(model)
-    return factor(model, seen.counted, seen.quick)
 
 
 def _of_role(
@@ -237,17 +229,21 @@ def _of_role(
     )
 
 
-def _reserve(roles: Iterable[RoleEstimate]) -> Reserve:
-    """The most that the least useful call of a role reserves above what is likely for it."""
+def _reserve(
+    roles: Mapping[Role, RoleEstimate], first: Mapping[Role, First], counts: Callable[[str], float]
+) -> Reserve:
+    """The most that the least useful call of a role reserves above what is likely for it, of those who may take it."""
     tokens = nanos = 0
-    for one in roles:
+    for role, one in roles.items():
         if one.first is None or one.answers is None:
             continue
-        least = max(1, one.first.ask.output_tokens // LEAST_USEFUL)
-        usage = Usage(input_tokens=one.first.likely_input_tokens, output_tokens=one.answers.quantile(50))
-        tokens = max(tokens, one.first.most_input_tokens + least - counted_tokens(usage))
-        for price in (rung.arm.price for rung in one.rungs if rung.arm.price is not None):
-            nanos = max(nanos, most_nanos(price, one.first.most_input_tokens, least) - cost_nanos(price, usage))
+        most, least = first[role].most_input_tokens, max(1, first[role].ask.output_tokens // LEAST_USEFUL)
+        for arm in (rung.arm for rung in one.rungs):
+            likely = first[role].counted(counts(arm.model)).likely_input_tokens
+            usage = Usage(input_tokens=likely, output_tokens=one.answers.quantile(50))
+            tokens = max(tokens, most + least - counted_tokens(usage))
+            if arm.price is not None:
+                nanos = max(nanos, most_nanos(arm.price, most, least) - cost_nanos(arm.price, usage))
     return Reserve(tokens, nanos)
 
 

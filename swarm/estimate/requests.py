@@ -20,8 +20,10 @@ from swarm.prompts.build import (
     validator_brief,
     worker_brief,
 )
+from swarm.roles.evidence import asks_for_needs, in_outline
 from swarm.roles.explorer import plan_ask
 from swarm.roles.passing import passed_by
+from swarm.roles.prompting import assembled
 from swarm.roles.validator import verdict_ask
 from swarm.roles.worker import draft_ask, may_ask_for_more
 from swarm.stages import NO_STAGES, Stages
@@ -44,11 +46,13 @@ class First(msgspec.Struct, frozen=True, kw_only=True):
     ask: Ask
     most_input_tokens: int  # what the ledger reserves for the input of the first
     likely_input_tokens: int  # about what a provider counts; with tools, over all calls that are expected of the worker
+    first_input_tokens: int  # the same of the first call alone
     turns: int = 1  # how many calls that are
 
     def counted(self, factor: float) -> First:
         """The same for a model that counts so many tokens for one."""
-        return msgspec.structs.replace(self, likely_input_tokens=round(self.likely_input_tokens * factor))
+        likely, first = round(self.likely_input_tokens * factor), round(self.first_input_tokens * factor)
+        return msgspec.structs.replace(self, likely_input_tokens=likely, first_input_tokens=first)
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,28 +83,37 @@ def first_requests(
     """Return the first request of each of the roles, built as the roles build it. Raises UsageError for its inputs.
 
     Of a worker behind an explorer it is that of the plan's only step; of a judge it holds an empty draft, whose tokens
-    come on top. `room` is how many bytes a role may be given to read, None any number; `stages` are those that inputs pass.
+    come on top. `room` is how many bytes a role may be given to read, None any number; `stages` are those that inputs and prompts pass.
     """
     task = msgspec.json.decode(redact(msgspec.json.encode(task).decode()), type=Task)
     material = _material(task, unknown, root, redact)
 
     def given(role: Role) -> list[Material]:
         most = room(role)
-        return passed_by(stages, task, material if most is None else fitted(material, task, most))
+        there = material if most is None else fitted(material, task, most)
+        return passed_by(stages, task, in_outline(stages, task, there) if role == "explorer" else there)
 
     def drafted_from() -> str:
         found = given("worker")
         return worker_brief(task, step, found, more=bool(stages.left_out) and may_ask_for_more(task, last=True))
 
     explored = "explorer" in roles
+    needs = bool(asks_for_needs(stages, material))
     approach = unknown.text("the explorer's approach", APPROACH_TOKENS) if explored else ""
     step = StepBrief(number=1, total=1, title=task.title, instruction="", approach=approach)
     rubrics = tuple(rubric_names(task))
+    told = {role: assembled(task, role, type_, stages).task for role in roles}
     draft = unknown.text("the draft", 0) if unknown.words else ""
     asks: Mapping[Role, Callable[[], Ask]] = {
-        "explorer": lambda: plan_ask(task, explorer_brief(task, given("explorer")), type_=type_),
-        "worker": lambda: draft_ask(task, drafted_from(), answer_tokens, type_=type_, last=True),
-        "validator": lambda: verdict_ask(task, validator_brief(task, step, draft, ()), rubrics, type_=type_),
+        "explorer": lambda: plan_ask(
+            told["explorer"], explorer_brief(task, given("explorer"), needs=needs), type_=type_, needs=needs
+        ),
+        "worker": lambda: draft_ask(
+            told["worker"], drafted_from(), answer_tokens, type_=type_, last=True, reads=bool(task.inputs or task.needs)
+        ),
+        "validator": lambda: verdict_ask(
+            told["validator"], validator_brief(task, step, draft, ()), rubrics, type_=type_
+        ),
     }
     return {role: _first(asks[role](), turns_of(task) if role == "worker" else 1) for role in roles}
 
@@ -116,6 +129,7 @@ def _first(ask: Ask, turns: int) -> First:
         ask=ask,
         most_input_tokens=most_tokens(ask.messages, ask.answer_schema),
         likely_input_tokens=turns * once + TURN_TOKENS * turns * (turns - 1) // 2,
+        first_input_tokens=once,
         turns=turns,
     )
 

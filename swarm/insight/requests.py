@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from events.log import Entry, EventLog
+from events.types.answer import AnswerServed
 from events.types.call import CallReleased, CallReserved, CallSettled
 from events.types.stage import StageApplied, StageUndone
 from events.types.task import StepRejected
@@ -17,7 +18,9 @@ from swarm.insight.story import Story, text_or_none
 from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.prompts.apart import parts_of
 from swarm.prompts.parts import GAP, Part
-from swarm.task import Task
+from swarm.reservation import joined
+from swarm.roles.prompting import CAPTURED, OWN_WORDS, STAGE, Assembled, read_record, retold
+from swarm.task import ROLES, Task
 from swarm.text.tokens import request_tokens
 
 Conversation = tuple[int, int, str, str]
@@ -34,6 +37,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[ToolSpec, ...] = ()
     schema: Mapping[str, Any] | None = None
     settled: CallSettled | None = None  # None: it has no answer
+    gone: int = 0  # uses of tools of the conversation whose results stand in no message any more
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +59,7 @@ class TakenApart(msgspec.Struct, frozen=True, kw_only=True):
     pieces: tuple[Piece, ...]
     before: int  # position of the request that the beginning was compared with; 0: there was none
     framing: int  # tokens that are of no part: what frames messages, and stands between parts
+    compacted: StageApplied | None = None  # what was made of the conversation before it was sent
 
     @property
     def tokens(self) -> int:
@@ -68,7 +73,7 @@ class TakenApart(msgspec.Struct, frozen=True, kw_only=True):
 async def read_requests(log: EventLog, story: Story, task: str) -> list[Sent]:
     """The requests that were sent for a task, in their order; also those that failed."""
     entries = [entry for entry in story.entries if entry.task == task]
-    said: dict[tuple[Conversation, int], tuple[Message, ...]] = {}  # by the call's ordinal, with its answer
+    said: _Earlier = {}
     found: list[Sent] = []
     for entry in entries:
         call = entry.event
@@ -81,33 +86,52 @@ async def read_requests(log: EventLog, story: Story, task: str) -> list[Sent]:
         if end is not None and isinstance(end.event, CallSettled) and not end.event.is_reconciled:
             answer = await _answer(log, end.event, end.position)
             if answer is not None and sent.messages:
-                said[sent.conversation, call.ordinal] = (*sent.messages, answer)
+                said[sent.conversation, call.ordinal] = ((*sent.messages, answer), sent.gone)
             sent = msgspec.structs.replace(sent, settled=end.event)
         found.append(sent)
     return found
 
 
-async def _sent(
-    log: EventLog, entry: Entry, call: CallReserved, said: Mapping[tuple[Conversation, int], tuple[Message, ...]]
-) -> Sent:
+_Earlier = dict[tuple[Conversation, int], tuple[tuple[Message, ...], int]]
+"""By a call's ordinal what was said with it, its answer the last, and how many results are gone."""
+
+
+async def _sent(log: EventLog, entry: Entry, call: CallReserved, said: _Earlier) -> Sent:
     conversation = (entry.step, entry.attempt, call.role, call.branch)
     texts = [await text_or_none(log, each.text, at=entry.position) for each in call.messages]
     tools = await text_or_none(log, call.tools, at=entry.position) if call.tools else "[]"
     schema = await text_or_none(log, call.answer_schema, at=entry.position) if call.answer_schema else "null"
-    before = said.get((conversation, call.follows)) if call.follows else ()
+    anew = await text_or_none(log, call.anew, at=entry.position) if call.anew else ""
+    before, gone = said.get((conversation, call.follows), (None, 0)) if call.follows else ((), 0)
     sent = Sent(position=entry.position, conversation=conversation, call=call)
-    if before is None or tools is None or schema is None or None in texts:
+    if (before is None and not anew) or tools is None or schema is None or anew is None or None in texts:
         return sent
-    wanted = [each.id for each in before[-1].calls] if before else []
-    new: list[Message] = []
-    for each, text in zip(call.messages, texts, strict=True):
-        answers = wanted.pop(0) if each.speaker == "tool" and wanted else ""
-        new.append(Message(each.speaker, text or "", answers=answers))  # type: ignore[arg-type]  # as a Message held it
+    before = before or ()
+    texts_said = [(each.speaker, text or "") for each, text in zip(call.messages, texts, strict=True)]
+    if anew:
+        messages = joined(texts_said, anew)
+        gone += _results(before) + (len(before[-1].calls) if before else 0) - _results(messages)
+    else:
+        messages = (*before, *_answering(texts_said, before[-1].calls if before else ()))
     return msgspec.structs.replace(
         sent,
-        messages=(*before, *new),
+        messages=messages,
+        gone=gone,
         tools=msgspec.json.decode(tools, type=tuple[ToolSpec, ...]),
         schema=msgspec.json.decode(schema),
+    )
+
+
+def _results(messages: Sequence[Message]) -> int:
+    return sum(message.speaker == "tool" for message in messages)
+
+
+def _answering(said: Sequence[tuple[str, str]], calls: Sequence[ToolCall]) -> tuple[Message, ...]:
+    """Messages of whom and what is said; those of tools answer the calls in their order."""
+    wanted = [each.id for each in calls]
+    return tuple(
+        Message(speaker, text, answers=wanted.pop(0) if speaker == "tool" and wanted else "")  # type: ignore[arg-type]  # as a Message held it
+        for speaker, text in said
     )
 
 
@@ -130,6 +154,7 @@ async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[Take
     sent = await read_requests(log, story, task.name)
     known = await _known(log, story, task)
     spec = await _spec(log, task)
+    prompts = tasks_told(spec, await records_of(log, story, task)) if spec is not None else {}
     told = [entry for entry in story.entries if entry.task == task.name]
     await load()
     found: list[TakenApart] = []
@@ -138,7 +163,12 @@ async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[Take
         call = each.call
         stages = stages_passed(entry for entry in told if entry.position < each.position)
         like = (call.model, call.role, bool(call.branch))
-        found.append(apart(each, last.get(like), task=spec, said=known, stages=stages))
+        at = told_as(each.conversation)
+        cut = any(
+            key[0][:3] == at and applied.stage == STAGE for key, applied in stages.items()
+        )  # not told whole since
+        as_told = prompts.get(at, spec) if cut else spec
+        found.append(apart(each, last.get(like), task=as_told, said=known, stages=stages))
         if each.settled is not None:
             last[like] = each
     return found
@@ -151,6 +181,35 @@ async def _spec(log: EventLog, task: TaskState) -> Task | None:
         return msgspec.json.decode(text, type=Task) if text is not None else None
     except msgspec.MsgspecError:
         return None
+
+
+Told = tuple[int, int, str]
+"""Step, attempt and role: who is told the same of a task."""
+
+
+def told_as(conversation: Conversation) -> Told:
+    """Whose prompts hold in a conversation: a sub-agent is told what the worker is."""
+    step, attempt, role, branch = conversation
+    return step, attempt, "worker" if branch else role
+
+
+async def records_of(log: EventLog, story: Story, task: TaskState) -> dict[Told, Sequence[Assembled]]:
+    """What became of the modules of long prompts at each attempt for which that is recorded."""
+    found: dict[Told, Sequence[Assembled]] = {}
+    for entry in story.entries:
+        call = entry.event
+        if entry.task != task.name or not isinstance(call, CallReserved | AnswerServed):
+            continue
+        for each in call.captured:
+            text = await text_or_none(log, each.text, at=entry.position) if each.name == CAPTURED else None
+            if text is not None:
+                found[entry.step, entry.attempt, call.role] = read_record(text)
+    return found
+
+
+def tasks_told(spec: Task, records: Mapping[Told, Sequence[Assembled]]) -> dict[Told, Task]:
+    """The task as it was told at each attempt at which modules of its prompts were left out."""
+    return {at: retold(spec, role, record).task for at, record in records.items() for role in ROLES if role == at[2]}
 
 
 async def _known(log: EventLog, story: Story, task: TaskState) -> dict[str, Sequence[str]]:
@@ -174,7 +233,10 @@ async def _known(log: EventLog, story: Story, task: TaskState) -> dict[str, Sequ
 
 
 Passed = Mapping[tuple[Conversation, int, str], StageApplied]
-"""What a stage made of a text: by the number of the use of a tool that it is of, or by its name, where the number is 0."""
+"""What a stage made of a text: by the number of the use of a tool that it is of, or by its name, where the number is 0; what became
+of the conversation by the number before all."""
+
+_COMPACTED = (-1, "")
 
 
 def stages_passed(entries: Iterable[Entry]) -> Passed:
@@ -183,6 +245,8 @@ def stages_passed(entries: Iterable[Entry]) -> Passed:
     uses: dict[Conversation, int] = {}
     for entry in entries:
         match entry.event:
+            case StageApplied(stage="history", role=role, branch=branch) as applied:
+                found[(entry.step, entry.attempt, role, branch), *_COMPACTED] = applied
             case ToolFinished(ordinal=ordinal, role=role, branch=branch):
                 uses[entry.step, entry.attempt, role, branch] = ordinal
             case StageApplied(stage=stage, role=role, branch=branch) as applied:
@@ -207,7 +271,7 @@ def apart(
         return TakenApart(sent=sent, pieces=(), before=0, framing=0)
     same = _same(sent, before)
     pieces = [*_before_messages(sent, whole=same is not None)]
-    outputs = 0
+    outputs = sent.gone
     for at, parts in enumerate(parts_of(sent.messages, task=task, said=said)):
         message, alike = sent.messages[at], same[at] if same is not None and at < len(same) else 0
         if message.speaker == "tool":
@@ -216,7 +280,9 @@ def apart(
             pieces += [_of_text(part, at + 1, alike, stage=stage) for part in parts]
             continue
         for part in parts:
-            stage = stages.get((sent.conversation, 0, part.of)) if part.name == "material" else None
+            names = {"material": part.of, "agent": f"agent {sent.call.agent}", OWN_WORDS: OWN_WORDS, "skills": "skills"}
+            on = names.get(part.name)
+            stage = stages.get((sent.conversation, 0, on)) if on is not None else None
             of = ", ".join(sent.call.skills) if part.name == "skills" else part.of
             pieces.append(_of_text(part._replace(of=of), at + 1, alike, stage=stage))
             alike -= len(part.text) + len(GAP)
@@ -224,7 +290,9 @@ def apart(
         pieces += [_piece("call", call.arguments, at + 1, of=call.name, again=whole) for call in message.calls]
     total = request_tokens(sent.messages, sent.schema, sent.tools, tokens_of=count).total
     framing = total - sum(piece.tokens for piece in pieces)
-    return TakenApart(sent=sent, pieces=tuple(pieces), before=before.position if before else 0, framing=framing)
+    compacted = stages.get((sent.conversation, *_COMPACTED)) if sent.call.anew is not None else None
+    position = before.position if before else 0
+    return TakenApart(sent=sent, pieces=tuple(pieces), before=position, framing=framing, compacted=compacted)
 
 
 def _of_text(part: Part, message: int, alike: int, *, stage: StageApplied | None) -> Piece:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from events.log import Entry
-from events.types.answer import CANONICAL, NEAR, AnswersCleared, AnswerServed
+from events.types.answer import CANONICAL, NEAR, AnswersCleared, AnswerServed, AnswerSuggested
 from events.types.base import Unknown
 from events.types.call import (
     BudgetMarked,
@@ -80,7 +80,9 @@ def _of_work(entry: Entry) -> str:
             team = f"; {'; '.join(event.team)}" if event.team else ""
             return f"the task was submitted: {event.type} work, {event.complexity}{why}{team}"
         case StepPlanned() as event:
-            return f"step {entry.step} of {event.total} was laid out: {event.title}"
+            needs = f"; it reads {', '.join(event.needs)}" if event.needs else ""
+            unknown = f"; nothing here is called {', '.join(event.unknown)}" if event.unknown else ""
+            return f"step {entry.step} of {event.total} was laid out: {event.title}{needs}{unknown}"
         case ChoiceMade() as event:
             return f"{event.agent}@{event.model} was chosen as {event.role}"
         case ChoiceStopped() as event:
@@ -150,12 +152,20 @@ def _of_calls(entry: Entry) -> str:
     match entry.event:
         case CallReserved() as event:
             again = f", try {event.nth}" if event.nth > 1 else ""
-            return f"{event.model} was asked as {event.role}{again}; {usd(event.cost_nanos)} were reserved"
+            beside = f", in one request with those of {event.shared.parts - 1} other tasks" if event.shared else ""
+            return f"{event.model} was asked as {event.role}{again}{beside}; {usd(event.cost_nanos)} were reserved"
         case CallSettled() as event if event.is_reconciled:
             how = "from an invoice" if event.basis == "invoice" else "by hand"
             return f"{event.by} settled {how} what the call cost: {usd(event.cost_nanos)}"
         case AnswerServed() as event:
             return given_again(event)
+        case CallSettled(has_answer=False) as event:
+            return f"the shared request brought nothing for it, and its share was {usd(event.cost_nanos)}"
+        case AnswerSuggested() as event:
+            return (
+                f"the {event.role} was told of the answer that {event.source} accepted, to a question one word apart, "
+                f"cosine {event.cosine:.2f}: {event.tokens:,} tokens"
+            )
         case CallSettled() as event:
             return f"the answer came: {event.input_tokens:,} tokens in, {event.output_tokens:,} out, {usd(event.cost_nanos)}"
         case CallFailed() as event:

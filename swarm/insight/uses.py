@@ -30,6 +30,9 @@ def use_said(use: Use) -> str:
 
 def ended_said(use: Use | ToolFinished, *, failed: bool) -> str:
     """How a use ended that was not refused, and what it changed."""
+    if isinstance(use, ToolFinished) and use.given:
+        asked = ", which still holds, as who said it was asked" if use.keeping is not None else ""
+        return f"given the result of {use.given} again{asked}"
     parts = [f"exit code {use.exit_code}"] if use.exit_code is not None else []
     if not parts and (failed or not use.files):
         parts.append((use.reason or "it came to nothing") if failed else "done")

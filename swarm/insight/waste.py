@@ -74,7 +74,7 @@ PARTS: Mapping[str, Cause] = {
     "resent": Cause(
         says="what was said before in the same attempt, sent again and not cached",
         of="calls",
-        avoid='`tokens.stages.outputs = "on"` tells less of what tools say, `limits: {turns: 6}` in the task bounds its calls',
+        avoid='`tokens.stages.outputs = "on"` tells less of what tools say, `tokens.stages.history = "on"` less of it again, `limits: {turns: 6}` in the task bounds its calls',
     ),
     "tools": Cause(
         says="descriptions of tools that the attempt did not use",

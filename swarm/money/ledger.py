@@ -53,6 +53,18 @@ class Reserved(msgspec.Struct, frozen=True, kw_only=True):
     intent: Intent
 
 
+class Bid(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call asks for: what it needs, what is appended where it is granted, its place in the line.
+
+    `claim` is what the append expects of the session's claim: who lost it reserves nothing.
+    """
+
+    need: Need
+    make: Callable[[Need, Grant], Intent]
+    ticket: int
+    claim: Mapping[str, int]
+
+
 class _Request(msgspec.Struct, kw_only=True):
     asked: Need
     need: Need  # as it was decided last; each decision begins with what was asked
@@ -100,17 +112,39 @@ class Ledger:
         Whoever is told to wait gives its slot back, waits for `room` and asks again with the same ticket.
         Raises BudgetExceeded where waiting cannot help, Conflict where the session's claim is lost.
         """
+        (outcome,) = await self.reserve_all([Bid(need=need, make=make, ticket=ticket, claim=claim)])
+        if isinstance(outcome, BudgetExceeded):
+            raise outcome
+        return outcome
+
+    async def reserve_all(self, bids: Sequence[Bid]) -> list[Reserved | Wait | BudgetExceeded]:
+        """The same for several calls, decided one beside the other and in one append; a refusal is returned.
+
+        Raises Conflict where the session's claim is lost.
+        """
         # a reservation that may be in the log must not be forgotten by a cancelled caller: it is taken, then released
-        outcome: Reserved | Wait | None = None
+        outcomes: list[Reserved | Wait | Exception] = []
         with anyio.CancelScope(shield=True):
-            future: asyncio.Future[Reserved | Wait] = asyncio.get_running_loop().create_future()
-            request = _Request(asked=need, need=need, make=make, ticket=ticket, claim=claim, future=future)
-            self._line.append(request)
+            futures: list[asyncio.Future[Reserved | Wait]] = []
+            for bid in bids:
+                futures.append(asyncio.get_running_loop().create_future())
+                self._line.append(
+                    _Request(
+                        asked=bid.need,
+                        need=bid.need,
+                        make=bid.make,
+                        ticket=bid.ticket,
+                        claim=bid.claim,
+                        future=futures[-1],
+                    )
+                )
             if not self._committing:
                 await self._commit_line()
-            outcome = await request.future
-        assert outcome is not None, "a request is granted, told to wait, or refused"
-        return outcome
+            outcomes = [await _outcome(future) for future in futures]
+        for outcome in outcomes:
+            if isinstance(outcome, Exception) and not isinstance(outcome, BudgetExceeded):
+                raise outcome
+        return [each for each in outcomes if isinstance(each, Reserved | Wait | BudgetExceeded)]
 
     async def room(self, *, ticket: int) -> None:
         """Return when something happened that may have made room, also while the answer was on its way."""
@@ -315,6 +349,13 @@ class Ledger:
             if entry.topic == TOPIC:
                 self._head = entry.position
             self._position = entry.position
+
+
+async def _outcome(future: asyncio.Future[Reserved | Wait]) -> Reserved | Wait | Exception:
+    try:
+        return await future
+    except Exception as error:
+        return error
 
 
 def _add(amounts: dict[str, Amount], scopes: Sequence[str], tokens: int, nanos: int) -> None:

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from swarm.compress.history import BEGIN, END
 from swarm.messages import Message
-from swarm.prompts.build import bodies_of, module
+from swarm.prompts.build import NEEDS, OTHERS, bodies_of, module
 from swarm.prompts.length import LENGTH_LINE
 from swarm.prompts.parts import GAP, Part
 from swarm.task import Role, Task, agents_of
@@ -29,10 +30,12 @@ class _Section(NamedTuple):
 _BRIEF = (
     _Section("task", r"\# Task\n"),
     _Section("material", r"(?P<of>[^\n]+):\n(?=<{3,}\n)", fenced=True),
+    _Section("others", rf"{re.escape(OTHERS)}[^\n]+", whole=True),
     _Section("more", re.escape(module("worker_more")), whole=True),
     _Section("demands", r"\# It is accepted when\n"),
     _Section("files", r"\# Your answer\n"),
     _Section("handover", r"\# What was done before\n", fenced=True),
+    _Section("needs", rf"\# {NEEDS}\n"),
     _Section("approach", r"\# Approach\n"),
     _Section("step", r"\# Your step, [0-9]+ of [0-9]+: [^\n]*\n"),
     _Section("feedback", r"\# Your last draft was not accepted\n"),
@@ -50,6 +53,14 @@ _JUDGED = (
 
 _LAST = (
     ("length", re.compile(rf"{GAP}({LENGTH_LINE})\Z")),
+    (
+        "suggestion",
+        re.compile(
+            rf"{GAP}(An earlier task asked: [^\n]+\nIts accepted answer was:\n(<{{3,}})\n(?:(?!{GAP}An earlier task asked: ).)*"
+            r"\n>{3,}\nCheck whether it holds here, too\.)\Z",
+            re.DOTALL,
+        ),
+    ),
     ("budget", re.compile(rf"{GAP}(\(You may take [0-9,]+ tokens for this\.\))\Z")),
     (
         "budget",
@@ -94,11 +105,20 @@ def _parts(
         case "system":
             return _system_parts(message.text, task)
         case "assistant":
-            return (Part("answer", message.text),)
+            return _answer_parts(message.text)
         case "tool":
             return (Part("output", message.text, tools.get(message.answers, "")),)
         case "user":
             return (Part("asked again", message.text),) if briefed else _brief_parts(message.text, task, bodies)
+
+
+def _answer_parts(text: str) -> Sequence[Part]:
+    """What a model said; before it may stand what older turns of the conversation came to."""
+    end = text.find(f"\n{END}") + 1 + len(END)  # what tools said stands behind a mark there
+    if not text.startswith(BEGIN) or end <= len(END):
+        return (Part("answer", text),)
+    own = text[end:].removeprefix(GAP)
+    return (Part("history", text[:end]), *((Part("answer", own),) if own else ()))
 
 
 def _brief_parts(text: str, task: Task | None, bodies: Mapping[str, Sequence[str]]) -> Sequence[Part]:
@@ -141,7 +161,7 @@ def _system_sections(task: Task | None) -> Iterator[_Section]:
     agents = {agent.prompt for role in _ROLES for agent in agents_of(task, role)} if task else set[str]()
     own = {config.prompt for config in task.roles.values() if config.prompt} if task else set[str]()
     for name, texts in (
-        ("role", [module(name) for name in (*_ROLES, "subagent", "summariser")]),
+        ("role", [module(name) for name in (*_ROLES, "subagent", "summariser", "history")]),
         ("agent", agents),
         ("length", None),
         ("own words", own),

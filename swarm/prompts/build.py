@@ -30,32 +30,30 @@ VERDICT_SCHEMA: Mapping[str, Any] = {
     "additionalProperties": False,
 }
 
-PLAN_SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "options": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {key: {"type": "string"} for key in ("option", "pros", "cons")},
-                "required": ["option", "pros", "cons"],
-                "additionalProperties": False,
-            },
+_STEP: Mapping[str, Any] = {key: {"type": "string"} for key in ("title", "instruction")}
+
+
+def _plan_schema(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    option = {key: {"type": "string"} for key in ("option", "pros", "cons")}
+    return {
+        "type": "object",
+        "properties": {
+            "options": {"type": "array", "items": _object(option)},
+            "approach": {"type": "string"},
+            "steps": {"type": "array", "items": _object(step)},
         },
-        "approach": {"type": "string"},
-        "steps": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {key: {"type": "string"} for key in ("title", "instruction")},
-                "required": ["title", "instruction"],
-                "additionalProperties": False,
-            },
-        },
-    },
-    "required": ["options", "approach", "steps"],
-    "additionalProperties": False,
-}
+        "required": ["options", "approach", "steps"],
+        "additionalProperties": False,
+    }
+
+
+def _object(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+
+
+PLAN_SCHEMA = _plan_schema(_STEP)
+PLAN_WITH_NEEDS = _plan_schema({**_STEP, "needs": {"type": "array", "items": {"type": "string"}}})
+"""The same, where each step names what it has to read."""
 
 
 class Material(msgspec.Struct, frozen=True):
@@ -76,8 +74,17 @@ class StepBrief(msgspec.Struct, frozen=True, kw_only=True):
     instruction: str  # empty: the task's own prompt
     approach: str
     earlier: Sequence[Material] = ()  # drafts of the steps before it
+    others: Sequence[str] = ()  # of what the task reads, what the plan has not named for the step
     handover: str = ""  # from where the task was stopped before
     feedback: str = ""  # why the last draft was rejected
+
+
+NEEDS = "What each step needs"
+OTHERS = "Not given here, for the plan does not need it in this step: "
+
+
+HANDED_OVER = "What was done before"
+"""The title under which a brief says how far the task had come."""
 
 
 @cache
@@ -86,18 +93,23 @@ def module(name: str) -> str:
     return resources.files("swarm.prompts").joinpath(f"{name}.md").read_text("utf-8").strip()
 
 
-def explorer_brief(task: Task, material: Sequence[Material], *, handover: str = "", budget: str = "") -> str:
-    """What the explorer is told; `budget` is the line that says what is left, where it is told."""
-    return joined(explorer_parts(task, material, handover=handover, budget=budget))
+def explorer_brief(
+    task: Task, material: Sequence[Material], *, handover: str = "", budget: str = "", needs: bool = False
+) -> str:
+    """What the explorer is told; `budget` is the line that says what is left, where it is told; with `needs` it is asked for them."""
+    return joined(explorer_parts(task, material, handover=handover, budget=budget, needs=needs))
 
 
-def explorer_parts(task: Task, material: Sequence[Material], *, handover: str = "", budget: str = "") -> Sequence[Part]:
+def explorer_parts(
+    task: Task, material: Sequence[Material], *, handover: str = "", budget: str = "", needs: bool = False
+) -> Sequence[Part]:
     """What `explorer_brief` is made of."""
     return present(
         Part("task", _section("Task", task.prompt)),
         *_materials(material),
         Part("demands", _demands(task)),
         Part("handover", _handed_over(handover)),
+        Part("needs", _section(NEEDS, module("explorer_needs")) if needs else ""),
         Part("budget", budget),
     )
 
@@ -125,6 +137,7 @@ def worker_parts(
     own = f"Your step, {step.number} of {step.total}: {step.title}"
     parts = present(
         *_materials([*material, *step.earlier]),
+        Part("others", f"{OTHERS}{', '.join(step.others)}" if step.others else ""),
         Part("more", module("worker_more") if more else ""),
         Part("demands", _demands(task)),
         Part("files", _section("Your answer", _files_told(task)) if task.outputs and _is_last(step) else ""),
@@ -137,16 +150,32 @@ def worker_parts(
     return (Part("task", _section("Task", task.prompt)), *parts) if parts else (Part("task", task.prompt),)
 
 
+def suggestion_text(question: str, answer: str) -> str:
+    """What is told of an earlier task whose question, in one line, is one word apart."""
+    told = f"An earlier task asked: {question}\nIts accepted answer was:\n{_fence(answer.strip())}"
+    return f"{told}\nCheck whether it holds here, too."
+
+
 def worker_messages(
-    task: Task, brief: str, agent: str = "", length: str = "", *, skills: str = ""
+    task: Task,
+    brief: str,
+    agent: str = "",
+    length: str = "",
+    *,
+    skills: str = "",
+    suggestion: str = "",
+    reads: bool = False,
 ) -> tuple[Message, ...]:
-    """The length is said last: there a small model keeps to it in 27 of 28 answers, in the system's words in 22."""
+    """With `reads` there is material in the brief, or may be: it is told apart from what is asked.
+
+    The length is said last: there a small model keeps to it in 27 of 28 answers, in the system's words in 22.
+    """
     system = _system("worker", task, agent)
-    if "<<<" in brief:
+    if reads or suggestion:
         system = f"{system}\n\n{module('worker_material')}"
     if task.tools:
         system = f"{system}\n\n{module('worker_tools')}"
-    return (Message("system", _join(system, skills)), Message("user", _join(brief, length)))
+    return (Message("system", _join(system, skills)), Message("user", _join(brief, suggestion, length)))
 
 
 def validator_brief(task: Task, step: StepBrief, draft: str, notes: Sequence[str], *, changed: str = "") -> str:
@@ -186,6 +215,12 @@ def subagent_messages(prompt: str, *, agent: str, budget: int) -> tuple[Message,
 def summariser_messages(handover: str) -> tuple[Message, ...]:
     """What is said to who writes a hand-over anew."""
     return (Message("system", module("summariser")), Message("user", _fence(handover)))
+
+
+def history_messages(record: str, words: int) -> tuple[Message, ...]:
+    """What is said to who writes the older turns of a conversation anew, in so many words at the most."""
+    system = _join(module("history"), f"Take at most {words} words.")
+    return (Message("system", system), Message("user", _fence(record)))
 
 
 def repair_messages(asked: Sequence[Message], answer: str, rubrics: Sequence[str] = ()) -> tuple[Message, ...]:
@@ -250,7 +285,7 @@ def _system(role: Role, task: Task, agent: str) -> str:
 def _handed_over(handover: str) -> str:
     """How far the task had come when it was stopped, for who goes on with it."""
     told = f"{module('handed_over')}\n\n{_fence(handover)}"
-    return _section("What was done before", told) if handover else ""
+    return _section(HANDED_OVER, told) if handover else ""
 
 
 def _demands(task: Task) -> str:

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 GAP = "\n\n"
 """What stands between two parts of one message."""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What became of a module of a long prompt, and why: `always`, `tag sql`, `fits: invoice, tax`, `tags sql does not hold`, `no room`."""
+
+    title: str
+    tokens: int
+    kept: bool
+    why: str
 
 
 class Part(NamedTuple):

@@ -21,6 +21,7 @@ class Verdict(msgspec.Struct, frozen=True):
 class PlanStep(msgspec.Struct, frozen=True):
     instruction: str
     title: str = ""
+    needs: object = ()  # of its inputs; read by `swarm/roles/evidence.py`, for a plan is one whatever stands here
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -35,6 +35,11 @@ class Guard:
         self._known: set[tuple[str, str, str]] = set()
         self._idle = self._failed = 0
 
+    def forget(self) -> None:
+        """What was seen so far was compacted: whoever looks again goes in no circle."""
+        self._times.clear()
+        self._known.clear()
+
     def after(self, turn: Sequence[Used]) -> str:
         """Return why the attempt is to end after a turn; empty where it may go on."""
         for use in turn:

@@ -9,13 +9,15 @@ import msgspec
 
 from events.types.tree import FileChange
 from events.views.tasks import Place, StepState, TaskState
+from swarm.cache.suggestions import Suggested
 from swarm.context.parts import beginning
 from swarm.cycle import Open
 from swarm.journal import Attempt
 from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call, Picker
-from swarm.prompts.build import Material, StepBrief
+from swarm.prompts.build import HANDED_OVER, Material, StepBrief
+from swarm.prompts.guide import GuidePart
 from swarm.prompts.length import form_of, length_line
 from swarm.roles.checks import Checked
 from swarm.roles.guard import Used
@@ -24,12 +26,13 @@ from swarm.stages import NO_STAGES, Stages
 from swarm.task import Role, Task, agents_of
 
 
-class Guide(msgspec.Struct, frozen=True, kw_only=True):
+class Guide(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is told of skills, and the names of those whose texts that holds."""
 
     skills: tuple[str, ...] = ()
     text: str = ""
     tokens: tuple[int, ...] = ()  # about how many the text of each of these skills has
+    parts: tuple[GuidePart, ...] = ()  # that it is made of, until it is recorded
 
 
 NO_GUIDE = Guide()
@@ -53,6 +56,10 @@ def wants_guide(task: Task) -> bool:
     return bool(task.tools) and skills_of_agents(task) != ()
 
 
+Suggest = Callable[[str], Awaitable[Suggested | None]]
+"""Gives by what a worker is asked what it is told of an earlier answer."""
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """What a role may take from outside, each through `attempt.capture`."""
 
@@ -63,6 +70,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     tree: Callable[[Task], str]  # the state of the project that they were run on, "" where they needed none of it
     guide: Callable[[Task, int], Awaitable[Guide]]  # the skills that fit a step of a task
     changed: Callable[[StepState], Awaitable[str]]  # what tools changed of the project for a step's draft, as a patch
+    suggested: Suggest | None = None  # an accepted answer to a question like a worker's; None: it is told of none
     shortened: Callable[[Task], None] = lambda _: None  # is told when a stage left out some of what a task reads
 
 
@@ -73,8 +81,10 @@ class Hands(Protocol):
         """What the model is told of beside these skills: the same at every turn of the attempt."""
         ...
 
-    async def use(self, call: ToolCall) -> Used:
+    async def use(self, call: ToolCall, stands: Sequence[Message] = ()) -> Used:
         """Have done what the model wants, or given back from the record; what it is told of it is the `answer`.
+
+        `stands` are the messages as they stand: what a tool says again that is among them need not be told again.
 
         A use that is refused, or comes to nothing, is told as that. Raises what ends the attempt.
         """
@@ -82,6 +92,10 @@ class Hands(Protocol):
 
     def files(self) -> tuple[FileChange, ...]:
         """All that differs in the work copy now from the project when it was made."""
+        ...
+
+    async def remembered(self, ask: Ask, *, arm: str, turns: int) -> Ask:
+        """What is asked next of the arm that answered, in one of so many turns: the conversation as it was said, or compacted."""
         ...
 
 
@@ -106,6 +120,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     stages: Stages = NO_STAGES  # that texts pass on their way into its requests
     hands: Hands | None = None  # None: the task has no tools
     delegated: Delegated | None = None  # who may do a part of the step; None: nobody
+    left_out: Mapping[str, str] = {}  # of its prompts, by titles
+    whole: Task | None = None  # the task with its prompts whole; None: they are
 
     @property
     def step(self) -> StepState:
@@ -160,6 +176,17 @@ def said_to(
         for agent in agents_of(task, role)
     }
     return {"messages": next(iter(told.values())), "by_agent": told if len(told) > 1 else {}}
+
+
+def reads(job: Job, brief: str) -> bool:
+    """Whether the step is given anything to read beside what it is asked.
+
+    It is not looked for in the brief: feedback that quotes the marks of material would change the first words of the request,
+    and with them what a provider has cached of it. But a hand-over may be of a halt in this attempt, whose brief has none.
+    """
+    task = job.task
+    is_told = bool(job.state.told) and f"# {HANDED_OVER}\n" in brief
+    return bool(task.inputs or task.needs) or is_told or job.open.step > 1
 
 
 async def handover_text(job: Job, attempt: Attempt) -> str:

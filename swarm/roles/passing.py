@@ -23,7 +23,7 @@ def passed(job: Job, groups: Sequence[Sequence[Material]], sought: str = "") -> 
 
 def passed_by(stages: Stages, task: Task, material: Sequence[Material], sought: str = "") -> list[Material]:
     """The material as stages leave it."""
-    shorten = partial(compressed, sought=f"{words_of(task)}\n{sought}".rstrip())
+    shorten = partial(compressed, sought=f"{words_of(task)}\n{sought}".rstrip(), lingua=stages.lingua)
     return [_passed(stages, each, shorten) if each.stage else each for each in material]
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from events.types.tree import FileChange
 from swarm.errors import BudgetExceeded, NoModelAvailable
-from swarm.messages import ToolCall, ToolSpec
+from swarm.messages import Message, ToolCall, ToolSpec
 from swarm.orders import Answer, Ask, Call, NotWorthIt, Picker
 from swarm.prompts.build import subagent_messages
 from swarm.roles.guard import Used
@@ -75,8 +75,11 @@ class _Seen:
     def files(self) -> tuple[FileChange, ...]:
         return self._hands.files()
 
-    async def use(self, call: ToolCall) -> Used:
-        used = await self._hands.use(call)
+    async def remembered(self, ask: Ask, *, arm: str, turns: int) -> Ask:
+        return await self._hands.remembered(ask, arm=arm, turns=turns)
+
+    async def use(self, call: ToolCall, stands: Sequence[Message] = ()) -> Used:
+        used = await self._hands.use(call, stands)
         self._used.append(used)
         return used
 

@@ -26,8 +26,8 @@ class Said(msgspec.Struct, frozen=True):
 async def converse(job: Job, call: Call, ask: Ask, hands: Hands) -> Said:
     """Ask, use the tools that are asked for, tell what came of them, and so on until there is an answer.
 
-    The history only grows, so that a provider's prompt cache holds all of it. The arm that answered first goes on, as long as
-    it can.
+    The history only grows, so that a provider's prompt cache holds all of it, but where it is compacted. The arm that answered
+    first goes on, as long as it can.
     """
     turns = job.task.limits.turns or TURNS
     ask = msgspec.structs.replace(ask, tools=await hands.offered(ask.skills))
@@ -38,11 +38,14 @@ async def converse(job: Job, call: Call, ask: Ask, hands: Hands) -> Said:
             return Said(answer, answer.finish)
         if turn == turns:
             return Said(answer, "turns", f"it went on using tools in the last of its {turns} turns")
-        used = [await hands.use(each) for each in answer.calls]
+        used = [await hands.use(each, ask.told(answer.agent).messages) for each in answer.calls]
         if stopped := guard.after(used):
             return Said(answer, "loop", stopped)
         turn += 1
         ask = _following(ask, answer, used, last=turn == turns)
+        ask = await hands.remembered(ask, arm=answer.arm, turns=turns)
+        if ask.anew:
+            guard.forget()
         pick = job.go_on(answer.arm)
 
 
@@ -52,4 +55,7 @@ def _following(ask: Ask, answer: Answer, used: Sequence[Used], *, last: bool) ->
     if last:
         told[-1] = msgspec.structs.replace(told[-1], text=f"{told[-1].text}\n\n{LAST_TURN}")
     before = (*ask.told(answer.agent).messages, Message("assistant", answer.text, answer.calls))
-    return msgspec.structs.replace(ask, messages=(*before, *told), by_agent={}, follows=answer.ordinal, fresh=len(told))
+    follows, fresh = answer.ordinal, len(told)
+    return msgspec.structs.replace(
+        ask, messages=(*before, *told), by_agent={}, follows=follows, fresh=fresh, anew=False
+    )

@@ -9,12 +9,17 @@ from functools import partial
 import msgspec
 from anyio import to_thread
 
+from events.types.answer import SUGGESTION, AnswerSuggested
+from events.types.base import NOUGHT
 from events.types.task import StepDrafted
+from events.views.accepted import BRIEF
 from swarm.cycle import Placed
 from swarm.journal import Attempt
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call
 from swarm.prompts.build import worker_brief, worker_messages
+from swarm.roles.evidence import places, told
+from swarm.roles.guiding import guided
 from swarm.roles.job import (
     NO_GUIDE,
     Guide,
@@ -23,8 +28,8 @@ from swarm.roles.job import (
     answer_tokens,
     brief_of,
     may_have_more,
+    reads,
     said_to,
-    wants_guide,
     whole_answer,
 )
 from swarm.roles.passing import passed
@@ -33,6 +38,7 @@ from swarm.roles.strain import Strain, strained
 from swarm.roles.turns import converse
 from swarm.stages import LeftOut
 from swarm.task import Task
+from swarm.text.tokens import quick_tokens
 
 LEFT_OUT = "left out"
 """The name under which is recorded what a brief lacks."""
@@ -47,11 +53,18 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     strain = await strained(attempt, job.strain)
     output_tokens = answer_tokens(job)
     last = job.open.step == job.state.total
-    said = await attempt.capture("brief", partial(_brief, job, attempt, strain, output_tokens))
+    is_new = BRIEF not in attempt.recorded.captures
+    said = await attempt.capture(BRIEF, partial(_brief, job, attempt, strain, output_tokens))
     left_out = await _left_out(job, attempt)
-    guide = await _guided(job, attempt)
+    guide = await guided(job, attempt)
     asked = partial(
-        draft_ask, output_tokens=strain.clamped(output_tokens), type_=job.state.type, last=last, guide=guide
+        draft_ask,
+        output_tokens=strain.clamped(output_tokens),
+        type_=job.state.type,
+        last=last,
+        guide=guide,
+        suggestion=await _suggested(job, attempt, said, is_new=is_new),
+        reads=reads(job, said),
     )
     ask = asked(job.task, said)
     if job.hands is not None:
@@ -61,7 +74,7 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
         said = await attempt.capture(
             "whole brief", partial(_whole_brief, job, attempt, strain, output_tokens, left_out)
         )
-        ask, job = asked(job.task, said), msgspec.structs.replace(job, pick=job.stay(answer.arm))
+        ask, job = asked(job.whole or job.task, said), msgspec.structs.replace(job, pick=job.stay(answer.arm))
         answer = await whole_answer(job, call, ask)
     if answer.finish == "length" and answer.limit == output_tokens and may_have_more(job):
         more = msgspec.structs.replace(ask, output_tokens=output_tokens * MORE)
@@ -78,12 +91,34 @@ async def work(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     return [Placed(drafted, job.open.step, job.open.attempt)]
 
 
+async def _suggested(job: Job, attempt: Attempt, brief: str, *, is_new: bool) -> str:
+    """What the worker is told of an earlier answer, as it was told when the attempt began; a task with tools is told nothing."""
+    suggest = job.world.suggested
+    if SUGGESTION not in attempt.recorded.captures and (not is_new or suggest is None or job.task.tools):
+        return ""
+
+    async def suggestion() -> str:
+        found = await suggest(brief) if suggest is not None else None
+        if found is None:
+            return ""
+        attempt.tell(
+            AnswerSuggested(
+                source=found.source, cosine=round(found.cosine, 4) or NOUGHT, tokens=quick_tokens(found.text)
+            )
+        )
+        return found.text
+
+    return await attempt.capture(SUGGESTION, suggestion)
+
+
 async def _brief(job: Job, attempt: Attempt, strain: Strain, output_tokens: int, *, whole: bool = False) -> str:
     step = await brief_of(job, attempt, compact=strain.is_compact)
     material = await job.world.material(job.task, strain.is_compact)
     if not whole:
-        material, earlier = await to_thread.run_sync(passed, job, (material, step.earlier), step.instruction)
-        step = msgspec.structs.replace(step, earlier=earlier)
+        given, others = await to_thread.run_sync(told, job, material)
+        sought = "\n".join((step.instruction, *places(job.step.needs, given)))
+        material, earlier = await to_thread.run_sync(passed, job, (given, step.earlier), sought)
+        step = msgspec.structs.replace(step, earlier=earlier, others=others)
     more = bool(job.stages.left_out) and may_ask_for_more(job.task, last=step.number == step.total) and not whole
     return worker_brief(job.task, step, material, more=more, budget=strain.line(output_tokens))
 
@@ -114,17 +149,6 @@ def asks_for_more(answer: Answer) -> bool:
     return answer.finish == "stop" and bool(_ASKS.match(answer.text))
 
 
-async def _guided(job: Job, attempt: Attempt) -> Guide:
-    """The skills that the worker is told of, as they were when the attempt began."""
-    if not wants_guide(job.task):
-        return Guide()
-
-    async def guide() -> str:
-        return msgspec.json.encode(await job.world.guide(job.task, job.open.step)).decode()
-
-    return msgspec.json.decode(await attempt.capture("skills", guide), type=Guide)
-
-
 async def _with_tools(job: Job, hands: Hands, attempt: Attempt, call: Call, ask: Ask, *, last: bool) -> Placed:
     said = await converse(job, call, ask, hands)
     answer = said.answer
@@ -147,10 +171,21 @@ def _limit(job: Job, answer: Answer) -> int:
     return answer.limit if answer.finish == "length" and job.state.answer_tokens else 0
 
 
-def draft_ask(task: Task, brief: str, output_tokens: int, *, type_: str, last: bool, guide: Guide = NO_GUIDE) -> Ask:
+def draft_ask(
+    task: Task,
+    brief: str,
+    output_tokens: int,
+    *,
+    type_: str,
+    last: bool,
+    guide: Guide = NO_GUIDE,
+    suggestion: str = "",
+    reads: bool,
+) -> Ask:
     """What is asked for a draft; only that of the last step has to have the form of the task's result."""
+    messages = partial(worker_messages, task, brief, skills=guide.text, suggestion=suggestion, reads=reads)
     return Ask(
-        **said_to(task, "worker", type_, output_tokens, partial(worker_messages, task, brief, skills=guide.text)),
+        **said_to(task, "worker", type_, output_tokens, messages),
         skills=guide.skills,
         skill_tokens=guide.tokens,
         output_tokens=output_tokens,

@@ -25,7 +25,7 @@ from swarm.settings.complexity import (
 from swarm.settings.mcpserver import FORMS
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import WIRES, is_local
-from swarm.settings.stages import ANSWERS, PRESETS, STAGES, parse_use
+from swarm.settings.stages import ANSWERS, PRESETS, STAGES, STRATEGIES, parse_batch, parse_use
 from swarm.settings.tomlfile import KeyPath
 from swarm.settings.toolrules import SANDBOXES, parse_hosts, parse_rules
 from swarm.task import CHANGES
@@ -289,6 +289,10 @@ def _prompt(value: object, source: Source) -> str:
         raise ValueError(f"a text is expected, not {kind_of(value) if not isinstance(value, str) else 'an empty one'}")
     if (size := len(value.encode())) > MOST_PROMPT_BYTES:
         raise ValueError(f"it has {size:,} bytes, and each call carries it; write at most {MOST_PROMPT_BYTES:,}")
+    from swarm.agents.modules import troubles_of  # only who has agents of their own needs it
+
+    for trouble in troubles_of(value):
+        raise ValueError(f"in line {trouble.line} {trouble.message}; {trouble.hint}")
     return value.strip()
 
 
@@ -301,6 +305,7 @@ _PRICES = "since with it a repository could make paid calls look free"
 _SERVERS = "since with it a repository could have your prompts and keys sent to a server of its own"
 _MODELS = "since with it a repository could choose what your money is spent on"
 _TOOLS = "since with it a repository could have commands of its own reach your network or your files"
+_LINGUA = "since with it a repository could have a model of its own decide what yours are told"
 _SCHEDULES = "since with it a repository could raise what its own runs may cost"
 
 KEYS: Mapping[KeyPath, Key] = {
@@ -377,7 +382,12 @@ KEYS: Mapping[KeyPath, Key] = {
     ("tokens", "preset"): Key(_one_of(*PRESETS), "off"),
     ("tokens", "answers"): Key(_one_of(*ANSWERS)),
     ("tokens", "answers_age_s"): Key(_seconds, 604_800),
+    ("tokens", "batch"): Key(parse_batch, "off"),
+    ("tokens", "lingua"): Key(_place, only_user=_LINGUA),
+    ("tokens", "tool_results"): Key(_one_of("off", "on")),
+    ("tokens", "tool_results_age_s"): Key(_seconds, 86_400),
     **{("tokens", "stages", stage): Key(parse_use) for stage in STAGES},
+    ("tokens", "history"): Key(_one_of(*STRATEGIES), "results"),
     ("models", "*", "provider"): Key(_text, only_user=_SERVERS),
     ("models", "*", "model"): Key(_text, only_user=_MODELS),
     ("models", "*", "tier"): Key(_tier, only_user=_PRICES),

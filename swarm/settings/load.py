@@ -27,7 +27,7 @@ from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import Wire, is_local, preset_values, shipped_free
 from swarm.settings.sizes import ToolsBy, size_in, tools_by
-from swarm.settings.stages import AnswersAgain, StageSettings, answers_again, stage_settings
+from swarm.settings.stages import AnswersAgain, StageSettings, answers_again, results_again, stage_settings
 from swarm.settings.tomlfile import KeyPath, read_toml
 from swarm.settings.toolrules import ToolSettings, tool_settings
 
@@ -146,6 +146,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stages: StageSettings  # that texts pass on their way into a request
     answers: AnswersAgain  # which calls may get the answer of an earlier one
     answers_age_s: float  # an older answer is not given again
+    batch: int  # how many small tasks may share a request; 0: none
+    tool_results: bool  # what a tool said may be given again where it still holds
+    tool_results_age_s: float  # an older one is not
     agents: tuple[Agent, ...]  # your own profiles
     models: dict[str, ModelConfig]
     providers: dict[str, ProviderConfig]
@@ -313,6 +316,9 @@ def _build(layers: Layers) -> Settings:
         stages=stage_settings(layers),
         answers=answers_again(layers),
         answers_age_s=value["tokens", "answers_age_s"],
+        batch=value["tokens", "batch"],
+        tool_results=results_again(layers),
+        tool_results_age_s=value["tokens", "tool_results_age_s"],
         agents=_agents(layers),
         models=_models(layers, providers),
         providers=providers,

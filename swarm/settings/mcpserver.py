@@ -53,6 +53,7 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True):
     start_s: float = START_S
     call_s: float = CALL_S
     trust_hints: bool = False  # what it says of its own tools is believed where that only saves work
+    keep_s: float = 0.0  # so long what its tools say may be given again that by their hints only look; 0: not at all
     origin: McpOrigin = "settings"
     place: str = ""  # file and line
     of_project: bool = False  # it wants a person's confirmation before it is started
@@ -182,6 +183,7 @@ FORMS: Mapping[str, Callable[[Any, object], Any]] = {
     "start_s": _seconds,
     "call_s": _seconds,
     "trust_hints": _switch,
+    "keep_s": _seconds,
 }
 """How each key of a server is read. The functions raise ValueError with a sentence."""
 
@@ -213,6 +215,10 @@ def server_of(name: str, table: Mapping[str, Any], *, origin: McpOrigin, place: 
     if of_project and values.get("trust_hints"):
         raise ValueError(
             f"a project cannot say of its server {name!r} that its hints are trusted; write it in your own file"
+        )
+    if values.get("keep_s") and not values.get("trust_hints"):
+        raise ValueError(
+            f"keep_s of server {name!r} needs trust_hints = true: which of its tools only look is what it says of them itself"
         )
     spoken: McpKind = kind or (
         "stdio" if command else "sse" if urlsplit(url).path.rstrip("/").endswith("/sse") else "http"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from swarm.agents.profile import MOST_PROMPT_BYTES, MOST_WORDS, TAG, Agent
+from swarm.agents.profile import MOST_WORDS, TAG, Agent
 from swarm.messages import TIER_WORDS, TIERS
 from swarm.task import NAME_RULE, is_id, parse_budget
 from swarm.taskfile import yamltree
 from swarm.taskfile.problems import Reported, Wrong
+from swarm.taskfile.promptfiles import require_conditions, require_fit
 from swarm.taskfile.tools import AGENT_TOOLS, SKILLS
 from swarm.taskfile.values import (
     PROSE,
+    TEXT,
     At,
     Key,
     Keys,
@@ -49,10 +51,13 @@ def _agent_name(node: Node, at: At) -> str:
 
 def _prompt(node: Node, at: At) -> str:
     said = prose(node, at)
-    if len(said.encode()) > MOST_PROMPT_BYTES:
-        message = f"{at.where} has {len(said.encode()):,} bytes, and each call carries it"
-        raise Wrong(node.place, message, f"write at most {MOST_PROMPT_BYTES:,}; long texts are given by `input`")
+    require_fit(said, node.place, at.where)
+    require_conditions(said, node.place, at.where)
     return said
+
+
+PROMPT = Kind(_prompt, PROSE.schema)
+PROMPT_FILES = items_in(TEXT, unique=True)
 
 
 TAGS = items_in(Kind(_tag, {"type": "string", "pattern": r"^\s*[A-Za-z0-9]"}), unique=True)
@@ -78,7 +83,10 @@ def _cap(node: Node, at: At) -> dict[str, Any]:
 _ONE_AMOUNT = amount(parse_budget, {"type": "string", "pattern": "^[$.0-9]+[kKM]?$"})
 
 AGENT: Keys = {
-    "prompt": Key(Kind(_prompt, PROSE.schema), "what it is told of itself, in two or three sentences"),
+    "prompt": Key(PROMPT, "what it is told of itself: two or three sentences, or a text of sections"),
+    "prompt_file": Key(
+        PROMPT_FILES, "the files that hold its prompt, or folders of them, from the folder of this file"
+    ),
     "description": Key(PROSE, "what it is for, for people"),
     "types": Key(TAGS, "the types of tasks that it takes"),
     "tags": Key(TAGS, "the tags of tasks that it takes"),

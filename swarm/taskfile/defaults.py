@@ -9,13 +9,18 @@ from typing import Any
 from swarm.taskfile import yamltree
 from swarm.taskfile.documents import with_prompt_file
 from swarm.taskfile.forms import DEFAULTS, NOT_IN_DEFAULTS, ref
+from swarm.taskfile.promptfiles import with_agents_prompts, with_roles_prompts
 from swarm.taskfile.values import At, Kind, fields
 from swarm.taskfile.yamltree import Node, Scalar, Sequence
 
 
 def with_tasks(root: yamltree.Mapping, at: At, folder: Path) -> yamltree.Mapping:
     """Return the keys of a file with its tasks in full: defaults merged, prompt files read."""
+    root = with_agents_prompts(root, folder, at)
     defaults = root.get("defaults")
+    if isinstance(defaults, yamltree.Mapping):
+        defaults = with_roles_prompts(defaults, folder, at.within("'defaults' of this file"))
+        root = yamltree.Mapping([(k, defaults if k.text == "defaults" else v) for k, v in root.pairs], root.place)
     seen = at.report.seen
     if defaults is not None:
         with at.report.collect():
@@ -56,6 +61,7 @@ def _in_full(task: Node, defaults: yamltree.Mapping | None, at: At, folder: Path
 
 def with_prompt(task: yamltree.Mapping, at: At, folder: Path) -> yamltree.Mapping:
     """Return a task with the text of its prompt file; where that cannot be read, it is reported."""
+    task = with_roles_prompts(task, folder, at)
     with at.report.collect():
         return with_prompt_file(task, folder, at.where)
     pairs = [(key, under) for key, under in task.pairs if key.text not in ("prompt", "prompt_file")]

@@ -78,13 +78,13 @@ def with_prompt_file(node: Mapping, folder: Path, where: str) -> Mapping:
         raise Wrong(place, f"{where} has a 'prompt' and a 'prompt_file'", "take one of them out")
     if not isinstance(name, Scalar) or not name.text.strip():
         raise Wrong(name.place, f"'prompt_file' of {where} is no path", "name a file beside the task file")
-    text = _read(name.text.strip(), folder, name.place, f"'prompt_file' of {where}")
+    text = read_text(name.text.strip(), folder, name.place, f"'prompt_file' of {where}")
     pairs: list[tuple[Scalar, Node]] = [(key, under) for key, under in node.pairs if key.text != "prompt_file"]
     prompt = Scalar(text, False, name.place, (0, 0))  # its places are in another file
     return Mapping([*pairs, (Scalar("prompt", True, name.place, (0, 0)), prompt)], node.place)
 
 
-def _read(written: str, folder: Path, place: Place, where: str) -> str:
+def read_text(written: str, folder: Path, place: Place, where: str) -> str:
     """Return the text of a file below the task file's folder, or the one in which swarm was started."""
     try:
         found = (folder / written).resolve()

@@ -26,7 +26,7 @@ from swarm.task import (
     parse_budget,
 )
 from swarm.taskfile import yamltree
-from swarm.taskfile.agents import AGENT, AGENT_NAMES, TAGS
+from swarm.taskfile.agents import AGENT, AGENT_NAMES, PROMPT, PROMPT_FILES, TAGS
 from swarm.taskfile.conditions import WHEN
 from swarm.taskfile.items import EACH
 from swarm.taskfile.problems import Wrong
@@ -302,7 +302,8 @@ _ROLE: Keys = {
     "tiers": Key(_TIERS, "the tiers of its models"),
     "models": Key(items_in(TEXT, unique=True), "its models, by their names in the settings"),
     "agent": Key(AGENT_NAMES, "who fills it: the name of an agent, or of several of which one is taken at a time"),
-    "prompt": Key(PROSE, "added to what the role is told"),
+    "prompt": Key(PROMPT, "added to what the role is told"),
+    "prompt_file": Key(PROMPT_FILES, "the files that hold it, or folders of them, from the task file's folder"),
     "budget": Key(BUDGET, "the cap of its calls for the task, within the task's own"),
 }
 

@@ -27,6 +27,7 @@ from swarm.taskfile.documents import MOST_BYTES, parts_of, with_body
 from swarm.taskfile.forms import BUDGET, NOT_IN_DEFAULTS, TASK, ref
 from swarm.taskfile.graph import check_graph, check_outputs
 from swarm.taskfile.problems import MOST_PROBLEMS, START, Full, Problem, Report, Reported, Wrong, nearest
+from swarm.taskfile.promptfiles import with_agents_prompts
 from swarm.taskfile.tasks import LISTED, read_task
 from swarm.taskfile.values import (
     PROSE,
@@ -160,7 +161,7 @@ def _single(root: yamltree.Mapping, at: At, path: Path, given: Mapping[str, str]
             at.report.add(key.place, "'defaults' in this file goes with 'tasks'", "write its keys beside 'prompt'")
     named = root.get("name")
     name = prose(named, at.within("'name' of this file")) if named is not None else made_id(path.stem)
-    root = with_prompt(root, at, path.parent)
+    root = with_prompt(with_agents_prompts(root, path.parent, at), at, path.parent)
     check_graph({made_id(name): root}, at.report)
     beside = [(key, under) for key, under in root.pairs if key.text in _OF_FILE]
     own = [(key, under) for key, under in root.pairs if key.text not in _OF_FILE]

@@ -23,6 +23,15 @@ class ToolRefused(SwarmError):
     """A tool was not used as it was asked for: nothing was done. The model is told the words, and goes on."""
 
 
+class Fresh(msgspec.Struct, frozen=True, kw_only=True):
+    """How long what a tool said holds, and by what its giver is asked whether it still does; no `url`: it cannot be asked."""
+
+    seconds: float = 0.0
+    url: str = ""
+    etag: str = ""
+    modified: str = ""
+
+
 class Said(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a use. Secrets are not taken out yet, and it may be long: who uses the tool sees to both."""
 
@@ -31,6 +40,12 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None = None  # of a command
     cut: bool = False  # it had said more than its limit
     skill: str = ""  # of which this is the text, or a file
+    fresh: Fresh | None = None  # None: what it said is not to be given again
+    same: bool = False  # what had been said before still holds, and is not said again: `text` is empty
+
+
+AskAgain = Callable[[Mapping[str, Any], Fresh], Awaitable[Said]]
+"""Asks whether what a tool said still holds: `same`, or what it says now. Raises as a use does."""
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +61,11 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     in_copy: bool = True  # it works in the work copy, which is made once such a tool is used
     tags: tuple[str, ...] = ()  # words that help to find it
     source: str = ""  # the MCP server that it is from; empty: our own
+    depends_on: str = (
+        ""  # digest of all that its results depend on beside its arguments and files; empty: they are not kept
+    )
+    sees_files: bool = False  # its results may depend on the files of the project
+    ask_again: AskAgain | None = None  # None: what it said holds for as long as it says
 
     @property
     def name(self) -> str:

@@ -24,6 +24,9 @@ _REFERENCE = re.compile(r'"\$(?:ref|dynamicRef|recursiveRef)"')
 
 # of JSON Schema 2020-12 and draft 7
 _SAY_NOTHING = frozenset(["$schema", "$comment", "title", "examples", "default", "deprecated", "readOnly", "writeOnly"])
+_PLAIN_BOUNDS = (("minimum", 0), ("minimum", 1), ("exclusiveMinimum", 0), ("additionalProperties", False))
+"""What any reader takes for granted: there is no line 0, nothing is waited for less than no time, and what is not named is not there."""
+
 _SCHEMAS_BY_NAME = frozenset(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"])
 _SCHEMAS = frozenset(
     (
@@ -44,6 +47,11 @@ def in_brief(spec: ToolSpec) -> ToolSpec:
     if not _REFERENCE.search(_json(spec.parameters)):
         parameters = {name: value for name, value in parameters.items() if name not in ("$defs", "definitions")}
     return msgspec.structs.replace(spec, description=description, parameters=parameters)
+
+
+def in_least(spec: ToolSpec) -> ToolSpec:
+    """Return a tool that is told in brief without bounds that go without saying. A use of it is held against all of them anyway."""
+    return msgspec.structs.replace(spec, parameters=_unbounded(spec.parameters))
 
 
 def one_line(spec: ToolSpec) -> str:
@@ -134,6 +142,25 @@ def _smallest(schema: Mapping[str, Any], known: frozenset[str], name: str = "") 
         elif key not in _SAY_NOTHING and (key != "required" or value):
             kept[key] = value
     return kept
+
+
+def _unbounded(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema without bounds that go without saying. A parameter may be called like one of them."""
+    kept: dict[str, Any] = {}
+    for key, value in schema.items():
+        if (key, value) in _PLAIN_BOUNDS:
+            continue
+        if key in _SCHEMAS_BY_NAME and isinstance(value, Mapping):
+            kept[key] = {name: _unbounded_within(part) for name, part in _dict(value).items()}
+        else:
+            kept[key] = _unbounded_within(value) if key in _SCHEMAS else value
+    return kept
+
+
+def _unbounded_within(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _unbounded(_dict(value))
+    return [_unbounded_within(part) for part in _list(value)] if isinstance(value, (list, tuple)) else value
 
 
 def _within(value: Any, known: frozenset[str], name: str) -> Any:

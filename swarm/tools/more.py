@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from swarm.messages import ToolSpec
@@ -58,10 +58,12 @@ def more_tool(
     redact: Redact = str,
     in_copy: bool = True,
     most_bytes: int = MORE_BYTES,
+    whole: Collection[str] = (),
 ) -> Tool:
     """Return `more`. `text_of` gives the text of an input by its name, or raises ToolRefused where there is none.
 
     Its answers have at most `most_bytes` bytes, and a line that says what they are; secrets are taken out before they are cut.
+    Of the names that are `whole` it gives the text itself where nothing else is asked for.
     """
 
     async def used(arguments: Mapping[str, Any]) -> Said:
@@ -81,6 +83,8 @@ def more_tool(
                 raise ToolRefused(f"{name} has {len(lines):,} lines, so there is no line {first:,}")
             last = first + max(1, int(arguments.get("lines", len(lines)))) - 1
             return Said(text=_window(name, lines, first, min(last, len(lines)), most_bytes))
+        if name in whole:
+            return Said(text=_window(name, lines, 1, len(lines), most_bytes))
         return Said(text=_listed(name, len(lines), reader.contents(name, text), most_bytes))
 
     tags = ("rest", "input", "context", "definition")

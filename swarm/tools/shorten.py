@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from swarm.compress.logs import template_of
+from swarm.compress.trouble import tells_of_trouble
 from swarm.messages import ToolSpec
 from swarm.tools.base import Said, Tool, ToolRefused
 
@@ -17,12 +18,6 @@ PIECE = 1_000
 
 _MOST_TROUBLE = 8  # lines from the middle
 _TROUBLE_CHARS = 200  # of one
-_TROUBLE = re.compile(
-    r"\b(?:error|errors|exception|traceback|fail|failed|failure|fatal|panic|panicked|critical|assert\w*|undefined|"
-    r"segmentation fault|denied|cannot|not found)\b|\w(?:Error|Exception)\b",
-    re.IGNORECASE,
-)
-_HARMLESS = re.compile(r"\b(?:0|no) (?:errors?|failures?|failed)\b", re.IGNORECASE)
 
 
 def shown(text: str, most_bytes: int, handle: str) -> str | None:
@@ -70,16 +65,23 @@ def _mark(lines: Sequence[str], first: int, end: int, handle: str) -> str:
 
 
 def _trouble(lines: Sequence[str], middle: range, room: int) -> list[str]:
-    """Return the first and the last lines of the middle that tell of trouble, each different one once."""
+    """Return lines of the middle that tell of trouble, each different one once: one of each kind, then the first and the last."""
     found: dict[str, int] = {}
     for at in middle:
         line = lines[at].strip()
-        if _TROUBLE.search(line) and not _HARMLESS.search(line):
+        if tells_of_trouble(line):
             found.setdefault(line[:_TROUBLE_CHARS], at)
-    told = [f"{at + 1}: {line}" for line, at in found.items()]
-    half = _MOST_TROUBLE // 2
-    chosen = told if len(told) <= _MOST_TROUBLE else [*told[:half], *told[-half:]]
-    return chosen[: _fitting(chosen, room)]
+    kinds: dict[str, str] = {}
+    for line in found:
+        kinds.setdefault(template_of(line), line)
+    chosen = _of_both_ends([*kinds.values()], _MOST_TROUBLE)
+    chosen += _of_both_ends([line for line in found if line not in chosen], _MOST_TROUBLE - len(chosen))
+    told = [f"{found[line] + 1}: {line}" for line in sorted(chosen, key=found.__getitem__)]
+    return told[: _fitting(told, room)]
+
+
+def _of_both_ends(lines: Sequence[str], most: int) -> list[str]:
+    return [*lines] if len(lines) <= most else [*lines[: most // 2], *lines[len(lines) - (most - most // 2) :]]
 
 
 def _size(text: str) -> int:

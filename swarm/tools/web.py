@@ -12,7 +12,8 @@ import msgspec
 
 from swarm.messages import ToolSpec
 from swarm.tools.addresses import is_named
-from swarm.tools.base import Said, Tool, ToolRefused
+from swarm.tools.base import Fresh, Said, Tool, ToolRefused
+from swarm.version import VERSION
 
 if TYPE_CHECKING:
     import ssl
@@ -57,6 +58,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     location: str  # where a redirect leads, as a whole URL
     body: bytes
     is_cut: bool
+    fresh: Fresh | None = None  # None: it is not to be given again
 
 
 class FetchTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +92,9 @@ def fetch_tool(
     async def used(arguments: Mapping[str, Any]) -> Said:
         return await _fetch(arguments["url"], bool(arguments.get("links", False)), terms, seconds)
 
+    async def asked_again(arguments: Mapping[str, Any], fresh: Fresh) -> Said:
+        return await _fetch(arguments["url"], bool(arguments.get("links", False)), terms, seconds, fresh)
+
     return Tool(
         spec=_SPEC,
         in_copy=False,
@@ -98,10 +103,13 @@ def fetch_tool(
         subject="url",
         repeatable=True,
         tags=("web", "http", "download", "url", "page"),
+        depends_on=f"{VERSION} {most_bytes} {sorted(allow)}",
+        ask_again=asked_again,
     )
 
 
-async def _fetch(url: str, links: bool, terms: FetchTerms, seconds: float) -> Said:
+async def _fetch(url: str, links: bool, terms: FetchTerms, seconds: float, known: Fresh | None = None) -> Said:
+    """`known` is how a former answer can be asked about."""
     import anyio
 
     from swarm.tools.web_get import NoAnswer
@@ -110,29 +118,41 @@ async def _fetch(url: str, links: bool, terms: FetchTerms, seconds: float) -> Sa
         raise ToolRefused(f"the URL has {len(url):,} characters; one of at most {_LONGEST_URL:,} is fetched")
     try:
         with anyio.fail_after(seconds):
-            answer = await _followed(url.strip(), terms)
-            return answer if isinstance(answer, Said) else await _told(answer, links)
+            answer = await _followed(url.strip(), terms, known)
+            if isinstance(answer, Said):
+                return answer
+            if answer.status == 304 and known is not None:
+                return Said(text="", same=True, fresh=answer.fresh)
+            return await _told(answer, links)
     except NoAnswer as error:
         return Said(text=str(error), failed=True)
     except TimeoutError:
         return Said(text=f"{url} gave no whole answer within {seconds:g} s", failed=True)
 
 
-async def _followed(url: str, terms: FetchTerms) -> Answer | Said:
+async def _followed(url: str, terms: FetchTerms, known: Fresh | None) -> Answer | Said:
     """Get an answer that is no redirect, or say where one leads that is not followed."""
     from swarm.tools.web_get import get, parsed
 
     at = parsed(url)
-    for _ in range(_MOST_REDIRECTS + 1):
-        answer = await get(at, terms)
+    for hop in range(_MOST_REDIRECTS + 1):
+        answer = await get(at, terms, known)
         if not answer.location:
-            return answer
+            return answer if hop == 0 else _behind_redirects(answer)
         to = parsed(answer.location)
         upgraded = to.host == at.host and (at.scheme, at.port, to.scheme, to.port) == ("http", 80, "https", 443)
         if to.origin() != at.origin() and not upgraded and not is_named(to.host or "", to.port or 0, terms.allow):
             return Said(text=f"{at} leads on to another host; fetch {to} if that is what you want", failed=True)
         at = to
     return Said(text=f"{url} leads on and on: after {_MOST_REDIRECTS} redirects there was no answer", failed=True)
+
+
+def _behind_redirects(answer: Answer) -> Answer:
+    """The answer, which is asked about each time: where redirects lead may be another place by then."""
+    fresh = answer.fresh
+    if fresh is not None:
+        fresh = msgspec.structs.replace(fresh, seconds=0.0) if fresh.url else None
+    return msgspec.structs.replace(answer, fresh=fresh)
 
 
 async def _told(answer: Answer, links: bool) -> Said:
@@ -145,7 +165,8 @@ async def _told(answer: Answer, links: bool) -> Said:
     if kind in ("text/html", "application/xhtml+xml") or (not kind and "<html" in text[:1_000].lower()):
         text = await _page(text, answer.url, links)
     head = f"[{answer.url}: {answer.status}, {kind or 'no content type'}, {size}{', cut' if is_cut else ''}]"
-    return Said(text=f"{head}\n{_CONTROL.sub('', text)}", failed=answer.status >= 400, cut=is_cut)
+    fresh = answer.fresh if answer.status == 200 else None
+    return Said(text=f"{head}\n{_CONTROL.sub('', text)}", failed=answer.status >= 400, cut=is_cut, fresh=fresh)
 
 
 def _unpacked(answer: Answer) -> tuple[bytes, bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
@@ -14,7 +14,8 @@ from anyio import to_thread
 from yarl import URL
 
 from swarm.tools.addresses import is_named_itself, is_open
-from swarm.tools.base import ToolRefused
+from swarm.tools.base import Fresh, ToolRefused
+from swarm.tools.freshness import HEADERS, asked_with, freshness
 from swarm.tools.web import Answer, FetchTerms
 from swarm.version import VERSION
 
@@ -57,8 +58,11 @@ def parsed(url: str) -> URL:
     return found.with_fragment(None)
 
 
-async def get(url: URL, terms: FetchTerms) -> Answer:
-    """Ask once, following nothing. Raises NoAnswer, and PrivateHost before anything is sent."""
+async def get(url: URL, terms: FetchTerms, known: Fresh | None = None) -> Answer:
+    """Ask once, following nothing. Raises NoAnswer, and PrivateHost before anything is sent.
+
+    What is `known` of that URL it is asked about: where it still holds, the answer is a 304 without a body.
+    """
     host, port = url.host or "", url.port or 0
     free = is_named_itself(host, port, terms.allow)
     proxy = terms.proxy(url.scheme, host, port) if terms.proxy else None
@@ -85,11 +89,15 @@ async def get(url: URL, terms: FetchTerms) -> Answer:
                 )
             )
             response = await stack.enter_async_context(
-                session.get(url, headers=_HEADERS, allow_redirects=False, proxy=proxy, ssl=context)
+                session.get(url, headers=_headers(url, known), allow_redirects=False, proxy=proxy, ssl=context)
             )
             return await _answer(url, response, terms.most_bytes)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NoAnswer(f"{url} did not answer: {_why(error, host)}") from error
+
+
+def _headers(url: URL, known: Fresh | None) -> Mapping[str, str]:
+    return {**_HEADERS, **asked_with(known)} if known is not None and known.url == str(url) else _HEADERS
 
 
 async def _answer(url: URL, response: aiohttp.ClientResponse, most_bytes: int) -> Answer:
@@ -103,6 +111,7 @@ async def _answer(url: URL, response: aiohttp.ClientResponse, most_bytes: int) -
         location=str(url.join(URL(location))) if location else "",
         body=body,
         is_cut=is_cut,
+        fresh=freshness(str(url), {name: ", ".join(response.headers.getall(name, ())) for name in HEADERS}),
     )
 
 

@@ -126,7 +126,7 @@ def test_one_of_another_program_that_names_no_tool_that_there_is_here_has_none()
 
 
 @pytest.mark.parametrize(
-    "text", ["---\nname: a\n", "", "---\nname: a\n---\n  \n", "---\nname: a\n---\n" + "x" * 20_000]
+    "text", ["---\nname: a\n", "", "---\nname: a\n---\n  \n", "---\nname: a\n---\n" + "x" * (MOST_PROMPT_BYTES + 1)]
 )
 def test_what_has_no_text_for_a_model_cannot_be_used(text: str) -> None:
     assert ours(text).agent is None and ours(text).errors

@@ -196,6 +196,20 @@ def test_of_a_prompt_that_begins_as_one_before_it_the_equal_blocks_are_cached(sa
         assert billed.cached >= (equal - 1) * BLOCK
 
 
+def test_the_explorer_names_of_a_steps_inputs_those_that_it_was_shown_where_it_is_asked_for_them() -> None:
+    steps = (Part("First a.", "A", reads=("a.md",)), Part("Then b.", "B", (Span("bee"),), reads=("b.md",)))
+    reader = Reader(Meter(words_counted))
+    reader.start([Part("Do both.", "B", steps=steps)])
+    shown = "Do both.\na.md:\n<<<\nx\n>>>"
+    for asked, needs in (("", [None, None]), (' and "needs"', [["a.md"], []])):
+        plan = json.loads(answered(reader, request('{"steps": ...}', shown + asked))["content"])
+        assert [each["instruction"] for each in plan["steps"]] == ["First a.", "Then b."]
+        assert [each.get("needs") for each in plan["steps"]] == needs
+    step = request("You work.", "# Task\nDo both.\n\n# Your step, 2 of 2: it\nThen b.\nbee")
+    assert "Answer: B." in answered(reader, step)["content"]
+    assert {each.asks for each in reader.said} == {"Do both."}, "a step counts as its task"
+
+
 def test_the_workload_has_at_least_sixty_tasks_of_many_kinds_each_named_once(work: list[Assignment]) -> None:
     tasks = [task for each in work for task in parse_task_file(each.task_file(), Path("tasks.yaml")).tasks]
     assert len(tasks) >= 60 and len({each.kind for each in work}) >= 12

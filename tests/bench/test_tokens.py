@@ -1,64 +1,46 @@
-"""The bench of tools: what it prints is what the program does, on the queries that it is given."""
+"""One command prints all tables on tokens, and says at its end which bars were missed."""
 
 from __future__ import annotations
 
-import gzip
 import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench import tokens
-from bench.outcomes import FOLDER
-from bench.table import Figure
+from bench.table import Bar, Figure, show
 
-TOOLS = [{"name": f"{word}_tool", "description": "Does it.", "params": ""} for word in ("weather", "music", "rail")]
-QUERIES = [("the weather of tomorrow", 0), ("play a song by Nina", 1), ("a ticket to Ghent", 2)]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    rows: dict[str, list[dict[str, Any]]] = {
-        "tools": TOOLS,
-        "queries": [{"q": query, "gold": [[right]]} for query, right in QUERIES],
-        "history": [{"q": query.replace("a ", "one "), "tool": right} for query, right in QUERIES for _ in range(2)],
-    }
-    for name, found in rows.items():
-        with gzip.open(tmp_path / f"{name}_metatool.jsonl.gz", "wt") as file:
-            file.writelines(f"{json.dumps(row)}\n" for row in found)
-    monkeypatch.setenv(FOLDER, str(tmp_path))
-    return tmp_path
+BENCH = Path(tokens.__file__).parent
+KEPT, WRONG = Figure("fast", 3, "ms", "x", Bar(5, 4)), Figure("kept", 70, "%", "", Bar(80, least=True))
 
 
-def values(figures: list[Figure]) -> list[int]:
-    return [round(figure.value) for figure in figures]
+def document(*figures: Figure, program: str = "count") -> dict[str, object]:
+    rows = [{**asdict(each), "verdict": each.verdict} for each in figures]
+    return {"program": program, "title": "t", "machine": "m", "figures": rows}
 
 
-def test_the_share_of_right_tools_is_counted_with_and_without_what_they_were_used_for(folder: Path) -> None:
-    data = tokens.meta_tool()
-    assert data is not None
-    assert values(tokens.recall(data, "words", None, 0, queries=9, draws=1)) == [33, 33, 33]
-    learned = tokens.recall(data, "words", None, 1, queries=9, draws=2)
-    assert values(learned) == [100, 100, 100]
-    assert learned[0].what == "words, 1 past query a tool: among the first 5"
-    assert [figure.verdict for figure in tokens.recall(data, "words", None, 10, queries=9, draws=1)] == ["met", "", ""]
+def test_a_table_that_was_read_is_the_one_that_was_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    show("t", [KEPT, WRONG, Figure("plain", 1)], as_json=True)
+    assert tokens.figures_of(json.loads(capsys.readouterr().out)) == [KEPT, WRONG, Figure("plain", 1)]
 
 
-def test_without_the_queries_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(FOLDER, raising=False)
-    assert tokens.meta_tool() is None
+def test_what_is_missed_is_named_with_its_program() -> None:
+    assert tokens.missed([document(KEPT), document(KEPT, WRONG, program="tools")]) == ["tools: kept"]
+    assert tokens.summary([document(KEPT)]) == "1 figures have a bar, all of them are kept"
+    assert "tools: kept" in tokens.summary([document(WRONG, program="tools")])
 
 
-def test_ten_tools_in_brief_save_at_least_seven_tenths_of_the_tokens_of_all() -> None:
-    chosen = tokens.costs("words", None)
-    assert chosen[2].verdict == "met"
-    assert chosen[2].value > chosen[1].value > 70 > chosen[0].value > 25
-    assert chosen[3].value > 70
+def test_each_program_is_one_that_can_be_run() -> None:
+    for name in tokens.PROGRAMS:
+        assert 'if __name__ == "__main__":' in (BENCH / f"{name}.py").read_text("utf-8"), name
 
 
-def test_ten_of_any_number_of_tools_are_chosen_in_a_time() -> None:
-    assert len({each.name for each in tokens.many_tools(300)}) == 300
-    figure = tokens.times("words", None, 60, 1)
-    assert figure.value > 0
-    assert "the index once" in figure.beside
+def test_a_program_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tokens", "--only", "cuont"])
+    with pytest.raises(SystemExit) as ended:
+        tokens.main()
+    assert ended.value.code == 2 and "'cuont' prints no such table; there are count," in capsys.readouterr().err

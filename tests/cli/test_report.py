@@ -12,7 +12,9 @@ import pytest
 from events.log import NewEvent, open_log
 from events.testing import builders as make
 from events.types.stage import How, StageApplied, StageWithdrawn
+from swarm.cache.caching import Caching
 from swarm.cli.main import main
+from tests.running import Cast, run, serving
 
 SCOPES = ("log", "day:2026-11-21@UTC", "s1")
 
@@ -138,3 +140,24 @@ def test_where_nothing_is_recorded_or_the_report_is_none_it_says_what_there_is(
     assert "nothing is recorded yet" in capsys.readouterr().err
     assert main(["report", "wast", "--log", log]) == 2
     assert "tokens" in capsys.readouterr().err
+
+
+def test_tokens_says_what_was_answered_again_and_whether_drafts_kept_to_their_words(
+    log: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work() -> None:
+        cast = Cast(worker=["It is wet and wide."])
+        task = "prompt: Describe the sea.\nlimits: {words: 5}\n"
+        async with open_log(log) as opened, serving(cast, caching=Caching(exact=True)) as (_, plan):
+            for _ in range(2):
+                assert (await run(opened, task, plan, tmp_path)).exit_code == 0
+
+    anyio.run(work)
+    assert main(["report", "tokens", "--log", log]) == 0
+    shown = capsys.readouterr().out
+    assert "2 of 4 calls had an earlier answer (50 %), " in shown
+    assert "2 of 2 drafts kept to the words that they were told (100 %)" in shown
+    assert main(["report", "tokens", "--json", "--log", log]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["words"] == {"told": 2, "kept": 2, "cut": 0, "unread": 0}
+    assert document["answers"]["asked"] == 2 and document["answers"]["served"]["exact"]["served"] == 2

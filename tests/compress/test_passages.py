@@ -143,6 +143,18 @@ def test_what_a_question_spells_out_is_guarded() -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@given(st.permutations([*range(16)]), st.lists(st.integers(0, 15), min_size=1, max_size=4, unique=True))
+def test_what_a_question_spells_out_is_kept_where_it_has_room(order: list[int], asked: list[int]) -> None:
+    lines = [f"The service svc_{n:02} of team {n % 3} listens on port {7000 + n} since it was moved." for n in order]
+    filler = "Nobody has said anything of it so far, and the others agreed with that. "
+    text = "\n\n".join(filler + line for line in lines)
+    spelt = ", ".join(f"svc_{n:02}" for n in asked)
+    sought = f"Nobody has said anything so far, and the others agreed with that; of {spelt}, though?"
+    found = select(text, limit=by_bytes(text) // 3, count=by_bytes, sought=sought)
+    assert all(stands_in(f"svc_{n:02}", found.text) for n in asked)
+
+
+@settings(max_examples=60, deadline=None)
 @given(
     st.text(max_size=300) | st.text("aB. \n#-,;é。1\ud800", max_size=300),
     st.integers(0, 60),

@@ -181,3 +181,15 @@ def test_meaning_finds_what_shares_no_word() -> None:
     page += "## Holidays\n\nStaff may take thirty days of vacation.\n\n" + page
     (found,) = relevant([("a.md", page)], "annual leave of employees", 200, embedder=vectors)
     assert "vacation" in found
+
+
+def test_a_constant_comes_with_the_function_that_needs_it_before_what_fits_less() -> None:
+    others = "\n\n".join(f"def count_{n}(server):\n    return server.line(refused={n})\n" for n in range(40))
+    wanted = (
+        "def line_of(server):\n    if server.line() > LIMIT:\n        raise ValueError('the server line is refused')\n"
+    )
+    text = f"LIMIT = 8192\n\n\n{wanted}\n\n{others}"
+    (found,) = relevant(
+        [("net.py", text)], "How long may a line of a server be before it is refused?", 300, count=size_of
+    )
+    assert "LIMIT = 8192" in found and wanted in found and "def count_39" not in found

@@ -12,7 +12,8 @@ from events.types.tool import ToolStarted
 from events.views.base import fold
 from events.views.tasks import TaskState, TasksView
 from swarm.engine.copies import Copies
-from swarm.engine.hands import Allowed, LiveHands, Outputs
+from swarm.engine.hands import Allowed, LiveHands
+from swarm.engine.outputs import Outputs
 from swarm.engine.working import Working
 from swarm.journal import Attempt, Journal
 from swarm.messages import ToolCall, ToolSpec

@@ -213,7 +213,9 @@ async def write_fifth(log: EventLog, clock: SetClock) -> None:
     scribe.at("fix")
     await scribe.append(scribe.new(make.submitted(title="fix")))
     scribe.at("fix", 1)
-    await scribe.append(scribe.new(make.planned(title="fix")))
+    await scribe.append(
+        scribe.new(make.planned(title="fix", needs=("notes.md, section Prices",), unknown=("prices.md",)))
+    )
     scribe.at("fix", 1, 1)
     applied = StageApplied(stage="inputs", before=900, after=300, on="a.log", how="held", form="log", branch="task:1")
     await scribe.append(scribe.new(applied))

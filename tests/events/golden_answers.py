@@ -15,7 +15,7 @@ import msgspec
 from events.log import EventLog, open_log, session_name
 from events.testing import builders as make
 from events.testing.builders import SetClock
-from events.types.answer import ANSWERS, EXACT, NEAR, AnswersCleared, AnswerServed
+from events.types.answer import ANSWERS, EXACT, NEAR, AnswersCleared, AnswerServed, AnswerSuggested
 from events.types.base import Captured, Said
 from events.types.call import CallKey
 from tests.events.golden import DATA, Scribe, views_of
@@ -44,6 +44,8 @@ async def write_answers(log: EventLog, clock: SetClock) -> None:
             (source,) = await scribe.append(scribe.settled(asked, "It rhymes."))
         accepted, ended = make.accepted(draft=draft), make.task_accepted(result=draft)
         await scribe.append(scribe.new(make.drafted(draft=draft)), scribe.new(accepted), scribe.new(ended))
+    scribe.at("apart", 1, 1)
+    await scribe.append(scribe.new(AnswerSuggested(source=source, cosine=0.96, tokens=60)))
     scribe.at("")
     await scribe.append(scribe.new(AnswersCleared(by="ada@host", reason="another house style"), ANSWERS))
     await scribe.append(scribe.new(make.closed(), f"claim/{session_name(1)}"))

@@ -18,6 +18,7 @@ from swarm.prompts.build import (
     explorer_parts,
     repair_messages,
     subagent_messages,
+    suggestion_text,
     summariser_messages,
     validator_messages,
     validator_parts,
@@ -52,6 +53,7 @@ BUDGETS = st.sampled_from(
 LENGTHS = st.sampled_from(
     ["", *(length_line(Agent(name="a", words=200), form, 800) for form in ("prose", "code", "report"))]
 )
+SUGGESTIONS = st.just("") | st.builds(suggestion_text, st.just("What is it?"), TEXTS)
 FIRST = "You write.\n\nYou write well."
 
 
@@ -77,6 +79,7 @@ STEPS = st.builds(
     instruction=st.just("") | TEXTS,
     approach=st.just("") | TEXTS,
     earlier=MATERIAL,
+    others=st.just(()) | st.just(("b.md", "Result of look")),
     handover=st.just("") | TEXTS,
     feedback=st.just("") | TEXTS,
 )
@@ -95,23 +98,25 @@ def named(parts: Sequence[Part]) -> list[str]:
     return [part.name for part in parts]
 
 
-@given(tasks(), STEPS, MATERIAL, BUDGETS, LENGTHS, st.sampled_from(["", "Skill one.\n\nSkill two."]))
+@given(tasks(), STEPS, MATERIAL, BUDGETS, LENGTHS, SUGGESTIONS, st.sampled_from(["", "Skill one.\n\nSkill two."]))
 def test_what_a_worker_is_told_is_found_again_part_by_part(
-    task: Task, step: StepBrief, material: list[Material], budget: str, length: str, skills: str
+    task: Task, step: StepBrief, material: list[Material], budget: str, length: str, suggestion: str, skills: str
 ) -> None:
     built = worker_parts(task, step, material, budget=budget)
-    messages = worker_messages(task, joined(built), FIRST, length, skills=skills)
+    reads = bool(material or step.earlier)
+    messages = worker_messages(task, joined(built), FIRST, length, skills=skills, suggestion=suggestion, reads=reads)
     system, user = parts_of(messages, task=task, said=said_of(step))
-    assert [*user] == [*built, *([Part("length", length)] if length else [])]
-    rule = ["material rule"] if "<<<" in joined(built) else []
+    last = [*([Part("suggestion", suggestion)] if suggestion else []), *([Part("length", length)] if length else [])]
+    assert [*user] == [*built, *last]
+    rule = ["material rule"] if reads or suggestion else []
     assert named(system) == ["role", "agent", "own words", *rule, *(["skills"] if skills else [])]
 
 
-@given(tasks(), STEPS, MATERIAL, BUDGETS, LENGTHS)
+@given(tasks(), STEPS, MATERIAL, BUDGETS, LENGTHS, st.booleans())
 def test_what_an_explorer_is_told_is_found_again_part_by_part(
-    task: Task, step: StepBrief, material: list[Material], budget: str, length: str
+    task: Task, step: StepBrief, material: list[Material], budget: str, length: str, needs: bool
 ) -> None:
-    built = explorer_parts(task, material, handover=step.handover, budget=budget)
+    built = explorer_parts(task, material, handover=step.handover, budget=budget, needs=needs)
     system, user = parts_of(explorer_messages(task, joined(built), FIRST, length), task=task)
     assert [*user] == [*built]
     assert named(system) == ["role", "agent", *(["length"] if length else [])]
@@ -143,7 +148,7 @@ def test_the_parts_of_any_messages_are_their_texts(messages: list[Message]) -> N
 def test_without_the_task_parts_are_found_by_their_marks() -> None:
     task = Task(id="t", prompt="Sum it up.", accept=("It is short.",))
     step = StepBrief(number=1, total=1, title="", instruction="", approach="read, then write", feedback="too long")
-    messages = worker_messages(task, joined(worker_parts(task, step, [Material("a.md", "A\n\nB")])))
+    messages = worker_messages(task, joined(worker_parts(task, step, [Material("a.md", "A\n\nB")])), reads=True)
     system, user = parts_of(messages)
     assert named(system) == ["role", "material rule"]
     assert named(user) == ["task", "material", "demands", "approach", "feedback"]

@@ -47,12 +47,12 @@ def sent(messages: Sequence[Message]) -> str:
 def test_attempts_of_a_worker_differ_only_behind_all_that_stays_the_same(
     task: Task, step: StepBrief, material: list[Material], one: tuple[str, str], other: tuple[str, str]
 ) -> None:
-    stable = sent(worker_messages(task, worker_brief(task, step, material), skills="Skill one."))
+    stable = sent(worker_messages(task, worker_brief(task, step, material), skills="Skill one.", reads=True))
     assert all(text.text in stable for text in (*material, *step.earlier))
     for feedback, budget in (one, other):
         tried = msgspec.structs.replace(step, feedback=feedback)
         told = worker_brief(task, tried, material, budget=budget)
-        request = sent(worker_messages(task, told, length="Be brief.", skills="Skill one."))
+        request = sent(worker_messages(task, told, length="Be brief.", skills="Skill one.", reads=True))
         assert request.startswith(stable + GAP)
 
 

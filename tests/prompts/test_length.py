@@ -75,5 +75,5 @@ def test_the_room_of_a_prompt_counts_the_longest_words_of_its_agents() -> None:
     long, short = Agent(name="long", prompt="x" * 500, words=9_999), Agent(name="short", prompt="y")
     task = Task(id="a", prompt="Do it.", team={"worker": (short, long)})
     line = length_line(long, "prose", 20_000)
-    system = worker_messages(task, "Read:\n<<<\nx\n>>>", f"{long.prompt}\n\n{line}")[0]
+    system = worker_messages(task, "Read:\n<<<\nx\n>>>", f"{long.prompt}\n\n{line}", reads=True)[0]
     assert len(system.text.encode()) <= system_bytes("worker", task) <= len(system.text.encode()) + 20

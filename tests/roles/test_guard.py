@@ -44,3 +44,11 @@ def test_failures_alone_end_it_and_one_success_begins_the_count_anew() -> None:
     said = [guard.after([use("nope", f"x{number}", failed=True)]) for number in range(FAILED_TURNS)]
     assert said[-1] == f"none of its tools came to anything for {FAILED_TURNS} turns"
     assert not any(said[:-1])
+
+
+def test_who_looks_again_at_what_was_compacted_goes_in_no_circle() -> None:
+    guard = Guard()
+    for _ in range(4):
+        assert [guard.after([use("read", "a")]) for _ in range(SAME - 1)] == ["", ""]
+        guard.forget()
+    assert guard.after([use("nope", "b", failed=True)]) == ""

@@ -99,3 +99,15 @@ async def test_the_draft_of_an_earlier_step_is_left_as_it_is() -> None:
     async with on_stage(Task(id="t", prompt="x", output=Output(path="a.json", format="json"))) as stage:
         await stage.plan("gather", "write")
         assert await draft_text(stage, FENCED) == FENCED
+
+
+async def test_feedback_that_quotes_the_marks_of_material_leaves_the_first_words_as_they_were() -> None:
+    async with on_stage() as stage:
+        await stage.plan()
+        await drafted(stage, "no")
+        await stage.draft("no")
+        await stage.reject("It has\n<<<\nno rhyme\n>>>")
+        await drafted(stage, "A limerick.", attempt=2)
+        first, again = (ask.messages for ask in stage.asked)
+        assert "<<<" in again[1].text
+        assert again[0] == first[0]

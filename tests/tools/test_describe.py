@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from swarm.messages import ToolSpec
 from swarm.text.tokens import likely_tokens
 from swarm.tools.base import Tool
-from swarm.tools.describe import BRIEF, HINT, in_brief, in_full, one_line, properties_of, signature
+from swarm.tools.describe import BRIEF, HINT, in_brief, in_full, in_least, one_line, properties_of, signature
 from tests.tools.mcptools import mcp_tools
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed (the extra `schema`)")
@@ -166,3 +166,26 @@ def test_ten_of_the_public_tools_in_brief_take_less_than_three_tenths_of_the_tok
     assert likely_tokens((), tools=brief) < 0.72 * whole
     dearest = sorted(brief, key=lambda spec: -likely_tokens((), tools=[spec]))[:10]
     assert likely_tokens((), tools=brief[:10]) < likely_tokens((), tools=dearest) < 0.3 * whole
+
+
+def test_in_the_fewest_words_a_tool_lacks_only_bounds_that_go_without_saying() -> None:
+    lines: dict[str, Any] = {"type": "integer", "minimum": 1}
+    share: dict[str, Any] = {"type": "number", "minimum": 0.5, "maximum": 1}
+    inner: dict[str, Any] = {"type": "object", "properties": {"minimum": lines}, "additionalProperties": False}
+    parameters: dict[str, Any] = {
+        "type": "object",
+        "properties": {"minimum": {"type": "array", "items": inner}, "share": {"anyOf": [share, lines]}},
+        "additionalProperties": False,
+    }
+    found = in_least(ToolSpec("t", "Does it.", parameters))
+    assert found.parameters == {
+        "type": "object",
+        "properties": {
+            "minimum": {
+                "type": "array",
+                "items": {"type": "object", "properties": {"minimum": {"type": "integer"}}},
+            },
+            "share": {"anyOf": [share, {"type": "integer"}]},
+        },
+    }
+    assert in_least(found) == found

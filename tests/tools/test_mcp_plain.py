@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from swarm.messages import ToolSpec
 from swarm.settings.mcpserver import McpServer
-from swarm.tools.base import Said
+from swarm.tools.base import Fresh, Said, Tool
 from swarm.tools.mcp.listing import Listing, definitions_of, is_allowed, offered
 from swarm.tools.mcp.plain import MOST_SCHEMA_BYTES, Unusable, one_line, plain, plain_schema
 from swarm.tools.mcp.result import MOST_TEXT, said_of, shortened
@@ -38,6 +38,10 @@ HOSTILE = st.text(
 quiet = settings(max_examples=50, deadline=None)
 
 
+def identity(server: str) -> str:
+    return f"what {server} is"
+
+
 def use_of(server: str) -> Any:
     async def use(tool: str, arguments: object) -> Said:
         return Said(text=f"{server} {tool}")
@@ -55,7 +59,7 @@ def entry(name: str, schema: object = None, **more: Any) -> dict[str, Any]:
 
 def names_of(*listings: tuple[McpServer, list[str]]) -> list[str]:
     given_ = [(one, Listing(definitions=definitions_of([entry(name) for name in names])[0])) for one, names in listings]
-    return [tool.name for tool in offered(given_, use_of).tools]
+    return [tool.name for tool in offered(given_, use_of, identity).tools]
 
 
 @quiet
@@ -159,7 +163,7 @@ def test_lists_of_a_user_let_tools_in_and_one_that_means_no_tool_is_told() -> No
     one = server(allow=("read_*", "gti_log"), deny=("read_secret",))
     assert [is_allowed(one, name) for name in ("read_file", "read_secret", "write")] == [True, False, False]
     listing = Listing(definitions=definitions_of([entry("read_file"), entry("read_secret"), entry("git_log")])[0])
-    found = offered([(one, listing)], use_of)
+    found = offered([(one, listing)], use_of, identity)
     assert [tool.name for tool in found.tools] == ["s__read_file"]
     assert found.oddities == (
         "MCP server 's': `allow` names 'gti_log', and it has no such tool; did you mean 'git_log'?",
@@ -176,11 +180,36 @@ async def test_an_offered_tool_reaches_the_world_and_hints_are_believed_only_whe
     definitions, oddities = definitions_of(entries)
     assert not oddities
     for trusted in (False, True):
-        (tool,) = offered([(server("my srv", trust_hints=trusted), Listing(definitions=definitions))], use_of).tools
+        (tool,) = offered(
+            [(server("my srv", trust_hints=trusted), Listing(definitions=definitions))], use_of, identity
+        ).tools
         assert (tool.effect, tool.repeatable, tool.source, tool.subject) == ("world", trusted, "my srv", "url")
         assert not tool.in_copy
         assert tool.spec == ToolSpec(name="my_srv__get", description="From the MCP server my srv: d", parameters=schema)
         assert tool.tags == ("my", "srv") and await tool.use({}) == Said(text="my srv get")
+
+
+async def test_a_result_is_kept_where_the_user_says_how_long_and_the_server_that_its_tool_only_looks() -> None:
+    hints = {"readOnlyHint": True, "idempotentHint": True}
+    entries = [entry("look", annotations=hints), entry("once", annotations={"readOnlyHint": True}), entry("do")]
+    listing = Listing(definitions=definitions_of(entries)[0])
+
+    def looked(identity: Any = identity, **more: Any) -> dict[str, Tool]:
+        one = server(trust_hints=True, **more)
+        return {tool.name: tool for tool in offered([(one, listing)], use_of, identity).tools}
+
+    kept = looked(keep_s=60)
+    assert [name for name, tool in kept.items() if tool.depends_on] == ["s__look"] and kept["s__look"].sees_files
+    assert await kept["s__look"].use({}) == Said(text="s look", fresh=Fresh(seconds=60))
+    assert not any(tool.depends_on for tool in looked().values())
+    assert looked(str, keep_s=60)["s__look"].depends_on != kept["s__look"].depends_on
+    for url, sees in (
+        ("http://localhost:1/mcp", True),
+        ("https://${HOST}/mcp", True),
+        ("https://a.example/mcp", False),
+    ):
+        far = McpServer(name="s", kind="http", url=url, trust_hints=True, keep_s=9)
+        assert offered([(far, listing)], use_of, identity).tools[0].sees_files is sees
 
 
 @quiet

@@ -49,7 +49,7 @@ def more(tmp_path: Path) -> Tool:
     async def result(name: str) -> str | None:
         return {"survey": "Rain falls.\n\nPASSWORD is used.\n"}.get(name)
 
-    found = more_of(task, tmp_path, result, lambda text: text.replace("PASSWORD", "[secret:KEY]"))
+    found = more_of(task, tmp_path, result, lambda text: text.replace("PASSWORD", "[secret:KEY]"), {})
     assert found is not None
     return found
 
@@ -116,9 +116,9 @@ def test_a_task_without_inputs_has_no_more_and_a_word_leaves_it_out(tmp_path: Pa
     async def none(_: str) -> str | None:
         return None
 
-    assert more_of(Task(id="t", prompt="x"), tmp_path, none, str) is None
+    assert more_of(Task(id="t", prompt="x"), tmp_path, none, str, {}) is None
     task = Task(id="t", prompt="x", inputs=(Input(files=("a.py",)),), tools=("look", "-more"))
-    assert more_of(task, tmp_path, none, str) is None
+    assert more_of(task, tmp_path, none, str, {}) is None
 
 
 @given(

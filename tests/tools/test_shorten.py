@@ -52,6 +52,13 @@ def test_of_very_much_trouble_the_first_and_the_last_are_kept() -> None:
     assert numbers[4] > 9_000 > numbers[3]
 
 
+def test_an_error_is_told_among_however_many_warnings_of_one_kind() -> None:
+    log = [f"warning: unused variable v{number}" for number in range(900)]
+    log[500] = "worker 7 was killed: it timed out"
+    text = shown("\n".join(log), 2_000, "h") or ""
+    assert "\n501: worker 7 was killed: it timed out\n" in text
+
+
 def test_a_line_without_an_end_is_cut_into_several_that_can_be_named() -> None:
     text = shown("x" * 100_000, 5_000, "h") or ""
     assert len(text) <= 5_000

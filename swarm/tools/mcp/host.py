@@ -61,7 +61,7 @@ class McpHost:
         async with anyio.create_task_group() as group:
             for slot in self._slots.values():
                 group.start_soon(slot.learn)
-        found = offered(self._known(), self._use_of)
+        found = offered(self._known(), self._use_of, lambda name: self._slots[name].identity())
         for said in (*self._failures(), *found.oddities):
             self._tell(said)
         return found.tools

@@ -31,8 +31,13 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 def place_of(folder: Path, server: McpServer, environ: Mapping[str, str]) -> Path:
     """Where the listing of a server is kept that is filled in: another command, program or address has another place."""
+    return folder / f"{identity_of(server, environ)[:40]}.json"
+
+
+def identity_of(server: McpServer, environ: Mapping[str, str]) -> str:
+    """A digest of what a server is: of another command, program or address it is another."""
     said = [server.digest, *(_stamp(word, environ) for word in (server.command, *server.args))]
-    return folder / f"{hashlib.sha256(repr(said).encode('utf-8', 'replace')).hexdigest()[:40]}.json"
+    return hashlib.sha256(repr(said).encode("utf-8", "replace")).hexdigest()
 
 
 def _stamp(word: str, environ: Mapping[str, str]) -> str:

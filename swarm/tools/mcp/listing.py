@@ -12,9 +12,10 @@ from typing import Any, cast
 import msgspec
 
 from swarm.messages import ToolSpec
-from swarm.settings.mcpserver import McpServer
+from swarm.settings.mcpserver import VARIABLE, McpServer
+from swarm.settings.providers import is_local
 from swarm.toolnames import SERVER_MARK
-from swarm.tools.base import Said, Tool
+from swarm.tools.base import Fresh, Said, Tool
 from swarm.tools.mcp.plain import Unusable, one_line, plain, plain_schema, table_of
 
 MOST_TOOLS = 500
@@ -131,8 +132,13 @@ def is_allowed(server: McpServer, tool: str) -> bool:
     return not server.allow or any(fnmatchcase(tool, each) for each in server.allow)
 
 
-def offered(listings: Iterable[tuple[McpServer, Listing]], use: Callable[[str], Use]) -> Offered:
-    """The tools that may be offered, in the order of servers and of their lists. `use` gives what uses those of a server."""
+def offered(
+    listings: Iterable[tuple[McpServer, Listing]], use: Callable[[str], Use], identity: Callable[[str], str]
+) -> Offered:
+    """The tools that may be offered, in the order of servers and of their lists.
+
+    `use` gives what uses those of a server, `identity` a digest of what it is and of all that it is given.
+    """
     tools: dict[str, Tool] = {}
     prefixes: set[str] = set()
     oddities: list[str] = []
@@ -143,7 +149,10 @@ def offered(listings: Iterable[tuple[McpServer, Listing]], use: Callable[[str], 
         for definition in listing.definitions:
             if is_allowed(server, definition.name):
                 name = _unique(f"{prefix}{SERVER_MARK}{definition.name}", tools)
-                tools[name] = _tool(name, server, definition, use(server.name))
+                tool = _tool(name, server, definition, use(server.name))
+                if is_kept(server, definition):
+                    tool = _kept(tool, server, (identity(server.name), listing.title, listing.version, definition))
+                tools[name] = tool
     return Offered(tools=tuple(tools.values()), oddities=tuple(oddities))
 
 
@@ -162,6 +171,22 @@ def _tool(name: str, server: McpServer, definition: Definition, use: Use) -> Too
         tags=tuple(dict.fromkeys(re.findall(r"[a-z0-9]+", server.name.lower()))),
         source=server.name,
     )
+
+
+def is_kept(server: McpServer, definition: Definition) -> bool:
+    """Whether what a tool says may be given again: the user lets it be, and by the server's word it only looks."""
+    return server.trust_hints and server.keep_s > 0 and definition.read_only and definition.idempotent
+
+
+def _kept(tool: Tool, server: McpServer, said: object) -> Tool:
+    """The tool with how long its results hold, and what they depend on."""
+
+    async def call(arguments: Mapping[str, Any]) -> Said:
+        return msgspec.structs.replace(await tool.use(arguments), fresh=Fresh(seconds=server.keep_s))
+
+    far = server.kind != "stdio" and not VARIABLE.search(server.url) and not is_local(server.url)
+    depends_on = hashlib.sha256(repr(said).encode("utf-8", "replace")).hexdigest()
+    return msgspec.structs.replace(tool, use=call, depends_on=depends_on, sees_files=not far)
 
 
 def _subject(parameters: Mapping[str, Any]) -> str:

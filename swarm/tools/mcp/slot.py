@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +17,7 @@ from swarm.redact import Secrets
 from swarm.settings.mcpserver import McpServer
 from swarm.tools.base import Said, ToolRefused
 from swarm.tools.mcp.errors import CallFailed, ConnectionLost, ServerUnready
-from swarm.tools.mcp.kept import keep, place_of, read_kept
+from swarm.tools.mcp.kept import identity_of, keep, place_of, read_kept
 from swarm.tools.mcp.listing import Listing, redacted
 from swarm.tools.mcp.result import said_of
 from swarm.tools.mcp.variables import environment, filled, secrets_of
@@ -69,6 +70,12 @@ class Slot:
             self._place = place_of(kept, self.server, self._environment)
             if (known := read_kept(self._place)) is not None:
                 self.listing = redacted(known, self._redact)
+
+    def identity(self) -> str:
+        """A digest of what it is and of all that it is given, its keys among it: with another account it says something else."""
+        digest = self._ready.digest if self._ready is not None else ""
+        said = [identity_of(self.server, self._environment), sorted(self._environment.items()), digest]
+        return hashlib.sha256(repr(said).encode("utf-8", "replace")).hexdigest()
 
     async def learn(self) -> None:
         """See that what it offers is known, and still holds; where that cannot be, `failure` says why."""
