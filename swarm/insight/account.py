@@ -11,6 +11,7 @@ from events.lineage import fold_session
 from events.log import Entry, EventLog
 from events.scopes import LOG, day_and_zone, is_period, session_of
 from events.types.choice import FREE_TIERS
+from events.types.session import SessionOpened
 from events.types.upkeep import LogArchived
 from events.views.base import fold
 from events.views.burn import Burnt, BurnView, Mark
@@ -68,6 +69,7 @@ class _Folds(msgspec.Struct):
     skills: SkillCostView = msgspec.field(default_factory=SkillCostView)
     tasks: TasksView = msgspec.field(default_factory=TasksView)
     burn: BurnView = msgspec.field(default_factory=BurnView)
+    forks: list[int] = []
     head: int = 0
 
     def apply(self, entry: Entry) -> None:
@@ -75,6 +77,8 @@ class _Folds(msgspec.Struct):
         self.skills.apply(entry)
         self.tasks.apply(entry)
         self.burn.apply(entry)
+        if isinstance(entry.event, SessionOpened) and entry.event.parent:
+            self.forks.append(entry.session)
         self.head = entry.position
 
 
@@ -122,6 +126,10 @@ async def account_of_period(log: EventLog, period: Period | None, zone: tzinfo |
     costs = {payer: cost for payer, cost in folds.cost.costs.items() if _within(payer.day, period)}
     begins, ends = (0, 1 << 62) if period is None else bounds(period, zone)
     paid = {(payer.session, payer.task) for payer in costs}
+    for fork in folds.forks:  # of what one took over that is its own on which it spent something
+        inherited = (await fold_session(log, TasksView(), fork)).of(fork)
+        own = {name: task for name, task in inherited.items() if (fork, name) in paid}
+        folds.tasks.tasks[fork] = {**folds.tasks.of(fork), **own}
     return Account(
         head=folds.head,
         session=None,

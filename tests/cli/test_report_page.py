@@ -187,9 +187,22 @@ async def test_what_an_archive_took_stays_in_the_sums_and_is_told_as_gone(tmp_pa
             clock.move(86_400)
         archive(path, before=clock.now - 86_400 * 1_000_000, clock=clock)
         read = Parsed(await page_of(log))
-    assert list(read.rows("Tasks (1)")) == ["s2/build", "of tasks that the log no longer has", "total"]
+    assert list(read.rows("Tasks (1)")) == ["s2/build", "of tasks that are not told here", "total"]
     assert read.rows("By model")["total"][0] == read.rows("Tasks (1)")["total"][3] == "2"
     assert "A part of the log was archived" in read.words and "a part of the tasks was archived" in read.words
+
+
+async def test_a_fork_tells_what_it_took_over_and_all_of_it_only_on_what_it_spent() -> None:
+    async with open_log("memory:") as log:
+        await record(log, in_turn(HARMLESS), tasks=2)
+        opened = make.opened(parent=1, parent_position=(await log.head()).position - 1)
+        await log.append([make.new(opened, session=2, topic="sessions")])
+        call = make.new(make.reserved(scopes=("day:2026-11-21@UTC", "s2")), session=2, task="task0", step=1, attempt=2)
+        (at,) = (await log.append([call])).positions
+        await log.append([make.new(make.settled(at, cost_nanos=5), session=2, task="task0", step=1, attempt=2)])
+        whole, fork = Parsed(await page_of(log)).rows("Tasks ("), Parsed(await page_of(log, 2)).rows("Tasks (")
+    assert list(whole) == ["s1/task0", "s1/task1", "s2/task0", "total"]
+    assert list(fork) == ["s2/task0", "s2/task1", "total"] and fork["total"][5] == "$0.000000005"
 
 
 async def test_an_empty_log_and_one_that_begins_in_the_middle_have_a_page(capsys: pytest.CaptureFixture[str]) -> None:

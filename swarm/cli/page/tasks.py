@@ -73,7 +73,7 @@ def tasks(account: Account, attempts: Attempts) -> Iterator[Element]:
         rows.append((f"{left:,} more tasks", "", "", "", *_sums(minus(whole, told)), ""))
     rest = minus(account.total, whole)
     if rest.calls:
-        rows.append(("of tasks that the log no longer has", "", "", "", *_sums(rest), ""))
+        rows.append(("of tasks that are not told here", "", "", "", *_sums(rest), ""))
     rows.append(("total", "", many(len(account.tasks), "task"), "", *_sums(account.total), ""))
     heads = (
         *(Column(name, False) for name in ("Task", "Title", "State")),
