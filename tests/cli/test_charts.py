@@ -6,7 +6,7 @@ import itertools
 import re
 from datetime import UTC
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarm.cli.page.charts import HEIGHT, WIDTH, Level, Line, Stack, bars, moments, over_time, percent, thinned, ticks
@@ -15,6 +15,7 @@ from swarm.cli.page.elements import markup
 MOMENT = 1_790_000_000_000_000
 
 
+@settings(max_examples=30)
 @given(most=st.integers(0, 10**15))
 def test_ticks_are_few_round_even_and_reach_the_most(most: int) -> None:
     found = ticks(most)
@@ -24,6 +25,7 @@ def test_ticks_are_few_round_even_and_reach_the_most(most: int) -> None:
     assert len(found) == 2 or found[-2] < most
 
 
+@settings(max_examples=30)
 @given(seconds=st.integers(1, 10**8), offset=st.integers(0, 10**6))
 def test_times_below_a_chart_are_few_in_order_and_inside_of_it(seconds: int, offset: int) -> None:
     first = MOMENT + offset * 1_000_000
@@ -32,6 +34,7 @@ def test_times_below_a_chart_are_few_in_order_and_inside_of_it(seconds: int, off
     assert all(first <= at <= first + seconds * 1_000_000 for at, _ in found)
 
 
+@settings(max_examples=30)
 @given(steps=st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**12)), min_size=1, max_size=60))
 def test_a_line_stays_inside_of_its_frame_and_ends_at_its_last_amount_however_it_is_thinned(
     steps: list[tuple[int, int]],

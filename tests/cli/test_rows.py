@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.log import open_log
@@ -20,6 +20,7 @@ from swarm.cli.rows import csv_text, harmless
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 
 
+@settings(max_examples=40)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), max_size=5))
 def test_a_reader_of_csv_gets_every_cell_back_but_for_the_apostrophe_before_a_formula(
     rows: list[tuple[str, str]],
