@@ -24,6 +24,9 @@ from events.views.tasks import StepState, TaskState, advance
 DECISIONS = 2
 """Version of the rules below and of the choice. A log that was decided by other rules is folded, not decided again."""
 
+SHARED = 0
+"""In place of the version where a log was shared: nothing can be decided again without its texts."""
+
 EXPLORATIONS = 2  # attempts to get a plan; then the task is done as one step
 TAKEN_UP = ("budget", "no model", "confirmation", "input", "output")
 """Causes of an end that a resume takes up again: what stopped the task lies outside of it, and may have changed."""
@@ -207,4 +210,15 @@ def _hypothetical(placed: Placed, task: TaskState) -> Entry:
         attempt=placed.attempt,
         cause=0,
         event=placed.event,
+    )
+
+
+def why_folded(decisions: int) -> str:
+    """Why what a log with that version of the rules decided is not decided again; "" where it is."""
+    if decisions == SHARED:
+        return "the log was shared, and its texts stayed at home"
+    return (
+        ""
+        if decisions == DECISIONS
+        else f"the log was decided by version {decisions} of the rules, this is {DECISIONS}"
     )

@@ -335,6 +335,17 @@ def tier_ruled_out(rule: str) -> str:
     return rule.removeprefix(OTHER_TIER).partition(" ")[0] if rule.startswith(OTHER_TIER) else ""
 
 
+def has_judge(plan: Plan, task: Task) -> bool:
+    """Whether a model may judge the task."""
+    arms, barred = allowed_arms(plan, task, "validator")
+    return any(arm.model not in barred for arm in arms)
+
+
+def is_looked_at(plan: Plan, task: Task) -> bool:
+    """Whether anything would find that a result of the task is wrong: a check, or a judge."""
+    return any(check.required for check in task.gates) or has_judge(plan, task)
+
+
 def allowed_arms(plan: Plan, task: Task, role: Role) -> tuple[list[Arm], dict[str, str]]:
     """The arms of the agents that may fill a role, and of models that may not take part why: tier, name, price.
 

@@ -44,7 +44,7 @@ from events.views.tasks import TaskState, TasksView
 from events.views.trails import TrailsView
 from swarm.calls import settled_answer
 from swarm.choice.choose import decided_again
-from swarm.cycle import DECISIONS, Open, Placed, Work, accepted, consequences, next_step
+from swarm.cycle import Open, Placed, Work, accepted, consequences, next_step, why_folded
 from swarm.engine.auditing import accepted_at
 from swarm.engine.audits import is_due
 from swarm.engine.dispatch import ROLES
@@ -186,8 +186,7 @@ class _Player:
 
     async def _submitted(self, entry: Entry, event: TaskSubmitted) -> None:
         self._specs[entry.task] = msgspec.json.decode(await self._log.text(event.spec, at=entry.position), type=Task)
-        if event.decisions != DECISIONS:
-            self.result.skipped = f"the log was decided by version {event.decisions} of the rules, this is {DECISIONS}"
+        self.result.skipped = why_folded(event.decisions) or self.result.skipped
 
     def _check_choice(self, entry: Entry, choice: Choice) -> None:
         if self.result.skipped:

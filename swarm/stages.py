@@ -87,6 +87,11 @@ class Stages:
         self.lingua = lingua
         self.left_out: dict[str, LeftOut] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether texts pass any of them."""
+        return bool(self._chosen)
+
     def passes(self, stage: str) -> bool:
         """Whether texts pass the stage at all, if only to be measured."""
         return stage in self._chosen
@@ -242,22 +247,29 @@ def _opened(folder: str) -> Reader | str:
         return str(error)
 
 
-def stages_of(settings: StageSettings, task: Task, attempt: Attempt) -> Stages:
-    """The stages that the texts of an attempt at a task pass. After a draft that was rejected what is given is given whole."""
-    chosen = drawn_for(settings, task)
+def stages_of(settings: StageSettings, task: Task, attempt: Attempt, *, looked_at: bool = True) -> Stages:
+    """The stages that the texts of an attempt at a task pass.
+
+    What is given is given whole after a draft that was rejected, and where nothing is `looked_at` afterwards: a worker that does
+    not notice what it lacks would be believed.
+    """
+    chosen = drawn_for(settings, task, looked_at=looked_at)
     if 0 < attempt.step <= len(attempt.state.steps) and attempt.state.steps[attempt.step - 1].fails:
         chosen = {stage: each for stage, each in chosen.items() if stage not in WHOLE_AFTERWARDS}
     return Stages(chosen, tell=attempt.tell, role=attempt.role, branch=attempt.branch, lingua=settings.lingua)
 
 
-def stages_ahead(settings: StageSettings, task: Task) -> Stages:
+def stages_ahead(settings: StageSettings, task: Task, *, looked_at: bool = True) -> Stages:
     """The same before a run, where nothing is told."""
-    return Stages(drawn_for(settings, task), tell=lambda _: None, role="worker")
+    return Stages(drawn_for(settings, task, looked_at=looked_at), tell=lambda _: None, role="worker")
 
 
-def drawn_for(settings: StageSettings, task: Task) -> Mapping[str, Drawn]:
+def drawn_for(settings: StageSettings, task: Task, *, looked_at: bool = True) -> Mapping[str, Drawn]:
     """By stage what becomes of the texts of a task."""
-    return drawn(settings, f"{task.id}\0{task.prompt}")
+    chosen = drawn(settings, f"{task.id}\0{task.prompt}")
+    return (
+        chosen if looked_at else {stage: each for stage, each in chosen.items() if stage not in GIVEN or each.keep >= 1}
+    )
 
 
 NO_STAGES = Stages({}, tell=lambda _: None, role="worker")

@@ -38,7 +38,7 @@ LINES = (
     "swarm.calls swarm.cooldowns swarm.orders swarm.repeats swarm.reservation swarm.sharing swarm.stages swarm.together swarm.tries",
     "swarm.roles",
     (
-        "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.evaluation swarm.freelist"
+        "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.evaluation swarm.export swarm.freelist"
         " swarm.insight swarm.plan swarm.replay swarm.results swarm.roster swarm.schedule swarm.tune swarm.whatif"
     ),
     "swarm.cli",

@@ -14,7 +14,7 @@ from swarm.prompts.build import module
 from swarm.replay import replay
 from swarm.settings.stages import StageSettings, preset_rules
 from tests.provider import Answer
-from tests.running import Cast, faces, resume, run, serving, verdict
+from tests.running import Cast, faces, model, resume, run, serving, verdict
 from tests.test_session_tools import events, use
 
 STANDARD = StageSettings(preset="standard", rules=preset_rules("standard"))
@@ -113,6 +113,15 @@ async def test_who_has_tools_is_given_one_for_it_instead(project: Path) -> None:
         assert (await run(log, TASK + "  tools: [look]\n", plan, project)).exit_code == 0
     first, second = (str(body["messages"]) for _, body in cast.seen if "tools" in body)
     assert TOLD not in first and "Grace planted four" not in first and "Grace planted four" in second
+
+
+async def test_where_nobody_looks_at_the_result_the_whole_is_given(project: Path) -> None:
+    unjudging = model("m1", judge=False)
+    for more, is_whole in (("", True), ("  check: [{contains: stone}]\n", False)):
+        cast = Cast(worker=["A blue stone."])
+        async with open_log("memory:") as log, serving(cast, unjudging, stages=STANDARD) as (_, plan):
+            assert (await run(log, TASK + more, plan, project)).exit_code == 0
+        assert (whole(project) in cast.prompts("worker")[0]) is is_whole, more
 
 
 async def test_where_nothing_was_left_out_nobody_is_told_to_ask(project: Path) -> None:

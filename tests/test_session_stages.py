@@ -196,6 +196,7 @@ async def test_a_session_that_was_interrupted_tells_of_each_text_once(project: P
             applied = [(each.stage, each.on) for each in await events(log, StageApplied)]
             assert applied == [
                 ("inputs", "server.log"),
+                ("skills", "skills"),
                 ("tools", "tools"),
                 ("outputs", "search request [0-9]"),
             ], stop_at

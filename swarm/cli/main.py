@@ -50,6 +50,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "cache": ("swarm.cli.cache", "say which answers are given again and what that saved; give none again"),
         "tune": ("swarm.cli.tune", "search settings under which recorded work had cost less; changes nothing"),
+        "export": (
+            "swarm.cli.export",
+            "write traces for OpenTelemetry, a log without its texts to share, or rows",
+        ),
         "verify": ("swarm.cli.verify", "check that the log is whole and unchanged"),
     },
     "Set up": {

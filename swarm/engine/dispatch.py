@@ -47,7 +47,7 @@ from swarm.money.ledger import Ledger
 from swarm.money.shares import greatest_share
 from swarm.orders import NotWorthIt, Terms
 from swarm.owner import RENEW_S, Owner
-from swarm.plan import Beside, Plan, allowed_arms, context_room
+from swarm.plan import Beside, Plan, allowed_arms, context_room, is_looked_at
 from swarm.roles.explorer import explore
 from swarm.roles.job import Job
 from swarm.roles.prompting import prompted
@@ -344,7 +344,8 @@ class Dispatcher:
                 seat=self._batches.place_of(open_),
             )
             await self._ledger.catch_up()  # what is spent by now decides who is asked, and how much is sent
-            told = await prompted(task, role, state.type, stages_of(self._plan.stages, task, attempt), attempt)
+            stages = stages_of(self._plan.stages, task, attempt, looked_at=is_looked_at(self._plan, task))
+            told = await prompted(task, role, state.type, stages, attempt)
             job = told.given_to(self._job(open_, state, told.task, role))
             if role == "worker" and task.tools:
                 job = msgspec.structs.replace(job, hands=self._toolkit.hands(attempt, job, self._caps))

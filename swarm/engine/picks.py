@@ -23,7 +23,7 @@ from swarm.errors import NoModelAvailable
 from swarm.messages import MILLION, Arm
 from swarm.money.shares import Share
 from swarm.orders import NotWorthIt, Pick, Picker
-from swarm.plan import SUB_AGENT, Plan, allowed_arms
+from swarm.plan import SUB_AGENT, Plan, allowed_arms, has_judge
 from swarm.roles.validator import wants_judge
 from swarm.task import Role, RoleConfig, Task
 from swarm.text.families import prior
@@ -57,8 +57,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def anybody_judges(self) -> bool:
-        arms, barred = allowed_arms(self.plan, self.task, "validator")
-        return any(arm.model not in barred for arm in arms)
+        return has_judge(self.plan, self.task)
 
     def of(self, open_: Open, role: Role) -> Picker:
         """The picker for a piece of open work: a rule for a judge, for any other role a choice by the trails."""

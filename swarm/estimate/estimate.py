@@ -28,7 +28,7 @@ from swarm.items import item_tasks, items_of
 from swarm.messages import Arm, Usage
 from swarm.money.allowances import allowance
 from swarm.money.prices import cost_nanos, counted_tokens, most_nanos
-from swarm.plan import EXPECTED_ITEMS, Plan, answer_tokens, context_room, explores
+from swarm.plan import EXPECTED_ITEMS, Plan, answer_tokens, context_room, explores, is_looked_at
 from swarm.stages import stages_ahead
 from swarm.task import ROLES, Role, Task
 from swarm.tries import LEAST_USEFUL
@@ -152,7 +152,7 @@ def _requests(one: Prepared, answers: Mapping[str, int], basis: Basis, *, words:
         room=room,
         root=basis.root,
         redact=basis.redact,
-        stages=stages_ahead(basis.plan.stages, task),
+        stages=stages_ahead(basis.plan.stages, task, looked_at=is_looked_at(basis.plan, task)),
     )
 
 

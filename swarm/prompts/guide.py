@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 OTHERS = "Other skills, which read_skill reads:"
 
+LISTED = 2
+"""Skills that are told in a line: who wants another looks for it."""
+
 LINE_CHARS = 100
 """Of what a skill is for, where it is told in short: what it does. When it is for, the rest of most descriptions, is why it is listed."""
 
@@ -47,7 +50,7 @@ def guide_in_short(parts: Sequence[GuidePart], query: Query, room: int) -> tuple
     What a skill begins with, and its first section, which says how the work is done, are given whatever room there is.
     """
     best = next((part for part in parts if part.is_body), None)
-    others = [_in_a_line(part) for part in parts if part is not best]
+    others = _in_lines([part for part in parts if part is not best])
     if best is None:
         return tuple(others)
     left = room - sum(quick_tokens(f"{part.text}\n") for part in others)
@@ -62,6 +65,14 @@ def _sections(part: GuidePart, query: Query, room: int) -> str:
     found = chosen(body, query, max(1, room), divided=SECTION_TOKENS, begins=True)
     note = f" (read_skill gives all of {part.name})" if found.text != body else ""
     return f"{heading[0] if heading else ''}{found.text}{note}"
+
+
+def _in_lines(others: Sequence[GuidePart]) -> list[GuidePart]:
+    """A line for each of those that fit best, and one that says how the others are found."""
+    listed = [_in_a_line(part) for part in others[:LISTED]]
+    if more := len(others) - len(listed):
+        listed.append(GuidePart(name="", description="", text=f"- {more} more, which find_skill finds", is_body=False))
+    return listed
 
 
 def _in_a_line(part: GuidePart) -> GuidePart:

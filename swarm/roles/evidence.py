@@ -55,8 +55,8 @@ def needs_of(said: object, names: Sequence[str]) -> Needs:
         name, where = _divided(each, names)
         if name:
             known[f"{name}, {where}" if where else name] = None
-        else:
-            unknown[one_line(each, LONGEST)] = None
+        elif named := one_line(each, LONGEST):
+            unknown[named] = None
     return Needs(tuple(known), tuple(unknown))
 
 

@@ -12,7 +12,7 @@ from events.types.task import AttemptAbandoned, StepPlanned
 from swarm.cycle import Placed
 from swarm.journal import Attempt
 from swarm.orders import Ask, Call
-from swarm.prompts.build import PLAN_SCHEMA, PLAN_WITH_NEEDS, explorer_brief, explorer_messages
+from swarm.prompts.build import PLAN_SCHEMA, PLAN_WITH_NEEDS, Material, explorer_brief, explorer_messages
 from swarm.roles.answers import Plan, PlanStep, is_whole, one_line, read_object
 from swarm.roles.evidence import asks_for_needs, in_outline, needs_of, note_names, recorded_names
 from swarm.roles.job import PLAN_TOKENS, Job, handover_text, said_to, whole_answer
@@ -31,14 +31,14 @@ async def explore(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
 
     async def brief() -> str:
         given = await job.world.material(job.task, strain.is_compact)
-        if job.open.attempt == 1:  # who had no plan by outlines sees all
+        if job.open.attempt == 1:
             names[:] = asks_for_needs(job.stages, given)
             note_names(attempt, names)
-            given = await to_thread.run_sync(in_outline, job.stages, job.task, given)
-        (material,) = await to_thread.run_sync(passed, job, (given,))
+        if job.stages.any and given:
+            given = await to_thread.run_sync(_in_short, job, given)
         return explorer_brief(
             job.task,
-            material,
+            given,
             handover=await handover_text(job, attempt),
             budget=strain.line(PLAN_TOKENS),
             needs=bool(names),
@@ -52,6 +52,14 @@ async def explore(job: Job, *, attempt: Attempt, call: Call) -> list[Placed]:
     if plan is None or not any(step.instruction.strip() for step in plan.steps):
         return [Placed(AttemptAbandoned(role="explorer", reason="its answer was no plan"), 0, job.open.attempt)]
     return _planned(job, attempt, plan, names)
+
+
+def _in_short(job: Job, given: Sequence[Material]) -> Sequence[Material]:
+    """What is given to read, as the stages leave it: who plans for the first time sees outlines."""
+    if job.open.attempt == 1:  # who had no plan by outlines sees all
+        given = in_outline(job.stages, job.task, given)
+    (found,) = passed(job, (given,))
+    return found
 
 
 def plan_ask(task: Task, brief: str, *, type_: str, needs: bool = False) -> Ask:

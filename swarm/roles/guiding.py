@@ -17,6 +17,9 @@ STAGE = "skills"
 LEAST = 100
 """Tokens from which on it is told in short: three lines. They stand in each request of a conversation, and nothing marks a line."""
 
+ROOM = 400
+"""Tokens that there are for it at the least: less of the best skill says too little of how the work is done."""
+
 
 async def guided(job: Job, attempt: Attempt) -> Guide:
     """The skills that the worker is told of, as they were when the attempt began."""
@@ -42,7 +45,7 @@ def passed(job: Job, guide: Guide) -> Guide:
     def shorten(text: str, room: int, whole: bool) -> Shorter:
         if whole or not guide.parts:
             return Shorter(text)
-        short.append(guide_of(guide_in_short(guide.parts, query, room), lists=True))
+        short.append(guide_of(guide_in_short(guide.parts, query, max(room, ROOM)), lists=True))
         return Shorter(short[0].text, STAGE)
 
     text = job.stages.passed(STAGE, guide.text, shorten, on=STAGE, least=LEAST)

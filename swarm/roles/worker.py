@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -17,7 +17,7 @@ from swarm.cycle import Placed
 from swarm.journal import Attempt
 from swarm.money.allowances import MORE
 from swarm.orders import Answer, Ask, Call
-from swarm.prompts.build import worker_brief, worker_messages
+from swarm.prompts.build import Material, StepBrief, worker_brief, worker_messages
 from swarm.roles.evidence import places, told
 from swarm.roles.guiding import guided
 from swarm.roles.job import (
@@ -114,13 +114,18 @@ async def _suggested(job: Job, attempt: Attempt, brief: str, *, is_new: bool) ->
 async def _brief(job: Job, attempt: Attempt, strain: Strain, output_tokens: int, *, whole: bool = False) -> str:
     step = await brief_of(job, attempt, compact=strain.is_compact)
     material = await job.world.material(job.task, strain.is_compact)
-    if not whole:
-        given, others = await to_thread.run_sync(told, job, material)
-        sought = "\n".join((step.instruction, *places(job.step.needs, given)))
-        material, earlier = await to_thread.run_sync(passed, job, (given, step.earlier), sought)
-        step = msgspec.structs.replace(step, earlier=earlier, others=others)
+    if not whole and job.stages.any and (material or step.earlier):
+        material, step = await to_thread.run_sync(_in_short, job, material, step)
     more = bool(job.stages.left_out) and may_ask_for_more(job.task, last=step.number == step.total) and not whole
     return worker_brief(job.task, step, material, more=more, budget=strain.line(output_tokens))
+
+
+def _in_short(job: Job, material: Sequence[Material], step: StepBrief) -> tuple[Sequence[Material], StepBrief]:
+    """What is given to read, as the stages leave it."""
+    given, others = told(job, material)
+    sought = "\n".join((step.instruction, *places(job.step.needs, given)))
+    material, earlier = passed(job, (given, step.earlier), sought)
+    return material, msgspec.structs.replace(step, earlier=earlier, others=others)
 
 
 async def _whole_brief(

@@ -68,6 +68,11 @@ def known_price(base_url: str, model: str) -> Price | None:
     return parse_price(known.written, source=known.table, name=known.row) if known else None
 
 
+def known_models() -> frozenset[str]:
+    """The names of all models that the table has a price of."""
+    return frozenset(name for provider in _table().providers.values() for name in provider.models)
+
+
 def table_date() -> date:
     """The day for which the table holds."""
     return date.fromisoformat(_table().date)
