@@ -291,7 +291,18 @@ def test_each_key_of_an_agent_a_server_a_model_the_log_the_day_and_the_network_i
     harmless = {"concurrency", "requests_per_minute", "tokens_per_minute"}
     of_tools = {("tools", "network"), ("tools", "fetch_hosts"), ("tools", "sandbox"), ("tokens", "lingua")}
     for key, known in KEYS.items():
-        whole = ("agents", "models", "models_off", "discover", "providers", "schedules", "log", "time_zone", "choice")
+        whole = (
+            "agents",
+            "models",
+            "models_off",
+            "discover",
+            "providers",
+            "schedules",
+            "log",
+            "report_file",
+            "time_zone",
+            "choice",
+        )
         users = (key[0] in (*whole, "mcpServers") and key[-1] not in harmless) or key in of_tools
         assert bool(known.only_user) is users, dotted(key)
 

@@ -15,8 +15,9 @@ from events.spending import Field, Spending, spending
 from events.types.choice import FREE_TIERS
 from events.views.cost import Cost, Payer
 from events.views.spending import Asked
-from swarm.cli.cost_report import Report, Row, document, tell, write_csv
+from swarm.cli.cost_report import Report, Row, document, plain_rows, tell
 from swarm.cli.recorded import local_time, log_errors, require_log, settings_of, zone_of
+from swarm.cli.rows import add_row_arguments, form_of, write_rows
 from swarm.errors import UsageError
 from swarm.insight.outlook import LONGEST, Outlook, outlook
 from swarm.insight.periods import Period, days_of_month_left, moment, period_of
@@ -91,13 +92,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--carried", action="store_true", help="with --by skill: each with all that its calls cost, not with its share"
     )
-    parser.add_argument("--csv", action="store_true", help="write the rows as comma-separated values")
+    add_row_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     output: Output = args.output
-    if args.csv and output.json:
-        raise UsageError("--csv and --json are two forms of one result; name one of them")
+    form = form_of(args)
     keys, settings = _keys(args.by), settings_of(args)
     if SKILL in keys and args.at_prices != RECORDED:
         raise UsageError("--by skill is at the recorded prices; leave --at-prices out")
@@ -120,8 +120,8 @@ def run(args: argparse.Namespace) -> int:
     if output.json:
         more = {"at_prices": args.at_prices, "kept_as_recorded": kept, "carried": args.carried}
         output.document("swarm.cost/1", {**document(report), **more})
-    elif args.csv:
-        write_csv(report, output)
+    elif form:
+        write_rows(form, *plain_rows(report))
     else:
         tell(report, output)
     return 0

@@ -13,6 +13,7 @@ from events.views.cost import Cost
 from events.views.spending import Findings
 from swarm.cli.bars import bar, sparkline
 from swarm.cli.recorded import decimal_usd
+from swarm.cli.rows import Value
 from swarm.errors import dollars
 from swarm.insight.outlook import LEAST, METHOD, Band, Outlook
 from swarm.insight.periods import Period
@@ -172,18 +173,10 @@ def share(part: int, whole: int) -> str:
     return f"{tenths // 10:,}.{tenths % 10} %"
 
 
-def write_csv(report: Report, output: Output) -> None:
-    """The rows with their keys, without the total: sums of a column are the reader's."""
-    import csv
-    import io
-
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*report.keys, *_fields(Cost())])
-    for values, cost in report.rows:
-        writer.writerow([*values, *_fields(cost).values()])
-    for line in text.getvalue().splitlines():
-        output.line(line)
+def plain_rows(report: Report) -> tuple[list[str], list[list[Value]]]:
+    """The rows for other programs, with their keys and without the total: sums of a column are the reader's."""
+    header = [*report.keys, *_fields(Cost())]
+    return header, [[*values, *_fields(cost).values()] for values, cost in report.rows]
 
 
 def document(report: Report) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def child_words(args: argparse.Namespace, *, paid: bool) -> list[str]:
         words += [f"--{name}"] if getattr(args, name) else []
     words += ["--yes"] if args.yes or paid else []
     words += ["--verbose"] * (args.verbose or 0)
-    for name in ("local_model", "script", "endpoint", "model", "price", "budget", "log", "color"):
+    for name in ("local_model", "script", "endpoint", "model", "price", "budget", "log", "color", "report"):
         value = getattr(args, name)
         words += [f"--{name.replace('_', '-')}={value}"] if value is not None else []
     words += [f"--schedule={args.schedule}"] if args.schedule else []

@@ -16,6 +16,7 @@ from events.views.sessions import SessionState, SessionsView
 from swarm.cli.names import find_session
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors, require_log
+from swarm.cli.report_file import add_report_argument, leave_report, require_report
 from swarm.cli.resume import plan_of_today
 from swarm.cli.running import add_model_arguments, carry_out, require_endpoint, tell
 from swarm.cli.secrets import secrets_of
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take the project as it is, where it is not what its drafts were checked in",
     )
     parser.add_argument("--trust", action="store_true", help="confirm the commands of the task file")
+    add_report_argument(parser)
     add_model_arguments(parser)
 
 
@@ -59,6 +61,7 @@ async def _fork(args: argparse.Namespace) -> int:
     output: Output = args.output
     loaded = load_settings(Path.cwd(), environ=os.environ, flags={"log": args.log} if args.log else {})
     require_endpoint(args)
+    require_report(args)
     require_log(loaded.settings.log)
     secrets = secrets_of(loaded.settings)
     with log_errors():
@@ -84,7 +87,8 @@ async def _fork(args: argparse.Namespace) -> int:
                 )
 
             result, code = await carry_out(args, output, session)
-    tell(result, output, code, log=args.log)
+            tell(result, output, code, log=args.log)
+            await leave_report(log, result, args, loaded.settings, output)
     return code
 
 

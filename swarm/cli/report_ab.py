@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from events.types.stage import StageWithdrawn
 from events.views.stages import StagesView
 from swarm.cli.report import of_period, stages_view
+from swarm.cli.rows import Value
 from swarm.cli.skills_stats import count_document, difference_told, gain_document, share_told
 from swarm.insight.difference import METHOD, Difference
 from swarm.insight.periods import Period
@@ -80,3 +82,19 @@ def _document(rows: list[Compared], view: StagesView) -> dict[str, Any]:
 
 def _withdrawn(gone: StageWithdrawn) -> dict[str, Any]:
     return msgspec.structs.asdict(gone)
+
+
+def rows(view: StagesView, period: Period | None) -> tuple[Sequence[str], list[Sequence[Value]]]:
+    """The rows for other programs: counts, and each difference with the ends of its interval."""
+    header = ["stage", "passed", "of", "held_passed", "held_of"]
+    header += [f"{name}{part}" for name in ("difference", "tokens", "money") for part in ("", "_low", "_high")]
+    found: list[Sequence[Value]] = []
+    for row in compared(view, period):
+        parts = [_interval(part) for part in (row.gain, row.tokens, row.nanos)]
+        counts = (row.used.passed, row.used.total, row.held.passed, row.held.total)
+        found.append([row.stage, *counts, *(value for part in parts for value in part)])
+    return header, found
+
+
+def _interval(part: Difference | None) -> tuple[Value, Value, Value]:
+    return (None, None, None) if part is None else (part.mean, part.low, part.high)

@@ -13,6 +13,7 @@ from events.views.hits import HitsView, hits
 from events.views.stages import StagesView
 from swarm.cache.prefetch import guessed_said
 from swarm.cli.report import of_period, stages_view
+from swarm.cli.rows import Value
 from swarm.errors import dollars
 from swarm.insight.answered import Answered, answered
 from swarm.insight.periods import Period
@@ -134,3 +135,8 @@ def _cells(row: Passed) -> list[str]:
         f"{row.saved:,}",
         dollars(row.saved_nanos),
     ]
+
+
+def rows(found: Found, period: Period | None) -> tuple[Sequence[str], list[Sequence[Value]]]:
+    """The rows of the stages, for other programs."""
+    return Passed.__struct_fields__, [msgspec.structs.astuple(row) for row in passed(found.stages, period)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,6 +11,7 @@ from events.log import EventLog
 from events.views.stages import StagesView
 from events.views.waste import WasteView, waste_past
 from swarm.cli.report import of_period
+from swarm.cli.rows import Value
 from swarm.errors import dollars
 from swarm.insight.periods import Period
 from swarm.insight.reason import many
@@ -88,3 +90,9 @@ def _document(said: Waste) -> dict[str, object]:
         "wasted": msgspec.structs.asdict(said.calls),
         "rows": [msgspec.structs.asdict(row) for row in said.rows],
     }
+
+
+def rows(found: Found, period: Period | None) -> tuple[Sequence[str], list[Sequence[Value]]]:
+    """The rows for other programs."""
+    said = waste(found.waste, found.stages, found.sizes, period)
+    return Row.__struct_fields__, [msgspec.structs.astuple(row) for row in said.rows]

@@ -23,6 +23,7 @@ from swarm.cli.names import find_session
 from swarm.cli.output import Output
 from swarm.cli.raising import cap_run, has_own_cap, raise_caps, require_room
 from swarm.cli.recorded import NothingRecorded, log_errors, require_log
+from swarm.cli.report_file import add_report_argument, leave_report, require_report
 from swarm.cli.run import budget_of
 from swarm.cli.running import (
     add_model_arguments,
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="AMOUNT",
         help="raise the cap that halted it: by '+$0.50' or +20k, or to '$2' or 50k",
     )
+    add_report_argument(parser)
     add_model_arguments(parser)
 
 
@@ -72,6 +74,7 @@ async def _resume(args: argparse.Namespace) -> int:
     output: Output = args.output
     loaded = load_settings(Path.cwd(), environ=os.environ, flags={"log": args.log} if args.log else {})
     require_endpoint(args)
+    require_report(args)
     try:
         require_log(loaded.settings.log)
     except NothingRecorded as nothing:
@@ -108,7 +111,8 @@ async def _resume(args: argparse.Namespace) -> int:
 
             result, code = await carry_out(args, output, session)
             way = await way_on(log, result)
-    tell(result, output, code, log=args.log, estimate=estimate, way=way, told=args.progress == "json")
+            tell(result, output, code, log=args.log, estimate=estimate, way=way, told=args.progress == "json")
+            await leave_report(log, result, args, loaded.settings, output)
     return code
 
 

@@ -16,6 +16,7 @@ from events.log import EventLog, open_log
 from swarm.cli.given import STDIN, Given, only, overrides_of, read_given
 from swarm.cli.output import Output
 from swarm.cli.recorded import log_errors
+from swarm.cli.report_file import add_report_argument, leave_report, require_report
 from swarm.cli.running import (
     add_model_arguments,
     carry_out,
@@ -94,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be asked of whom and what it would cost; calls nothing"
     )
+    add_report_argument(parser)
     add_model_arguments(parser)
 
 
@@ -106,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--dry-run and --detach exclude each other; name one of them")
     if args.dry_run and args.earlier:
         raise UsageError("--dry-run foresees a run from its beginning; it does not go with --from")
+    require_report(args)
     if args.what == "-" and sys.stdin.isatty():
         args.output.note("reading from the terminal: a task file or what is to be done, then Ctrl-D")
     commands = [name for group in COMMANDS.values() for name in group]
@@ -197,7 +200,8 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
 
             result, code = await carry_out(args, output, session)
             way = await way_on(log, result)
-    tell(result, output, code, log=args.log, estimate=weighed.estimate, way=way, told=args.progress == "json")
+            tell(result, output, code, log=args.log, estimate=weighed.estimate, way=way, told=args.progress == "json")
+            await leave_report(log, result, args, settings, output)
     return code
 
 

@@ -318,6 +318,7 @@ def tell(
         f"{result.session}: {accepted} of {len(result.tasks)} accepted, {result.tokens:,} tokens, "
         f"{dollars(result.cost_nanos)}{unsure}"
     )
+    output.note(f"how that was, beside the sessions before: `swarm report session {result.session}`", "dim")
     if estimate and result.cost_nanos:
         output.note(f"{result.session} {beside(estimate, result.cost_nanos)}")
     output.detail(f"head {result.head} (keep it for `swarm verify --head`)")

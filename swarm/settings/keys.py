@@ -313,6 +313,7 @@ KEYS: Mapping[KeyPath, Key] = {
     ("time_zone",): Key(
         _time_zone, "", "since a day's cap holds for the day in one zone and another zone has a new day"
     ),
+    ("report_file",): Key(_place, only_user="since with it a repository could have your files written over"),
     ("on_unknown",): Key(_one_of("repeat", "ask", "fail"), "repeat"),
     ("judge",): Key(_one_of("free", "paid"), "free"),
     ("choice", "policy"): Key(_one_of("trails", "roulette"), "trails", _MODELS),

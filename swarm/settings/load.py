@@ -129,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     log: str  # absolute path, or a URL
     time_zone: str  # IANA name; "" = the machine's
+    report_file: str | None = None  # where a run leaves its report; {session} in it is the session's name
     on_unknown: Literal["repeat", "ask", "fail"]
     judge: Literal["free", "paid"]
     transport: Literal["aiohttp", "httpx"]
@@ -285,6 +286,7 @@ def _build(layers: Layers) -> Settings:
     return Settings(
         log=value["log",],
         time_zone=value["time_zone",],
+        report_file=value.get(("report_file",)),
         on_unknown=value["on_unknown",],
         judge=value["judge",],
         transport=value["transport",],
