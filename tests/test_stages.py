@@ -124,7 +124,7 @@ def test_settings_name_a_stage_in_place_of_what_the_preset_says(tmp_path: Path) 
         **{stage: preset_rules("aggressive")[stage] for stage in ("skills", "tools", "prompt")},
     }
     assert loaded(tmp_path, '[tokens.stages]\ninputs = "on"\n').rules == {
-        "inputs": Rule(mode="on", keep=0.35, asked=True)
+        "inputs": Rule(mode="on", keep=0.3, asked=True)
     }
 
 

@@ -67,8 +67,8 @@ _OFF = Rule()
 _KEEPS: Mapping[Preset, Mapping[str, float]] = {
     "minimal": dict.fromkeys(STAGES, 1.0),
     "standard": {
-        "inputs": 0.35,
-        "results": 0.35,
+        "inputs": 0.3,
+        "results": 0.3,
         "outputs": 0.5,
         "history": 0.125,
         "evidence": 0.1,
@@ -172,7 +172,7 @@ def preset_rules(preset: Preset) -> Mapping[str, Rule]:
     """The stages of a preset.
 
     >>> preset_rules("adaptive")["inputs"]
-    Rule(mode='on', keep=0.35, share=0.9)
+    Rule(mode='on', keep=0.3, share=0.9)
     >>> preset_rules("off")
     {}
     """
