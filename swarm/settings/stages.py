@@ -172,7 +172,7 @@ def preset_rules(preset: Preset) -> Mapping[str, Rule]:
     """The stages of a preset.
 
     >>> preset_rules("adaptive")["inputs"]
-    Rule(mode='on', keep=0.3, share=0.9)
+    Rule(mode='on', keep=0.3, share=0.9, asked=False)
     >>> preset_rules("off")
     {}
     """
