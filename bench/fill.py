@@ -31,6 +31,7 @@ class Filling(msgspec.Struct):
     events: int = 0
     calls: int = 0
     sent: list[int] = []  # reservations of the last append, which the next one settles
+    a_session: int = CALLS_A_SESSION
 
     async def go_on(self, log: EventLog, until: int) -> None:
         """Append until the log holds `until` events, each call chosen, reserved and settled."""
@@ -38,7 +39,7 @@ class Filling(msgspec.Struct):
             events = [event for number, position in enumerate(self.sent) for event in self._settled(number, position)]
             reservations: list[int] = []
             while len(reservations) < AT_ONCE and self.events + len(events) < until:
-                events += _asked(self.calls + len(reservations))
+                events += _asked(self.calls + len(reservations), self.a_session)
                 reservations.append(len(events) - 1)
             ack = await log.append(events)
             self.events += len(events)
@@ -47,23 +48,23 @@ class Filling(msgspec.Struct):
 
     def _settled(self, number: int, position: int) -> list[NewEvent]:
         call = self.calls - len(self.sent) + number
-        session, task = _place(call)
+        session, task = _place(call, self.a_session)
         events = [new(settled(position), session=session, task=task, step=1, attempt=1)]
-        if (call + 1) % CALLS_A_SESSION == 0:
+        if (call + 1) % self.a_session == 0:
             events.append(new(closed(), session=session, topic=f"claim/{session_name(session)}"))
         return events
 
 
-def _place(call: int) -> tuple[int, str]:
-    return 1 + call // CALLS_A_SESSION, f"t{call % CALLS_A_SESSION // CALLS_A_TASK}"
+def _place(call: int, a_session: int) -> tuple[int, str]:
+    return 1 + call // a_session, f"t{call % a_session // CALLS_A_TASK}"
 
 
-def _asked(call: int) -> list[NewEvent]:
+def _asked(call: int, a_session: int) -> list[NewEvent]:
     """A call's choice and reservation, which is the last; before them what begins its session and its task."""
-    session, task = _place(call)
+    session, task = _place(call, a_session)
     name = session_name(session)
     events: list[NewEvent] = []
-    if call % CALLS_A_SESSION == 0:
+    if call % a_session == 0:
         events += [
             new(opened(title=name), session=session, topic="sessions"),
             new(claimed(), session=session, topic=f"claim/{name}"),

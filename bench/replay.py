@@ -7,11 +7,13 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from random import Random
+from statistics import median
 from typing import TypeAlias
 
 from anyio import to_thread
 
-from bench.fill import filled
+from bench.fill import CALLS_A_SESSION, Filling, filled
 from bench.table import Bar, Figure, middle
 from events.bus import read_all
 from events.columns import values_of
@@ -21,10 +23,14 @@ from events.sqlite import segments
 from events.views.base import fold
 from events.views.cost import CostView
 from events.views.spending import Asked
+from tui.record import read_record
+from tui.timeline import Timeline
 
 PEER_EVENTS = (
     200_000  # read from a log of ours and from one of the peer's: of a shorter one the processor's cache holds all
 )
+SEEK_EVENTS = 100_000
+SEEKS = 200
 COLUMNS = (
     *("at", "kind", "session", "task", "role", "agent", "model", "tier"),
     *("reservation", "input_tokens", "output_tokens", "cost_nanos"),
@@ -76,6 +82,36 @@ async def folded_costs(path: Path) -> tuple[float, int]:
     return time.perf_counter() - began, total.input_tokens
 
 
+async def seeks(folder: Path, kind: str) -> Round:
+    """CPU seconds to have the state of a session at an event, from the points kept on the way, and by a fold from the beginning.
+
+    Of a log in which sessions follow each other it is the last one; else the log is one session.
+    """
+    path = folder / f"{kind}.db"
+    if not path.exists():
+        await filled(path, SEEK_EVENTS, Filling(a_session=CALLS_A_SESSION if kind == "sessions" else SEEK_EVENTS))
+    async with open_log(path, read_only=True) as log:
+        last = await log.last("sessions")
+        assert last is not None, "it was filled"
+        record, _ = await read_record(log, last.session)
+        timeline, anew = Timeline(log, record), Timeline(log, record)
+        await timeline.build()
+        random = Random(1)
+        took: list[float] = []
+        for _ in range(SEEKS):
+            index = random.randrange(len(record))
+            began = time.process_time()
+            await timeline.state_at(index)
+            took.append(time.process_time() - began)
+        began = time.process_time()
+        await anew.build()
+        return {
+            f"{kind} seek": median(took),
+            f"{kind} p95": sorted(took)[int(0.95 * SEEKS)],
+            f"{kind} fold": time.process_time() - began,
+        }
+
+
 async def measure(folder: Path, rounds: int, count: int) -> list[Round]:
     path = folder / "replay.db"
     filling = await filled(path, count)
@@ -92,6 +128,8 @@ async def measure(folder: Path, rounds: int, count: int) -> list[Round]:
                 "cost fold": by_fold,
                 "events": filling.events,
                 **_of_peer(path),
+                **await seeks(folder, "sessions"),
+                **await seeks(folder, "session"),
             }
         )
     return measured
@@ -119,12 +157,23 @@ def figures(rounds: Sequence[Round]) -> list[Figure]:
         ),
         Figure("speed of the cost view, of the fold of all entries", faster, "x"),
     ]
+    found += [
+        _seek(rounds, f"replay: any seek in {SEEK_EVENTS:,} events, of many sessions", "sessions"),
+        _seek(rounds, f"replay: any seek in {SEEK_EVENTS:,} events, of one session", "session"),
+    ]
     if "eventsourcing" in rounds[0]:
         found += [
             _against_peer(rounds, "full decode", Bar(4, 5, least=True)),
             _against_peer(rounds, "columns", Bar(7, least=True)),
         ]
     return found
+
+
+def _seek(rounds: Sequence[Round], what: str, kind: str) -> Figure:
+    p95 = middle(rounds, lambda took: took[f"{kind} p95"])
+    half, whole = middle(rounds, lambda took: took[f"{kind} seek"]), middle(rounds, lambda took: took[f"{kind} fold"])
+    beside = f"p95 of CPU; median {half * 1000:.1f} ms, folded from the beginning {whole * 1000:,.0f} ms"
+    return Figure(what, p95 * 1000, "ms", beside, Bar(100))
 
 
 def _against_peer(rounds: Sequence[Round], what: str, bar: Bar) -> Figure:

@@ -1,14 +1,16 @@
 """The live view: one screen over the log. It reads, folds and draws; it decides nothing, and what a person says to a run
 goes through the `Control` that it is handed.
 
-Reader -> Live (the fold, with a version for each pane) -> one timer -> the panes whose version has moved on
+Feed -> Live (the fold, with a version for each pane) -> one timer -> the panes whose version has moved on
+
+The feed of the live view is a `Reader`, which stays at the end of the log; that of a replay goes where its scrubber does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -44,17 +46,43 @@ g G        to the start, to the end
 ?          these keys; esc closes them"""
 
 
+class Feed(Protocol):
+    """What folds the log for the screen."""
+
+    @property
+    def live(self) -> Live:
+        """The view model as it is now."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing more is read; empty where all is."""
+        ...
+
+    async def run(self) -> None:
+        """Go on for as long as somebody looks."""
+        ...
+
+    def behind(self, now: int) -> str:
+        """How far the view model is behind what it should show, in words; empty where it is not."""
+        ...
+
+
 class Keys(ModalScreen[None]):
     """What can be pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss", show=False)]
 
+    def __init__(self, keys: str) -> None:
+        super().__init__()
+        self._keys = keys
+
     def compose(self) -> ComposeResult:
-        yield Static(_KEYS, id="keys", markup=False)
+        yield Static(self._keys, id="keys", markup=False)
 
 
-class WatchApp(App[None]):
-    """Follows the log from its start."""
+class SessionApp(App[None]):
+    """Shows what its feed folds. What it is a view of, and with which keys, its classes say."""
 
     CSS_PATH = "swarm.tcss"
     TITLE = "swarm"
@@ -67,25 +95,23 @@ class WatchApp(App[None]):
         Binding("f", "follow", "follow"),
         Binding("b", "budgets", "budgets"),
     ]
+    FOOTER: ClassVar[Row] = _FOOTER
+    KEYS: ClassVar[str] = _KEYS
 
     def __init__(
         self,
-        log: EventLog,
+        feed: Feed,
         *,
-        session: int = 0,
         state_of: Callable[[SessionState], str],
-        cap_of: CapOf,
         control: Control | None = None,
-        present: Callable[[], bool] = lambda: True,
         clock: Clock = system_clock,
         zone: tzinfo | None = None,
         fps: float = FPS,
     ) -> None:
-        """Session 0 is the first that opens. `present` says whether the log is still where it was opened; `zone` is that
-        of the times shown, None the machine's. Without a `control` what waits for a person is shown, and not answered."""
+        """`zone` is that of the times shown, None the machine's; `clock` tells from when ages are looked at. Without a
+        `control` what waits for a person is shown, and not answered."""
         super().__init__()
-        self.live = Live(session)
-        self.reader = Reader(log, self.live, cap_of=cap_of, present=present)
+        self._feed = feed
         self._state_of, self._clock, self._zone, self._fps = state_of, clock, zone, fps
         self._control = control
         self._state, self._looked = "", (0, -1)
@@ -93,8 +119,11 @@ class WatchApp(App[None]):
         self._budget_rows: list[Row] = []
         self._make_panes()
 
+    @property
+    def live(self) -> Live:
+        return self._feed.live
+
     def _make_panes(self) -> None:
-        ring, zone = self.live.ring, self._zone
         self._header = Pane(id="header", count=lambda: 1, row=self._header_row, focus=False)
         self._trouble = Static(id="trouble", markup=False)
         self._tasks = Pane(id="tasks", count=lambda: len(self._task_states), row=self._task_row, head=task_head)
@@ -102,12 +131,12 @@ class WatchApp(App[None]):
         self._budget.border_title = Content("Budgets")
         self._events = Pane(
             id="events",
-            count=lambda: len(ring),
-            row=lambda i, _: event_row(ring[i], zone),
-            dropped=lambda: ring.first,
+            count=self._event_count,
+            row=self._event_row,
+            dropped=lambda: self.live.ring.first,
             follows=True,
         )
-        self._footer = Pane(id="footer", count=lambda: 1, row=lambda i, _: _FOOTER, focus=False)
+        self._footer = Pane(id="footer", count=lambda: 1, row=lambda i, _: self.FOOTER, focus=False)
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -116,18 +145,23 @@ class WatchApp(App[None]):
             yield self._tasks
             yield self._budget
         yield self._events
+        yield from self.below()
         yield self._footer
+
+    def below(self) -> ComposeResult:
+        """What stands between the events and the keys."""
+        yield from ()
 
     def on_mount(self) -> None:
         self._events.focus()
-        self.run_worker(self.reader.run(), name="reader")
+        self.run_worker(self._feed.run(), name="feed")
         self.set_interval(1 / self._fps, self.paint)
 
     def paint(self) -> None:
         """Draw the panes whose version has moved on. Ages, and whether the owner lives, are looked at once a second."""
         now, versions = self._clock(), self.live.versions
         self._look(now // 1_000_000)
-        self._header.paint((versions.header, self._state, self.reader.behind(now)))
+        self._header.paint((versions.header, self._state, self._feed.behind(now)))
         if self._tasks.is_stale(versions.tasks):
             self._task_states = self.live.rows
             self._tasks.border_title = Content(f"Tasks {len(self._task_states)}")
@@ -140,8 +174,8 @@ class WatchApp(App[None]):
             self._events.border_title = Content(self._events_title())
         self._footer.paint(0)
         self._leave_what_is_answered()
-        if self.reader.trouble and not self._trouble.has_class("-shown"):
-            self._trouble.update(Content(f"✘ {self.reader.trouble}"))
+        if self._feed.trouble and not self._trouble.has_class("-shown"):
+            self._trouble.update(Content(f"✘ {self._feed.trouble}"))
             self._trouble.add_class("-shown")
 
     def action_answer(self) -> None:
@@ -181,7 +215,7 @@ class WatchApp(App[None]):
         self.screen.toggle_class("-budget")
 
     def action_keys(self) -> None:
-        self.push_screen(Keys())
+        self.push_screen(Keys(self.KEYS))
 
     def _look(self, second: int) -> None:
         """Ask who owns the session where that may have changed, and let the ages of open tasks go on."""
@@ -193,16 +227,43 @@ class WatchApp(App[None]):
             self._state = self._state_of(state) if state is not None else ""
         self._looked = second, versions.header
 
+    def _event_count(self) -> int:
+        return len(self.live.ring)
+
+    def _event_row(self, index: int, width: int) -> Row:
+        return event_row(self.live.ring[index], self._zone)
+
     def _events_title(self) -> str:
-        seen = self.live.ring.first + len(self.live.ring)
+        seen = self.live.ring.first + self._event_count()
         return f"Events {seen:,} {'● follow' if self._events.follow else '‖ paused, f follows'}"
 
     def _header_row(self, index: int, width: int) -> Row:
         now = self._clock()
         hint = ": press a" if self._control is not None else ""
-        return header_row(self.live, self._state, now, self.reader.behind(now), hint=hint)
+        return header_row(self.live, self._state, now, self._feed.behind(now), hint=hint)
 
     def _task_row(self, index: int, width: int) -> Row:
         task = self._task_states[index]
         using = self.live.using.said(task.session, task.name)
         return task_row(task, width, self._clock(), using=using, asks=self.live.asks[task.name])
+
+
+class WatchApp(SessionApp):
+    """Follows the log from its start."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        *,
+        session: int = 0,
+        state_of: Callable[[SessionState], str],
+        cap_of: CapOf,
+        control: Control | None = None,
+        present: Callable[[], bool] = lambda: True,
+        clock: Clock = system_clock,
+        zone: tzinfo | None = None,
+        fps: float = FPS,
+    ) -> None:
+        """Session 0 is the first that opens. `present` says whether the log is still where it was opened."""
+        self.reader = Reader(log, Live(session), cap_of=cap_of, present=present)
+        super().__init__(self.reader, state_of=state_of, control=control, clock=clock, zone=zone, fps=fps)

@@ -152,9 +152,12 @@ def commands(session: str, url: str) -> list[tuple[str, str]]:
         (f"swarm show {log} {session}/{EXPLAINED}", "the retry and the escalation, try by try"),
         (f"swarm why {log} {session}/{EXPLAINED}", "why it ended as it did"),
         (f"swarm cost {log} --by model,task", "what was spent, on what"),
-        (f"swarm replay {log} {session}", "the same run again from the log, no model is asked"),
+        (
+            f"swarm replay {log} {session} --check",
+            "each try again from the log, no model is asked: it comes to the same",
+        ),
         (f"swarm log {log}", "every event"),
-        (f"swarm watch {log} {session}", "all of it in the live view"),
+        (f"swarm replay {log} {session}", "all of it on the screen, played from the log"),
     ]
 
 

@@ -72,7 +72,7 @@ def run_command(name: str, module: str, help_: str, words: list[str]) -> int:
     """Import the module of a command, read its words and run it. Raises UsageError where the words make no sense."""
     if wrong := next((word for word in words if re.fullmatch(r"-[^=]+=--", word)), None):
         raise UsageError(f"{wrong.removesuffix('=--')} is given `--`, which is no value")  # argparse makes a list of it
-    options, own_words = _take_shared(shared_options(f"swarm {name}"), words)
+    options, own_words = _take_shared(shared_options(f"swarm {name}"), _with_values(words))
     parser, command = parser_of(name, module, help_)
     try:
         args, unknown = _read(parser, own_words, options)
@@ -94,6 +94,23 @@ def run_command(name: str, module: str, help_: str, words: list[str]) -> int:
         folder=args.folder,
     )
     return command.run(args)
+
+
+def _with_values(words: list[str]) -> list[str]:
+    """The words with `--at -2m` as `--at=-2m`: no option begins with a digit, and argparse takes such a word for one.
+
+    >>> _with_values(["s1", "--at", "-2m", "--json", "--", "--at", "-2m"])
+    ['s1', '--at=-2m', '--json', '--', '--at', '-2m']
+    """
+    joined: list[str] = []
+    for at, word in enumerate(words):
+        if word == "--":
+            return [*joined, *words[at:]]
+        if joined and re.fullmatch(r"--[a-z-]+", joined[-1]) and re.match(r"-[0-9]", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def parser_of(name: str, module: str, help_: str) -> tuple[argparse.ArgumentParser, Command]:

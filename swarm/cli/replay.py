@@ -1,87 +1,211 @@
-"""`swarm replay [SESSION]`: plays a session again from its log, calls nothing, and reports the first divergence."""
+"""`swarm replay [SESSION]`: a recorded session on the screen with a scrubber, its state at one point, or a picture of it."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import os
+import re
+import sys
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
-import msgspec
 
+from events.log import EventLog, session_name, system_clock
+from events.views.base import fold
+from events.views.sessions import SessionsView
 from swarm.cli.names import SESSION_HELP, find_session
-from swarm.cli.output import Output, counted
-from swarm.cli.recorded import log_errors, recorded, settings_of
-from swarm.errors import UsageError, dollars
-from swarm.replay import Replayed, replay
+from swarm.cli.recorded import LogTrouble, log_errors, recorded, settings_of, zone_of
+from swarm.errors import UsageError
+from swarm.units import shortened
+
+if TYPE_CHECKING:
+    from swarm.cli.output import Output
+    from swarm.settings.load import Settings
+    from tui.record import Record
+    from tui.replay import ReplayApp
+
+_SIZE = "120x40"
+AT_HELP = (
+    "an event (#48213), a time of day (14:03, 14:03:22), so long behind the start or before the end (+10m, -2m), the next "
+    "event of a task (its name), start, end, or the first fail, retry, budget mark or person's word (fail, retry, budget, person)"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", nargs="?", metavar="SESSION", help=SESSION_HELP)
-    parser.add_argument("--until", type=int, metavar="POSITION", help="stop behind this position of the log")
+    parser.add_argument("--at", metavar="X", help=f"print the state at a point, and draw no screen: {AT_HELP}")
+    parser.add_argument(
+        "--to", metavar="FILE.svg", help="write one frame of the screen as a picture, at X or at the end"
+    )
+    parser.add_argument("--size", metavar="WxH", help=f"columns and rows of that picture; default: {_SIZE}")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="do each attempt again from its record, compare, and report the first divergence; so do --until, and --json "
+        "without --at",
+    )
+    parser.add_argument(
+        "--until", type=int, metavar="POSITION", help="with --check: stop behind this position of the log"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.until is not None and args.until < 1:
-        raise UsageError(f"--until {args.until}: a position of the log is expected, 1 or more; `swarm log` shows them")
+    _require_together(args)
+    if _is_check(args):
+        from swarm.cli.replay_check import check
+
+        return anyio.run(check, args)
     return anyio.run(_replay, args)
 
 
+def _is_check(args: argparse.Namespace) -> bool:
+    return args.check or args.until is not None or (args.json and args.at is None)
+
+
+def _require_together(args: argparse.Namespace) -> None:
+    """Raises UsageError where options say two things at once."""
+    if args.size is not None and args.to is None:
+        raise UsageError("--size is that of a picture; name its file with --to FILE.svg")
+    if args.to is not None and args.json:
+        raise UsageError("--to writes a picture and has no --json; use --at X --json for the state")
+    if (args.check or args.until is not None) and (args.at is not None or args.to is not None):
+        raise UsageError("--check and --until compare and draw nothing; leave --at and --to away, or them")
+    if args.to is not None and Path(args.to).suffix.lower() != ".svg":
+        raise UsageError(f"--to {shortened(args.to)}: a picture is an SVG; write a name that ends in .svg")
+
+
 async def _replay(args: argparse.Namespace) -> int:
-    output: Output = args.output
-    async with recorded(settings_of(args).log) as log:
+    settings = settings_of(args)
+    async with recorded(settings.log) as log:
         session = await find_session(log, args.session)
-        with log_errors():
-            result = await replay(log, session, until=args.until)
-    if output.json:
-        output.document("swarm.replay/1", _document(result))
-    else:
-        _tell(result, output)
-    return 0 if result.divergence is None else 1
+        if args.at is None and args.to is None:
+            return await _play(log, session, settings, args)
+        record, trouble = await _record_of(log, session)
+        number = _number("end" if args.at is None else args.at, record, zone_of(settings), trouble)
+        output: Output = args.output
+        if trouble:
+            output.problem(f"note: {trouble}")
+        if args.to is not None:
+            await _draw(log, record, number, settings, args)
+        else:
+            from swarm.cli.replay_state import tell
+
+            with log_errors():
+                await tell(log, record, number, zone_of(settings), output)
+    return 0
 
 
-def _tell(result: Replayed, output: Output) -> None:
-    output.line(
-        f"{result.session}: {counted(result.events, 'event')} up to position {result.until}, no model was called"
-    )
-    for task in result.tasks.of(int(result.session[1:])).values():
-        unjudged = " (unjudged)" if task.unjudged else ""
-        output.line(f"  {task.name}  {task.status}{unjudged}  {task.tokens:,} tokens  {dollars(task.cost_nanos)}")
-    if result.skipped:
-        output.line(f"decisions were not compared: {result.skipped}", "yellow")
-    compared = ", ".join(
-        counted(number, noun)
-        for number, noun in (
-            (result.attempts, "attempt"),
-            (result.requests, "request"),
-            (result.choices, "draw"),
-            (result.decisions, "decision"),
+async def _record_of(log: EventLog, session: int) -> tuple[Record, str]:
+    """The record, and why the rest of it cannot be read. Raises LogTrouble where nothing of it can."""
+    from tui.record import read_record
+
+    record, trouble = await read_record(log, session)
+    if not len(record):
+        raise LogTrouble(trouble)
+    return record, trouble
+
+
+def _number(at: str, record: Record, zone: tzinfo | None, trouble: str) -> int:
+    from tui.sought import NotThere, sought
+
+    try:
+        return sought(at, record, zone=zone)
+    except NotThere as problem:
+        raise UsageError(f"--at {problem}" + (f"; {trouble}" if trouble else "")) from problem
+
+
+async def _play(log: EventLog, session: int, settings: Settings, args: argparse.Namespace) -> int:
+    """Show the screen until somebody leaves; where that is to watch the session live, show that then."""
+    _require_terminal(session)
+    record, trouble = await _record_of(log, session)
+    app = replay_app(log, record, settings, trouble=trouble)
+    await app.run_async()
+    said = app.playback.trouble
+    if app.goes_live:
+        from swarm.cli.watch import watch_app
+
+        live = watch_app(log, session, settings, named=args.log)
+        await live.run_async()
+        said = live.reader.trouble
+    output: Output = args.output
+    if said:
+        output.problem(f"error: {said}")
+    return 1 if said else 0
+
+
+def replay_app(log: EventLog, record: Record, settings: Settings, *, trouble: str = "") -> ReplayApp:
+    from swarm.cli.watch import cap_reader
+    from tui.playback import Playback
+    from tui.replay import ReplayApp
+
+    async def go_live() -> str:
+        return await why_not_live(log, record.session)
+
+    playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble)
+    return ReplayApp(playback, go_live=go_live, zone=zone_of(settings))
+
+
+async def why_not_live(log: EventLog, session: int) -> str:
+    """Why a session cannot be watched live, in a sentence; "" where it runs."""
+    from swarm.cli.sessions import state_of
+
+    state = (await fold(log, SessionsView(), session=session)).sessions.get(session)
+    said = state_of(state, now=system_clock()) if state is not None else "gone"
+    return "" if said == "running" else f"{session_name(session)} does not run: it is {said}"
+
+
+async def _draw(log: EventLog, record: Record, number: int, settings: Settings, args: argparse.Namespace) -> None:
+    """Raises UsageError, LogTrouble."""
+    from swarm.cli.watch import cap_reader
+    from tui.frame import frame
+    from tui.playback import Playback
+
+    size = _size_of(args.size or _SIZE)
+    playback = Playback(log, record, cap_of=cap_reader(log))
+    playback.playing.go(number)
+    title = f"swarm replay {session_name(record.session)}"
+    picture = await frame(playback, size=size, title=title, zone=zone_of(settings))
+    if playback.trouble:
+        raise LogTrouble(playback.trouble)
+    _write(args.to, picture)
+    output: Output = args.output
+    output.note(f"written: {args.to}")
+
+
+def _write(path: str, picture: str) -> None:
+    """Raises UsageError."""
+    try:
+        Path(path).write_text(picture)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"--to {shortened(path, 80)} cannot be written: {reason}; name another file") from error
+
+
+def _size_of(text: str) -> tuple[int, int]:
+    """Raises UsageError."""
+    from tui.frame import LEAST, MOST
+
+    found = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", text)
+    size = (int(found[1]), int(found[2])) if found else (0, 0)
+    if any(not least <= each <= most for each, least, most in zip(size, LEAST, MOST, strict=True)):
+        bounds = "x".join(map(str, LEAST)), "x".join(map(str, MOST))
+        raise UsageError(f"--size {shortened(text)}: columns and rows are expected, {bounds[0]} to {bounds[1]}")
+    return size
+
+
+def _require_terminal(session: int) -> None:
+    """Raises UsageError where no screen can be drawn."""
+    from tui.frame import LEAST
+
+    name = session_name(session)
+    instead = f"`swarm replay {name} --at end` prints the state, `swarm replay {name} --check` compares"
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) or os.environ.get("TERM") == "dumb":
+        raise UsageError(f"replay needs a terminal to draw on; {instead}")
+    columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    if columns < LEAST[0] or rows < LEAST[1]:
+        raise UsageError(
+            f"replay needs a terminal of at least {LEAST[0]} columns and {LEAST[1]} rows, and this one has {columns} and "
+            f"{rows}; make it larger, or {instead}"
         )
-    )
-    if result.divergence is None:
-        output.line(f"the same again: {compared}", "green")
-        return
-    found = result.divergence
-    output.line(f"first divergence at position {found.position}: {found.what}", "red")
-    output.line(f"  recorded  {found.recorded}")
-    output.line(f"  replayed  {found.replayed}")
-
-
-def _document(result: Replayed) -> dict[str, Any]:
-    session = int(result.session[1:])
-    return {
-        "session": result.session,
-        "until": result.until,
-        "events": result.events,
-        "attempts": result.attempts,
-        "requests": result.requests,
-        "choices": result.choices,
-        "decisions": result.decisions,
-        "skipped": result.skipped,
-        "divergence": msgspec.to_builtins(result.divergence),
-        "tasks": {name: msgspec.to_builtins(task) for name, task in result.tasks.of(session).items()},
-        "scopes": {name: msgspec.to_builtins(scope) for name, scope in result.money.scopes.items()},
-        "trails": [
-            {"context": context, "arm": arm, **msgspec.to_builtins(trail)}
-            for (context, arm), trail in result.trails.learned.rows.items()
-        ],
-    }

@@ -70,7 +70,7 @@ def is_whole(folder: Path, *sessions: str) -> None:
     verified = swarm("verify", home=folder, cwd=folder)
     assert verified.returncode == 0, verified.stderr
     for session in sessions:
-        played = swarm("replay", session, home=folder, cwd=folder)
+        played = swarm("replay", session, "--check", home=folder, cwd=folder)
         assert played.returncode == 0, played.stderr
 
 

@@ -229,7 +229,7 @@ def test_ctrl_c_while_a_command_runs_ends_it_and_a_resume_goes_on_from_the_recor
     assert MENDED in durations(project)
     (attempt,) = shown(project, "s1/fix")["steps"][0]["attempts"]
     assert [use["tool"] for use in attempt["uses"]] == ["edit", "run"], "the edit is not made twice"
-    call(project, "replay", "s1")
+    call(project, "replay", "s1", "--check")
 
 
 def test_a_file_that_the_user_changed_meanwhile_is_left_alone_and_the_rest_waits(project: Path) -> None:

@@ -29,7 +29,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_replay_connects_to_nothing_and_says_the_same_twice(recorded: Path) -> None:
-    words = ("replay", "--json", "--log", str(recorded / "log.db"))
+    words = ("replay", "--check", "--json", "--log", str(recorded / "log.db"))
     first, second = (swarm(*words, home=recorded, cwd=recorded) for _ in range(2))  # the provider is gone by now
     assert first.returncode == 0, first.stderr
     assert first.stdout == second.stdout

@@ -56,7 +56,15 @@ check:
     # an error that quotes it: a server that is not there, named with the secret in its path
     done = swarm("run", "task.yaml", "--endpoint", f"http://127.0.0.1:9/{CANARY}", home=home, cwd=project, env=env)
     told += [done.stdout, done.stderr]
-    for words in (["show"], ["log", "--texts"], ["show", "--json"], ["log", "--json", "--texts"], ["replay"], ["ps"]):
+    for words in (
+        ["show"],
+        ["log", "--texts"],
+        ["show", "--json"],
+        ["log", "--json", "--texts"],
+        ["replay", "--check"],
+        ["replay", "--at", "end"],
+        ["ps"],
+    ):
         done = swarm(*words, home=home, cwd=project, env=env)
         told += [done.stdout, done.stderr]
     written = [path.read_bytes() for path in home.rglob("*") if path.is_file()]

@@ -66,7 +66,7 @@ def test_a_person_accepts_a_draft_that_failed_its_checks_and_its_file_is_written
     twice = swarm("accept", "s1/task", home=tmp_path, cwd=tmp_path)
     assert twice.returncode == 2
     assert "task is accepted already" in twice.stderr
-    played = swarm("replay", home=tmp_path, cwd=tmp_path)
+    played = swarm("replay", "--check", home=tmp_path, cwd=tmp_path)
     assert played.returncode == 0, played.stderr
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import anyio
@@ -248,6 +249,18 @@ async def record(path: Path) -> None:
     async with recording(path) as writer:
         await a_session(writer)
         await writer.close(finished=False)
+
+
+async def damaged(path: Path, position: int) -> None:
+    """The same log, with an event in it that is not what was written."""
+    await record(path)
+    damage(path, position)
+
+
+def damage(path: Path, position: int) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TRIGGER event_is_a_fact")
+        connection.execute("UPDATE event SET body = '{' WHERE position = ?", (position,))
 
 
 def recorded_log(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
