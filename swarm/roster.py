@@ -36,7 +36,8 @@ class NoModelHere(SwarmError):
         super().__init__(
             "there is no model to work with: no key is set, no server is named and no local model is here; "
             "try the small one that runs on this machine (`--local`), set a key such as OPENROUTER_API_KEY, "
-            "or name a server (`--endpoint http://127.0.0.1:11434/v1`)"
+            "or name a server (`--endpoint http://127.0.0.1:11434/v1`); `swarm doctor` says what is missing, "
+            "and `swarm demo` needs none of them"
         )
 
 

@@ -29,6 +29,7 @@ EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
 NAMES = [name for group in COMMANDS.values() for name in group]
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"^<!-- .*? -->$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _COMMAND = re.compile(r"(?:^|&& |\bbin/)swarm (?P<words>[a-z][^#&\n]*)")
 _OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][a-z-]*")
@@ -48,7 +49,7 @@ def command_lines() -> set[str]:
     """What stands behind `swarm` in every line of shell and every piece of code inside of a sentence."""
     lines = [line for language in ("sh", "text") for _, text in blocks(language) for line in text.splitlines()]
     for document in DOCUMENTS:
-        lines += _INLINE.findall(_BLOCK.sub("", document.read_text()))
+        lines += _INLINE.findall(_COMMENT.sub("", _BLOCK.sub("", document.read_text())))
     return {found["words"].strip() for line in lines for found in _COMMAND.finditer(line)}
 
 
@@ -156,6 +157,32 @@ def links() -> list[tuple[Path, str]]:
 @pytest.mark.parametrize(("document", "target"), links())
 def test_a_link_to_a_file_leads_to_it(document: Path, target: str) -> None:
     assert (document.parent / target).exists()
+
+
+def anchors(path: Path) -> set[str]:
+    """What a link to a part of a document can name: its headings, as they are shown on a page."""
+    heads = re.findall(r"^#+ (.+)$", _BLOCK.sub("", path.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def parts_named() -> list[tuple[Path, str, str]]:
+    found = [(path, *each) for path in DOCUMENTS for each in re.findall(r"\]\(([^)#\s]*)#([^)]+)\)", path.read_text())]
+    return [(path, to, part) for path, to, part in found if "://" not in to]
+
+
+@pytest.mark.parametrize(("document", "target", "part"), parts_named())
+def test_a_link_to_a_part_of_a_document_leads_to_it(document: Path, target: str, part: str) -> None:
+    assert part in anchors(document.parent / target if target else document)
+
+
+def test_the_map_of_the_documents_has_each_of_them_once_under_its_kind() -> None:
+    text = (ROOT / "docs/README.md").read_text()
+    named = re.findall(r"^- \[[^\]]+\]\(([^)]+)\): .+$", text, re.MULTILINE)
+    there = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert sorted(named) == sorted(there - {"README.md"})
+    for part in text.split("\n## ")[1:]:
+        kind = part.split("\n")[0].lower()
+        assert all(to.startswith(f"{kind}/") for to in re.findall(r"\]\(([^)]+)\)", part) if "/" in to), kind
 
 
 def map_rows() -> list[str]:

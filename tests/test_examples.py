@@ -116,3 +116,22 @@ async def test_a_task_of_the_mix_is_done_for_each_module(tmp_path: Path, home: P
     (root / "mix.yaml").write_text(text.split("  oneliner:")[0])
     result = await played(root, "mix.yaml", home)
     assert (result.exit_code, len(result.tasks)) == (0, 51)
+
+
+PATH = sorted(path.name for path in EXAMPLES.glob("0*.yaml"))
+
+
+def test_the_path_of_examples_has_a_number_for_each_idea() -> None:
+    assert [name[:3] for name in PATH] == [f"0{number}-" for number in range(1, 9)]
+
+
+@pytest.mark.parametrize("name", PATH)
+async def test_an_example_of_the_path_runs_without_a_model(name: str, tmp_path: Path, home: Path) -> None:
+    root = tmp_path / "examples"
+    shutil.copytree(EXAMPLES, root, ignore=lambda at, names: [each for each in names if "." not in each])
+    result = await played(root, name, home)
+    assert result.exit_code == 0, result.tasks
+    rejected = {"02-check.yaml", "08-judge.yaml"}  # their first drafts are, so that a reader sees what follows
+    async with open_log(home / "log.db", read_only=True) as log:
+        kinds = {entry.kind for entry in await log.read()}
+    assert ("step.rejected" in kinds) == (name in rejected)
