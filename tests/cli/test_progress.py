@@ -104,7 +104,7 @@ def test_the_end_of_many_tasks_names_those_that_were_not_accepted(tmp_path: Path
     with provider_thread(play) as provider:
         code, sent = on_a_terminal(provider, tmp_path, "--model", "m")
     assert code == 1
-    end = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", sent).replace("\r", "").splitlines()[-6:]
+    end = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", sent).replace("\r", "").splitlines()[-7:]
     assert end[0] == "✔ 27 tasks accepted"
     assert [line.split()[:3] for line in end[1:4]] == [["✘", f"t{n}", "failed"] for n in (3, 13, 23)]
     assert end[5] == "failed: t3, t13, t23; see why with: swarm why s1/t3"
