@@ -107,7 +107,7 @@ def test_the_end_of_many_tasks_names_those_that_were_not_accepted(tmp_path: Path
     end = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", sent).replace("\r", "").splitlines()[-7:]
     assert end[0] == "✔ 27 tasks accepted"
     assert [line.split()[:3] for line in end[1:4]] == [["✘", f"t{n}", "failed"] for n in (3, 13, 23)]
-    assert end[5] == "failed: t3, t13, t23; see why with: swarm why s1/t3"
+    assert end[6] == "failed: t3, t13, t23; see why with: swarm why s1/t3"
 
 
 def test_the_block_is_painted_over_from_the_left_and_a_line_of_it_is_one_line(
