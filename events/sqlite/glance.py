@@ -24,10 +24,7 @@ _LAST_CLAIMS = (
     " WHERE n.text >= 'claim/' AND n.text < 'claim0'"  # 0 is the sign behind /
 )
 _NAMES = "SELECT text, id FROM name WHERE text >= 'approval.' AND text < 'session0' OR text IN ('work.paused', 'work.unpaused')"
-_PAUSED = (
-    "SELECT e.kind FROM event AS e JOIN name AS t ON t.id = e.task WHERE e.session = ? AND e.kind IN (?, ?)"
-    " AND t.text = '' ORDER BY e.position DESC LIMIT 1"
-)
+_PAUSED = "SELECT kind FROM event WHERE session = ? AND kind IN (?, ?) AND task = 0 ORDER BY position DESC LIMIT 1"
 _OF_SESSION = "SELECT body FROM event WHERE session = ? AND kind = ? AND position > ? ORDER BY position DESC LIMIT 1"
 _RESERVED = (
     "SELECT position, cost_nanos FROM event WHERE position > ? AND position <= ? AND kind = ? AND instr(body, ?)"

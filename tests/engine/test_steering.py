@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from math import inf
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import anyio
@@ -274,8 +275,7 @@ async def test_a_task_stays_paused_over_a_resume_and_what_has_ended_cannot_be_pa
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:
                 group.start_soon(unpaused)
-                result = await resume(log, rich)
-        assert result.exit_code == 0
+                assert (await resume(log, rich)).exit_code == 0
         late = [await pause(log), await pause(log, "first"), await pause(log, "third")]
         await answer(log, rich)
     reasons = [(await answered(log, each)).refused for each in late]
@@ -567,3 +567,56 @@ async def test_a_fork_keeps_a_pin_and_no_pause(log: EventLog, root: Path) -> Non
     assert view.whole(2).paused is None and view.of(2)["tasks"].own.pin is not None
     played = await replay(log, 2)
     assert played.divergence is None and not played.skipped
+
+
+# --- whatever is said -------------------------------------------------------------------------------------------------
+
+TREE = (
+    "budget: $1\ntasks:\n  a: {prompt: Write a, limits: {attempts: 2}}\n  b: {prompt: Write b, needs: a}\n"
+    "  c: {prompt: 'Write of {{item}}', each: [rain, snow], needs: a}\n  d: {prompt: Write d, when: b.failed == 0, needs: b}\n"
+)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_whatever_is_said_in_whichever_order_is_answered_once_holds_and_plays_again(
+    log: EventLog, root: Path, seed: int
+) -> None:
+    """Words at random while a session runs, is interrupted and resumed: nothing begins while it is paused, a replay is clean."""
+    random, said = Random(seed), list[int]()
+    words: list[Request] = [
+        *(PauseRequested(by=ADA), UnpauseRequested(by=ADA), UnpauseRequested(by=ADA), RetryRequested(by=ADA)),
+        *(PinRequested(by=ADA, tier=tier) for tier in ("paid", "free", "cheap", "")),
+    ]
+
+    async def talk() -> None:
+        after = 0
+        while True:
+            for entry in await next_entries(log, after):
+                after = entry.position
+                if isinstance(entry.event, StepDrafted | CallReserved | WorkPaused):
+                    task = random.choice(["", "a", "b", "c", "d", "c-1"])
+                    said.append(await ask(log, random.choice(words), task))
+                if isinstance(entry.event, WorkPaused):  # sooner or later it goes on
+                    said.append(await ask(log, UnpauseRequested(by=ADA), entry.task))
+
+    def judge(_: dict[str, Any]) -> str:
+        return verdict(random.random() < 0.6, "no")
+
+    async with serving(Cast(validator=[judge]), model("free"), model("dear", "paid", price=DEAR)) as (_, plan):
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as group:
+                group.start_soon(talk)
+                await run(log, TREE, plan, root)
+                await resume(log, plan)
+                group.cancel_scope.cancel()
+        await answer(log, plan)
+    entries, view = await entries_of(log), TasksView()
+    assert sorted(said) == sorted(entry.event.request for entry in entries if isinstance(entry.event, RequestAnswered))
+    for entry in entries:
+        view.apply(entry)
+        if isinstance(entry.event, CallReserved):
+            assert view.pause_of(view.of(1)[entry.task]) is None, (
+                f"a call began at {entry.position} while it was paused"
+            )
+        if isinstance(entry.event, ChoiceMade) and entry.event.pinned and not entry.event.missed:
+            assert entry.event.tier == entry.event.pinned
