@@ -118,7 +118,8 @@ def _task_head(task: TaskState, output: Output, now: int) -> None:
     output.line(f"{session_name(task.session)}/{task.name}  {visible(task.title)}", "bold")
     unjudged = " (unjudged: nobody could judge it, only its form was looked at)" if task.unjudged else ""
     reason = f": {visible(task.reason)}" if task.reason else ""
-    output.line(f"  {status.glyph} {status.word}{unjudged}{reason}", _STYLE[status.tone])
+    if status is not PAUSED:  # who paused it stands below
+        output.line(f"  {status.glyph} {status.word}{unjudged}{reason}", _STYLE[status.tone])
     for line in _steered(task, output, now):
         output.line(f"  {line}", "yellow")
     needs = f" · needs {', '.join(task.needs)}" if task.needs else ""
