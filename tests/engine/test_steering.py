@@ -390,6 +390,22 @@ async def test_what_was_skipped_for_it_is_looked_at_again(log: EventLog, root: P
     assert [task.status for task in result.tasks] == ["accepted"] * 3
 
 
+async def test_a_resume_too_looks_again_at_what_was_skipped_for_want_of_a_model(log: EventLog, root: Path) -> None:
+    text = "tasks:\n  a: {prompt: Go}\n  b: {prompt: Go, needs: a, when: a.passed > 0}\n  c: {prompt: 'Go {{item}}', each: [x]}\n"
+    async with serving(Cast()) as (_, plan):
+        pass
+    with anyio.fail_after(20):
+        first = await run(log, text, plan_with_one_try(plan), root)
+    assert [task.status for task in first.tasks][:3] == ["failed", "skipped", "failed"]
+    async with serving(Cast()) as (_, back):
+        again = await resume(log, back)
+    assert {task.status for task in again.tasks} == {"accepted"}
+
+
+def plan_with_one_try(plan: Plan) -> Plan:
+    return msgspec.structs.replace(plan, tries=1, patience_s=1.0)
+
+
 async def test_a_task_that_failed_by_its_items_tries_those_again(log: EventLog, root: Path) -> None:
     text = "tasks:\n  all: {prompt: 'Write of {{item}}', each: [rain, snow], limits: {attempts: 1}}\n"
     cast = Cast(validator=[verdict(False), verdict(True)])
