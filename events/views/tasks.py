@@ -204,8 +204,9 @@ class TasksView(msgspec.Struct):
         if isinstance(entry.event, TaskSubmitted):
             self._submit(entry, entry.event)
             return
-        if isinstance(entry.event, WorkPaused | WorkUnpaused | TierPinned | TierUnpinned) and not entry.task:
-            self.steered[entry.session] = self.whole(entry.session).after(entry)
+        if not entry.task:
+            if isinstance(entry.event, WorkPaused | WorkUnpaused | TierPinned | TierUnpinned):
+                self.steered[entry.session] = self.whole(entry.session).after(entry)
             return
         task = self.of(entry.session).get(entry.task)
         if task is None:

@@ -291,7 +291,7 @@ def _counted(choice: ChoiceStopped, samples: int) -> Mapping[str, float]:
     first = (
         free_first(options, means)[0] if terms_of(choice).free_first and not choice.tried else [o.name for o in options]
     )
-    may_stop = bool(choice.tried) and not choice.asked and any(each.tier not in FREE_TIERS for each in options)
+    may_stop = terms_of(choice).may_stop and bool(choice.tried) and any(each.tier not in FREE_TIERS for each in options)
     outcomes = [*first, STOPPED] if may_stop else first
     if len(outcomes) == 1:
         return {first[0]: 1.0}

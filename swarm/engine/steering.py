@@ -67,7 +67,7 @@ def retry(tasks: Mapping[str, TaskState], name: str, *, by: str, reason: str) ->
     task = tasks[name]
     _require_retriable(task, tasks)
     items = [each for each in task.children or () if each in tasks and tasks[each].status in ("failed", "cancelled")]
-    meant = items or [name]
+    meant = [*items, name]
     word = f"{by} has it tried again" + (f": {reason}" if reason else "")
     again = Placed(TaskReopened(reason=word, by=by, attempts=1))
     with_it = Placed(TaskReopened(reason=f"{name} is tried again"))
@@ -85,6 +85,12 @@ def _require_retriable(task: TaskState, tasks: Mapping[str, TaskState]) -> None:
             raise RequestRefused(f"{name} was skipped ({task.reason}); there is nothing to try again")
         case _:
             pass
+    parent = tasks.get(task.parent)
+    if parent is not None and parent.status != "open" and parent.cause != "items":
+        whole = _name(task.session, parent.name)
+        raise RequestRefused(
+            f"{name} is an item of {parent.name}, which is {parent.status}; begin with `swarm retry {whole}`"
+        )
     if task.total or task.children is not None:
         return
     for need in task.needs:  # what it needs was not done: it would be cancelled again

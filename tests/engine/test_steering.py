@@ -419,6 +419,29 @@ async def test_a_task_that_failed_by_its_items_tries_those_again(log: EventLog, 
     assert cast.roles.count("worker") == 3
 
 
+async def test_items_that_were_cancelled_with_their_task_are_tried_again_with_it(log: EventLog, root: Path) -> None:
+    text = "tasks:\n  all: {prompt: 'Write of {{item}}', each: [rain, snow]}\n"
+    asked = anyio.Event()
+    cast = Cast(worker=[held("never", asked, anyio.Event())])
+
+    async def meanwhile() -> None:
+        await asked.wait()
+        await ask(log, CancelRequested(by=ADA))
+
+    async with serving(cast) as (_, plan):
+        first = await ran_while(log, text, plan, root, meanwhile)
+        assert {task.status for task in first.tasks} == {"cancelled"}
+        cast.play("worker", "It falls.")
+        child, whole = await retry(log, first.tasks[1].name), await retry(log, "all")
+        await answer(log, plan)
+        result = await resume(log, plan)
+    assert (
+        "is an item of all, which is cancelled; begin with `swarm retry s1/all`" in (await answered(log, child)).refused
+    )
+    assert not (await answered(log, whole)).refused
+    assert {task.status for task in result.tasks} == {"accepted"}
+
+
 async def test_a_cancelled_task_is_tried_again_and_a_person_is_told_why_another_cannot_be(
     log: EventLog, root: Path
 ) -> None:
