@@ -27,6 +27,8 @@ from tui.keys import KeysScreen, keys_of
 from tui.live import Live
 from tui.reader import CapOf, Reader
 from tui.rows import Row, header_row
+from tui.views.log import LogView
+from tui.views.skills import SkillsView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
@@ -87,7 +89,13 @@ class SessionApp(App[None]):
 
     def _make_views(self) -> list[View]:
         """Those that digits lead to, in their order."""
-        return [SwarmView(self.sight)]
+        views: list[View] = [SwarmView(self.sight)]
+        lookups = self.sight.lookups
+        if lookups.skills is not None:
+            views.append(SkillsView(self.sight, lookups.skills))
+        if lookups.log is not None:
+            views.append(LogView(self.sight, lookups.log))
+        return views
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -141,6 +149,9 @@ class SessionApp(App[None]):
         self._shown.current = view.id
         self._focused.get(view.id or "", view.first_focus()).focus()
         self.paint()
+
+    def on_view_asks(self, asks: View.Asks) -> None:
+        self.push_screen(asks.line)
 
     def action_answer(self) -> None:
         if self.sight.control is None:

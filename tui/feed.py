@@ -11,7 +11,9 @@ import msgspec
 from events.log import Clock, Entry
 from tui.control import Control
 from tui.live import Live
+from tui.logged import LogLookup
 from tui.sheet import Sheet
+from tui.skilled import SkillsLookup
 
 
 class Feed(Protocol):
@@ -25,6 +27,11 @@ class Feed(Protocol):
     @property
     def trouble(self) -> str:
         """Why nothing more is read; empty where all is."""
+        ...
+
+    @property
+    def until(self) -> int:
+        """The position up to which the log may be looked at."""
         ...
 
     async def run(self) -> None:
@@ -57,6 +64,8 @@ class Lookups(msgspec.Struct, frozen=True, kw_only=True):
     """What views show that the screen does not fold itself. None: it cannot be looked up, and has no view."""
 
     budgets: SheetOf | None = None
+    skills: SkillsLookup | None = None
+    log: LogLookup | None = None
 
 
 NO_LOOKUPS = Lookups()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.containers import Vertical
+from textual.message import Message
 
+from tui.ask import AskLine
 from tui.feed import Sight
-from tui.widgets.pane import Pane
+from tui.widgets.pane import Choice, Pane
 
 
 class View(Vertical):
@@ -15,6 +17,13 @@ class View(Vertical):
 
     The keys that belong to it alone are its `BINDINGS`; they hold while one of its panes has the focus.
     """
+
+    class Asks(Message):
+        """A line is to be typed."""
+
+        def __init__(self, line: AskLine) -> None:
+            super().__init__()
+            self.line = line
 
     WORD: ClassVar[str]  # its name for people; in small letters its id
     FOOTER: ClassVar[str] = ""  # its most useful keys, for the last line of the screen
@@ -25,6 +34,16 @@ class View(Vertical):
 
     def paint(self, now: int) -> None:
         """Draw the panes whose version has moved on. Called at a fixed rate while the view is seen."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that is looked up for it is of where the log stands."""
+        return True
+
+    def text_to_copy(self) -> str:
+        """What y copies of this view."""
+        chosen = next((pane for pane in self.query(Choice) if pane.has_focus), None)
+        return chosen.text if chosen is not None else ""
 
     def first_focus(self) -> Pane:
         """The pane that gets the keys when the view is opened for the first time."""
