@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -14,18 +14,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.look import tones_of
 from tui.rows import Row, fitted
-from tui.words import Tone
 
-# every piece has a style, if an empty one: without colours Textual looks into each
-_STYLES: dict[Tone, Style] = {
-    "": Style(),
-    "good": Style(color="green"),
-    "bad": Style(color="red", bold=True),
-    "busy": Style(color="blue", bold=True),
-    "warn": Style(color="yellow"),
-    "faint": Style(dim=True),
-}
 _CHOSEN = Style(reverse=True)
 _CHOSEN_ELSEWHERE = Style(bold=True)
 
@@ -96,8 +87,26 @@ class Pane(ScrollView):
             row = self._row(index, width)
         else:
             row = []
-        segments = [Segment(text, _STYLES[tone]) for text, tone in fitted(row, width)]
+        theme: str = self.app.theme  # pyright: ignore[reportUnknownMemberType]  # Textual leaves open of which app
+        styles = tones_of(theme)
+        segments = [Segment(text, styles[tone]) for text, tone in fitted(row, width)]
         return Strip(segments, width).apply_style(self.rich_style + self._style_of(index))
+
+    def text_to_copy(self) -> str:
+        """The rows that are in sight; none is cut at the edge."""
+        first = self.scroll_offset.y
+        rows = self.scrollable_content_region.height - (self._head is not None)
+        return "\n".join(self._text(index) for index in range(first, min(first + rows, self._count())))
+
+    def lines(self) -> Iterator[str]:
+        """All of its rows as text, none cut at the edge, below the line that stays at the top."""
+        if self._head is not None:
+            yield _text_of(self._head(self.scrollable_content_region.width))
+        for index in range(self._count()):
+            yield self._text(index)
+
+    def _text(self, index: int) -> str:
+        return _text_of(self._row(index, self.scrollable_content_region.width))
 
     def _style_of(self, index: int) -> Style:
         """What a row has beyond its tones."""
@@ -206,6 +215,10 @@ class Choice(Pane):
         if 0 <= index < self._count() and self._key(index):
             self._go(index)
 
+    def text_to_copy(self) -> str:
+        """The row that is chosen; without one those that are in sight."""
+        return self._text(self._at) if self.chosen else super().text_to_copy()
+
     @property
     def _page(self) -> int:
         return max(1, self.scrollable_content_region.height - (self._head is not None) - 1)
@@ -237,3 +250,7 @@ class Choice(Pane):
         if index != self._at or not self.chosen:
             return Style()
         return _CHOSEN if self.has_focus else _CHOSEN_ELSEWHERE
+
+
+def _text_of(row: Row) -> str:
+    return "".join(text for text, _ in row).rstrip()
