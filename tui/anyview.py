@@ -22,6 +22,9 @@ from tui.picture import self_contained
 from tui.saving import Forms, SaveScreen, free_name
 from tui.views.view import View
 
+# the views are offered by their names, and to move by a line somebody presses the key
+_NOT_OFFERED = frozenset({"view", "command_palette", "scroll_up", "scroll_down", "scroll_home", "scroll_end"})
+
 
 class AnyViewApp(App[None]):
     """What can be done whatever is seen."""
@@ -70,7 +73,7 @@ class AnyViewApp(App[None]):
         yield from self.view_commands()
         for does, active in actions_of(screen).items():
             name = active.binding.action.partition("(")[0]
-            if name not in ("view", "command_palette"):
+            if name not in _NOT_OFFERED:
                 yield SystemCommand(does, f"key {keys[does]}", partial(self._act, active))
 
     def view_commands(self) -> Iterable[SystemCommand]:

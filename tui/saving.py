@@ -43,7 +43,8 @@ def save(path: str, forms: Forms) -> str:
     except FileExistsError as error:
         raise NotSaved(f"{said} is there already; give another name") from error
     except OSError as error:
-        raise NotSaved(f"{said} cannot be written ({error.strerror}); give another name") from error
+        reason = (error.strerror or str(error)).lower()
+        raise NotSaved(f"{said} cannot be written ({reason}); give another name") from error
     return f"{target} ({len(text.encode()):,} bytes)"
 
 

@@ -34,7 +34,7 @@ def parse_fps(value: object, source: object) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number <= MOST_FPS:
-        raise ValueError(f"{what} is expected, not {shortened(str(value))}")
+        raise ValueError(f"{what} is expected, not {shortened(value) if isinstance(value, str) else value}")
     return number
 
 
