@@ -37,6 +37,7 @@ from swarm.cli.running import (
     way_on,
 )
 from swarm.cli.secrets import secrets_of
+from swarm.cli.watched import require_screen, watched
 from swarm.cycle import TAKEN_UP
 from swarm.errors import UsageError
 from swarm.plan import Plan, shared_caps
@@ -67,6 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.watch:
+        require_screen()
     return anyio.run(_resume, args)
 
 
@@ -91,6 +94,8 @@ async def _resume(args: argparse.Namespace) -> int:
                     else f"{session_name(state.number)} is finished"
                 )
                 return _nothing(output, state, f"{said}; there is nothing to resume")
+            if args.watch:
+                return await _watched(args, log, state, loaded)
             await _make_room(args, log, state, output)
             plan = await plan_of_today(args, log, state, loaded, output)
             if await has_own_cap(log, state.number):
@@ -114,6 +119,19 @@ async def _resume(args: argparse.Namespace) -> int:
             tell(result, output, code, log=args.log, estimate=estimate, way=way, told=args.progress == "json")
             await leave_report(log, result, args, loaded.settings, output)
     return code
+
+
+async def _watched(args: argparse.Namespace, log: EventLog, state: SessionState, loaded: Loaded) -> int:
+    """Ask about paid calls where that is to be asked, then leave the session to a process of its own and look at it."""
+    from swarm.cli.detach import confirm_paid, launch, resuming_words
+
+    output: Output = args.output
+    name = session_name(state.number)
+    paid = False
+    if not await has_own_cap(log, state.number):
+        paid = confirm_paid(await plan_of_today(args, log, state, loaded, output), output)
+    launched = await launch(log, resuming_words(args, name, paid=paid), stdin=None, as_json=args.json)
+    return launched if isinstance(launched, int) else await watched(launched, args, loaded.settings)
 
 
 async def _make_room(args: argparse.Namespace, log: EventLog, state: SessionState, output: Output) -> None:

@@ -64,11 +64,18 @@ async def _watch(args: argparse.Namespace) -> str:
 
 
 def watch_app(
-    log: EventLog, session: int, settings: Settings, *, fps: float = 8.0, named: str | None = None
+    log: EventLog,
+    session: int,
+    settings: Settings,
+    *,
+    fps: float = 8.0,
+    named: str | None = None,
+    kind: type[WatchApp] | None = None,
 ) -> WatchApp:
     """Put the screen together with what it has to be told. Session 0 is the first that opens.
 
-    `named` is the log that the command line names: what the screen tells to type means that one, too.
+    `named` is the log that the command line names: what the screen tells to type means that one, too. `kind` is a screen
+    that does more than the usual one.
     """
     from swarm.cli.watch_words import LogControl
     from tui.app import WatchApp
@@ -76,7 +83,7 @@ def watch_app(
     def state(session: SessionState) -> str:
         return state_of(session, now=system_clock())
 
-    return WatchApp(
+    return (kind or WatchApp)(
         log,
         session=session,
         state_of=state,

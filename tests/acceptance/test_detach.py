@@ -197,7 +197,7 @@ def test_a_log_in_memory_cannot_be_left_to_another_process(folder: Path) -> None
         words = ("run", "--detach", "task.yaml", "--endpoint", provider.url, "--model", "m", "--log", "memory:")
         done = swarm(*words, home=folder, cwd=folder)
     assert done.returncode == 2
-    assert "--detach needs a log in a file" in done.stderr
+    assert "--detach and --watch need a log in a file" in done.stderr
     with pytest.raises(UsageError):
         runs_folder("memory:")
 
