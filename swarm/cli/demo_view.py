@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -29,7 +30,7 @@ class DemoApp(WatchApp):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "end", "end the demo", show=False)]
 
-    CSS_PATH = Path(inspect.getfile(WatchApp)).parent / str(WatchApp.CSS_PATH)  # else it is looked for beside us
+    CSS_PATH = str(Path(inspect.getfile(WatchApp)).parent / WatchApp.CSS_PATH)  # else it is looked for beside us
 
     ends = False
 
@@ -43,12 +44,13 @@ async def play(launched: Launched, folder: Path, url: str, output: Output) -> Ou
 
     Raises LogError, LogTrouble.
     """
-    async with recorded(url) as log:
-        app = await shown(log, launched, _built_in(folder), named=url, kind=DemoApp)
-        outcome = await outcome_of(log, launched)
-        if outcome is None:
-            await _to_the_end(log, launched, output, stop=isinstance(app, DemoApp) and app.ends)
+    with anyio.open_signal_receiver(signal.SIGINT) as ctrl_c:
+        async with recorded(url) as log:
+            app = await shown(log, launched, _built_in(folder), named=url, kind=DemoApp)
             outcome = await outcome_of(log, launched)
+            if outcome is None:
+                await _to_the_end(log, launched, output, ctrl_c, stop=isinstance(app, DemoApp) and app.ends)
+                outcome = await outcome_of(log, launched)
     assert outcome is not None, "its process has ended"
     return outcome
 
@@ -58,8 +60,10 @@ def _built_in(folder: Path) -> Settings:
     return load_settings(folder, environ={"HOME": str(folder)}).settings
 
 
-async def _to_the_end(log: EventLog, launched: Launched, output: Output, *, stop: bool) -> None:
-    """Say what the run does until its process has ended; with `stop` it is ended as Ctrl-C ends it."""
+async def _to_the_end(
+    log: EventLog, launched: Launched, output: Output, ctrl_c: AsyncIterator[signal.Signals], *, stop: bool
+) -> None:
+    """Say what the run does until its process has ended. Ctrl-C ends it, and `stop` does as if that was pressed now."""
     progress = progress_of("auto", output)
     if stop:
         _interrupt(launched, progress)
@@ -69,7 +73,7 @@ async def _to_the_end(log: EventLog, launched: Launched, output: Output, *, stop
         async with anyio.create_task_group() as beside:
             beside.start_soon(progress.run)
             beside.start_soon(_observe, log, number_of(launched), progress)
-            beside.start_soon(_obey_ctrl_c, launched, progress)
+            beside.start_soon(_obey, ctrl_c, launched, progress)
             await to_thread.run_sync(launched.process.wait)
             beside.cancel_scope.cancel()
     finally:
@@ -84,10 +88,9 @@ async def _observe(log: EventLog, session: int, progress: Progress) -> None:
         progress.observe([entry for entry in own if entry.position > head])
 
 
-async def _obey_ctrl_c(launched: Launched, progress: Progress) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT) as signals:
-        async for _ in signals:
-            _interrupt(launched, progress)
+async def _obey(ctrl_c: AsyncIterator[signal.Signals], launched: Launched, progress: Progress) -> None:
+    async for _ in ctrl_c:
+        _interrupt(launched, progress)
 
 
 def _interrupt(launched: Launched, progress: Progress) -> None:
