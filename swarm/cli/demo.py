@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain", dest="progress", action="store_const", const="plain", help="lines, also on a terminal"
     )
-    parser.set_defaults(yes=False, watched=False)
+    parser.set_defaults(yes=False)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ class DemoApp(WatchApp):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "end", "end the demo", show=False)]
 
-    CSS_PATH = str(Path(inspect.getfile(WatchApp)).parent / WatchApp.CSS_PATH)  # else it is looked for beside us
+    CSS_PATH = str(Path(inspect.getfile(WatchApp)).with_name("swarm.tcss"))  # else it is looked for beside us
 
     ends = False
 

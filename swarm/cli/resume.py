@@ -114,7 +114,7 @@ async def _resume(args: argparse.Namespace) -> int:
                     take_over=args.take_over,
                 )
 
-            result, code = await carry_out(args, output, session)
+            result, code = await carry_out(args, output, session, watched=args.watched)
             way = await way_on(log, result)
             tell(result, output, code, log=args.log, estimate=estimate, way=way, told=args.progress == "json")
             await leave_report(log, result, args, loaded.settings, output)

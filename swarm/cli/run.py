@@ -202,7 +202,7 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
                         earlier=earlier,
                     )
 
-            result, code = await carry_out(args, output, session)
+            result, code = await carry_out(args, output, session, watched=args.watched)
             way = await way_on(log, result)
             tell(result, output, code, log=args.log, estimate=weighed.estimate, way=way, told=args.progress == "json")
             await leave_report(log, result, args, settings, output)

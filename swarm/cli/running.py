@@ -163,10 +163,15 @@ def tell_old_prices(roster: Roster, output: Output) -> None:
 
 
 async def carry_out(
-    args: argparse.Namespace, output: Output, session: Callable[[Faces], Awaitable[Result]]
+    args: argparse.Namespace,
+    output: Output,
+    session: Callable[[Faces], Awaitable[Result]],
+    *,
+    watched: bool = False,
 ) -> tuple[Result, int]:
     """Run a session under a display and under Ctrl-C; return its result and the exit code.
 
+    With `watched` somebody looks at it in the live view, whose words are waited for where there is nobody to ask here.
     Raises what the session raises; LogFailed for what the log says once the session is open.
     """
     progress = progress_of(args.progress, output)
@@ -182,8 +187,8 @@ async def carry_out(
         say=output.note,
         confirm=_confirmation(args, output, progress),
         raise_by=_raising(output, progress),
-        approve=_approving(output, progress) if output.can_ask else _heard_from_the_log if args.watched else None,
-        reply=_replying(output, progress) if output.can_ask else _heard_from_the_log if args.watched else None,
+        approve=_approving(output, progress) if output.can_ask else _heard_from_the_log if watched else None,
+        reply=_replying(output, progress) if output.can_ask else _heard_from_the_log if watched else None,
         stop=anyio.Event(),
         abort=anyio.Event(),
     )
