@@ -92,8 +92,8 @@ async def _watched(args: argparse.Namespace) -> int:
 
     output: Output = args.output
     folder, url = _places(args, os.environ)
-    _unpack(folder)
-    output.note(_opening(len(_task_file(folder).tasks)))
+    unpack(folder)
+    output.note(_opening(len(task_file(folder).tasks)))
     with log_errors():
         async with open_log(url) as log:
             await _refuse_second(log, url)
@@ -112,8 +112,8 @@ async def _watched(args: argparse.Namespace) -> int:
 async def _demo(args: argparse.Namespace) -> int:
     output: Output = args.output
     folder, url = _places(args, os.environ)
-    _unpack(folder)
-    file = _task_file(folder)
+    unpack(folder)
+    file = task_file(folder)
     plan = demo_plan(folder, pause_s=0.0 if args.fast else PAUSE_S)
     output.note(_opening(len(file.tasks)))
     with log_errors():
@@ -138,8 +138,9 @@ async def _demo(args: argparse.Namespace) -> int:
     return code
 
 
-def _task_file(folder: Path) -> TaskFile:
-    return load_task_file(folder / "tasks.yaml", overrides={"python": sys.executable})
+def task_file(folder: Path, *, python: str = sys.executable) -> TaskFile:
+    """The tasks of the demo, whose test cases are run with a Python."""
+    return load_task_file(folder / "tasks.yaml", overrides={"python": python})
 
 
 def _opening(tasks: int) -> str:
@@ -173,7 +174,7 @@ def _places(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Path,
     return home / "demo", str(Path(args.log).expanduser().absolute())
 
 
-def _unpack(folder: Path) -> None:
+def unpack(folder: Path) -> None:
     """Put the demo's files where its session can find them later, as they were shipped. Raises DemoFolder."""
     shipped = resources.files("swarm").joinpath("demo")
     try:
