@@ -27,7 +27,9 @@ async def test_a_picture_is_what_the_program_draws_now(name: str) -> None:
 
 def test_each_picture_is_shown_somewhere_and_each_that_is_shown_is_drawn() -> None:
     pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-    shown = {Path(found).name for page in pages for found in re.findall(r"!\[[^\]]+\]\(([^)]+\.svg)\)", page.read_text())}
+    shown = {
+        Path(found).name for page in pages for found in re.findall(r"!\[[^\]]+\]\(([^)]+\.svg)\)", page.read_text())
+    }
     assert shown == set(PICTURES) == {path.name for path in path_of("").iterdir()}
 
 
@@ -48,8 +50,17 @@ async def test_a_record_of_the_demo_is_a_log_that_says_nothing_of_this_machine(t
     for path in (tmp_path / "new.db", DEMO):
         said = await told(path)
         assert FOLDER in said and "Rewrite seconds()" in said
-        homes = (str(Path.home()), str(tmp_path), str(ROOT), f"{getpass.getuser()}@", f"@{socket.gethostname()}", "/tmp/")
+        homes = (
+            str(Path.home()),
+            str(tmp_path),
+            str(ROOT),
+            f"{getpass.getuser()}@",
+            f"@{socket.gethostname()}",
+            "/tmp/",
+        )
         assert [each for each in homes if re.search(rf"(?<![\w/]){re.escape(each)}", said)] == []
         async with open_log(path, read_only=True) as log:
-            claims = [entry.event for page in [await log.read()] for entry in page if isinstance(entry.event, SessionClaimed)]
+            claims = [
+                entry.event for page in [await log.read()] for entry in page if isinstance(entry.event, SessionClaimed)
+            ]
         assert {(claim.owner, claim.host, claim.pid) for claim in claims} == {("ann@host, pid 4711", "host", 4711)}

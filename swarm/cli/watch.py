@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
-from events.log import EventLog, TextMissing, session_name, system_clock
+from events.log import Clock, EventLog, TextMissing, session_name, system_clock
 from events.views.sessions import SessionState
 from swarm.cli.names import SESSION_HELP, find_session, last_session
 from swarm.cli.recorded import presence_of, recorded, settings_of, zone_of
@@ -70,6 +70,7 @@ def watch_app(
     *,
     fps: float = 8.0,
     named: str | None = None,
+    clock: Clock = system_clock,
     kind: type[WatchApp] | None = None,
 ) -> WatchApp:
     """Put the screen together with what it has to be told. Session 0 is the first that opens.
@@ -77,19 +78,22 @@ def watch_app(
     `named` is the log that the command line names: what the screen tells to type means that one, too. `kind` is a screen
     that does more than the usual one.
     """
+    from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch_words import LogControl
     from tui.app import WatchApp
 
     def state(session: SessionState) -> str:
-        return state_of(session, now=system_clock())
+        return state_of(session, now=clock())
 
     return (kind or WatchApp)(
         log,
         session=session,
         state_of=state,
         cap_of=cap_reader(log),
+        lookups=lookups_of(log, settings),
         control=LogControl(log, secrets_of(settings).redact, named=named),
         present=presence_of(log.url),
+        clock=clock,
         zone=zone_of(settings),
         fps=fps,
     )
