@@ -142,22 +142,43 @@ def sweep(root: Path) -> None:
         _sweep(_temporary(root.resolve()))
 
 
+def left_copies(root: Path) -> list[Path]:
+    """What `sweep` would remove. Nothing is changed."""
+    try:
+        return list(_left(_temporary(root.resolve())))
+    except UsageError:
+        return []
+
+
 def _sweep(folder: Path) -> None:
-    """Remove the copies of processes that are gone: nobody holds their locks."""
-    for holder in folder.glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            found = holder.lstat()
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-                continue
-            if not (holder / "lock").exists():
+    """Remove the copies of processes that are gone."""
+    for holder in _holders(folder):
+        if not (holder / "lock").exists():
+            with suppress(OSError):
                 holder.rmdir()  # the last step of a removal; one that is being made is made again
-                continue
+    for holder in _left(folder):
+        _remove(holder)
+
+
+def _left(folder: Path) -> Iterator[Path]:
+    """Yield the copies whose locks nobody holds. While one is looked at we hold it ourselves."""
+    for holder in _holders(folder):
+        with suppress(OSError):
             lock = os.open(holder / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(holder)
+                yield holder
             finally:
                 os.close(lock)
+
+
+def _holders(folder: Path) -> Iterator[Path]:
+    """Yield the folders of copies that are ours."""
+    for holder in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            found = holder.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+                yield holder
 
 
 def _remove(holder: Path) -> None:
