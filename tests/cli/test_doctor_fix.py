@@ -122,8 +122,8 @@ def test_mending_loses_nothing(home: Path) -> None:
 
 
 async def test_a_work_copy_that_is_in_use_is_none_that_was_left(home: Path) -> None:
-    leave_a_copy(home)
     async with open_work_copy(Path.cwd()) as copy:
+        leave_a_copy(home)
         assert copy.path.is_relative_to(home / "temporary")
         assert [left.name for left in left_copies(Path.cwd())] == ["swarm-copy-left"]
         sweep(Path.cwd())
