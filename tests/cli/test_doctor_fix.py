@@ -6,7 +6,7 @@ import json
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,6 @@ from swarm.cli.main import main
 from swarm.tools.workcopy import left_copies, open_work_copy, sweep
 from tests.cli.test_doctor import found
 from tests.tui.recordings import at_home, recorded_log
-
-Break = Callable[[Path], None]
 
 
 @pytest.fixture
@@ -74,25 +72,30 @@ def make_a_repository_of_it(home: Path) -> None:
     (home / ".gitignore").write_text("*.pyc")
 
 
-@pytest.mark.parametrize(
-    ("broken", "name", "state"),
-    [
-        (open_the_data_folder, "data folder", "warn"),
-        (open_what_runs_said, "what runs said", "fail"),
-        (open_the_key, "log", "warn"),
-        (write_an_old_schema, "schema", "warn"),
-        (leave_a_copy, "work copies", "warn"),
-        (make_a_repository_of_it, "git", "warn"),
-    ],
-)
+BROKEN: Mapping[str, tuple[Callable[[Path], None], str]] = {
+    "log": (open_the_key, "warn"),
+    "data folder": (open_the_data_folder, "warn"),
+    "what runs said": (open_what_runs_said, "fail"),
+    "work copies": (leave_a_copy, "warn"),
+    "schema": (write_an_old_schema, "warn"),
+    "git": (make_a_repository_of_it, "warn"),
+}
+"""By the finding that tells of it what breaks something, and how bad that is."""
+
+
 def test_what_is_broken_is_found_left_alone_mended_once_and_not_again(
-    home: Path, capsys: pytest.CaptureFixture[str], broken: Break, name: str, state: str
+    home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken(home)
+    assert not any(one["fixable"] for one in found(capsys).values())
+    for broken, _ in BROKEN.values():
+        broken(home)
     for _ in range(2):  # to look changes nothing
-        finding = found(capsys, code=1 if state == "fail" else 0)[name]
-        assert (finding["state"], finding["fixable"], bool(finding["remedy"])) == (state, True, True)
-    assert mended(capsys) == [name]
+        findings = found(capsys, code=1)
+        assert {name: one["state"] for name, one in findings.items() if one["fixable"]} == {
+            name: state for name, (_, state) in BROKEN.items()
+        }
+        assert all(findings[name]["remedy"] for name in BROKEN)
+    assert mended(capsys) == list(BROKEN)
     assert mended(capsys) == []
 
 
