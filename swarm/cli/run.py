@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     if len(ways) > 1:
         raise UsageError(f"{' and '.join(f'--{name}' for name in ways)} exclude each other; name one of them")
     if args.watch:
-        require_screen()
+        require_screen(", or say `--detach` to run it in the background")
     if args.dry_run and args.earlier:
         raise UsageError("--dry-run foresees a run from its beginning; it does not go with --from")
     require_report(args)

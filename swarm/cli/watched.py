@@ -49,12 +49,10 @@ def has_screen() -> bool:
     return is_terminal and os.environ.get("TERM") != "dumb"
 
 
-def require_screen() -> None:
-    """Raises UsageError where the view cannot be drawn."""
+def require_screen(instead: str = "") -> None:
+    """Raises UsageError where the view cannot be drawn; `instead` is what else can be done there."""
     if not has_screen():
-        raise UsageError(
-            "--watch needs a terminal to draw on; leave it out, or say `--detach` to run it in the background"
-        )
+        raise UsageError(f"--watch needs a terminal to draw on; leave it out{instead}")
 
 
 async def watched(launched: Launched, args: argparse.Namespace, settings: Settings) -> int:

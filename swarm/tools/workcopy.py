@@ -279,7 +279,8 @@ async def _found(
 async def tree_of(root: Path, *, without: Collection[str] = ()) -> str:
     """The project's state in one line: how many files, and a digest (SHA-256) of their paths, kinds and contents.
 
-    `without` names files that do not count; nor does what is being delivered at that moment. Raises UsageError (CopyTooLarge) where the project cannot be copied.
+    `without` names files that do not count; nor does what is being delivered at that moment. Raises UsageError
+    (CopyTooLarge) where the project cannot be copied.
     """
     root = await to_thread.run_sync(root.resolve)
     try:
