@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from swarm.errors import UsageError
 from swarm.settings.screen import MOST_FPS, THEMES, ViewSettings
@@ -36,24 +36,31 @@ def add_look(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def look_of(args: argparse.Namespace, settings: ViewSettings, *, environ: Mapping[str, str] = os.environ) -> Look:
-    """Raises UsageError where --fps is no rate."""
+def look_of(
+    args: argparse.Namespace | None, settings: ViewSettings, *, environ: Mapping[str, str] = os.environ
+) -> Look:
+    """`args` of a command without these options, or None, leave it to the settings and the terminal.
+
+    Raises UsageError where --fps is no rate.
+    """
     from tui.look import FPS, SLOW_FPS, Look
 
+    said: dict[str, Any] = vars(args) if args is not None else {}
     require_look(args)
-    slow = _first(args.slow, settings.slow, "SSH_CONNECTION" in environ)
+    slow = _first(said.get("slow"), settings.slow, "SSH_CONNECTION" in environ)
     return Look(
-        theme=_first(args.theme, settings.theme, "ansi" if slow else "dark"),
-        ascii=_first(args.ascii, settings.ascii, is_ascii(environ, _encoding())),
+        theme=_first(said.get("theme"), settings.theme, "ansi" if slow else "dark"),
+        ascii=_first(said.get("ascii"), settings.ascii, is_ascii(environ, _encoding())),
         still=slow,
-        fps=_first(args.fps, settings.fps, SLOW_FPS if slow else FPS),
+        fps=_first(said.get("fps"), settings.fps, SLOW_FPS if slow else FPS),
     )
 
 
-def require_look(args: argparse.Namespace) -> None:
+def require_look(args: argparse.Namespace | None) -> None:
     """Raises UsageError where --fps is no rate."""
-    if args.fps is not None and not 0 < args.fps <= MOST_FPS:
-        raise UsageError(f"--fps {args.fps:g}: a number above 0 and up to {MOST_FPS:g} is expected")
+    fps = getattr(args, "fps", None)
+    if fps is not None and not 0 < fps <= MOST_FPS:
+        raise UsageError(f"--fps {fps:g}: a number above 0 and up to {MOST_FPS:g} is expected")
 
 
 def picture_look(args: argparse.Namespace) -> Look:

@@ -46,6 +46,8 @@ def test_options_come_before_settings_and_these_before_the_terminal(
     words: tuple[str, ...], settings: ViewSettings, environ: Mapping[str, str], look: Look
 ) -> None:
     assert look_of(given(*words), settings, environ={"TERM": "xterm", **environ}) == look
+    if not words:  # as a command without these options
+        assert look_of(None, settings, environ={"TERM": "xterm", **environ}) == look
 
 
 def test_a_terminal_that_is_not_of_utf_8_gets_ascii() -> None:
