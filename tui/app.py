@@ -27,6 +27,7 @@ from tui.keys import KeysScreen, keys_of
 from tui.live import Live
 from tui.reader import CapOf, Reader
 from tui.rows import Row, header_row
+from tui.views.budget import BudgetView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
@@ -87,7 +88,11 @@ class SessionApp(App[None]):
 
     def _make_views(self) -> list[View]:
         """Those that digits lead to, in their order."""
-        return [SwarmView(self.sight)]
+        views: list[View] = [SwarmView(self.sight)]
+        lookups = self.sight.lookups
+        if lookups.budgets is not None:
+            views.append(BudgetView(self.sight, lookups.budgets))
+        return views
 
     def compose(self) -> ComposeResult:
         yield self._header

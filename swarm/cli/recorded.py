@@ -16,7 +16,7 @@ from swarm.units import shortened
 from swarm.zones import zone_named
 
 if TYPE_CHECKING:
-    from swarm.settings.load import Settings
+    from swarm.settings.load import Loaded, Settings
 
 
 class NothingRecorded(UsageError):
@@ -40,10 +40,15 @@ class LogGone(SwarmError):
 
 def settings_of(args: argparse.Namespace) -> Settings:
     """The settings that hold here. Raises UsageError."""
+    return loaded_of(args).settings
+
+
+def loaded_of(args: argparse.Namespace) -> Loaded:
+    """The same with where each is from."""
     from swarm.settings.load import load_settings
 
     flags = {"log": args.log} if args.log else {}
-    return load_settings(Path.cwd(), environ=os.environ, flags=flags).settings
+    return load_settings(Path.cwd(), environ=os.environ, flags=flags)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,17 +17,20 @@ from events.log import EventLog, session_name, system_clock
 from events.views.base import fold
 from events.views.sessions import SessionsView
 from swarm.cli.names import SESSION_HELP, find_session
-from swarm.cli.recorded import LogTrouble, log_errors, recorded, settings_of, zone_of
+from swarm.cli.recorded import LogTrouble, loaded_of, log_errors, recorded, zone_of
 from swarm.errors import UsageError
 from swarm.units import shortened
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
-    from swarm.settings.load import Settings
+    from swarm.settings.layers import Origin
+    from swarm.settings.load import Loaded, Settings
+    from swarm.settings.tomlfile import KeyPath
     from tui.record import Record
     from tui.replay import ReplayApp
 
 _SIZE = "120x40"
+NO_ORIGINS: Mapping[KeyPath, Origin] = {}
 AT_HELP = (
     "an event (#48213), a time of day (14:03, 14:03:22), so long behind the start or before the end (+10m, -2m), the next "
     "event of a task (its name), start, end, or the first fail, retry, budget mark or person's word (fail, retry, budget, person)"
@@ -77,11 +81,12 @@ def _require_together(args: argparse.Namespace) -> None:
 
 
 async def _replay(args: argparse.Namespace) -> int:
-    settings = settings_of(args)
+    loaded = loaded_of(args)
+    settings = loaded.settings
     async with recorded(settings.log) as log:
         session = await find_session(log, args.session)
         if args.at is None and args.to is None:
-            return await _play(log, session, settings, args)
+            return await _play(log, session, loaded, args)
         record, trouble = await _record_of(log, session)
         number = _number("end" if args.at is None else args.at, record, zone_of(settings), trouble)
         output: Output = args.output
@@ -116,17 +121,17 @@ def _number(at: str, record: Record, zone: tzinfo | None, trouble: str) -> int:
         raise UsageError(f"--at {problem}" + (f"; {trouble}" if trouble else "")) from problem
 
 
-async def _play(log: EventLog, session: int, settings: Settings, args: argparse.Namespace) -> int:
+async def _play(log: EventLog, session: int, loaded: Loaded, args: argparse.Namespace) -> int:
     """Show the screen until somebody leaves; where that is to watch the session live, show that then."""
     _require_terminal(session)
     record, trouble = await _record_of(log, session)
-    app = replay_app(log, record, settings, trouble=trouble)
+    app = replay_app(log, record, loaded.settings, origins=loaded.origins, trouble=trouble)
     await app.run_async()
     said = app.playback.trouble
     if app.goes_live:
         from swarm.cli.watch import watch_app
 
-        live = watch_app(log, session, settings, named=args.log)
+        live = watch_app(log, session, loaded.settings, origins=loaded.origins, named=args.log)
         await live.run_async()
         said = live.reader.trouble
     output: Output = args.output
@@ -135,7 +140,14 @@ async def _play(log: EventLog, session: int, settings: Settings, args: argparse.
     return 1 if said else 0
 
 
-def replay_app(log: EventLog, record: Record, settings: Settings, *, trouble: str = "") -> ReplayApp:
+def replay_app(
+    log: EventLog,
+    record: Record,
+    settings: Settings,
+    *,
+    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
+    trouble: str = "",
+) -> ReplayApp:
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch import cap_reader
     from tui.playback import Playback
@@ -145,7 +157,8 @@ def replay_app(log: EventLog, record: Record, settings: Settings, *, trouble: st
         return await why_not_live(log, record.session)
 
     playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble)
-    return ReplayApp(playback, go_live=go_live, lookups=lookups_of(log, settings), zone=zone_of(settings))
+    lookups = lookups_of(log, settings, origins=origins, is_past=True)
+    return ReplayApp(playback, go_live=go_live, lookups=lookups, zone=zone_of(settings))
 
 
 async def why_not_live(log: EventLog, session: int) -> str:
