@@ -28,6 +28,7 @@ from tui.live import Live
 from tui.reader import CapOf, Reader
 from tui.rows import Row, header_row
 from tui.views.budget import BudgetView
+from tui.views.cost import CostView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
@@ -92,6 +93,8 @@ class SessionApp(App[None]):
         lookups = self.sight.lookups
         if lookups.budgets is not None:
             views.append(BudgetView(self.sight, lookups.budgets))
+        if lookups.costs is not None:
+            views.append(CostView(self.sight, lookups.costs))
         return views
 
     def compose(self) -> ComposeResult:

@@ -10,6 +10,7 @@ import msgspec
 
 from events.log import Clock, Entry
 from tui.control import Control
+from tui.costs import CostLookup
 from tui.live import Live
 from tui.sheet import Sheet
 
@@ -68,6 +69,7 @@ class Lookups(msgspec.Struct, frozen=True, kw_only=True):
     """What views show that the screen does not fold itself. None: it cannot be looked up, and has no view."""
 
     budgets: BudgetsOf | None = None
+    costs: CostLookup | None = None
 
 
 NO_LOOKUPS = Lookups()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from events.log import EventLog
 from swarm.cli.lookup.budget import BudgetLookup
+from swarm.cli.lookup.cost import LogCosts
 from swarm.settings.layers import Origin
 from swarm.settings.load import Loaded, Settings
 from swarm.settings.tomlfile import KeyPath
@@ -19,4 +20,7 @@ def lookups_of(
 ) -> Lookups:
     """`origins` tell where settings are from, `is_past` that it is for a replay, in which every owner still lived."""
     loaded = Loaded(settings, dict(origins))
-    return Lookups(budgets=BudgetLookup(log, loaded, is_past=is_past).sheet)
+    return Lookups(
+        budgets=BudgetLookup(log, loaded, is_past=is_past).sheet,
+        costs=LogCosts(log, loaded, is_past=is_past),
+    )

@@ -9,14 +9,15 @@ from events.views.burning import HOUR_US, Burning, BurningView
 MOST = 20_000
 """Events that are read at the most. Where the hour had more, the speed is that of what they hold."""
 
-_STEP = 1_000
+STEP = 1_000
 
 
 class Burns:
     """Kept between two looks: a place a little further on costs only what lies between."""
 
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
+    def __init__(self, log: EventLog, *, step: int = STEP) -> None:
+        """`step`: so many events are read at once."""
+        self._log, self._step = log, step
         self._view = BurningView()
         self._position = -1  # nothing was read yet
 
@@ -36,7 +37,7 @@ class Burns:
         entries: list[Entry] = []
         low = position
         while low > 0 and len(entries) < MOST:
-            high, low = low, max(0, low - _STEP)
+            high, low = low, max(0, low - self._step)
             entries = [*await _between(self._log, low, high), *entries]
             last = max((entry.at for entry in entries if _is_charge(entry)), default=0)
             if last and entries[0].at <= last - HOUR_US:
