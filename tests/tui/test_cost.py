@@ -210,7 +210,11 @@ async def test_files_are_written_where_they_are_named_and_over_no_other(
     ):
 
         async def until(text: str) -> None:
-            while text not in "".join(text_of(app).split("\n")):
+            while text not in " ".join(text_of(app).replace("│", " ").split()):
+                await pilot.pause()
+
+        async def left() -> None:
+            while isinstance(app.screen, NameFile):
                 await pilot.pause()
 
         await pilot.press("3")
@@ -219,10 +223,11 @@ async def test_files_are_written_where_they_are_named_and_over_no_other(
         await pilot.pause()
         assert isinstance(app.screen, NameFile) and app.screen.query_one(Input).value == name
         await pilot.press("enter")
-        await until("written to")
+        await left()
         written = (tmp_path / name).read_text("utf-8")
         assert written.splitlines()[0].startswith("model,calls,") and "sonnet,3," in written
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+        assert [told.message for told in app._notifications] == [f"written to {tmp_path / name}"]  # pyright: ignore[reportPrivateUsage]
         (tmp_path / name).write_text("mine")
         await pilot.press("e", "enter")
         await until("is there already")
@@ -232,18 +237,13 @@ async def test_files_are_written_where_they_are_named_and_over_no_other(
         await until("cannot be written")
         app.screen.query_one(Input).value = "other.csv"
         await pilot.press("enter")
-        while not (tmp_path / "other.csv").exists() or isinstance(app.screen, NameFile):
-            await pilot.pause()
+        await left()
         assert (tmp_path / "other.csv").read_text("utf-8") == written
-        await pilot.press("h")
-        await pilot.pause()
-        await pilot.press("enter")
-        while isinstance(app.screen, NameFile):
-            await pilot.pause()
+        await pilot.press("h", "enter")
+        await left()
         assert "<!doctype html>" in (tmp_path / "swarm-cost-2026-W47.html").read_text("utf-8").lower()
         await pilot.press("e", "escape")
-        await pilot.pause()
-        assert not isinstance(app.screen, NameFile)
+        await left()
 
 
 async def test_in_a_replay_today_is_the_day_of_the_place_and_no_page_is_written(tmp_path: Path) -> None:
@@ -268,8 +268,8 @@ async def test_in_a_replay_today_is_the_day_of_the_place_and_no_page_is_written(
                 while not (app.playback.is_settled and view.is_settled):
                     await pilot.pause()
                     app.paint()
-                day = datetime.fromtimestamp(app.live.at // 1_000_000, UTC).date()
-                assert f"day {day} " in view.sheet.title
+                today = datetime.fromtimestamp(app.live.at // 1_000_000, UTC).date()
+                assert f"day {today} " in view.sheet.title
                 assert cells(view.sheet, view.sheet.lines[-1])["cost"] == said
             await pilot.press("h")
             await pilot.pause()

@@ -29,7 +29,7 @@ class BudgetView(SheetView):
     def __init__(self, sight: Sight, look_up: BudgetsOf) -> None:
         self._choice = BudgetAsked()
         self._came_from = ""  # the line whose history was opened last
-        self._placed: Hashable = BudgetAsked()  # of what the lines are in which one was chosen
+        self._drawn = ""  # the scope whose history is drawn
 
         async def look(live: Live, now: int) -> Sheet:
             return await look_up(live, now, self._choice)
@@ -41,10 +41,10 @@ class BudgetView(SheetView):
 
     def paint(self, now: int) -> None:
         super().paint(now)
-        of = self._shown[0] if self._shown is not None else self._placed
-        if of != self._placed and not self._pane.is_stale(self._looks):
-            self._placed = of
-            if self._choice.scope or not self._pane.choose(self._came_from):
+        scope = self._shown[0].scope if self._shown is not None and isinstance(self._shown[0], BudgetAsked) else ""
+        if scope != self._drawn and not self._pane.is_stale(self._looks):
+            self._drawn = scope
+            if scope or not self._pane.choose(self._came_from):
                 self._pane.action_scroll_home()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

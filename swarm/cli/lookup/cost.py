@@ -106,8 +106,9 @@ class LogCosts:
         held = held_in(spending.costs, period)
         prices = await self._prices_of(held)
         report = report_of(spending, (asked.by,), {}, period, today, self._loaded.settings, prices)
-        before = summed(held_in(spending.costs, before_period(period)), (asked.by,))
-        if asked.by == SKILL:
+        if asked.by != SKILL:
+            before = summed(held_in(spending.costs, before_period(period)), (asked.by,))
+        else:
             view = await self._skills.at(position)
             rows = rows_of(view, (SKILL,), {}, period, carried=False)
             before = list(rows_of(view, (SKILL,), {}, before_period(period), carried=False))
