@@ -13,7 +13,7 @@ from events.log import Entry, EventLog, open_log
 from events.scopes import path_of
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import ChoiceMade
-from events.types.session import SessionOpened
+from events.types.session import SessionClosed, SessionOpened
 from events.types.stage import StageApplied
 from events.types.task import TaskHalted, TaskReopened
 from events.views.burning import HOUR_US, Burning
@@ -148,6 +148,28 @@ def test_a_cap_is_not_hit_where_nothing_goes_or_its_day_is_over_before() -> None
     assert hits_at(msgspec.structs.replace(session, kept=100), 100, burning, START) == START + 5 * HOUR_US
     assert ends_at(DAY) == START + 14 * HOUR_US == ends_at("month:2026-11@UTC") - 9 * 24 * HOUR_US  # type: ignore[operator]
     assert ends_at("s1") is None
+
+
+async def test_where_all_is_done_no_time_is_told(tmp_path: Path) -> None:
+    async with open_log(tmp_path / "log.db", clock=Clock()) as log:
+        writer = Writer(log)
+        await writer.open("t")
+        for task in ("a", "b"):
+            await writer.submit(task, spec=PLAN.replace('"a"', f'"{task}"'))
+            await writer.settle(await writer.reserve(task, nanos=9), task, tokens=(1000, 0, 0), nanos=1_000_000)
+        await writer.accept("a", "done")
+        async with looking(log, tmp_path, size=(140, 40)) as (app, pilot):
+            await pilot.press("2")
+            said: list[dict[str, str]] = []
+            for _ in range(2):
+                await drawn(app, pilot)
+                assert isinstance(app.view, BudgetView)
+                said.append({line.key: cells(app.view.sheet, line)["hits cap"] for line in app.view.sheet.lines})
+                position = await writer.add(SessionClosed(finished=True, exit_code=0), topic="claim/1")
+                while app.live.position < position:
+                    await pilot.pause()
+    assert said[0]["tokens s1/a"] == "—" and ":" in said[0]["tokens s1/b"] and ":" in said[0]["tokens s1"]
+    assert {key: each for key, each in said[1].items() if ":" in each} == {f"nanos {DAY}": said[0][f"nanos {DAY}"]}
 
 
 async def test_what_a_cap_led_to_stands_beside_it(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ async def test_the_screen_says_what_was_looked_up(tmp_path: Path) -> None:
 
 
 async def test_every_key_of_the_view(tmp_path: Path) -> None:
-    await _record(tmp_path / "log.db", 4)
+    await _record(tmp_path / "log.db", 3)
     async with (
         open_log(tmp_path / "log.db", read_only=True) as log,
         looking(log, tmp_path, size=(160, 50)) as (app, pilot),
@@ -186,7 +186,8 @@ async def test_every_key_of_the_view(tmp_path: Path) -> None:
         )
         for line in view.sheet.lines[:-1]:
             row = cells(view.sheet, line)
-            was = Cost(nanos=before[row["model"]][4]) if row["model"] in before else None
+            assert row["model"] in before
+            was = Cost(nanos=before[row["model"]][4])
             assert row["against before"] == change_said(now[row["model"]][4], was, "cost")[0]
         assert "AGAINST BEFORE" not in await after("c")
 

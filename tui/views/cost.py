@@ -106,7 +106,8 @@ class CostView(SheetView):
                 self.notify(said, markup=False)
 
         title = "Write the table" if form == "csv" else "Write a page for a browser"
-        self.app.push_screen(NameFile(title, self._costs.file_name(now, choice, form), save), left)
+        asks = NameFile(title, self._costs.file_name(now, choice, form), save)
+        self.app.push_screen(asks, left)  # pyright: ignore[reportUnknownMemberType]  # Textual leaves its type open
 
     @property
     def _found(self) -> CostSheet:
@@ -133,7 +134,7 @@ def _day_row(day: DayBar, days: tuple[DayBar, ...], width: int) -> Row:
     room = max(0, width - 8 - widest)
     whole = sum(day.parts)
     long = max(1, room * whole // most) if whole > 0 and room else 0
-    parts = [(amount, FILLS[at], _TONES[at]) for at, amount in enumerate(day.parts)]
+    parts: list[tuple[int, str, Tone]] = [(amount, FILLS[at], _TONES[at]) for at, amount in enumerate(day.parts)]
     bar = mix_row(long, parts) if long else []
     return [
         (f"{day.label} ", "faint"),

@@ -36,6 +36,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     state: SessionState
     tasks: dict[str, TaskState]  # those whose budgets are shown, as they were submitted
+    ended: frozenset[str]  # those of them that are
     left_out: int  # how many tasks are not
     money: MoneyView  # of the scopes that are shown
     shared: dict[str, str]  # by their short names the scopes that count where the log stands
@@ -71,6 +72,8 @@ class BudgetLookup:
             now=now,
             zone=self._zone,
             left_out=seen.left_out,
+            is_over=seen.state.claim is None,
+            ended=seen.ended,
         )
         return budget_sheet(told, by_share=asked.by_share)
 
@@ -109,6 +112,7 @@ def seen_of(live: Live, now: int, loaded: Loaded, *, is_past: bool) -> Seen | No
         now=now,
         state=msgspec.structs.replace(state),
         tasks=held,
+        ended=frozenset(name for name, task in held.items() if task.status != "open"),
         left_out=len(tasks) - len(held),
         money=_money_of(live.money, live.session, shown),
         shared={**shared, "day": day, "month": month_of(day), "project": project_scope(Path(state.directory).name)},

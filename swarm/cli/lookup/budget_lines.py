@@ -35,6 +35,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     zone: tzinfo | None
     left_out: int = 0  # tasks that are not shown
+    is_over: bool = False  # nobody works on the session
+    ended: frozenset[str] = frozenset()  # tasks of it that are
+
+    def rests(self, scope: str) -> bool:
+        """Whether nothing more will be spent there as things stand."""
+        if session_of(scope) == SHARED:
+            return False
+        return self.is_over or (scope.partition("/")[2].partition("/")[0] in self.ended)
 
 
 class Of(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,12 +200,12 @@ def _short(value: int, unit: str) -> str:
 
 
 def _hits(told: Told, of: Of, an_hour: int) -> Cell:
-    """When the cap is hit at this speed; a dash where nothing goes now, or the scope ends before."""
+    """When the cap is hit at this speed; a dash where nothing goes now, all is done, or the scope ends before."""
     if of.held is None:
         return Text("")
     if of.held.is_reached:
         return Text("reached", "bad")
-    at = hits_at(of.held, an_hour, told.burning, told.now)
+    at = None if told.rests(of.scope) else hits_at(of.held, an_hour, told.burning, told.now)
     if at is None:
         return _NONE
     return Text(_moment(at, told.now, told.zone), "warn" if at - told.now < HOUR_US else "")
