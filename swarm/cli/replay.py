@@ -17,7 +17,7 @@ from events.log import EventLog, session_name, system_clock
 from events.views.base import fold
 from events.views.sessions import SessionsView
 from swarm.cli.names import SESSION_HELP, find_session
-from swarm.cli.recorded import LogTrouble, loaded_of, log_errors, recorded, zone_of
+from swarm.cli.recorded import NO_ORIGINS, LogTrouble, loaded_of, log_errors, recorded, zone_of
 from swarm.errors import UsageError
 from swarm.units import shortened
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tui.replay import ReplayApp
 
 _SIZE = "120x40"
-NO_ORIGINS: Mapping[KeyPath, Origin] = {}
 AT_HELP = (
     "an event (#48213), a time of day (14:03, 14:03:22), so long behind the start or before the end (+10m, -2m), the next "
     "event of a task (its name), start, end, or the first fail, retry, budget mark or person's word (fail, retry, budget, person)"

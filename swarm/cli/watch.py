@@ -14,7 +14,7 @@ import msgspec
 from events.log import Clock, EventLog, TextMissing, session_name, system_clock
 from events.views.sessions import SessionState
 from swarm.cli.names import SESSION_HELP, find_session, last_session
-from swarm.cli.recorded import loaded_of, presence_of, recorded, zone_of
+from swarm.cli.recorded import NO_ORIGINS, loaded_of, presence_of, recorded, zone_of
 from swarm.cli.secrets import secrets_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from tui.reader import CapOf
 
 _MOST_FPS = 60.0
-NO_ORIGINS: Mapping[KeyPath, Origin] = {}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,10 +76,12 @@ def watch_app(
     fps: float = 8.0,
     named: str | None = None,
     clock: Clock = system_clock,
+    kind: type[WatchApp] | None = None,
 ) -> WatchApp:
     """Put the screen together with what it has to be told. Session 0 is the first that opens.
 
-    `origins` tell where each of the settings is from, as it is shown beside a cap. `named` is the log that the command line names: what the screen tells to type means that one, too.
+    `origins` tell where each of the settings is from, as it is shown beside a cap. `named` is the log that the command line
+    names: what the screen tells to type means that one, too. `kind` is a screen that does more than the usual one.
     """
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch_words import LogControl
@@ -89,7 +90,7 @@ def watch_app(
     def state(session: SessionState) -> str:
         return state_of(session, now=clock())
 
-    return WatchApp(
+    return (kind or WatchApp)(
         log,
         session=session,
         state_of=state,

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from events.log import EventLog
 from swarm.cli.lookup.budget import BudgetLookup
 from swarm.cli.lookup.cost import LogCosts
+from swarm.cli.recorded import NO_ORIGINS
 from swarm.settings.layers import Origin
 from swarm.settings.load import Loaded, Settings
 from swarm.settings.tomlfile import KeyPath
 from tui.feed import Lookups
-
-NO_ORIGINS: Mapping[KeyPath, Origin] = {}
 
 
 def lookups_of(
