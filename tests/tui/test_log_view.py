@@ -92,7 +92,7 @@ async def long_log(path: Path, many: int) -> None:
 async def counting(log: EventLog) -> AsyncGenerator[tuple[Counting, WatchApp, Pilot[None]]]:
     """The live view, of which the log alone is looked up, and what is read for that."""
     counted = Counting(log)
-    reading = LogReading(counted, UTC)  # type: ignore[arg-type]  # it stands for the log
+    reading = LogReading(counted, UTC)  # pyright: ignore[reportArgumentType]  # it hands on all that it does not have
     app = WatchApp(log, session=1, state_of=state_of, cap_of=cap_of, lookups=Lookups(log=reading), zone=UTC, fps=50)
     async with app.run_test(size=(140, 40)) as pilot:
         yield counted, app, pilot

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -90,6 +91,10 @@ class LogView(View):
             return self._json
         entry = self._list.chosen_entry
         return self._look_up.as_json([entry]) if entry is not None else ""
+
+    def document(self) -> dict[str, Any] | None:
+        """The event that is looked at."""
+        return json.loads(self._json) if self._opened and self._json else None
 
     def told(self, words: str) -> str:
         """Show what fits these words; return the sentence why they mean nothing here, else ""."""

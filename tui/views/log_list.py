@@ -165,9 +165,9 @@ class LogList(Choice):
 
     def _draw(self) -> None:
         if self.paint(self._version):
-            self.border_title = Content(self._title())
+            self.border_title = Content(self._said())
 
-    def _title(self) -> str:
+    def _said(self) -> str:
         session = self.sought.wanted.session
         whose = "whole log" if session is None else f"s{session}"
         state = "● follow" if self.follow else "‖ paused, f follows"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.containers import Vertical
 from textual.message import Message
 
 from tui.ask import AskLine
 from tui.feed import Sight
-from tui.widgets.pane import Choice, Pane
+from tui.widgets.pane import Pane
 
 
 class View(Vertical):
@@ -40,11 +40,19 @@ class View(Vertical):
         """Whether all that is looked up for it is of where the log stands."""
         return True
 
-    def text_to_copy(self) -> str:
-        """What y copies of this view."""
-        chosen = next((pane for pane in self.query(Choice) if pane.has_focus), None)
-        return chosen.text if chosen is not None else ""
-
     def first_focus(self) -> Pane:
         """The pane that gets the keys when the view is opened for the first time."""
         return self.query(Pane).first()
+
+    @property
+    def pane(self) -> Pane:
+        """The one that has the keys."""
+        return next((pane for pane in self.query(Pane) if pane.has_focus), None) or self.first_focus()
+
+    def text_to_copy(self) -> str:
+        """What y copies of this view."""
+        return self.pane.text_to_copy()
+
+    def document(self) -> dict[str, Any] | None:
+        """What of this view can be saved as JSON; None where there is nothing."""
+        return None
