@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -21,18 +22,22 @@ from events.log import Clock, EventLog, system_clock
 from events.views.approvals import Asked
 from events.views.questions import Question
 from events.views.sessions import SessionState
+from tui.ask import AskLine
 from tui.control import Control
 from tui.feed import NO_LOOKUPS, Feed, Lookups, Sight
+from tui.header import header_row
+from tui.jump import NotUnderstood, completed, read_jump
 from tui.keys import KeysScreen, keys_of
 from tui.live import Live
 from tui.reader import CapOf, Reader
-from tui.rows import Row, header_row
+from tui.rows import Row
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
 from tui.widgets.pane import Pane
 
 FPS = 8.0
+_HINT = "tab goes from pane to pane, ? tells the keys, : goes anywhere, q leaves and the run goes on; any key takes this line away"
 
 
 class SessionApp(App[None]):
@@ -41,12 +46,15 @@ class SessionApp(App[None]):
     CSS_PATH = "swarm.tcss"
     TITLE = "swarm"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  # Textual declares it of the instance
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-high"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+c", "quit", "leave; the run goes on"),
         Binding("question_mark", "keys", "the keys that can be pressed here"),
         *(Binding(str(digit), f"view({digit})", "one of the views below", show=False) for digit in range(1, 7)),
         Binding("minus", "last_view", "the view that was seen before"),
+        Binding("colon", "jump", "go to a view or a task: :task build, :q"),
+        Binding("plus", "zoom(1)", "let this pane have the whole view"),
+        Binding("underscore", "zoom(0)", "give each pane its part again"),
         Binding("a", "answer", "answer what waits for you"),
     ]
     FOOTER: ClassVar[str] = "a answer  ? keys  q leave"
@@ -69,7 +77,9 @@ class SessionApp(App[None]):
         self._state_of, self._fps = state_of, fps
         self._state, self._looked = "", (0, -1)
         self._before = ""  # the view that was seen before this one
+        self.is_held = False  # the picture stands still, and what it is of goes on
         self._focused: dict[str, Pane] = {}  # by view the pane that had the keys
+        self._swarm = SwarmView(self.sight)
         self.views = self._make_views()
         self._header = Pane(id="header", count=lambda: 1, row=self._header_row, focus=False)
         self._trouble = Static(id="trouble", markup=False)
@@ -87,7 +97,7 @@ class SessionApp(App[None]):
 
     def _make_views(self) -> list[View]:
         """Those that digits lead to, in their order."""
-        return [SwarmView(self.sight)]
+        return [self._swarm]
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -110,8 +120,9 @@ class SessionApp(App[None]):
         now, versions, feed = self.sight.clock(), self.live.versions, self.sight.feed
         self._look(now // 1_000_000)
         behind = feed.behind(now)
-        self._header.paint((versions.header, self._state, behind))
-        self.view.paint(now)
+        self._header.paint((versions.header, self._state, behind, self.live.rate(now), self.is_held))
+        if not self.is_held:
+            self.view.paint(now)
         self._footer.paint((self._shown.current, self.view.FOOTER))
         self._leave_what_is_answered()
         if feed.trouble and not self._trouble.has_class("-shown"):
@@ -141,6 +152,45 @@ class SessionApp(App[None]):
         self._shown.current = view.id
         self._focused.get(view.id or "", view.first_focus()).focus()
         self.paint()
+
+    def action_jump(self) -> None:
+        views, tasks = [view.id or "" for view in self.views], list(self.live.tasks.of(self.live.session))
+        note = f"task NAME, {', '.join(views)} with words for it, q; tab finishes a word"
+        self.push_screen(AskLine(":", note, self._jump, complete=lambda text: completed(text, views, tasks)))
+
+    def _jump(self, text: str) -> str:
+        """Go where it says; return why it leads nowhere, else ""."""
+        views = [view.id or "" for view in self.views]
+        try:
+            jump = read_jump(text, views, list(self.live.tasks.of(self.live.session)))
+        except NotUnderstood as problem:
+            return str(problem)
+        if jump.to == "away":
+            self.exit()
+        elif jump.to == "task":
+            self.open_task(jump.name)
+        else:
+            view = self.views[views.index(jump.name)]
+            if said := view.told(jump.words):
+                return said
+            self.show(view)
+        return ""
+
+    def action_zoom(self, on: int) -> None:
+        pane = self.focused if on and isinstance(self.focused, Pane) else None
+        if pane is not None or not on:
+            self.view.zoom(pane)
+
+    def open_task(self, name: str) -> None:
+        """Show a task: where it stands among the others."""
+        self.show(self._swarm)
+        self._swarm.choose(name)
+
+    def on_view_asks(self, asks: View.Asks) -> None:
+        self.push_screen(asks.line)
+
+    def on_swarm_view_opened(self, opened: SwarmView.Opened) -> None:
+        self.open_task(opened.task)
 
     def action_answer(self) -> None:
         if self.sight.control is None:
@@ -185,8 +235,9 @@ class SessionApp(App[None]):
 
     def _header_row(self, index: int, width: int) -> Row:
         now = self.sight.clock()
-        hint = ": press a" if self.sight.control is not None else ""
-        return header_row(self.live, self._state, now, self.sight.feed.behind(now), hint=hint)
+        hint = "press a" if self.sight.control is not None else ""
+        behind = self.sight.feed.behind(now)
+        return header_row(self.live, self._state, now, behind, width, hint=hint, is_held=self.is_held)
 
     def _footer_row(self, index: int, width: int) -> Row:
         row: Row = [(" ", "")]
@@ -198,6 +249,10 @@ class SessionApp(App[None]):
 
 class WatchApp(SessionApp):
     """Follows the log from its start."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "hold", "hold the picture, while what it is of goes on"),
+    ]
 
     def __init__(
         self,
@@ -215,6 +270,26 @@ class WatchApp(SessionApp):
     ) -> None:
         """Session 0 is the first that opens. `present` says whether the log is still where it was opened."""
         self.reader = Reader(log, Live(session), cap_of=cap_of, present=present)
+        self._is_new_here = True  # until a key is pressed
+        self._hint = Static(Content(_HINT), id="hint", markup=False)
         super().__init__(
             self.reader, state_of=state_of, lookups=lookups, control=control, clock=clock, zone=zone, fps=fps
         )
+
+    def below(self) -> ComposeResult:
+        yield self._hint
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self._is_new_here = False
+            self._hint.remove_class("-shown")
+        await super().on_event(event)
+
+    def paint(self) -> None:
+        super().paint()
+        is_first = self._is_new_here and len(self.live.sessions.sessions) == 1
+        self._hint.set_class(is_first, "-shown")
+
+    def action_hold(self) -> None:
+        self.is_held = not self.is_held
+        self.paint()
