@@ -42,7 +42,7 @@ async def looking(
 
 async def drawn(app: WatchApp, pilot: Pilot[None]) -> str:
     """Wait until the view that is seen shows all of where the log stands; return its text."""
-    while not (app.reader.trouble or (app.reader.caught_up and app.view.is_settled)):
+    while not (app.reader.trouble or (app.reader.caught_up and (app.view.is_settled or app.is_held))):
         await pilot.pause()
         app.paint()
     app.paint()

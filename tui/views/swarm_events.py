@@ -91,17 +91,16 @@ class EventsPane(Pane):
 
     def _title(self, count: int) -> str:
         paused = count - self._paused_at if self._paused_at is not None else 0
-        state = "● follow" if self.follow else f"‖ paused +{paused:,} new, f follows"
+        state = "● follow" if self.follow else f"‖ paused +{paused:,} new"
         return f"Events {count:,} {state}  {self._looked_for(count)}"
 
     def _looked_for(self, count: int) -> str:
         if self._sieve is None:
             return "filter:-"
         text = cut(self._sieve.filter.text, 50)
-        matches = f"{self._sieve.shown():,} found"
         since = self._sieve.since
-        part = "" if not since else f" of the newest {count - since:,}"
-        return f"{'among all' if self._found >= 0 else 'filter'}:{text}  {matches}{part}"
+        part = "" if not since else f" in the newest {count - since:,}"
+        return f"{'find' if self._found >= 0 else 'filter'}:{text} ({self._sieve.shown():,}{part})"
 
     def _rows(self) -> int:
         if self._sieve is not None and self._found < 0:
