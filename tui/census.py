@@ -9,7 +9,7 @@ from typing import NamedTuple
 from events.types.choice import FREE_TIERS
 from events.views.tasks import TaskState
 from tui.moved import Moved
-from tui.words import status_of
+from tui.words import PAUSED, WAITING, status_of
 
 EXPLORATIONS = 2  # attempts to plan a task; after that it is done as one step, which nobody has to plan
 
@@ -62,7 +62,7 @@ class Census:
     """The counts of one session's tasks.
 
     `glyphs` counts tasks by the glyph of their state. `queued` counts by role the tasks whose next work is of that role
-    (`next_role`) and for which nobody works: no call of theirs is open, no tool is in use. `tiers` counts
+    (`next_role`), for which nobody works (no call of theirs is open, no tool is in use), and that are not paused. `tiers` counts
     accepted tasks by what they were done with: free where nothing was billed, else the dearest tier that was.
     """
 
@@ -93,10 +93,13 @@ class Census:
         if before is None:
             for need in task.needs:
                 self._needed_by.setdefault(need, []).append(name)
-        busy = bool(task.open_calls) or name in at_work
+        status = status_of(task)
+        rests = bool(task.open_calls) or name in at_work or task.own.paused is not None
         now = _Standing(
-            status_of(task).glyph,
-            "" if busy else next_role(task, tasks),
+            WAITING.glyph
+            if status is PAUSED
+            else status.glyph,  # by its own glyph it would count as one that was halted
+            "" if rests else next_role(task, tasks),
             _tier_of(task) if task.status == "accepted" else "",
         )
         if now == before:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from events.views.tasks import OpenCall
+from events.views.calls import OpenCall
 from tui.feed import Mean
 from tui.rows import Row
 from tui.sheet import Bar, Column, Line, Sheet, Text

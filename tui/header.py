@@ -8,8 +8,8 @@ from rich.cells import cell_len
 
 from events.log import session_name
 from tui.live import Live, todays
-from tui.rows import ASKS, Row
-from tui.words import Tone, count, usd, visible
+from tui.rows import ASKS, Piece, Row
+from tui.words import PAUSED, Tone, count, usd, visible
 
 _STATES: dict[str, tuple[str, Tone]] = {
     "running": ("● live", "busy"),
@@ -53,7 +53,7 @@ def _parts(live: Live, state: str, now: int, behind: str, hint: str, is_held: bo
     accepted = live.census.tiers.total()
     parts = [
         Part(6, [("swarm", "")]),
-        Part(0, [_STATES.get(state, (state, ""))]),
+        Part(0, [_state(live, state)]),
         Part(0, [("‖ held", "warn")] if is_held else []),
         Part(0, [(session_name(live.session), "")]),
         Part(2, [(f"{counts.total()} tasks{tasks}", "")]),
@@ -65,6 +65,12 @@ def _parts(live: Live, state: str, now: int, behind: str, hint: str, is_held: bo
         Part(0, [(behind, "warn")] if behind else []),
     ]
     return [part for part in parts if part.row]
+
+
+def _state(live: Live, state: str) -> Piece:
+    if state == "running" and live.tasks.whole(live.session).paused is not None:
+        return f"{PAUSED.glyph} {PAUSED.word}", PAUSED.tone
+    return _STATES.get(state, (state, ""))
 
 
 def _size(parts: list[Part]) -> int:

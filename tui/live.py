@@ -24,7 +24,7 @@ from tui.climb import ClimbView
 from tui.moved import Moved
 from tui.words import status_of
 
-_ORDER = {"running": 0, "retrying": 0, "waiting": 1}
+_ORDER = {"running": 0, "retrying": 0, "waiting": 1, "paused": 1}
 SCOPED = 50  # tasks whose budgets are shown; `swarm show` tells those of any
 RING = 20_000  # events that are held; older ones are read from the log again
 EACH = 200  # of so many events the position of the first is kept for ever, from which the others are read again

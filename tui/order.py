@@ -30,7 +30,7 @@ TASK_FIELDS: dict[str, Kind] = {
 }
 """What a filter of tasks can speak of. A state is its word, and `open` or `done`."""
 
-_STATES = {"running": 0, "retrying": 0, "waiting": 1}
+_STATES = {"running": 0, "retrying": 0, "waiting": 1, "paused": 1}
 _DIGITS = re.compile(r"([0-9]{1,18})")
 
 

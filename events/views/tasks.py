@@ -11,6 +11,7 @@ from events.types.answer import AnswerServed
 from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import FREE_TIERS, ChoiceMade
+from events.types.control import TierPinned, TierUnpinned, WorkPaused, WorkUnpaused
 from events.types.task import (
     AttemptAbandoned,
     OutputFile,
@@ -30,10 +31,16 @@ from events.types.task import (
     TaskSubmitted,
 )
 from events.types.tree import ChangesApplied, ChangesUndone, FileChange
+from events.views.calls import OpenCall, open_call
+from events.views.steering import NOTHING_SAID, Paused, Pin, Steered
 from events.views.verdicts import judge_of
 
 Status = Literal["open", "accepted", "failed", "halted", "cancelled", "skipped"]
 Stage = Literal["planned", "drafted", "rejected", "accepted"]
+
+
+NOTHING_CAME = ("no draft", "no verdict")
+"""Causes of an end by which an attempt is over that came to nothing: another one begins with a record of its own."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -131,6 +138,11 @@ class TaskState(msgspec.Struct, kw_only=True):
     applied: int = 0  # position where that was taken over into the user's tree; 0: it is not there
     taken_over: tuple[int, ...] = ()  # that position behind those of drafts before, which were rejected after it
     taken_up: bool = False  # since its last halt, and nothing was handed in since
+    conditional: bool = (
+        False  # it came with a condition, or to be done for items: a reopening after it was skipped looks again
+    )
+    retried: int = 0  # position where a person had it tried again; 0: nobody had
+    own: Steered = NOTHING_SAID  # what persons said of it alone
 
     @property
     def told(self) -> Place | None:
@@ -160,26 +172,11 @@ def own_changes(state: TaskState) -> tuple[FileChange, ...]:
     return tuple(change for change in state.files if change.path not in outputs)
 
 
-class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that was sent, and what was reserved for it."""
-
-    position: int  # of its reservation
-    at: int  # microseconds since 1970
-    session: int
-    task: str
-    step: int
-    role: str
-    agent: str
-    model: str
-    tier: str
-    tokens: int
-    cost_nanos: int
-
-
 class TasksView(msgspec.Struct):
-    """All tasks by session and name, in the order in which they were submitted."""
+    """All tasks by session and name, in the order in which they were submitted; and what persons said of whole sessions."""
 
     tasks: dict[int, dict[str, TaskState]] = {}
+    steered: dict[int, Steered] = {}  # of sessions as a whole
     _reserved: dict[int, OpenCall] = {}  # open calls by their reservation's position
     _unknown: dict[int, OpenCall] = {}
 
@@ -190,9 +187,30 @@ class TasksView(msgspec.Struct):
         """The calls of a session's tasks that have not ended, in the order in which they were sent."""
         return [call for call in self._reserved.values() if call.session == session]
 
+    def whole(self, session: int) -> Steered:
+        """What persons said of a whole session."""
+        return self.steered.get(session, NOTHING_SAID)
+
+    def pause_of(self, task: TaskState) -> Paused | None:
+        """Why nothing of the task begins: its session is paused, it is itself, or the task of which it does an item."""
+        return next((each.paused for each in self._over(task) if each.paused is not None), None)
+
+    def pin_of(self, task: TaskState) -> Pin | None:
+        """The tier that is to have first tries at the task: the nearest word counts, its own, its parent's, its session's."""
+        return next((each.pin for each in reversed(self._over(task)) if each.pin is not None), None)
+
+    def _over(self, task: TaskState) -> list[Steered]:
+        """What was said of its session, of the task of which it does an item, and of itself."""
+        parent = self.of(task.session).get(task.parent)
+        return [self.whole(task.session), *([parent.own] if parent is not None else []), task.own]
+
     def apply(self, entry: Entry) -> None:
         if isinstance(entry.event, TaskSubmitted):
             self._submit(entry, entry.event)
+            return
+        if not entry.task:
+            if isinstance(entry.event, WorkPaused | WorkUnpaused | TierPinned | TierUnpinned):
+                self.steered[entry.session] = self.whole(entry.session).after(entry)
             return
         task = self.of(entry.session).get(entry.task)
         if task is None:
@@ -222,7 +240,7 @@ class TasksView(msgspec.Struct):
                 task.role, task.model, task.tier = call.role, call.model, call.tier
                 task.calls += 1
                 task.open_calls += 1
-                self._reserved[entry.position] = _open(entry, call)
+                self._reserved[entry.position] = open_call(entry, call)
             case CallSettled() as call if (ended := self._end(task, call.reservation)) is not None:
                 task.tokens += call.tokens
                 task.input_tokens += call.input_tokens
@@ -256,22 +274,6 @@ class TasksView(msgspec.Struct):
         if not task.billed[doubtful.tier]:
             del task.billed[doubtful.tier]
         return doubtful
-
-
-def _open(entry: Entry, call: CallReserved) -> OpenCall:
-    return OpenCall(
-        position=entry.position,
-        at=entry.at,
-        session=entry.session,
-        task=entry.task,
-        step=entry.step,
-        role=call.role,
-        agent=call.agent,
-        model=call.model,
-        tier=call.tier,
-        tokens=call.tokens,
-        cost_nanos=call.cost_nanos,
-    )
 
 
 def _chosen(task: TaskState, entry: Entry, choice: ChoiceMade) -> None:
@@ -318,10 +320,8 @@ def advance(task: TaskState, entry: Entry) -> None:
             task.abandoned = ""
         case AttemptAbandoned() as event:
             _abandoned(task, entry, event)
-        case TaskReopened():
-            task.taken_up = task.status == "halted"
-            task.status, task.reason, task.cause, task.ended_at, task.abandoned = "open", "", "", 0, ""
-            task.result = None
+        case TaskReopened() as event:
+            _reopened(task, entry, event)
         case ChangesApplied():
             task.applied = entry.position
             task.taken_over = (*task.taken_over, entry.position)
@@ -329,6 +329,8 @@ def advance(task: TaskState, entry: Entry) -> None:
             task.applied, task.taken_over = 0, ()
         case TaskCleared():
             task.gated = False
+        case WorkPaused() | WorkUnpaused() | TierPinned() | TierUnpinned():
+            task.own = task.own.after(entry)
         case TaskExpanded(children=children):
             task.gated, task.children = False, children
         case _:
@@ -342,6 +344,30 @@ def _abandoned(task: TaskState, entry: Entry, event: AttemptAbandoned) -> None:
         return
     task.abandoned, task.abandoned_role = event.reason, event.role
     task.explorations += event.role == "explorer"
+
+
+def _reopened(task: TaskState, entry: Entry, event: TaskReopened) -> None:
+    if event.by:
+        task.retried = entry.position
+    if event.attempts:
+        task.attempts += event.attempts
+        if task.cause in NOTHING_CAME:
+            _begin_anew(task)
+    if task.status == "skipped":
+        task.gated = task.conditional
+    task.taken_up = task.status == "halted"
+    task.status, task.reason, task.cause, task.ended_at, task.abandoned = "open", "", "", 0, ""
+    task.result = None
+
+
+def _begin_anew(task: TaskState) -> None:
+    """Give its open work an attempt of its own: what the last one recorded would only be given back."""
+    step = task.step
+    if step is None:
+        task.explorations += not task.total
+    else:
+        step.attempt += 1
+        step.stage = "planned" if step.stage == "drafted" else step.stage
 
 
 def _planned(task: TaskState, entry: Entry, plan: StepPlanned) -> None:
@@ -368,8 +394,9 @@ def _ended(task: TaskState, entry: Entry) -> None:
             task.summary, task.summary_by = Place(summary, entry.position) if summary else None, by
         case TaskCancelled(reason=reason, by=by):
             task.status, task.reason, task.cause = "cancelled", reason, "person" if by else ""
-        case TaskSkipped(reason=reason):
+        case TaskSkipped(reason=reason, by=by):
             task.status, task.reason, task.gated, task.result = "skipped", reason, False, None
+            task.cause = "person" if by else ""
         case _:
             return
     task.ended_at = entry.at
@@ -404,6 +431,7 @@ def _submitted(entry: Entry, event: TaskSubmitted) -> TaskState:
         decisions=event.decisions,
         submitted_at=entry.at,
         gated=event.gated,
+        conditional=event.gated,
         ruled=event.ruled,
         parent=event.parent,
         answer_tokens=event.answer_tokens,

@@ -21,6 +21,7 @@ from tui.spent import Today, spent_rows, spent_title, today_of
 from tui.widgets.pane import Pane
 
 _MINUTE_US = 60_000_000
+_BUSY = 500  # events a second from which sums are drawn twice a second: nobody reads them faster
 _REST_S = 1.0  # between two looks; one that takes long rests nine times as long, so that it never has more than a tenth
 
 
@@ -51,6 +52,7 @@ class Beside(Vertical):
         self._end: DayEnd | None = None
         self._today = Today()
         self._now = 0
+        self._next = 0.0
         self._wanted: dict[str, Hashable] = {}
         self._shown: dict[str, Hashable] = {}  # as of what that which is drawn was looked up
         self._rests: dict[str, float] = {}
@@ -85,6 +87,9 @@ class Beside(Vertical):
         if not self.region.width:
             return
         live, self._now = self._sight.live, now
+        if live.rate(now) > _BUSY and time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _REST_S / 2
         self._look_up(now)
         minute = now // _MINUTE_US  # at midnight another day is today
         calls = tuple(call.position for call in live.tasks.calls(live.session))
