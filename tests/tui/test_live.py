@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from random import Random
 
 import msgspec
@@ -122,6 +122,8 @@ def test_today_is_the_day_of_each_scope_in_its_own_zone() -> None:
         for name in (DAY, "day:2026-11-22@Pacific/Auckland", "day:2026-11-22@UTC", "day:x@Mars", "s1")
     }
     assert todays(scopes, START) == [DAY]
+    here = datetime.fromtimestamp(START // 1_000_000).date().isoformat()
+    assert todays({f"day:{here}@local": ScopeState()}, START) == [f"day:{here}@local"]
     assert todays(scopes, START + 2 * 3_600_000_000) == [DAY, "day:2026-11-22@Pacific/Auckland"]
 
 
