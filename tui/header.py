@@ -26,6 +26,7 @@ class Part(NamedTuple):
 
     rank: int
     row: Row
+    gap: int = _GAP  # before it
 
 
 def header_row(
@@ -39,7 +40,7 @@ def header_row(
         parts = [part for part in parts if part.rank != last]
     row: Row = []
     for part in parts:
-        row.append((" " * _GAP if row else "", ""))
+        row.append((" " * part.gap if row else "", ""))
         row += part.row
     if width - _size(parts) >= _GAP + _TITLE:
         row.append((f"{' ' * _GAP}{visible(live.state.title)}", "faint"))
@@ -60,7 +61,7 @@ def _parts(live: Live, state: str, now: int, behind: str, hint: str, is_held: bo
         Part(1, _today(live, now)),
         Part(5, [(f"free {100 * live.census.tiers['free'] // accepted}%", "")] if accepted else []),
         Part(0, [(f"{ASKS.glyph} {asks} {'waits' if asks == 1 else 'wait'} for you", ASKS.tone)] if asks else []),
-        Part(4, [(hint, ASKS.tone)] if asks and hint else []),
+        Part(4, [(f": {hint}", ASKS.tone)] if asks and hint else [], gap=0),
         Part(7, [(f"{_rate(rate)} ev/s", "faint")] if rate else []),
         Part(0, [(behind, "warn")] if behind else []),
     ]
@@ -74,7 +75,7 @@ def _state(live: Live, state: str) -> Piece:
 
 
 def _size(parts: list[Part]) -> int:
-    return sum(_GAP + sum(cell_len(text) for text, _ in part.row) for part in parts) - _GAP
+    return sum(part.gap + sum(cell_len(text) for text, _ in part.row) for part in parts) - _GAP
 
 
 def _rate(rate: float) -> str:
