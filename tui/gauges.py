@@ -58,6 +58,9 @@ def budget_rows(live: Live, now: int, width: int) -> list[Row]:
     capped = [each for _, both in named for each in both if each.cap is not None]
     said = max([cell_len(each.said) for each in capped], default=0)
     gauge = width - wide - 1 - _PERCENT - said - 1
+    if gauge < _LEAST:  # then the caps are left out, and the share of them stays
+        said = max([cell_len(each.write(each.spent)) for each in capped], default=0)
+        gauge = max(0, width - wide - 1 - _PERCENT - said - 1)
     rows: list[Row] = []
     for name, both in named:
         rows += _rows_of(name, both, wide, gauge, width)
@@ -108,5 +111,6 @@ def _against(each: Amounts, cap: int, gauge: int, room: int) -> Row:
     tone: Tone = "bad" if percent >= 100 else "warn" if mark else ""
     drawn = gauge_row(gauge, each.spent, each.reserved, cap) if gauge >= _LEAST else []
     share = f"{percent:>4}%{mark:<2}"
-    blank = room - sum(cell_len(text) for text, _ in drawn) - len(share) - cell_len(each.said)
-    return [*drawn, (share, tone), (" " * max(1, blank), ""), (each.said, "")]
+    blank = room - sum(cell_len(text) for text, _ in drawn) - len(share)
+    said = each.said if cell_len(each.said) < blank else each.write(each.spent)
+    return [*drawn, (share, tone), (" " * max(1, blank - cell_len(said)), ""), (said, "")]

@@ -10,7 +10,7 @@ import msgspec
 from tui.feed import DayEnd
 from tui.live import Live, todays
 from tui.rows import Row
-from tui.widgets.chart import chart, legend
+from tui.widgets.chart import chart, legend, top_of
 from tui.words import usd
 
 PARTS = 288  # of a day
@@ -69,7 +69,16 @@ def spent_rows(today: Today, width: int, height: int) -> list[Row]:
         today.spent, width, high, cap=today.cap, forecast=today.forecast, rest=0 if today.forecast else today.rest
     )
     if high < height:
-        rows.append([(" ", ""), *legend(cap=today.cap is not None, forecast=bool(today.forecast)), *_history(today)])
+        rows.append(
+            [
+                (" ", ""),
+                *legend(
+                    cap=bool(today.cap) and today.cap <= top_of(today.spent, today.forecast, today.cap),
+                    forecast=bool(today.forecast),
+                ),
+                *_history(today),
+            ]
+        )
     return rows
 
 

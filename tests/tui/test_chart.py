@@ -53,6 +53,7 @@ def test_a_day_shows_what_was_spent_what_is_foreseen_and_the_cap() -> None:
         "     ┤   ▄▄▄░░░░░░",
         "   $0┤  ▆███░░░░░░",
     ]
+    assert lines([0, half // 4], 18, 2, cap=100 * half) == ["$0.125┤      █████", "    $0┤      █████"]
     assert lines([0, half // 4, half // 2, 2 * half], 18, 4, cap=half, rest=4) == [
         "$1.00┤     █      ",
         "     ┤     █      ",

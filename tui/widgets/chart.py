@@ -12,6 +12,7 @@ from tui.words import Tone, usd
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _FORESEEN = "░"
 _CAP = "╌"
+_FAR = 4  # times the largest amount; a cap above that is not in the frame
 _NARROW = 16  # columns below which there is no axis
 
 
@@ -43,6 +44,12 @@ def spread(values: Sequence[int], width: int) -> list[int]:
     )
 
 
+def top_of(values: Sequence[int], forecast: Sequence[int], cap: int | None) -> int:
+    """The upper edge of the frame: the largest amount, or the cap, unless that is so far off that all would lie flat below it."""
+    most = max([0, *values, *forecast])
+    return max(most, cap) if cap and (not most or cap <= _FAR * most) else most
+
+
 def chart(
     values: Sequence[int],
     width: int,
@@ -54,12 +61,12 @@ def chart(
 ) -> list[Row]:
     """So many rows, each exactly so wide: nano-dollars at equal steps, the oldest first, then those that are foreseen.
 
-    `rest` steps more are left empty at the end. The frame is as high as the largest amount or the cap; where there is room
-    its edges stand at the left. A cap is a line through what is empty.
+    `rest` steps more are left empty at the end. The frame is as high as `top_of` says; where there is room its edges stand at
+    the left. A cap that is in it is a line through what is empty.
     """
     if width <= 0 or height <= 0:
         return []
-    top = max([cap or 0, *values, *forecast])
+    top = top_of(values, forecast, cap)
     labels = _labels(values, top, height) if width >= _NARROW else [""] * height
     axis = max(cell_len(label) for label in labels)
     room = width - axis - 1 if axis else width
@@ -68,12 +75,12 @@ def chart(
     seen = room * (len(values) + len(forecast)) // steps - own if steps else 0
     known = heights(spread(values, own), height, top)
     likely = heights(spread(forecast, seen), height, top)
-    line = heights([cap], height, top)[0] if cap else 0
+    line = heights([cap], height, top)[0] if cap and cap <= top else 0
     tone: Tone = "bad" if cap and values and values[-1] > cap else "busy"
     rows: list[Row] = []
     for number in range(height):
         floor = 8 * (height - number - 1)  # of this row, in eighths
-        empty = _CAP if cap and floor < line <= floor + 8 else " "
+        empty = _CAP if line and floor < line <= floor + 8 else " "
         row: Row = [(f"{labels[number]:>{axis}}┤", "faint")] if axis else []
         row.append((_columns(known, floor, empty), tone))
         row.append(("".join(_FORESEEN if each > floor else empty for each in likely), "faint"))
