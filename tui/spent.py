@@ -69,16 +69,8 @@ def spent_rows(today: Today, width: int, height: int) -> list[Row]:
         today.spent, width, high, cap=today.cap, forecast=today.forecast, rest=0 if today.forecast else today.rest
     )
     if high < height:
-        rows.append(
-            [
-                (" ", ""),
-                *legend(
-                    cap=bool(today.cap) and today.cap <= top_of(today.spent, today.forecast, today.cap),
-                    forecast=bool(today.forecast),
-                ),
-                *_history(today),
-            ]
-        )
+        is_seen = today.cap is not None and today.cap <= top_of(today.spent, today.forecast, today.cap)
+        rows.append([(" ", ""), *legend(cap=is_seen, forecast=bool(today.forecast)), *_history(today)])
     return rows
 
 
