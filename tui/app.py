@@ -8,20 +8,22 @@ The feed of the live view is a `Reader`, which stays at the end of the log; that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import ClassVar
 
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
 
-from events.log import Clock, EventLog, system_clock
+from events.log import Clock, EventLog, session_name, system_clock
 from events.views.approvals import Asked
 from events.views.questions import Question
 from events.views.sessions import SessionState
+from tui.anyview import AnyViewApp
 from tui.ask import AskLine
 from tui.control import Control
 from tui.feed import NO_LOOKUPS, Feed, Lookups, Sight
@@ -29,6 +31,7 @@ from tui.header import header_row
 from tui.jump import NotUnderstood, completed, read_jump
 from tui.keys import KeysScreen, keys_of
 from tui.live import Live
+from tui.look import DEFAULT, Look
 from tui.reader import CapOf, Reader
 from tui.rows import Row
 from tui.views.swarm import SwarmView
@@ -36,11 +39,10 @@ from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
 from tui.widgets.pane import Pane
 
-FPS = 8.0
 _HINT = "tab goes from pane to pane, ? tells the keys, : goes anywhere, q leaves and the run goes on; any key takes this line away"
 
 
-class SessionApp(App[None]):
+class SessionApp(AnyViewApp):
     """Shows what its feed folds. What it is a view of, and with which keys, its classes say."""
 
     CSS_PATH = "swarm.tcss"
@@ -68,13 +70,14 @@ class SessionApp(App[None]):
         control: Control | None = None,
         clock: Clock = system_clock,
         zone: tzinfo | None = None,
-        fps: float = FPS,
+        look: Look = DEFAULT,
+        fps: float | None = None,
     ) -> None:
         """`zone` is that of the times shown, None the machine's; `clock` tells from when ages are looked at. Without a
-        `control` what waits for a person is shown, and not answered."""
-        super().__init__()
+        `control` what waits for a person is shown, and not answered. `fps` is another rate than that of the look."""
+        super().__init__(look)
         self.sight = Sight(feed=feed, lookups=lookups, clock=clock, zone=zone, control=control)
-        self._state_of, self._fps = state_of, fps
+        self._state_of, self._fps = state_of, look.fps if fps is None else fps
         self._state, self._looked = "", (0, -1)
         self._before = ""  # the view that was seen before this one
         self.is_held = False  # the picture stands still, and what it is of goes on
@@ -134,7 +137,17 @@ class SessionApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Digits lead to the views that are there, and to no others."""
-        return action != "view" or int(str(parameters[0])) <= len(self.views)
+        if action == "view":
+            return int(str(parameters[0])) <= len(self.views)
+        return super().check_action(action, parameters)
+
+    @property
+    def shown_name(self) -> str:
+        return session_name(self.live.session)
+
+    def view_commands(self) -> Iterable[SystemCommand]:
+        for number, view in enumerate(self.views, 1):
+            yield SystemCommand(f"view {view.WORD}", f"key {number}", partial(self.show, view))
 
     def action_last_view(self) -> None:
         before = next((view for view in self.views if view.id == self._before), None)
@@ -266,14 +279,22 @@ class WatchApp(SessionApp):
         present: Callable[[], bool] = lambda: True,
         clock: Clock = system_clock,
         zone: tzinfo | None = None,
-        fps: float = FPS,
+        look: Look = DEFAULT,
+        fps: float | None = None,
     ) -> None:
         """Session 0 is the first that opens. `present` says whether the log is still where it was opened."""
         self.reader = Reader(log, Live(session), cap_of=cap_of, present=present)
         self._is_new_here = True  # until a key is pressed
         self._hint = Static(Content(_HINT), id="hint", markup=False)
         super().__init__(
-            self.reader, state_of=state_of, lookups=lookups, control=control, clock=clock, zone=zone, fps=fps
+            self.reader,
+            state_of=state_of,
+            lookups=lookups,
+            control=control,
+            clock=clock,
+            zone=zone,
+            look=look,
+            fps=fps,
         )
 
     def below(self) -> ComposeResult:

@@ -82,9 +82,11 @@ async def shown(
     log: EventLog, launched: Launched, settings: Settings, *, named: str | None, kind: type[WatchApp] | None = None
 ) -> WatchApp:
     """Draw the view until it is left; return it."""
+    from swarm.cli.look import look_of
     from swarm.cli.watch import watch_app
 
-    app = watch_app(log, number_of(launched), settings, named=named, kind=kind)
+    look = look_of(None, settings.view)
+    app = watch_app(log, number_of(launched), settings, look=look, named=named, kind=kind)
     await app.run_async()
     return app
 

@@ -79,7 +79,7 @@ async def test_the_keys_of_the_first_view(tmp_path: Path) -> None:
         shown = await press(*["backspace"] * 7, *"state:done", "enter")
         assert "Tasks 2 of 4  sort:state  filter:state:done" in shown and "ship " not in line_with(shown, "accepted")
         shown = await press("s", "s", "s")
-        assert "sort:tokens" in shown and shown.index("│✔ accepted") < shown.index("│✘ failed")
+        assert "sort:tokens" in shown and shown.index("✔ accepted") < shown.index("✘ failed")
         assert "Tasks 4  sort:tokens  filter:-" in await press("escape")
 
         shown = await press("colon", *"task te", "tab", "enter")

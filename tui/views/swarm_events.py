@@ -87,9 +87,9 @@ class EventsPane(Pane):
         sieve = self._sieve.version if self._sieve is not None else None
         seen = (self._sight.live.versions.events, self.follow, sieve, self._found, self._numbered.reads)
         if self.paint((*seen, self.filter.text)):
-            self.border_title = Content(self._title(count))
+            self.border_title = Content(self._said(count))
 
-    def _title(self, count: int) -> str:
+    def _said(self, count: int) -> str:
         paused = count - self._paused_at if self._paused_at is not None else 0
         state = "● follow" if self.follow else f"‖ paused +{paused:,} new"
         return f"Events {count:,} {state}  {self._looked_for(count)}"
