@@ -10,6 +10,7 @@ import msgspec
 
 from events.log import Clock, Entry
 from tui.control import Control
+from tui.detail import DetailOf
 from tui.live import Live
 from tui.sheet import Sheet
 
@@ -57,6 +58,7 @@ class Lookups(msgspec.Struct, frozen=True, kw_only=True):
     """What views show that the screen does not fold itself. None: it cannot be looked up, and has no view."""
 
     budgets: SheetOf | None = None
+    task: DetailOf | None = None
 
 
 NO_LOOKUPS = Lookups()

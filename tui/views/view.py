@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual.containers import Vertical
 
 from tui.feed import Sight
-from tui.widgets.pane import Pane
+from tui.widgets.pane import Choice, Pane
 
 
 class View(Vertical):
@@ -25,6 +25,11 @@ class View(Vertical):
 
     def paint(self, now: int) -> None:
         """Draw the panes whose version has moved on. Called at a fixed rate while the view is seen."""
+
+    def text_to_copy(self) -> str:
+        """What y copies of this view."""
+        chosen = next((pane for pane in self.query(Choice) if pane.has_focus), None)
+        return chosen.text if chosen is not None else ""
 
     def first_focus(self) -> Pane:
         """The pane that gets the keys when the view is opened for the first time."""

@@ -164,6 +164,12 @@ class Choice(Pane):
         """The key of the row that is chosen; "" where there is none."""
         return self._key(self._at) if 0 <= self._at < self._count() else ""
 
+    @property
+    def text(self) -> str:
+        """The text of the row that is chosen; "" where there is none."""
+        row = self._row(self._at, self.scrollable_content_region.width) if self.chosen else []
+        return "".join(text for text, _ in row).strip()
+
     def choose(self, key: str) -> bool:
         """Choose the row of this key; say whether there is one."""
         found = next((index for index in range(self._count()) if self._key(index) == key), None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from events.log import EventLog
+from swarm.cli.lookup.task import TaskLookup
 from swarm.settings.load import Settings
 from tui.feed import Lookups
 
 
 def lookups_of(log: EventLog, settings: Settings) -> Lookups:
-    return Lookups()
+    return Lookups(task=TaskLookup(log))
