@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -21,6 +22,7 @@ from tui.words import attempt_of, count, span, status_of, usd, visible
 
 WIDE = 110  # columns from which the facts stand beside the lanes
 _GAUGE = 20
+_HIGH = 8  # rows, from which the line that explains the choice may have two
 _IN = " \u203a "  # what is in what is before it
 
 
@@ -88,16 +90,24 @@ def attempt_name(attempt: Attempt, task: TaskState) -> str:
     return f"step {attempt.step}{_IN}attempt {attempt.number}" if task.total > 1 else f"attempt {attempt.number}"
 
 
-def tab_row(detail: Detail | None, tab: str) -> Row:
-    """The tabs with how much is in them; the one that is seen stands in brackets."""
-    row: Row = [(" ", "")]
+def tab_row(detail: Detail | None, tab: str, width: int) -> Row:
+    """The tabs with how much is in them, as far as there is room; the one that is seen stands in brackets."""
+    much = {
+        each.word: f"{each.word} {_much(detail, each.word) if detail is not None else ''}".rstrip() for each in TABS
+    }
+    short = {each.word: much[each.word] if each.word == tab else "" for each in TABS}
+    rows = [_tabs(said, tab) for said in (much, {word: word for word in much}, short)]
+    return next((row for row in rows if sum(len(text) for text, _ in row) <= width), rows[-1])
+
+
+def _tabs(words: Mapping[str, str], tab: str) -> Row:
+    row: Row = []
     for each in TABS:
-        much = _much(detail, each.word) if detail is not None else ""
-        said = f"{each.key} {each.word}{f' {much}' if much else ''}"
+        said = f"{each.key} {words[each.word]}".rstrip()
         if each.word == tab:
-            row.append((f"[{said}] ", "busy"))
+            row.append((f"[{said}]", "busy"))
         else:
-            row.append((f" {said}  ", "faint"))
+            row.append((f" {said} ", "faint"))
     return row
 
 
@@ -130,7 +140,7 @@ def head_rows(detail: Detail, now: int, width: int, most: int) -> list[Row]:
     if models := _models_row(detail):
         ranked.append((3, models))
     if detail.chosen:
-        ranked += [(2 if not at else 5, row) for at, row in enumerate(_why_rows(detail.chosen, width))]
+        ranked += [(2, row) for row in _why_rows(detail.chosen, width, 2 if most >= _HIGH else 1)]
     half = (width - 2) // 2 if width >= WIDE and facts else width
     drawn = [axis_row(begin, end, half), *(lane_row(lane, begin, end, half) for lane in lanes)] if lanes else []
     if half < width:
@@ -170,11 +180,11 @@ def _who(task: TaskState) -> str:
     return " ".join(each for each in (task.role, visible(task.model), tier) if each)
 
 
-def _why_rows(chosen: str, width: int) -> list[Row]:
-    """At most two rows."""
-    said, room = visible(chosen), max(1, width - WORD)
-    starts = breaks_of(said, room)
-    parts = [said[: starts[1]].rstrip(), said[starts[1] :]] if len(starts) > 1 else [said]
+def _why_rows(chosen: str, width: int, most: int) -> list[Row]:
+    """In so many rows at most, of which the last one may be cut."""
+    said = visible(chosen)
+    starts = [*breaks_of(said, max(1, width - WORD))[:most], len(said)]
+    parts = [said[one:other].rstrip() for one, other in pairwise(starts)]
     return [[(f"{'' if at else 'why':<{WORD}}", "faint"), (part, "")] for at, part in enumerate(parts)]
 
 
@@ -199,7 +209,8 @@ def _amount(said: str, word: str, used: int, cap: int | None, write: Callable[[i
     mark: Piece = (" !!", "bad") if percent >= 100 else (" !", "warn") if percent >= WARN_PERCENT else ("", "")
     row: Row = [(f"{said} of {write(cap)} ", "")]
     if gauge:
-        row += [*gauge_row(gauge, used, 0, cap), (" ", "")]
+        row += gauge_row(gauge, used, 0, cap)
+        row.append((" ", ""))
     return [*row, (f"{percent}%{mark[0]}", mark[1])]
 
 

@@ -164,7 +164,7 @@ class TaskView(View):
         version = (self._drawn, width, height, now // _SECOND_US if moves else 0)
         if not self._about.is_stale(version):
             return
-        most = min(_MOST_HEAD, max(2, height // 3))
+        most = min(_MOST_HEAD, max(2, height // 4))
         self._head = head_rows(detail, now, width - (0 if is_low else 2), most) if detail is not None else []
         self.set_class(is_low, "-low")
         self._about.styles.height = max(1, len(self._head)) + (0 if is_low else 2)
@@ -174,7 +174,7 @@ class TaskView(View):
         return crumb_row(self.detail, self.opened_from, self._named, self._text.mark)
 
     def _tabs_row(self, index: int, width: int) -> Row:
-        return tab_row(self.detail, self._tab)
+        return tab_row(self.detail, self._tab, width)
 
 
 def _attempt_of(detail: Detail | None) -> AttemptKey | None:

@@ -38,7 +38,7 @@ def _request(call: Call, one: TakenApart | None, names: Mapping[int, str]) -> It
         yield note("  some of its text is no longer kept")
         return
     before, shown = folded(one)
-    yield note(f"  {sum_of(one, names.get(one.before, ''))}")
+    yield note(f"  {sum_of(one, names.get(one.before, f'the call [{one.before}]'))}")
     yield Rows(tuple(_table(before, shown, one)))
     for piece in shown:
         yield title(f"  {_name(piece)}  {piece.tokens:,} tokens", tone="")

@@ -51,12 +51,12 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     attempt: Attempt | None
 
 
-def title(text: str, *, mark: str = "", tone: Tone = "busy") -> Rows:
-    return Rows(([(visible(text), tone)],), mark=mark)
+def title(text: str, *, mark: str = "", tone: Tone = "busy") -> Prose:
+    return Prose((visible(text),), tone=tone, mark=mark)
 
 
-def note(text: str) -> Rows:
-    return Rows(([(text, "faint")],))
+def note(text: str) -> Prose:
+    return Prose((text,), tone="faint")
 
 
 def gap() -> Rows:
@@ -72,7 +72,7 @@ def call_name(number: int) -> str:
     return f"call {number}"
 
 
-def call_title(number: int, call: Call) -> Rows:
+def call_title(number: int, call: Call) -> Prose:
     """A call by its number in the attempt, with the position of its event."""
     said = call_line(call).removeprefix(f"call {call.position} ")
     tone: Tone = "warn" if call.state == "maybe paid" else "busy"
@@ -136,7 +136,7 @@ async def _answer(basis: Basis, call: Call) -> AsyncIterator[Part]:
         yield prose(pretty(each.arguments), gutter=BAR)
 
 
-def _verdict_title(verdict: Verdict, mark: str = "verdict") -> Rows:
+def _verdict_title(verdict: Verdict, mark: str = "verdict") -> Prose:
     event = verdict.event
     accepted = isinstance(event, StepAccepted)
     reason = f": {event.reason}" if event.reason else ""
@@ -174,7 +174,7 @@ async def _diff(basis: Basis) -> AsyncIterator[Part]:
         yield title(f"{stat_line(changes)}  {said}")
         for change in changes:
             yield gap()
-            yield Rows(([(visible(f"file {change.path}"), "busy")],), mark=visible(change.path))
+            yield title(f"file {change.path}", mark=visible(change.path))
             for part in diff_parts(of_one(change)):
                 yield part
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
@@ -45,7 +46,7 @@ class TaskLookup:
         blocks = [apart(each) for each in known.values() if task.name in each.needs]
         others = {each.name: each for each in (*needs, *(apart(known[name]) for name in task.children or ()))}
         cap = live.cap(f"{session_name(number)}/{task.name}")
-        await self._read(number, task.name, until)
+        await self._read(live, task.name)
         story = _story(
             number, self._entries[: bisect_right(self._entries, until, key=_position)], {**others, task.name: task}
         )
@@ -65,24 +66,33 @@ class TaskLookup:
             document=await self._document(wanted.tab, basis, entries),
         )
 
-    async def _read(self, session: int, task: str, until: int) -> None:
+    async def _read(self, live: Live, task: str) -> None:
         """Read on to a place. Of other tasks the calls that failed are kept: they say why there was no model for this one."""
+        session, until = live.session, live.position
         if (session, task) != self._of:
             self._of, self._entries, self._read_to = (session, task), [], 0
         if until <= self._read_to:
             return
-        mine = self._entries
-        async for page in read_all(self._log, after=self._read_to, until=until, session=session):
-            if self._entries is not mine:
-                return  # another one is looked at meanwhile
-            for entry in page:
-                if isinstance(entry.event, SessionOpened) and entry.event.parent:
-                    before = without_money(await inherited(self._log, session))
-                    mine += [each for each in before if each.task == task]
-                if entry.task == task or isinstance(entry.event, CallFailed):
-                    mine.append(entry)
-            self._read_to = page[-1].position
-        self._read_to = max(self._read_to, until)
+        held = _held(live, self._read_to)
+        if held is not None:
+            await self._take(held)
+        else:
+            async for page in read_all(self._log, after=self._read_to, until=until, session=session):
+                await self._take(page)
+        self._read_to = until
+
+    async def _take(self, page: Sequence[Entry]) -> None:
+        session, task = self._of
+        taken: list[Entry] = []
+        for entry in page:
+            if isinstance(entry.event, SessionOpened) and entry.event.parent:
+                before = without_money(await inherited(self._log, session))
+                taken += [each for each in before if each.task == task]
+            if entry.task == task or isinstance(entry.event, CallFailed):
+                taken.append(entry)
+        self._entries += taken
+        self._read_to = page[-1].position if page else self._read_to
+        await asyncio.sleep(0)  # between two pages the screen can be drawn
 
     def _chosen(self, attempt: Attempt | None) -> str:
         if attempt is None or not attempt.choices:
@@ -104,6 +114,14 @@ class TaskLookup:
                 made = Document((prose(f"✘ {trouble}", tone="bad"),))
             self._made = made_of, made
         return self._made[1]
+
+
+def _held(live: Live, after: int) -> list[Entry] | None:
+    """The session's entries behind a position, where the screen still holds all of them; else the log has to be read."""
+    ring = live.ring
+    if not len(ring) or (ring.first and ring[0].position > after + 1):
+        return None
+    return [ring[row] for row in range(bisect_right(ring, after, key=_position), len(ring))]
 
 
 def _story(session: int, entries: list[Entry], tasks: Mapping[str, TaskState]) -> Story:
