@@ -141,8 +141,10 @@ class TaskView(View):
             return
         document, before = self._document(detail, shown[0]), self._drawn
         mark: str | None = None
-        if before is None or before[0].task != shown[0].task or _attempt_of(before[1]) != _attempt_of(detail):
+        if before is None or before[0].task != shown[0].task:
             mark = ""
+        elif _attempt_of(before[1]) != _attempt_of(detail):
+            mark = None if self._text.follow and self._attempt is None else ""  # who follows goes along
         elif before[0].tab != shown[0].tab:
             mark = self._text.mark if self._text.mark in document.marks else ""
         if mark is not None or document is not self._text.document:
