@@ -278,6 +278,7 @@ async def test_a_log_that_is_damaged_while_it_is_replayed_is_told(tmp_path: Path
         damage(tmp_path / "log.db", 5)
         await shown.press("home", "end")
         await shown.until("damaged at position 5")
+        assert shown.app.playback.shown < 25 and "✘ the log" in shown.text
 
 
 async def test_a_frame_has_the_same_bytes_each_time_and_fetches_nothing(
