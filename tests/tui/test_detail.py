@@ -225,7 +225,7 @@ async def test_every_tab_of_a_session_that_was_run(recorded: Path) -> None:
         assert app.view is screen.view
 
 
-@pytest.mark.parametrize("size", [(60, 20), (40, 10), (80, 24)])
+@pytest.mark.parametrize("size", [(60, 20), (40, 10)])
 async def test_every_tab_draws_where_there_is_little_room(recorded: Path, size: tuple[int, int]) -> None:
     async with opened(recorded, "fix", size=size) as screen:
         for tab in TABS:
@@ -233,14 +233,6 @@ async def test_every_tab_draws_where_there_is_little_room(recorded: Path, size: 
             assert len(shown.splitlines()) == size[1]
             assert f"[{tab.key} {tab.word}" in shown
             assert screen.pane.document.parts and " fix " in shown.splitlines()[1]
-
-
-async def test_without_colours_the_text_is_the_same(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with opened(recorded, "fix", size=(100, 30)) as screen:
-        coloured = [await screen.press(tab.key) for tab in TABS]
-    monkeypatch.setenv("NO_COLOR", "1")
-    async with opened(recorded, "fix", size=(100, 30)) as screen:
-        assert [await screen.press(tab.key) for tab in TABS] == coloured
 
 
 async def test_a_text_that_was_dropped_is_said_to_be(recorded: Path, tmp_path: Path) -> None:

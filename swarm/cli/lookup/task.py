@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from events.bus import read_all
 from events.lineage import inherited, without_money
@@ -12,7 +12,7 @@ from events.log import Entry, EventLog, session_name
 from events.types.call import CallFailed, CallOverran
 from events.types.session import SessionOpened
 from events.views.attempts import Attempt, AttemptsView
-from events.views.tasks import TaskState
+from events.views.tasks import TasksView
 from swarm.cli.lookup.prompt import prompt_tab
 from swarm.cli.lookup.tabs import TABS, Basis
 from swarm.errors import SwarmError
@@ -44,12 +44,14 @@ class TaskLookup:
         task = apart(known[wanted.task])
         needs = [apart(known[name]) for name in task.needs if name in known]
         blocks = [apart(each) for each in known.values() if task.name in each.needs]
-        others = {each.name: each for each in (*needs, *(apart(known[name]) for name in task.children or ()))}
+        more = [apart(known[name]) for name in (*(task.children or ()), task.parent) if name in known]
+        tasks = TasksView(
+            tasks={number: {each.name: each for each in (*needs, *more, task)}},
+            steered={number: live.tasks.whole(number)},
+        )
         cap = live.cap(f"{session_name(number)}/{task.name}")
         await self._read(live, task.name)
-        story = _story(
-            number, self._entries[: bisect_right(self._entries, until, key=_position)], {**others, task.name: task}
-        )
+        story = _story(number, self._entries[: bisect_right(self._entries, until, key=_position)], tasks)
         attempts = story.attempts.of(task.name)
         at = _number(attempts, wanted.attempt)
         entries = [entry for entry in story.entries if entry.task == task.name]
@@ -124,7 +126,7 @@ def _held(live: Live, after: int) -> list[Entry] | None:
     return [ring[row] for row in range(bisect_right(ring, after, key=_position), len(ring))]
 
 
-def _story(session: int, entries: list[Entry], tasks: Mapping[str, TaskState]) -> Story:
+def _story(session: int, entries: list[Entry], tasks: TasksView) -> Story:
     """What is known of the session here: this one task's part of it."""
     attempts = AttemptsView()
     for entry in entries:
@@ -134,7 +136,8 @@ def _story(session: int, entries: list[Entry], tasks: Mapping[str, TaskState]) -
         entries=entries,
         own=entries,
         session=None,
-        tasks=dict(tasks),
+        tasks=tasks.of(session),
+        view=tasks,
         attempts=attempts,
         ends={entry.event.reservation: entry for entry in entries if isinstance(entry.event, CallEnd)},
         overruns={entry.event.reservation: entry.event for entry in entries if isinstance(entry.event, CallOverran)},
