@@ -9,6 +9,7 @@ import msgspec
 
 from events.log import Entry
 from events.types.call import CallReserved
+from events.types.choice import FREE_TIERS
 from events.types.stage import StageApplied
 from events.types.task import StepAccepted, StepRejected
 from events.views.attempts import Attempt
@@ -224,7 +225,8 @@ def _models_row(detail: Detail) -> Row:
                 tier = f" ({call.tier})" if call.tier != tiers.get(before) else ""
                 row.append((f" → {visible(call.model)}{tier}" if before else visible(call.model) + tier, ""))
                 if before and why:
-                    row.append((f" ({why})", "faint"))
+                    dearer = call.tier not in FREE_TIERS and tiers[before] in FREE_TIERS
+                    row.append((f" ({'escalated: ' if dearer else ''}{why})", "faint"))
                 before = call.model
                 tiers[before] = call.tier
         why = _why_anew(attempt) or why
