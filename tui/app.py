@@ -32,10 +32,11 @@ from tui.reader import CapOf, Reader
 from tui.rows import Row, header_row
 from tui.views.budget import BudgetView
 from tui.views.cost import CostView
+from tui.views.detail import TaskView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
-from tui.widgets.pane import Pane
+from tui.widgets.pane import Choice, Pane
 
 
 class SessionApp(AnyViewApp):
@@ -75,9 +76,10 @@ class SessionApp(AnyViewApp):
         self._before = ""  # the view that was seen before this one
         self._focused: dict[str, Pane] = {}  # by view the pane that had the keys
         self.views = self._make_views()
+        self.task_view = TaskView(self.sight, lookups.task) if lookups.task is not None else None
         self._header = Pane(id="header", count=lambda: 1, row=self._header_row, focus=False)
         self._trouble = Static(id="trouble", markup=False)
-        self._shown = ContentSwitcher(*self.views, id="views", initial=self.views[0].id)
+        self._shown = ContentSwitcher(*self._all_views, id="views", initial=self.views[0].id)
         self._footer = Pane(id="footer", count=lambda: 1, row=self._footer_row, focus=False)
 
     @property
@@ -87,7 +89,12 @@ class SessionApp(AnyViewApp):
     @property
     def view(self) -> View:
         """The one that is seen."""
-        return next(view for view in self.views if view.id == self._shown.current)
+        return next(view for view in self._all_views if view.id == self._shown.current)
+
+    @property
+    def _all_views(self) -> list[View]:
+        """Those that digits lead to, and the one that a task leads to."""
+        return [*self.views, self.task_view] if self.task_view is not None else list(self.views)
 
     def _make_views(self) -> list[View]:
         """Those that digits lead to, in their order."""
@@ -146,9 +153,23 @@ class SessionApp(AnyViewApp):
             yield SystemCommand(f"view {view.WORD}", f"key {number}", partial(self.show, view))
 
     def action_last_view(self) -> None:
-        before = next((view for view in self.views if view.id == self._before), None)
+        before = next((view for view in self._all_views if view.id == self._before), None)
         if before is not None:
             self.show(before)
+
+    def open_task(self, name: str) -> None:
+        """Show a task in detail; esc leads back to the view that is seen now."""
+        if self.task_view is not None:
+            self.task_view.open(name, self.view.WORD)
+            self.show(self.task_view)
+
+    def on_choice_taken(self, taken: Choice.Taken) -> None:
+        if taken.choice.id == "tasks":
+            self.open_task(taken.key)
+
+    def action_leave_task(self) -> None:
+        before = (view for view in self.views if self.task_view is not None and self.task_view.opened_from == view.WORD)
+        self.show(next(before, self.views[0]))
 
     def show(self, view: View) -> None:
         """Let a view be seen, with the keys in the pane that had them there last."""

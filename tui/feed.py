@@ -11,6 +11,7 @@ import msgspec
 from events.log import Clock, Entry
 from tui.control import Control
 from tui.costs import CostLookup
+from tui.detail import DetailOf
 from tui.live import Live
 from tui.sheet import Sheet
 
@@ -70,6 +71,7 @@ class Lookups(msgspec.Struct, frozen=True, kw_only=True):
 
     budgets: BudgetsOf | None = None
     costs: CostLookup | None = None
+    task: DetailOf | None = None
 
 
 NO_LOOKUPS = Lookups()

@@ -17,6 +17,7 @@ from swarm.cli.watch import watch_app
 from swarm.settings.load import Settings, load_settings
 from tests.tui.recordings import START, record
 from tui.app import SessionApp, WatchApp
+from tui.views.detail import TaskView
 from tui.views.sheet import SheetView
 
 FILES = Path(__file__).parents[1] / "data" / "screens"
@@ -54,7 +55,7 @@ async def drawn(app: WatchApp, pilot: Pilot[None]) -> str:
 
 
 def _is_settled(app: WatchApp) -> bool:
-    return not isinstance(app.view, SheetView) or app.view.is_settled
+    return not isinstance(app.view, SheetView | TaskView) or app.view.is_settled
 
 
 def text_of(app: SessionApp) -> str:
@@ -70,6 +71,8 @@ async def screens(folder: Path, size: tuple[int, int]) -> dict[str, str]:
         for number, view in enumerate(app.views, 1):
             await pilot.press(str(number))
             found[f"{view.id}-{size[0]}x{size[1]}"] = await drawn(app, pilot)
+        app.open_task("build")
+        found[f"task-{size[0]}x{size[1]}"] = await drawn(app, pilot)
     return found
 
 

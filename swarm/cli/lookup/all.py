@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from events.log import EventLog
 from swarm.cli.lookup.budget import BudgetLookup
 from swarm.cli.lookup.cost import LogCosts
+from swarm.cli.lookup.task import TaskLookup
 from swarm.cli.recorded import NO_ORIGINS
 from swarm.settings.layers import Origin
 from swarm.settings.load import Loaded, Settings
@@ -22,4 +23,5 @@ def lookups_of(
     return Lookups(
         budgets=BudgetLookup(log, loaded, is_past=is_past).sheet,
         costs=LogCosts(log, loaded, is_past=is_past),
+        task=TaskLookup(log),
     )
