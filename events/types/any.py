@@ -23,6 +23,21 @@ from events.types.call import (
 from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
 from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
 from events.types.model import ModelCooled, ModelRecovered
+from events.types.schedule import (
+    FiringCancelled,
+    FiringDue,
+    FiringFinished,
+    FiringMissed,
+    FiringOrphaned,
+    FiringQueued,
+    FiringSkipped,
+    FiringStarted,
+    SchedulePaused,
+    ScheduleRemoved,
+    ScheduleResumed,
+    ScheduleRewound,
+    ScheduleSet,
+)
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.stage import StageApplied, StageUndone, StageWithdrawn
 from events.types.task import (
@@ -110,6 +125,19 @@ AnyEvent: TypeAlias = (
     | StageWithdrawn
     | LogArchived
     | LedgerCarried
+    | ScheduleSet
+    | SchedulePaused
+    | ScheduleResumed
+    | ScheduleRemoved
+    | ScheduleRewound
+    | FiringMissed
+    | FiringSkipped
+    | FiringQueued
+    | FiringDue
+    | FiringStarted
+    | FiringCancelled
+    | FiringFinished
+    | FiringOrphaned
 )
 
 KINDS: dict[str, type[AnyEvent]] = {struct.__struct_config__.tag: struct for struct in get_args(AnyEvent)}
