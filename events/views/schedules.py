@@ -64,6 +64,7 @@ class Firing(msgspec.Struct, kw_only=True):
     starter: Process
     nth: int = 1
     manual: bool = False
+    goes_on: int = 0  # the session of the try before it
     process: Process | None = None  # None: it has not begun
     session: int = 0  # 0: it has opened none so far
     cancelled: str = ""  # why it was told to end
@@ -232,6 +233,7 @@ def _fire(state: ScheduleState, event: AnyFiring, entry: Entry) -> None:
                 starter=event.starter,
                 nth=event.nth,
                 manual=event.manual,
+                goes_on=event.goes_on,
             )
         case ScheduleRewound(since=since):
             state.decided = since

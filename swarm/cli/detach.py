@@ -26,6 +26,7 @@ from swarm.cli.output import Declined, Output
 from swarm.cli.running import CONFIRM_PAID
 from swarm.cli.streams import write_result
 from swarm.errors import UsageError
+from swarm.paths import runs_folder
 from swarm.plan import Plan
 
 LOOK_S = 0.1  # how often the child is looked at while nothing new stands in the log
@@ -93,28 +94,25 @@ def tell_launch(launched: Launched, args: argparse.Namespace, output: Output) ->
     output.line(f"  end it        {cancel}")
 
 
-def runs_folder(url: str) -> Path:
-    """Where the runs of a log write what they say: log.db has log.runs beside it. Raises UsageError for a log in memory."""
-    if url == "memory:":
-        raise UsageError("--detach needs a log in a file, because its session goes on in another process; name one")
-    path = Path(url).expanduser().absolute()
-    return path.with_name(f"{path.stem}.runs")
-
-
 def child_words(args: argparse.Namespace, *, paid: bool) -> list[str]:
     """The command line of the child: that of the parent, without what only a terminal has."""
     words = ["run", "--no-input", "--progress", args.progress if args.progress in ("json", "none") else "plain"]
-    for name in ("local", "json", "quiet", "debug"):
-        words += [f"--{name}"] if getattr(args, name) else []
-    words += ["--yes"] if args.yes or paid else []
+    words += [f"--{name}" for name in ("json", "quiet", "debug") if getattr(args, name)]
     words += ["--verbose"] * (args.verbose or 0)
-    for name in ("local_model", "script", "endpoint", "model", "price", "budget", "log", "color", "report"):
-        value = getattr(args, name)
-        words += [f"--{name.replace('_', '-')}={value}"] if value is not None else []
+    words += [f"--{name}={value}" for name in ("log", "color") if (value := getattr(args, name)) is not None]
+    words += option_words(args, yes=args.yes or paid)
     words += [f"--schedule={args.schedule}"] if args.schedule else []
     words += [f"--from={args.earlier}"] if args.earlier else []
-    words += [f"--set={each}" for each in args.set] + [f"--only={each}" for each in args.only]
     return [*words, "--", args.what]
+
+
+def option_words(args: argparse.Namespace, *, yes: bool) -> list[str]:
+    """The options of a run itself as words: with which models it runs, under which cap, with which values, which tasks of it."""
+    words = [*(["--local"] if args.local else []), *(["--yes"] if yes else [])]
+    for name in ("local_model", "script", "endpoint", "model", "price", "budget", "report"):
+        value = getattr(args, name)
+        words += [f"--{name.replace('_', '-')}={value}"] if value is not None else []
+    return words + [f"--set={each}" for each in args.set] + [f"--only={each}" for each in args.only]
 
 
 def _start(words: Sequence[str], said: IO[bytes], stdin: str | None) -> subprocess.Popen[bytes]:

@@ -140,10 +140,10 @@ class Book:
         written = await self.write(name, lambda state: (event,) if state and firing in state.open else ())
         return bool(written.events)
 
-    async def ended(self, name: str, firing: int, exit_code: int, said: str) -> Firing | None:
+    async def ended(self, name: str, firing: int, exit_code: int, said: str) -> None:
         """Account for a firing whose process has ended with this code (128 + signal), and `said` this last.
 
-        One that said so itself is left as it is. Returns what became of it.
+        One that said so itself is left as it is.
         """
 
         def say(state: ScheduleState | None) -> Sequence[AnyFiring]:
@@ -153,14 +153,13 @@ class Book:
             if found.process is not None and not found.cancelled:
                 return (FiringOrphaned(schedule=name, firing=firing, run=found.session),)
             detail = said if found.process is None else ""
-            event = FiringFinished(
-                schedule=name, firing=firing, exit_code=exit_code or 1, run=found.session, detail=detail
+            return (
+                FiringFinished(
+                    schedule=name, firing=firing, exit_code=exit_code or 1, run=found.session, detail=detail
+                ),
             )
-            return (event,)
 
         await self.write(name, say)
-        state = (await self.read()).schedules[name]
-        return next((each for each in reversed(state.recent) if each.position == firing), None)
 
     async def to_kill(self, name: str) -> list[Firing]:
         """The firings of a schedule whose processes had their time to end by themselves."""

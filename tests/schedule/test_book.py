@@ -16,10 +16,10 @@ from events.testing.builders import SetClock
 from events.testing.contract import everything
 from events.types.schedule import (
     SCHEDULES,
-    AnyFiring,
     FiringDue,
     FiringMissed,
     FiringOrphaned,
+    FiringSkipped,
     Rule,
     ScheduleRemoved,
     ScheduleSet,
@@ -146,8 +146,8 @@ async def test_killed_behind_any_event_the_next_start_accounts_for_every_slot(tm
                     fates[each.event.due] += 1
                 elif isinstance(each.event, FiringMissed):
                     fates.update(range(each.event.first_due, each.event.last_due + 1, HOUR))
-                elif isinstance(each.event, AnyFiring):
-                    fates.update([each.event.due] if each.kind == "firing.skipped" else [])
+                elif isinstance(each.event, FiringSkipped):
+                    fates[each.event.due] += 1
             state = await book.state("a")
             assert state is not None
             fates.update(each.due for each in state.queued)
