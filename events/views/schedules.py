@@ -9,8 +9,10 @@ from typing import Literal
 
 import msgspec
 
+from events.bus import read_all
 from events.log import Entry, EventLog
 from events.types.schedule import (
+    SCHEDULES,
     AnyFiring,
     AnySchedule,
     FiringCancelled,
@@ -30,7 +32,7 @@ from events.types.schedule import (
     ScheduleSet,
 )
 from events.types.session import SessionOpened
-from events.views.kept import Kept, Start, fold_kept
+from events.views.kept import EVERY, Kept, Start, fold_kept, snapshot_of
 
 RECENT = 50
 """Firings that ended, of each schedule, that are kept."""
@@ -113,6 +115,7 @@ class ScheduleState(msgspec.Struct, kw_only=True):
     rule: Rule
     options: tuple[str, ...]
     by: str
+    position: int  # of its last schedule.set
     set_at: int
     decided: int  # what became of every slot up to here is decided
     paused_at: int = 0  # 0: it is not
@@ -153,7 +156,7 @@ class SchedulesView(msgspec.Struct):
     def apply(self, entry: Entry) -> None:
         event = entry.event
         if isinstance(event, ScheduleSet):
-            self.schedules[event.schedule] = _set(self.schedules.get(event.schedule), event, entry.at)
+            self.schedules[event.schedule] = _set(self.schedules.get(event.schedule), event, entry)
         elif isinstance(event, AnySchedule):
             if state := self.schedules.get(event.schedule):
                 _say(state, event, entry.at)
@@ -170,11 +173,23 @@ SCHEDULES_KEPT = Kept("schedules", 1, SchedulesView)
 
 
 async def schedules(log: EventLog) -> Start[SchedulesView]:
-    """All schedules as they stand now; see `fold_kept`."""
-    return await fold_kept(log, SCHEDULES_KEPT)
+    """All schedules as they stand now; see `fold_kept`. What stands before the first that was ever set is not read."""
+    if await log.archived() is not None or await log.snapshot(SCHEDULES_KEPT.name, SCHEDULES_KEPT.form) is not None:
+        return await fold_kept(log, SCHEDULES_KEPT)
+    first = await log.read(topic=SCHEDULES, limit=1)
+    begun = position = first[0].position - 1 if first else (await log.head()).position
+    view = SchedulesView()
+    async for entries in read_all(log, after=begun):
+        for entry in entries:
+            view.apply(entry)
+        position = entries[-1].position
+    start = Start(SCHEDULES_KEPT, view, position, 0, "")
+    if position - begun >= EVERY:
+        await log.keep(snapshot_of(start))
+    return start
 
 
-def _set(before: ScheduleState | None, event: ScheduleSet, at: int) -> ScheduleState:
+def _set(before: ScheduleState | None, event: ScheduleSet, entry: Entry) -> ScheduleState:
     if before is None or before.removed:
         before = ScheduleState(
             name=event.schedule,
@@ -183,12 +198,13 @@ def _set(before: ScheduleState | None, event: ScheduleSet, at: int) -> ScheduleS
             rule=event.rule,
             options=event.options,
             by=event.by,
-            set_at=at,
+            position=entry.position,
+            set_at=entry.at,
             decided=before.decided if before else event.since,
             open=before.open if before else {},
         )
     before.directory, before.path, before.rule, before.options = event.directory, event.path, event.rule, event.options
-    before.by, before.set_at = event.by, at
+    before.by, before.position, before.set_at = event.by, entry.position, entry.at
     before.decided = _from(before.decided, event.since)
     return before
 

@@ -104,6 +104,9 @@ class Book:
 
     async def decide(self, name: str, *, places: int = 1) -> Started | None:
         """Decide the next thing about a schedule and record it; None where there is nothing to do. Raises LogError."""
+        now, state = self.clock(), (await self.read()).schedules.get(name)
+        if state is None or decide(state, now, me=self.me, places=places, gone=gone_of(state, now)) is None:
+            return None  # most often, and found without asking where its topics end
         decided: list[Decision | None] = []
 
         def say(state: ScheduleState | None) -> Sequence[AnyFiring]:

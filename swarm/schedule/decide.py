@@ -212,7 +212,7 @@ def _about_tries(state: ScheduleState, now: int, me: Process, places: int) -> De
 
 def _tried(state: ScheduleState) -> Firing | None:
     """The firing that may be tried again: the last one that ended, while nothing runs or waits."""
-    ended = [each for each in state.recent if not each.manual and each.at >= state.set_at]
+    ended = [each for each in state.recent if not each.manual and each.position > state.position]
     return ended[-1] if ended and not state.open and not state.queued else None
 
 

@@ -103,7 +103,8 @@ class Starter:
         said = self._secrets.redact(last_said(said_path(self._url, name, firing)))[:MOST_SAID]
         await self._book.ended(name, firing, code if code >= 0 else 128 - code, said)
         await self._told(name, firing)
-        await self.look((name,))  # what waited for it is started before nothing is looked after any more
+        waiting = [each.name for each in (await self._book.read()).present if each.queued]
+        await self.look({name, *waiting})  # what waited for it is started before nothing is looked after any more
         del self._children[firing]
         self._changed.set()
         self._changed = anyio.Event()

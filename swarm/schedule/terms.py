@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import get_args
-from zoneinfo import ZoneInfo
 
 from events.types.schedule import CATCH_UPS, OVERLAPS, Approvals, CatchUp, Overlap, Rule
 from swarm.schedule.times import SECOND, require_cron
@@ -79,6 +78,8 @@ def rule_of(terms: Mapping[str, str], *, zone: str, now: int) -> Rule:
 
 def require_zone(name: str) -> None:
     """Raises ValueError for what is no time zone."""
+    from zoneinfo import ZoneInfo
+
     try:
         ZoneInfo(name)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
@@ -120,6 +121,8 @@ def _check_moment(text: str) -> None:
 
 def _moment(text: str, zone: str, *, ends: bool) -> int:
     """A day or a time on the clock of a zone; the end of a day is that of its last moment. Raises ValueError."""
+    from zoneinfo import ZoneInfo
+
     try:
         if len(text) == len("2026-11-22"):
             day = date.fromisoformat(text) + timedelta(days=ends)

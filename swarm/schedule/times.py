@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from events.types.schedule import Rule
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from cronsim import CronSim
 
 SECOND = 1_000_000
@@ -102,6 +103,8 @@ def _interval(rule: Rule, after: int) -> Iterator[int]:
 
 
 def _cron(rule: Rule, after: int) -> Iterator[int]:
+    from zoneinfo import ZoneInfo  # a run reads task files, and most of them have no schedule
+
     zone = ZoneInfo(rule.zone)
     expression = expression_of(rule.cron)
     minute, hour, *_ = expression.split()

@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 
+from events.bus import follow
 from events.log import NewEvent, open_log
 from events.testing.contract import everything
 from events.types.schedule import SCHEDULES, FiringDue, FiringOrphaned, FiringStarted, Rule, ScheduleSet
@@ -121,17 +122,40 @@ def test_a_run_outlives_whoever_started_it_and_says_itself_how_it_ended(tmp_path
     assert state_of(tmp_path, "docs").recent[-1].status == "done"
 
 
-def test_who_waits_for_what_it_started_ends_it_when_it_is_told_to_end(tmp_path: Path) -> None:
+async def until(home: Path, kind: str) -> None:
+    """Wait for an event."""
+    async with open_log(log_of(home), read_only=True) as log:
+        async for entries in follow(log, after=0):
+            if any(entry.kind == kind for entry in entries):
+                return
+
+
+def test_a_run_whose_time_is_over_is_told_to_end_and_ends(tmp_path: Path) -> None:
+    held = Held()
+    with provider_thread(held) as provider:
+        due_now(tmp_path, "docs", options=(f"--endpoint={provider.url}", "--model=m"), timeout_s=2)
+        with running("schedule", "run-due", home=tmp_path, env=QUIET) as starter:
+            assert held.arrived.wait(30)
+            anyio.run(until, tmp_path, "firing.cancelled")
+            held.release()  # a call in flight would get ten seconds
+            said = starter.communicate(timeout=50)[1]
+    (firing,) = state_of(tmp_path, "docs").recent
+    assert (firing.status, starter.returncode) == ("timed out", 143), said
+    assert firing.exit_code == 143 and "docs  timed out  s1" in said
+
+
+def test_who_is_told_to_end_ends_what_it_started_and_waits_for_that(tmp_path: Path) -> None:
     held = Held()
     with provider_thread(held) as provider:
         due_now(tmp_path, "docs", options=(f"--endpoint={provider.url}", "--model=m"))
         with running("schedule", "run-due", home=tmp_path, env=QUIET) as starter:
             assert held.arrived.wait(30)
             starter.terminate()
-            starter.terminate()
             held.release()
-            starter.communicate(timeout=50)
-    assert state_of(tmp_path, "docs").recent[-1].status in ("interrupted", "done") or state_of(tmp_path, "docs").open
+            said = starter.communicate(timeout=50)[1]
+    state = state_of(tmp_path, "docs")
+    assert not state.open and state.recent[-1].status in ("interrupted", "done"), said
+    assert starter.returncode == state.recent[-1].exit_code
 
 
 def test_a_firing_whose_file_or_folder_is_gone_is_recorded_with_the_sentence(tmp_path: Path) -> None:

@@ -108,7 +108,10 @@ def test_commands_of_a_file_are_confirmed_when_it_is_set_since_at_night_nobody_c
         (("add", "ants", "ants.yaml", "--every", "5s"), "--every: '5s' is not a time from 1m to 30d"),
         (("add", "ants", "ants.yaml", "--cron", "@daily", "--jitter", "2h"), "'2h' is not a time up to 1h"),
         (("add", "ants", "ants.yaml", "--cron", "@daily", "--tz", "Mars"), "'Mars' is no time zone known here"),
-        (("add", "ants", "ants.yaml", "--cron", "@daily", "--end", "2020-01-01"), "is not behind the start, or has passed"),
+        (
+            ("add", "ants", "ants.yaml", "--cron", "@daily", "--end", "2020-01-01"),
+            "is not behind the start, or has passed",
+        ),
         (("add", "ants", "ants.yaml", "--cron", "@daily", "--end", "soon"), "write 2026-11-22 or 2026-11-22T06:30"),
         (("add", "ants", "ants.yaml", "--cron", "@daily", "--retries", "11"), "'11' is not from 0 to 10"),
         (("add", "ants", "ants.yaml", "--cron", "@daily", "--catch-up", "al"), "known: skip, once, all"),

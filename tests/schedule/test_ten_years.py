@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from events.types.schedule import CATCH_UPS, OVERLAPS, FiringDue, Rule
@@ -82,7 +82,6 @@ troubles = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(rules, troubles, st.integers(0, 1 << 32))
 def test_whatever_the_policy_and_whatever_happens_no_slot_is_lost_and_none_is_run_twice(
     rule: Rule, wrong: Troubles, seed: int

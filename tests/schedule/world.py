@@ -39,7 +39,7 @@ class Troubles(msgspec.Struct, frozen=True):
     """How often of a thousand steps something goes wrong."""
 
     sleeps: int = 0  # the machine is suspended, for up to two days
-    jumps_back: int = 0  # the clock goes back, by up to half a day
+    jumps_back: int = 0  # the clock goes back, by up to half a day, and never by more than 20 hours in all
     kills: int = 0  # the starter dies between an append and what it was to do next
     crashes: int = 0  # a run dies without a word
     failures: int = 100  # a run ends with 1
@@ -59,7 +59,7 @@ class World:
         self.view, self.entries = SchedulesView(), list[Entry]()
         self.runs: dict[int, _Run] = {}
         self.alive: set[Process] = set()
-        self._pids = 100
+        self._pids, self._highest = 100, now
         self.me = self._process()
         self.append(ScheduleSet(schedule=NAME, directory="/p", path="a.yaml", rule=rule, since=now))
 
@@ -112,7 +112,8 @@ class World:
             self.now += self.random.randrange(2 * DAY)
         self.look()
         if self._happens(self.troubles.jumps_back):
-            self.now -= self.random.randrange(DAY // 2)
+            self._highest = max(self._highest, self.now)
+            self.now = max(self.now - self.random.randrange(DAY // 2), self._highest - 20 * HOUR)
             self.look()
 
     def _start(self, firing: int) -> None:
