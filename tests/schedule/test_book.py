@@ -85,6 +85,18 @@ async def test_a_firing_that_was_given_up_does_not_begin(log: EventLog, clock: S
     book = await open_book(log, clock=clock)
     started = await book.decide("a")
     assert started is not None
+    other = await open_book(log, clock=clock)
+    assert await other.begin("a", started.firing) is not None
+    assert await book.begin("a", started.firing) is None, "it has begun, and does not a second time"
+    clock.move(6 * 3_600)
+    told = await book.decide("a")
+    assert told is not None and [each.position for each in told.ends] == [started.firing]
+    await book.ended("a", started.firing, 143, "")
+    clock.now = T + 9 * HOUR
+    started = await book.decide("a")
+    while started is not None and not started.firing:  # what was missed meanwhile
+        started = await book.decide("a")
+    assert started is not None
     await book.ended("a", started.firing, 1, "no memory")
     assert await book.begin("a", started.firing) is None
     assert not await book.finish("a", started.firing, 0)

@@ -166,6 +166,21 @@ def test_without_a_place_a_slot_waits_however_late_that_makes_it() -> None:
     assert dues(desk.at(T + H + 50 * M)) == [("FiringDue", 1)]
 
 
+def test_a_slot_that_waits_for_a_place_is_not_overtaken() -> None:
+    desk = Desk()
+    desk.at(T + H, places=0)
+    found = desk.at(T + 2 * H)
+    assert dues(found) == [("FiringSkipped", 2), ("FiringDue", 1)] and found[0].reason == "overlap"
+
+
+def test_why_a_slot_is_not_run_is_said() -> None:
+    for overlap, reason in (("skip", "overlap"), ("allow", "full")):
+        desk = Desk(overlap=overlap, most_runs=1)
+        desk.at(T + H)
+        (skipped,) = desk.at(T + 2 * H)
+        assert (skipped.reason, skipped.firing) == (reason, next(iter(desk.state.open)))
+
+
 def test_a_failure_is_tried_again_with_longer_and_longer_pauses() -> None:
     desk = Desk(retries=2, retry_s=60)
     desk.at(T + H)
@@ -257,6 +272,16 @@ def test_a_rule_that_is_set_anew_counts_from_then_on() -> None:
     desk.say(ScheduleSet(schedule="a", directory="/p", path="b.yaml", rule=daily, since=desk.now))
     assert desk.at(T + 5 * H) == [], "what failed under the old one is not tried again"
     assert dues(desk.at(T + DAY)) == [("FiringDue", 24)]
+
+
+def test_a_rule_that_is_set_anew_by_a_clock_that_went_back_runs_no_slot_again() -> None:
+    desk = Desk()
+    desk.at(T + 3 * H)
+    desk.end()
+    hourly = Rule(cron="@hourly")
+    desk.say(ScheduleSet(schedule="a", directory="/p", path="a.yaml", rule=hourly, since=T + H - M))
+    assert desk.at(T + 3 * H + M) == []
+    assert dues(desk.at(T + 4 * H)) == [("FiringDue", 4)]
 
 
 def test_the_next_look_is_where_something_may_change() -> None:
