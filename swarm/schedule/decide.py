@@ -23,7 +23,7 @@ from events.types.schedule import (
     ScheduleRewound,
 )
 from events.views.schedules import REWIND_US, Firing, ScheduleState
-from swarm.schedule.times import SECOND, delay_of, due_after
+from swarm.schedule.times import SECOND, delay_of, due_after, first_after
 
 ON_TIME_S = 120
 """So long after it was due a slot counts as met: a crontab asks once a minute, and a machine may be busy."""
@@ -106,7 +106,7 @@ def next_look(state: ScheduleState, now: int) -> int | None:
     moments = [each.at + state.rule.timeout_s * SECOND for each in state.running if not each.cancelled]
     moments += [each.cancelled_at + STOP_S * SECOND for each in state.running if each.cancelled]
     if not state.paused_at and not state.removed:
-        if (slot := next(due_after(state.rule, state.decided), None)) is not None:
+        if (slot := first_after(state.rule, state.decided)) is not None:
             moments.append(slot + delay_of(state.name, state.rule, slot))
         if (last := _tried(state)) is not None and _may_be_tried_again(state, last, now):
             moments.append(_again_at(state, last))
@@ -146,6 +146,9 @@ def _slots(state: ScheduleState, now: int, most: int) -> tuple[list[int], list[i
     late: list[int] = []
     met: list[int] = []
     begins = 0
+    first = first_after(state.rule, state.decided)
+    if first is None or first > now:
+        return late, met, 0
     for slot in due_after(state.rule, state.decided):
         begins = max(begins, slot + delay_of(state.name, state.rule, slot))
         if begins > now:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,12 @@ def due_after(rule: Rule, after: int) -> Iterator[int]:
         if rule.end and slot >= rule.end:
             return
         yield slot
+
+
+@lru_cache(maxsize=4_096)
+def first_after(rule: Rule, after: int) -> int | None:
+    """The first slot behind a moment; None where there is none. Who looks again and again asks for the same one."""
+    return next(due_after(rule, after), None)
 
 
 def next_times(rule: Rule, after: int, count: int) -> list[int]:

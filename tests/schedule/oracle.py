@@ -28,7 +28,7 @@ def due(cron: str, zone: str, begin: datetime, end: datetime) -> list[int]:
     """The slots from `begin` to `end` (whole hours in UTC, the second not included), as microseconds since 1970."""
     fields = cron.upper().split()
     sets = [_values(field, number) for number, field in enumerate(fields)]
-    minutes = np.arange(int(begin.timestamp()) // 60, int(end.timestamp()) // 60)
+    minutes = np.arange(int(begin.timestamp()) // 60, int(end.timestamp()) // 60, dtype=np.int32)
     local = minutes + offsets(minutes, zone)
     first = int(local.min()) // _DAY * _DAY - _DAY
     matches = _matches(first // _DAY, int(local.max()) // _DAY + 1, sets, fields)  # by local minute
@@ -44,13 +44,14 @@ def due(cron: str, zone: str, begin: datetime, end: datetime) -> list[int]:
 
 
 def offsets(minutes: Array, zone: str) -> Array:
-    """Minutes between UTC and a zone, for each of these minutes, which follow each other and begin with an hour."""
-    hours = [datetime.fromtimestamp(int(minute) * 60, UTC) for minute in minutes[::60]]
-    known = [offset(hour, zone) for hour in (*hours, hours[-1] + timedelta(hours=1))]
-    found = np.repeat(np.array(known[:-1]), 60)
-    for at, hour in enumerate(hours):
-        if known[at] != known[at + 1]:
-            found[at * 60 : at * 60 + 60] = [offset(hour + timedelta(minutes=minute), zone) for minute in range(60)]
+    """Minutes between UTC and a zone, for each of these minutes, which follow each other."""
+    days = [datetime.fromtimestamp(int(minute) * 60, UTC) for minute in minutes[::_DAY]]
+    known = [offset(day, zone) for day in (*days, days[-1] + timedelta(days=1))]
+    found = np.repeat(np.array(known[:-1], dtype=np.int32), _DAY)
+    for at, day in enumerate(days):
+        if known[at] != known[at + 1]:  # no clock is changed twice in a day
+            each = [offset(day + timedelta(minutes=minute), zone) for minute in range(_DAY)]
+            found[at * _DAY : at * _DAY + _DAY] = each
     return found[: len(minutes)]
 
 
