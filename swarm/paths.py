@@ -37,6 +37,8 @@ def confined(root: Path, path: str) -> Path:
 def runs_folder(url: str) -> Path:
     """Where the runs of a log write what they say: log.db has log.runs beside it. Raises UsageError for a log in memory."""
     if url == "memory:":
-        raise UsageError("--detach needs a log in a file, because its session goes on in another process; name one")
+        raise UsageError(
+            "--detach and --watch need a log in a file, because the session runs in another process; name one"
+        )
     path = Path(url).expanduser().absolute()
     return path.with_name(f"{path.stem}.runs")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 from typing import Any
 
 from textual.pilot import Pilot
 
+from tui.look import DEFAULT, Look
+from tui.picture import self_contained
 from tui.playback import Playback
 from tui.replay import ReplayApp
 
@@ -18,16 +19,17 @@ LEAST = (40, 10)
 MOST = (400, 200)
 """Columns and rows that a frame may have."""
 
-_THEME = "textual-dark"
-_FONTS = re.compile(
-    r"@font-face \{.*?\}\s*", re.DOTALL
-)  # they would be fetched from the network by whoever looks at it
-_FAMILY = re.compile(r"font-family: Fira Code, monospace")
-_OF_THE_SYSTEM = "font-family: ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
-
-async def frame(playback: Playback, *, size: tuple[int, int], title: str, zone: tzinfo | None) -> str:
-    """Draw what the cursor stands at, for nobody to see. No variable of the environment changes it.
+async def frame(
+    playback: Playback,
+    *,
+    size: tuple[int, int],
+    title: str,
+    zone: tzinfo | None,
+    keys: Sequence[str] = (),
+    look: Look = DEFAULT,
+) -> str:
+    """Draw what the cursor stands at, behind keys that are pressed, for nobody to see. No variable of the environment changes it.
 
     Where the record cannot be read so far, the playback's `trouble` says so afterwards.
     """
@@ -37,6 +39,8 @@ async def frame(playback: Playback, *, size: tuple[int, int], title: str, zone: 
         while not (playback.is_settled or playback.trouble):
             await pilot.pause()
         app.paint()
+        await pilot.press(*keys)
+        app.paint()
         shown = ""
         while shown != (shown := app.export_screenshot(title=title)):  # a scrollbar comes a refresh after its rows
             await pilot.pause()
@@ -44,10 +48,9 @@ async def frame(playback: Playback, *, size: tuple[int, int], title: str, zone: 
         app.exit()
 
     with _in_colour():
-        app = ReplayApp(playback, zone=zone)
-        app.theme = _THEME
+        app = ReplayApp(playback, zone=zone, look=look)
         await app.run_async(headless=True, size=size, auto_pilot=draw)
-    return _FAMILY.sub(_OF_THE_SYSTEM, _FONTS.sub("", drawn[0]))
+    return self_contained(drawn[0])
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from events.bus import POLL_S
 from events.lineage import inherited, without_money
-from events.log import EventLog, LogError, session_name
+from events.log import Entry, EventLog, LogError, session_name
 from events.types.session import SessionOpened
 from tui.live import Cap, Live
 from tui.words import span
@@ -45,6 +45,15 @@ class Reader:
             return f"reading {self.live.position:,} of {self._end:,}"
         late = now - self.live.at
         return f"behind {span(late)}" if self.live.at and late > _LATE_US else ""
+
+    def count(self) -> int:
+        return len(self.live.ring)
+
+    def dropped(self) -> int:
+        return self.live.ring.first
+
+    def event(self, index: int) -> Entry | None:
+        return self.live.ring[index]
 
     async def _read_on(self) -> None:
         after = self.live.position

@@ -15,6 +15,7 @@ import anyio
 from events.log import EventLog, session_name, system_clock
 from events.views.base import fold
 from events.views.sessions import SessionsView
+from swarm.cli.look import add_look, look_of, picture_look
 from swarm.cli.names import SESSION_HELP, find_session
 from swarm.cli.recorded import LogTrouble, log_errors, recorded, settings_of, zone_of
 from swarm.errors import UsageError
@@ -23,6 +24,7 @@ from swarm.units import shortened
 if TYPE_CHECKING:
     from swarm.cli.output import Output
     from swarm.settings.load import Settings
+    from tui.look import Look
     from tui.record import Record
     from tui.replay import ReplayApp
 
@@ -40,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to", metavar="FILE.svg", help="write one frame of the screen as a picture, at X or at the end"
     )
     parser.add_argument("--size", metavar="WxH", help=f"columns and rows of that picture; default: {_SIZE}")
+    add_look(parser)
     parser.add_argument(
         "--check",
         action="store_true",
@@ -119,14 +122,15 @@ def _number(at: str, record: Record, zone: tzinfo | None, trouble: str) -> int:
 async def _play(log: EventLog, session: int, settings: Settings, args: argparse.Namespace) -> int:
     """Show the screen until somebody leaves; where that is to watch the session live, show that then."""
     _require_terminal(session)
+    look = look_of(args, settings.view)
     record, trouble = await _record_of(log, session)
-    app = replay_app(log, record, settings, trouble=trouble)
+    app = replay_app(log, record, settings, look=look, trouble=trouble)
     await app.run_async()
     said = app.playback.trouble
     if app.goes_live:
         from swarm.cli.watch import watch_app
 
-        live = watch_app(log, session, settings, named=args.log)
+        live = watch_app(log, session, settings, look=look, named=args.log)
         await live.run_async()
         said = live.reader.trouble
     output: Output = args.output
@@ -135,8 +139,12 @@ async def _play(log: EventLog, session: int, settings: Settings, args: argparse.
     return 1 if said else 0
 
 
-def replay_app(log: EventLog, record: Record, settings: Settings, *, trouble: str = "") -> ReplayApp:
+def replay_app(
+    log: EventLog, record: Record, settings: Settings, *, look: Look | None = None, trouble: str = ""
+) -> ReplayApp:
+    from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch import cap_reader
+    from tui.look import DEFAULT
     from tui.playback import Playback
     from tui.replay import ReplayApp
 
@@ -144,7 +152,8 @@ def replay_app(log: EventLog, record: Record, settings: Settings, *, trouble: st
         return await why_not_live(log, record.session)
 
     playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble)
-    return ReplayApp(playback, go_live=go_live, zone=zone_of(settings))
+    lookups = lookups_of(log, settings)
+    return ReplayApp(playback, go_live=go_live, lookups=lookups, zone=zone_of(settings), look=look or DEFAULT)
 
 
 async def why_not_live(log: EventLog, session: int) -> str:
@@ -166,7 +175,7 @@ async def _draw(log: EventLog, record: Record, number: int, settings: Settings, 
     playback = Playback(log, record, cap_of=cap_reader(log))
     playback.playing.go(number)
     title = f"swarm replay {session_name(record.session)}"
-    picture = await frame(playback, size=size, title=title, zone=zone_of(settings))
+    picture = await frame(playback, size=size, title=title, zone=zone_of(settings), look=picture_look(args))
     if playback.trouble:
         raise LogTrouble(playback.trouble)
     _write(args.to, picture)

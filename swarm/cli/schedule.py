@@ -101,6 +101,8 @@ def _require_options(args: argparse.Namespace) -> None:
         if getattr(args, option) not in (None, False, "", []) and args.action not in actions:
             spoken = _SPOKEN.get(option, option.removeprefix("term_")).replace("_", "-")
             raise UsageError(f"--{spoken} goes with {' or '.join(f'`swarm schedule {each}`' for each in actions)}")
+    if args.watch:
+        raise UsageError("--watch goes with `swarm run`; here say `--detach`, and `swarm watch` looks at it")
     for option in ("count", "most"):
         if (number := getattr(args, option)) is not None and not 1 <= number <= 1_000:
             raise UsageError(f"--{option} {number}: write a number from 1 to 1000")

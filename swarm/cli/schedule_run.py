@@ -13,6 +13,7 @@ from events.log import is_there, open_log, session_name
 from events.types.schedule import AnyFiring, FiringDue
 from events.views.schedules import ScheduleState
 from swarm.cli.detach import option_words
+from swarm.cli.hints import to_type
 from swarm.cli.recorded import log_errors, require_log, settings_of
 from swarm.cli.schedule_list import NoSchedule
 from swarm.cli.secrets import secrets_of
@@ -65,6 +66,7 @@ def _run_now(args: argparse.Namespace, settings: Settings, output: Output) -> in
     child = start_child(state, firing, url=settings.log)
     output.line(f"{name} runs in the background as process {child.pid}")
     output.line(f"  what it says  {said_path(settings.log, name, firing)}")
+    output.line(f"  watch it      {to_type('watch', log=args.log)}")
     return 0
 
 

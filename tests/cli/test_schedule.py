@@ -119,6 +119,7 @@ def test_commands_of_a_file_are_confirmed_when_it_is_set_since_at_night_nobody_c
         (("add", "ants", "ants.yaml", "--cron", "@daily", "--count", "3"), "--count goes with `swarm schedule next`"),
         (("list", "--every", "2h"), "--every goes with `swarm schedule add`"),
         (("show", "ants", "more"), "has no use for 'more'"),
+        (("run", "ants", "--watch"), "--watch goes with `swarm run`"),
         (("run-due", "--most", "0"), "write a number from 1 to 1000"),
         (("pause", "nobody"), "nothing is recorded yet"),
     ],
