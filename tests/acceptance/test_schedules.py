@@ -85,6 +85,16 @@ def test_two_that_start_at_the_same_moment_run_each_firing_once(tmp_path: Path) 
     assert sum(isinstance(event, FiringDue) for event in events_of(tmp_path)) == 2, "nothing was due any more"
 
 
+def test_what_waits_for_a_place_is_started_when_there_is_one(tmp_path: Path) -> None:
+    (tmp_path / "script.toml").write_text('[[line]]\nrole = "worker"\nsays = "A line."\n')
+    due_now(tmp_path, "docs", "news", options=("--script=script.toml",))
+    (tmp_path / "task.yaml").write_text("prompt: Write a line.\ncheck: {contains: line}\n")
+    done = swarm("schedule", "run-due", "--most", "1", home=tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (docs,), (news,) = (state_of(tmp_path, name).recent for name in ("docs", "news"))
+    assert (docs.status, news.status) == ("done", "done") and news.at >= docs.ended_at
+
+
 def test_a_run_that_is_killed_is_found_and_made_up_for_by_the_next_start(tmp_path: Path) -> None:
     held = Held()
     with provider_thread(held) as provider:
