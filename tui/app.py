@@ -30,6 +30,8 @@ from tui.live import Live
 from tui.look import DEFAULT, Look
 from tui.reader import CapOf, Reader
 from tui.rows import Row, header_row
+from tui.views.budget import BudgetView
+from tui.views.cost import CostView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
@@ -89,7 +91,13 @@ class SessionApp(AnyViewApp):
 
     def _make_views(self) -> list[View]:
         """Those that digits lead to, in their order."""
-        return [SwarmView(self.sight)]
+        views: list[View] = [SwarmView(self.sight)]
+        lookups = self.sight.lookups
+        if lookups.budgets is not None:
+            views.append(BudgetView(self.sight, lookups.budgets))
+        if lookups.costs is not None:
+            views.append(CostView(self.sight, lookups.costs))
+        return views
 
     def compose(self) -> ComposeResult:
         yield self._header
