@@ -16,6 +16,7 @@ import anyio
 from events.log import EventLog, session_name, system_clock
 from events.views.base import fold
 from events.views.sessions import SessionsView
+from swarm.cli.look import add_look, look_of, picture_look
 from swarm.cli.names import SESSION_HELP, find_session
 from swarm.cli.recorded import NO_ORIGINS, LogTrouble, loaded_of, log_errors, recorded, zone_of
 from swarm.errors import UsageError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from swarm.settings.layers import Origin
     from swarm.settings.load import Loaded, Settings
     from swarm.settings.tomlfile import KeyPath
+    from tui.look import Look
     from tui.record import Record
     from tui.replay import ReplayApp
 
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to", metavar="FILE.svg", help="write one frame of the screen as a picture, at X or at the end"
     )
     parser.add_argument("--size", metavar="WxH", help=f"columns and rows of that picture; default: {_SIZE}")
+    add_look(parser)
     parser.add_argument(
         "--check",
         action="store_true",
@@ -123,14 +126,15 @@ def _number(at: str, record: Record, zone: tzinfo | None, trouble: str) -> int:
 async def _play(log: EventLog, session: int, loaded: Loaded, args: argparse.Namespace) -> int:
     """Show the screen until somebody leaves; where that is to watch the session live, show that then."""
     _require_terminal(session)
+    look = look_of(args, loaded.settings.view)
     record, trouble = await _record_of(log, session)
-    app = replay_app(log, record, loaded.settings, origins=loaded.origins, trouble=trouble)
+    app = replay_app(log, record, loaded.settings, origins=loaded.origins, look=look, trouble=trouble)
     await app.run_async()
     said = app.playback.trouble
     if app.goes_live:
         from swarm.cli.watch import watch_app
 
-        live = watch_app(log, session, loaded.settings, origins=loaded.origins, named=args.log)
+        live = watch_app(log, session, loaded.settings, origins=loaded.origins, look=look, named=args.log)
         await live.run_async()
         said = live.reader.trouble
     output: Output = args.output
@@ -145,10 +149,12 @@ def replay_app(
     settings: Settings,
     *,
     origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
+    look: Look | None = None,
     trouble: str = "",
 ) -> ReplayApp:
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch import cap_reader
+    from tui.look import DEFAULT
     from tui.playback import Playback
     from tui.replay import ReplayApp
 
@@ -157,7 +163,7 @@ def replay_app(
 
     playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble)
     lookups = lookups_of(log, settings, origins=origins, is_past=True)
-    return ReplayApp(playback, go_live=go_live, lookups=lookups, zone=zone_of(settings))
+    return ReplayApp(playback, go_live=go_live, lookups=lookups, zone=zone_of(settings), look=look or DEFAULT)
 
 
 async def why_not_live(log: EventLog, session: int) -> str:
@@ -179,7 +185,7 @@ async def _draw(log: EventLog, record: Record, number: int, settings: Settings, 
     playback = Playback(log, record, cap_of=cap_reader(log))
     playback.playing.go(number)
     title = f"swarm replay {session_name(record.session)}"
-    picture = await frame(playback, size=size, title=title, zone=zone_of(settings))
+    picture = await frame(playback, size=size, title=title, zone=zone_of(settings), look=picture_look(args))
     if playback.trouble:
         raise LogTrouble(playback.trouble)
     _write(args.to, picture)

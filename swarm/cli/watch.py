@@ -13,6 +13,7 @@ import msgspec
 
 from events.log import Clock, EventLog, TextMissing, session_name, system_clock
 from events.views.sessions import SessionState
+from swarm.cli.look import add_look, look_of, require_look
 from swarm.cli.names import SESSION_HELP, find_session, last_session
 from swarm.cli.recorded import NO_ORIGINS, loaded_of, presence_of, recorded, zone_of
 from swarm.cli.secrets import secrets_of
@@ -29,21 +30,17 @@ if TYPE_CHECKING:
     from swarm.settings.tomlfile import KeyPath
     from tui.app import WatchApp
     from tui.live import Cap, Live
+    from tui.look import Look
     from tui.reader import CapOf
-
-_MOST_FPS = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", nargs="?", metavar="SESSION", help=SESSION_HELP)
-    parser.add_argument(
-        "--fps", type=float, default=8.0, help="how often a second the screen is drawn at most; default: 8"
-    )
+    add_look(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    if not 0 < args.fps <= _MOST_FPS:
-        raise UsageError(f"--fps {args.fps:g}: a number above 0 and up to {_MOST_FPS:g} is expected")
+    require_look(args)
     if args.json:
         raise UsageError("watch draws a screen and has no --json; use `swarm log -f --json` or `swarm show --json`")
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) or os.environ.get("TERM") == "dumb":
@@ -59,10 +56,11 @@ async def _watch(args: argparse.Namespace) -> str:
     """Show the screen until somebody leaves; return the trouble that reading came to an end with."""
     loaded = loaded_of(args)
     settings = loaded.settings
+    look = look_of(args, settings.view)
     async with recorded(settings.log) as log:
         empty = not args.session and not await last_session(log)
         session = 0 if empty else await find_session(log, args.session)
-        app = watch_app(log, session, settings, origins=loaded.origins, fps=args.fps, named=args.log)
+        app = watch_app(log, session, settings, origins=loaded.origins, look=look, named=args.log)
         await app.run_async()
         return app.reader.trouble
 
@@ -73,12 +71,14 @@ def watch_app(
     settings: Settings,
     *,
     origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
-    fps: float = 8.0,
+    look: Look | None = None,
+    fps: float | None = None,
     named: str | None = None,
     clock: Clock = system_clock,
     kind: type[WatchApp] | None = None,
 ) -> WatchApp:
-    """Put the screen together with what it has to be told. Session 0 is the first that opens.
+    """Put the screen together with what it has to be told. Session 0 is the first that opens. `look` is that of `look_of`;
+    `fps` is another rate than it has.
 
     `origins` tell where each of the settings is from, as it is shown beside a cap. `named` is the log that the command line
     names: what the screen tells to type means that one, too. `kind` is a screen that does more than the usual one.
@@ -86,6 +86,7 @@ def watch_app(
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch_words import LogControl
     from tui.app import WatchApp
+    from tui.look import DEFAULT
 
     def state(session: SessionState) -> str:
         return state_of(session, now=clock())
@@ -100,6 +101,7 @@ def watch_app(
         present=presence_of(log.url),
         clock=clock,
         zone=zone_of(settings),
+        look=look or DEFAULT,
         fps=fps,
     )
 

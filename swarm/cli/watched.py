@@ -91,9 +91,11 @@ async def shown(
     kind: type[WatchApp] | None = None,
 ) -> WatchApp:
     """Draw the view until it is left; return it."""
+    from swarm.cli.look import look_of
     from swarm.cli.watch import watch_app
 
-    app = watch_app(log, number_of(launched), settings, origins=origins, named=named, kind=kind)
+    look = look_of(None, settings.view)
+    app = watch_app(log, number_of(launched), settings, origins=origins, look=look, named=named, kind=kind)
     await app.run_async()
     return app
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.sheet import GAP, Bar, Column, Gauge, Line, Sheet, Text, head_row, line_row, widths
+from tui.sheet import GAP, Bar, Column, Gauge, Line, Sheet, Text, as_document, head_row, line_row, widths
 from tui.widgets.bars import gauge_row, mix_row
 
 words = st.text(st.sampled_from("abc —…漢é"), max_size=30)
@@ -69,3 +69,16 @@ def test_a_mix_fills_its_width_and_shows_every_part_there_is_room_for(width: int
     assert len(drawn) == width
     if width >= 10 * len(amounts) and any(amounts):
         assert {letter for letter, amount in zip("abcd", amounts, strict=False) if amount} == set(drawn)
+
+
+def test_a_sheet_as_a_document_has_amounts_and_no_bars() -> None:
+    columns = (Column("scope"), Column("used"), Column(""))
+    line = Line((Text("day", "good"), Gauge(5, 2, 10), Bar(0.25)), key="day", indent=1)
+    sheet = Sheet(title="Budget", columns=columns, lines=(line,), notes=([("a ", "faint"), ("note", "")],))
+    cells = {"scope": "day", "used": {"spent": 5, "reserved": 2, "cap": 10}, "2": 0.25}
+    assert as_document(sheet) == {
+        "schema": "swarm.sheet/1",
+        "title": "Budget",
+        "rows": [{"key": "day", "indent": 1, "cells": cells}],
+        "notes": ["a note"],
+    }
