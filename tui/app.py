@@ -34,10 +34,13 @@ from tui.live import Live
 from tui.look import DEFAULT, Look
 from tui.reader import CapOf, Reader
 from tui.rows import Row
+from tui.views.budget import BudgetView
+from tui.views.cost import CostView
+from tui.views.detail import TaskView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
-from tui.widgets.pane import Pane
+from tui.widgets.pane import Choice, Pane
 
 _HINT = "tab goes from pane to pane, ? tells the keys, : goes anywhere, q leaves and the run goes on; any key takes this line away"
 
@@ -84,9 +87,10 @@ class SessionApp(AnyViewApp):
         self._focused: dict[str, Pane] = {}  # by view the pane that had the keys
         self._swarm = SwarmView(self.sight)
         self.views = self._make_views()
+        self.task_view = TaskView(self.sight, lookups.task) if lookups.task is not None else None
         self._header = Pane(id="header", count=lambda: 1, row=self._header_row, focus=False)
         self._trouble = Static(id="trouble", markup=False)
-        self._shown = ContentSwitcher(*self.views, id="views", initial=self.views[0].id)
+        self._shown = ContentSwitcher(*self._all_views, id="views", initial=self.views[0].id)
         self._footer = Pane(id="footer", count=lambda: 1, row=self._footer_row, focus=False)
 
     @property
@@ -96,11 +100,22 @@ class SessionApp(AnyViewApp):
     @property
     def view(self) -> View:
         """The one that is seen."""
-        return next(view for view in self.views if view.id == self._shown.current)
+        return next(view for view in self._all_views if view.id == self._shown.current)
+
+    @property
+    def _all_views(self) -> list[View]:
+        """Those that digits lead to, and the one that a task leads to."""
+        return [*self.views, self.task_view] if self.task_view is not None else list(self.views)
 
     def _make_views(self) -> list[View]:
         """Those that digits lead to, in their order."""
-        return [self._swarm]
+        views: list[View] = [self._swarm]
+        lookups = self.sight.lookups
+        if lookups.budgets is not None:
+            views.append(BudgetView(self.sight, lookups.budgets))
+        if lookups.costs is not None:
+            views.append(CostView(self.sight, lookups.costs))
+        return views
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -150,17 +165,36 @@ class SessionApp(AnyViewApp):
             yield SystemCommand(f"view {view.WORD}", f"key {number}", partial(self.show, view))
 
     def action_last_view(self) -> None:
-        before = next((view for view in self.views if view.id == self._before), None)
+        before = next((view for view in self._all_views if view.id == self._before), None)
         if before is not None:
             self.show(before)
+
+    def open_task(self, name: str) -> None:
+        """Show a task in detail; esc leads back to the view that is seen now. Where nothing more can be looked up, it is
+        chosen among the others."""
+        if self.task_view is not None:
+            self.task_view.open(name, self.view.WORD)
+            self.show(self.task_view)
+        else:
+            self.show(self._swarm)
+            self._swarm.choose(name)
+
+    def on_choice_taken(self, taken: Choice.Taken) -> None:
+        if taken.choice.id == "tasks":
+            self.open_task(taken.key)
+
+    def action_leave_task(self) -> None:
+        before = (view for view in self.views if self.task_view is not None and self.task_view.opened_from == view.WORD)
+        self.show(next(before, self.views[0]))
 
     def show(self, view: View) -> None:
         """Let a view be seen, with the keys in the pane that had them there last."""
         seen = self.view
         if view is seen:
             return
-        if isinstance(self.focused, Pane):
-            self._focused[seen.id or ""] = self.focused
+        focused = self.screen_stack[0].focused  # also while something is typed above it
+        if isinstance(focused, Pane):
+            self._focused[seen.id or ""] = focused
         self._before = seen.id or ""
         self._shown.current = view.id
         self._focused.get(view.id or "", view.first_focus()).focus()
@@ -194,16 +228,8 @@ class SessionApp(AnyViewApp):
         if pane is not None or not on:
             self.view.zoom(pane)
 
-    def open_task(self, name: str) -> None:
-        """Show a task: where it stands among the others."""
-        self.show(self._swarm)
-        self._swarm.choose(name)
-
     def on_view_asks(self, asks: View.Asks) -> None:
         self.push_screen(asks.line)
-
-    def on_swarm_view_opened(self, opened: SwarmView.Opened) -> None:
-        self.open_task(opened.task)
 
     def action_answer(self) -> None:
         if self.sight.control is None:

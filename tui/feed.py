@@ -10,6 +10,8 @@ import msgspec
 
 from events.log import Clock, Entry
 from tui.control import Control
+from tui.costs import CostLookup
+from tui.detail import DetailOf
 from tui.live import Live
 from tui.sheet import Sheet
 
@@ -87,10 +89,23 @@ DayEndOf = Callable[[Live, int], Awaitable[DayEnd]]
 """Foresees it from what was spent up to where the view model stands. Raises LogError."""
 
 
+class BudgetAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person chose in the view of budgets."""
+
+    scope: str = ""  # whose history is looked at; "": all scopes are
+    by_share: bool = False  # what is nearest to its cap first, else the widest first
+
+
+BudgetsOf = Callable[[Live, int, BudgetAsked], Awaitable[Sheet]]
+"""As `SheetOf`. The keys of its lines are scopes, such as "nanos s4/build": a unit and a name."""
+
+
 class Lookups(msgspec.Struct, frozen=True, kw_only=True):
     """What views show that the screen does not fold itself. None: it cannot be looked up, and has no view."""
 
-    budgets: SheetOf | None = None
+    budgets: BudgetsOf | None = None
+    costs: CostLookup | None = None
+    task: DetailOf | None = None
     events: EventsOf | None = None
     means: MeansOf | None = None
     day_end: DayEndOf | None = None

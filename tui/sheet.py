@@ -93,7 +93,8 @@ def head_row(sheet: Sheet, sizes: Sequence[int]) -> Row:
 def line_row(sheet: Sheet, line: Line, sizes: Sequence[int]) -> Row:
     drawn = [_drawn(cell, column, wide) for cell, column, wide in _zipped(sheet, line.cells, sizes)]
     if drawn and line.indent:
-        drawn[0] = fitted([("  " * line.indent, ""), *drawn[0]], sum(cell_len(text) for text, _ in drawn[0]))
+        room = max(0, sizes[0] - 2 * line.indent)
+        drawn[0] = fitted([("  " * line.indent, ""), *_drawn(line.cells[0], sheet.columns[0], room)], sizes[0])
     return _joined(drawn)
 
 

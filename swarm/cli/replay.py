@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +18,15 @@ from events.views.base import fold
 from events.views.sessions import SessionsView
 from swarm.cli.look import add_look, look_of, picture_look
 from swarm.cli.names import SESSION_HELP, find_session
-from swarm.cli.recorded import LogTrouble, log_errors, recorded, settings_of, zone_of
+from swarm.cli.recorded import NO_ORIGINS, LogTrouble, loaded_of, log_errors, recorded, zone_of
 from swarm.errors import UsageError
 from swarm.units import shortened
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
-    from swarm.settings.load import Settings
+    from swarm.settings.layers import Origin
+    from swarm.settings.load import Loaded, Settings
+    from swarm.settings.tomlfile import KeyPath
     from tui.look import Look
     from tui.record import Record
     from tui.replay import ReplayApp
@@ -80,11 +83,12 @@ def _require_together(args: argparse.Namespace) -> None:
 
 
 async def _replay(args: argparse.Namespace) -> int:
-    settings = settings_of(args)
+    loaded = loaded_of(args)
+    settings = loaded.settings
     async with recorded(settings.log) as log:
         session = await find_session(log, args.session)
         if args.at is None and args.to is None:
-            return await _play(log, session, settings, args)
+            return await _play(log, session, loaded, args)
         record, trouble = await _record_of(log, session)
         number = _number("end" if args.at is None else args.at, record, zone_of(settings), trouble)
         output: Output = args.output
@@ -119,18 +123,18 @@ def _number(at: str, record: Record, zone: tzinfo | None, trouble: str) -> int:
         raise UsageError(f"--at {problem}" + (f"; {trouble}" if trouble else "")) from problem
 
 
-async def _play(log: EventLog, session: int, settings: Settings, args: argparse.Namespace) -> int:
+async def _play(log: EventLog, session: int, loaded: Loaded, args: argparse.Namespace) -> int:
     """Show the screen until somebody leaves; where that is to watch the session live, show that then."""
     _require_terminal(session)
-    look = look_of(args, settings.view)
+    look = look_of(args, loaded.settings.view)
     record, trouble = await _record_of(log, session)
-    app = replay_app(log, record, settings, look=look, trouble=trouble)
+    app = replay_app(log, record, loaded.settings, origins=loaded.origins, look=look, trouble=trouble)
     await app.run_async()
     said = app.playback.trouble
     if app.goes_live:
         from swarm.cli.watch import watch_app
 
-        live = watch_app(log, session, settings, look=look, named=args.log)
+        live = watch_app(log, session, loaded.settings, origins=loaded.origins, look=look, named=args.log)
         await live.run_async()
         said = live.reader.trouble
     output: Output = args.output
@@ -140,7 +144,13 @@ async def _play(log: EventLog, session: int, settings: Settings, args: argparse.
 
 
 def replay_app(
-    log: EventLog, record: Record, settings: Settings, *, look: Look | None = None, trouble: str = ""
+    log: EventLog,
+    record: Record,
+    settings: Settings,
+    *,
+    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
+    look: Look | None = None,
+    trouble: str = "",
 ) -> ReplayApp:
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch import cap_reader
@@ -152,7 +162,7 @@ def replay_app(
         return await why_not_live(log, record.session)
 
     playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble)
-    lookups = lookups_of(log, settings)
+    lookups = lookups_of(log, settings, origins=origins, is_past=True)
     return ReplayApp(playback, go_live=go_live, lookups=lookups, zone=zone_of(settings), look=look or DEFAULT)
 
 

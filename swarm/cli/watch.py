@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,7 +15,7 @@ from events.log import Clock, EventLog, TextMissing, session_name, system_clock
 from events.views.sessions import SessionState
 from swarm.cli.look import add_look, look_of, require_look
 from swarm.cli.names import SESSION_HELP, find_session, last_session
-from swarm.cli.recorded import presence_of, recorded, settings_of, zone_of
+from swarm.cli.recorded import NO_ORIGINS, loaded_of, presence_of, recorded, zone_of
 from swarm.cli.secrets import secrets_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
@@ -25,6 +26,8 @@ from swarm.task import Task
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
+    from swarm.settings.layers import Origin
+    from swarm.settings.tomlfile import KeyPath
     from tui.app import WatchApp
     from tui.live import Cap, Live
     from tui.look import Look
@@ -51,12 +54,13 @@ def run(args: argparse.Namespace) -> int:
 
 async def _watch(args: argparse.Namespace) -> str:
     """Show the screen until somebody leaves; return the trouble that reading came to an end with."""
-    settings = settings_of(args)
+    loaded = loaded_of(args)
+    settings = loaded.settings
     look = look_of(args, settings.view)
     async with recorded(settings.log) as log:
         empty = not args.session and not await last_session(log)
         session = 0 if empty else await find_session(log, args.session)
-        app = watch_app(log, session, settings, look=look, named=args.log)
+        app = watch_app(log, session, settings, origins=loaded.origins, look=look, named=args.log)
         await app.run_async()
         return app.reader.trouble
 
@@ -66,6 +70,7 @@ def watch_app(
     session: int,
     settings: Settings,
     *,
+    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
     look: Look | None = None,
     fps: float | None = None,
     named: str | None = None,
@@ -75,8 +80,8 @@ def watch_app(
     """Put the screen together with what it has to be told. Session 0 is the first that opens. `look` is that of `look_of`;
     `fps` is another rate than it has.
 
-    `named` is the log that the command line names: what the screen tells to type means that one, too. `kind` is a screen
-    that does more than the usual one.
+    `origins` tell where each of the settings is from, as it is shown beside a cap. `named` is the log that the command line
+    names: what the screen tells to type means that one, too. `kind` is a screen that does more than the usual one.
     """
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch_words import LogControl
@@ -91,7 +96,7 @@ def watch_app(
         session=session,
         state_of=state,
         cap_of=cap_reader(log),
-        lookups=lookups_of(log, settings),
+        lookups=lookups_of(log, settings, origins=origins),
         control=LogControl(log, secrets_of(settings).redact, named=named),
         present=presence_of(log.url),
         clock=clock,

@@ -146,6 +146,7 @@ class Writer:
         role: str = "worker",
         attempt: int = 1,
         day: str = DAY,
+        skills: tuple[str, ...] = (),
     ) -> int:
         pack = Pack(Known())
         reserved = CallReserved(
@@ -160,6 +161,7 @@ class Writer:
             price="settings:1/2",
             scopes=(day, f"s{self.session}", f"s{self.session}/{task}"),
             ordinal=1,
+            skills=skills,
         )
         return await self.pack(pack, reserved, topic="ledger", task=task, step=1, attempt=attempt)
 

@@ -65,6 +65,8 @@ async def screens(folder: Path, size: tuple[int, int]) -> dict[str, str]:
         for number, view in enumerate(app.views, 1):
             await pilot.press(str(number))
             found[f"{view.id}-{size[0]}x{size[1]}"] = await drawn(app, pilot)
+        app.open_task("build")
+        found[f"task-{size[0]}x{size[1]}"] = await drawn(app, pilot)
     return found
 
 

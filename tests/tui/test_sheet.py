@@ -26,8 +26,8 @@ def sheets(draw: st.DrawFn) -> Sheet:
             max_size=6,
         )
     )
-    rows = st.tuples(*[cells for _ in columns])
-    return Sheet(title="t", columns=tuple(columns), lines=tuple(Line(row) for row in draw(st.lists(rows, max_size=4))))
+    rows = st.builds(Line, st.tuples(*[cells for _ in columns]), indent=st.integers(0, 3))
+    return Sheet(title="t", columns=tuple(columns), lines=tuple(draw(st.lists(rows, max_size=4))))
 
 
 @given(sheets(), st.integers(1, 160))
@@ -37,6 +37,13 @@ def test_every_line_of_a_sheet_has_its_columns_where_its_head_has_them(sheet: Sh
     whole = sum(shown) + GAP * (len(shown) - 1)
     for row in (head_row(sheet, sizes), *(line_row(sheet, line, sizes) for line in sheet.lines)):
         assert cell_len("".join(text for text, _ in row)) == whole
+
+
+def test_an_indented_cell_that_has_room_is_not_cut() -> None:
+    columns = (Column("scope"), Column("cost", right=True))
+    sheet = Sheet(title="t", columns=columns, lines=(Line((Text("month"), Text("$1")), indent=1),) * 2)
+    row = line_row(sheet, sheet.lines[0], widths(sheet, 40))
+    assert "".join(text for text, _ in row) == "  month    $1"
 
 
 @given(sheets(), st.integers(60, 160))

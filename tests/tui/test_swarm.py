@@ -83,7 +83,9 @@ async def test_the_keys_of_the_first_view(tmp_path: Path) -> None:
         assert "Tasks 4  sort:tokens  filter:-" in await press("escape")
 
         shown = await press("colon", *"task te", "tab", "enter")
-        assert tasks.chosen == "tell" and app.focused is tasks
+        assert app.view is app.task_view and "tell" in text_of(app)
+        await press("escape")
+        assert app.focused is tasks
         shown = await press("colon", *"bugdet", "enter")
         assert "there is no bugdet here" in shown
         await press("escape")
@@ -101,6 +103,9 @@ async def test_the_keys_of_the_first_view(tmp_path: Path) -> None:
         assert "‖ paused +0 new" in shown and "21 10:00:21 call.reserved" in shown
         assert "find:" in await press("N", "N") and events.go_to_match(-1) == "no match before this"
         assert "Events 26 ● follow  filter:-" in await press("escape")
+        assert "nix is nothing that costs are shown by" in await press("colon", *"cost day nix", "enter")
+        shown = await press("escape", "colon", *"cost day role", "enter")
+        assert app.view.WORD == "Cost" and app.view.is_settled and "ROLE" in shown and "MODEL" not in shown
         await press("colon", "q", "enter")
         assert not app.is_running
 

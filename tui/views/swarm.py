@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.message import Message
 
 from events.views.tasks import TaskState
 from tui.ask import AskLine
@@ -42,13 +41,6 @@ class SwarmView(View):
         Binding("N", "match(-1)", "the one before"),
         Binding("escape", "all", "show everything again"),
     ]
-
-    class Opened(Message):
-        """Somebody wants to see more of a task."""
-
-        def __init__(self, task: str) -> None:
-            super().__init__()
-            self.task = task
 
     def __init__(self, sight: Sight) -> None:
         super().__init__(sight)
@@ -145,10 +137,6 @@ class SwarmView(View):
             return str(problem)
         self.paint(self.sight.clock())
         return ""
-
-    def on_choice_taken(self, taken: Choice.Taken) -> None:
-        taken.stop()
-        self.post_message(self.Opened(taken.key))
 
     def _tasks_version(self, now: int) -> tuple[object, ...]:
         """The ages of open tasks go on by themselves, once a second."""
