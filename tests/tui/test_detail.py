@@ -175,7 +175,7 @@ async def test_every_tab_of_a_session_that_was_run(recorded: Path) -> None:
         text = screen.view.text_to_copy()
         patch = await patch_of(log, Name(1, "fix"), tasks)
         assert patch in text and "-x = 1\n+x = 2\n" in patch
-        assert "1 file, +1 -1" in screen.shown and "│- │ x = 1" in screen.shown and "│+ │ x = 2" in screen.shown
+        assert "1 file, +1 -1" in screen.shown and "┃- │ x = 1" in screen.shown and "┃+ │ x = 2" in screen.shown
 
         # each use, with what it was given, what allowed it, what was told of it
         shown = await screen.press("t")
