@@ -22,7 +22,6 @@ from events.log import Clock, EventLog, session_name, system_clock
 from events.views.approvals import Asked
 from events.views.questions import Question
 from events.views.sessions import SessionState
-from tui.anyview import AnyViewApp
 from tui.control import Control
 from tui.feed import NO_LOOKUPS, Feed, Lookups, Sight
 from tui.keys import KeysScreen, keys_of
@@ -30,6 +29,7 @@ from tui.live import Live
 from tui.look import DEFAULT, Look
 from tui.reader import CapOf, Reader
 from tui.rows import Row, header_row
+from tui.speaking import SpeakingApp
 from tui.views.budget import BudgetView
 from tui.views.cost import CostView
 from tui.views.detail import TaskView
@@ -39,7 +39,7 @@ from tui.waiting import Left, WaitingScreen, beside, screen_of
 from tui.widgets.pane import Choice, Pane
 
 
-class SessionApp(AnyViewApp):
+class SessionApp(SpeakingApp):
     """Shows what its feed folds. What it is a view of, and with which keys, its classes say."""
 
     CSS_PATH = "swarm.tcss"
@@ -53,7 +53,7 @@ class SessionApp(AnyViewApp):
         Binding("minus", "last_view", "the view that was seen before"),
         Binding("a", "answer", "answer what waits for you"),
     ]
-    FOOTER: ClassVar[str] = "a answer  ? keys  q leave"
+    FOOTER: ClassVar[str] = "? keys  q leave"
 
     def __init__(
         self,
@@ -127,9 +127,9 @@ class SessionApp(AnyViewApp):
         now, versions, feed = self.sight.clock(), self.live.versions, self.sight.feed
         self._look(now // 1_000_000)
         behind = feed.behind(now)
-        self._header.paint((versions.header, self._state, behind))
+        self._header.paint((versions.header, self._state, behind, self.is_read_only))
         self.view.paint(now)
-        self._footer.paint((self._shown.current, self.view.FOOTER))
+        self._footer.paint((self._shown.current, self.view.FOOTER, self.barred))
         self._leave_what_is_answered()
         if feed.trouble and not self._trouble.has_class("-shown"):
             self._trouble.update(Content(f"✘ {feed.trouble}"))
@@ -138,11 +138,22 @@ class SessionApp(AnyViewApp):
     def action_view(self, number: int) -> None:
         self.show(self.views[number - 1])
 
+    @property
+    def barred(self) -> str:
+        """Why no word can be given here; empty where one can."""
+        control = self.sight.control
+        return "no word can be given here" if control is None else control.barred(self.live)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Digits lead to the views that are there, and to no others."""
         if action == "view":
             return int(str(parameters[0])) <= len(self.views)
         return super().check_action(action, parameters)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it is a view that could say something elsewhere."""
+        return False
 
     @property
     def shown_name(self) -> str:
@@ -184,8 +195,8 @@ class SessionApp(AnyViewApp):
         self.paint()
 
     def action_answer(self) -> None:
-        if self.sight.control is None:
-            self.notify("no word can be given here", markup=False)
+        if self.barred:
+            self.notify(self.barred, markup=False)
         elif waiting := self.live.waiting:
             self._ask(waiting, 0)
         else:
@@ -226,14 +237,15 @@ class SessionApp(AnyViewApp):
 
     def _header_row(self, index: int, width: int) -> Row:
         now = self.sight.clock()
-        hint = ": press a" if self.sight.control is not None else ""
-        return header_row(self.live, self._state, now, self.sight.feed.behind(now), hint=hint)
+        hint = "" if self.barred else ": press a"
+        behind = self.sight.feed.behind(now)
+        return header_row(self.live, self._state, now, behind, hint=hint, read_only=self.is_read_only)
 
     def _footer_row(self, index: int, width: int) -> Row:
         row: Row = [(" ", "")]
         for number, view in enumerate(self.views, 1):
             row.append((f"{number} {view.WORD}  ", "busy" if view is self.view else "faint"))
-        more = f"{self.view.FOOTER}  {self.FOOTER}" if self.view.FOOTER else self.FOOTER
+        more = "  ".join(each for each in (self.view.FOOTER, "" if self.barred else "a answer", self.FOOTER) if each)
         return [*row, (more, "faint")]
 
 
@@ -257,6 +269,7 @@ class WatchApp(SessionApp):
     ) -> None:
         """Session 0 is the first that opens. `present` says whether the log is still where it was opened."""
         self.reader = Reader(log, Live(session), cap_of=cap_of, present=present)
+        self._barred_by = ""  # what was told of it
         super().__init__(
             self.reader,
             state_of=state_of,
@@ -267,3 +280,15 @@ class WatchApp(SessionApp):
             look=look,
             fps=fps,
         )
+
+    @property
+    def is_read_only(self) -> bool:
+        return bool(self.barred)
+
+    def paint(self) -> None:
+        super().paint()
+        self.look_at_word()
+        if self.sight.control is not None and self.barred != self._barred_by:
+            self._barred_by = self.barred
+            if self.barred:
+                self.notify(f"read-only: {self.barred}", markup=False)

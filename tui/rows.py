@@ -61,7 +61,7 @@ class _Amounts(NamedTuple):
     over: int
 
 
-def header_row(live: Live, state: str, now: int, behind: str, *, hint: str = "") -> Row:
+def header_row(live: Live, state: str, now: int, behind: str, *, hint: str = "", read_only: bool = False) -> Row:
     """The session, its state, its tasks, what today has cost, and what waits for a person; `hint` says how it is answered."""
     if live.state is None:
         return [("swarm  ", ""), (behind or "no session yet; start one with `swarm run`", "faint")]
@@ -70,7 +70,8 @@ def header_row(live: Live, state: str, now: int, behind: str, *, hint: str = "")
     counts = live.counts()
     tasks = "".join(f" {glyph}{counts[glyph]}" for glyph in "✔✘‖⊘●↻○" if counts[glyph])
     named = f"  {session_name(live.session)}  {sum(counts.values())} tasks{tasks}  "
-    row: Row = [("swarm ", ""), (word, tone), (named, ""), *_today(live, now)]
+    bar: Row = [("read-only  ", "warn")] if read_only else []
+    row: Row = [("swarm ", ""), (word, tone), (named, ""), *bar, *_today(live, now)]
     if asks := live.asks.total():
         row.append((f"  {_ASKS.glyph} {asks} {'waits' if asks == 1 else 'wait'} for you{hint}", _ASKS.tone))
     if behind:

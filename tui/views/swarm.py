@@ -46,6 +46,10 @@ class SwarmView(View):
             yield self._budget
         yield self._events
 
+    @property
+    def chosen_task(self) -> str:
+        return self._tasks.chosen
+
     def first_focus(self) -> Pane:
         return self._events
 

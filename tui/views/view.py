@@ -26,6 +26,16 @@ class View(Vertical):
     def paint(self, now: int) -> None:
         """Draw the panes whose version has moved on. Called at a fixed rate while the view is seen."""
 
+    @property
+    def chosen_task(self) -> str:
+        """The task that is chosen or opened here, of which a person's word is then; "" where none is."""
+        return ""
+
+    @property
+    def chosen_scope(self) -> str:
+        """The same of a scope, whose cap can be raised."""
+        return ""
+
     def first_focus(self) -> Pane:
         """The pane that gets the keys when the view is opened for the first time."""
         return self.query(Pane).first()
