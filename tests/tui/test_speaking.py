@@ -108,7 +108,7 @@ async def test_of_tiers_one_is_chosen_first_and_one_that_costs_is_said_yes_to(lo
     async with watching(log, control) as (app, pilot):
         await pilot.press("T")
         shown = await until(pilot, app, "f p choose  esc leaves it")
-        assert "f  free  m1 [b]; costs nothing" in shown and "▶" not in shown
+        assert "f  free  m1 [b]; costs nothing" in shown and "▶ f" not in shown
         await pilot.press("y", "enter")
         assert control.said == []
         await pilot.press("f")
