@@ -42,7 +42,7 @@ async def looking(
 
 async def drawn(app: WatchApp, pilot: Pilot[None]) -> str:
     """Wait until the view that is seen shows all of where the log stands; return its text."""
-    while not (app.reader.trouble or (app.reader.caught_up and app.view.is_settled)):
+    while not (app.reader.trouble or (app.reader.caught_up and (app.view.is_settled or app.is_held))):
         await pilot.pause()
         app.paint()
     app.paint()
@@ -65,6 +65,8 @@ async def screens(folder: Path, size: tuple[int, int]) -> dict[str, str]:
         for number, view in enumerate(app.views, 1):
             await pilot.press(str(number))
             found[f"{view.id}-{size[0]}x{size[1]}"] = await drawn(app, pilot)
+        app.open_task("build")
+        found[f"task-{size[0]}x{size[1]}"] = await drawn(app, pilot)
     return found
 
 

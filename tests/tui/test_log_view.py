@@ -212,7 +212,10 @@ async def test_a_replay_shows_the_log_as_of_the_place_of_its_scrubber(tmp_path: 
                     await pilot.pause()
                     app.paint()
                     ready = playback.is_settled and view.is_settled
-                return text_of(app)
+                shown = ""
+                while shown != (shown := text_of(app)):
+                    await pilot.pause()
+                return shown
 
             playback = app.playback
             assert await at(9) == list(range(1, 11))

@@ -47,6 +47,10 @@ class BudgetView(SheetView):
             if scope or not self._pane.choose(self._came_from):
                 self._pane.action_scroll_home()
 
+    @property
+    def chosen_scope(self) -> str:
+        return (self._choice.scope or self.chosen).partition(" ")[2]  # behind the unit of its line
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """One thing at a time: what is sorted are scopes, what is left is a history."""
         return {"sort": not self._choice.scope, "leave": bool(self._choice.scope)}.get(action, True)

@@ -97,7 +97,10 @@ class LogView(View):
         return json.loads(self._json) if self._opened and self._json else None
 
     def told(self, words: str) -> str:
-        """Show what fits these words; return the sentence why they mean nothing here, else ""."""
+        """Show what fits the words behind its name, all as before without any; return why they mean nothing here, else ""."""
+        return self._seek(words) if words else ""
+
+    def _seek(self, words: str) -> str:
         try:
             sought = self._sought(words)
         except NotWanted as problem:
@@ -119,7 +122,7 @@ class LogView(View):
         return action not in ("filter", "session", "follow") or not self._opened
 
     def action_filter(self) -> None:
-        self.post_message(self.Asks(AskLine("/", f"{FORMS}; nothing is all", self.told, text=self._typed)))
+        self.post_message(self.Asks(AskLine("/", f"{FORMS}; nothing is all", self._seek, text=self._typed)))
 
     def action_session(self) -> None:
         self._of_session = not self._of_session
@@ -134,7 +137,7 @@ class LogView(View):
             self._close()
             self.paint(self.sight.clock())
         else:
-            self.told("")
+            self._seek("")
 
     def action_cause(self) -> None:
         known = self._explained.cause if self._explained is not None else self._entry.cause if self._entry else 0

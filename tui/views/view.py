@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from textual.containers import Vertical
 from textual.message import Message
+from textual.widget import Widget
 
 from tui.ask import AskLine
 from tui.feed import Sight
@@ -31,6 +32,7 @@ class View(Vertical):
     def __init__(self, sight: Sight) -> None:
         super().__init__(id=self.WORD.lower(), classes="view")
         self.sight = sight
+        self._zoomed: Pane | None = None
 
     def paint(self, now: int) -> None:
         """Draw the panes whose version has moved on. Called at a fixed rate while the view is seen."""
@@ -39,6 +41,32 @@ class View(Vertical):
     def is_settled(self) -> bool:
         """Whether all that is looked up for it is of where the log stands."""
         return True
+
+    def told(self, words: str) -> str:
+        """Take what was typed behind its name in the jump line; return the sentence why that means nothing here, else ""."""
+        return f"the view {self.WORD} takes no words" if words else ""
+
+    @property
+    def zoomed(self) -> Pane | None:
+        """The pane that has the whole of the view; None where each has its own part."""
+        return self._zoomed
+
+    def zoom(self, pane: Pane | None) -> None:
+        """Let one pane have the whole of the view, or each its own part again."""
+        self._zoomed = pane
+        for each in self.walk_children(Widget):
+            seen = pane is None or each is pane or each in pane.ancestors or pane in each.ancestors
+            each.set_class(not seen, "-away")
+
+    @property
+    def chosen_task(self) -> str:
+        """The task that is chosen or opened here, of which a person's word is then; "" where none is."""
+        return ""
+
+    @property
+    def chosen_scope(self) -> str:
+        """The same of a scope, whose cap can be raised."""
+        return ""
 
     def first_focus(self) -> Pane:
         """The pane that gets the keys when the view is opened for the first time."""

@@ -8,8 +8,12 @@ from pathlib import Path
 from events.log import EventLog
 from swarm.cli.lookup.budget import BudgetLookup
 from swarm.cli.lookup.cost import LogCosts
+from swarm.cli.lookup.day_end import day_end_of
+from swarm.cli.lookup.events import events_of
 from swarm.cli.lookup.log import LogReading
+from swarm.cli.lookup.means import means_of
 from swarm.cli.lookup.skills import SkillsReading
+from swarm.cli.lookup.task import TaskLookup
 from swarm.cli.recorded import NO_ORIGINS, zone_of
 from swarm.settings.layers import Origin
 from swarm.settings.load import Loaded, Settings
@@ -27,4 +31,8 @@ def lookups_of(
         costs=LogCosts(log, loaded, is_past=is_past),
         skills=SkillsReading(log, Path.cwd()),
         log=LogReading(log, zone_of(settings)),
+        task=TaskLookup(log),
+        events=events_of(log),
+        means=means_of(log),
+        day_end=day_end_of(settings.log, zone_of(settings)),
     )
