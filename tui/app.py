@@ -25,6 +25,7 @@ from events.views.sessions import SessionState
 from tui.anyview import AnyViewApp
 from tui.control import Control
 from tui.feed import NO_LOOKUPS, Feed, Lookups, Sight
+from tui.footer import footer_row, keys_in
 from tui.keys import KeysScreen, keys_of
 from tui.live import Live
 from tui.look import DEFAULT, Look
@@ -33,6 +34,7 @@ from tui.rows import Row, header_row
 from tui.views.budget import BudgetView
 from tui.views.cost import CostView
 from tui.views.detail import TaskView
+from tui.views.schedules import SchedulesView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
@@ -53,7 +55,7 @@ class SessionApp(AnyViewApp):
         Binding("minus", "last_view", "the view that was seen before"),
         Binding("a", "answer", "answer what waits for you"),
     ]
-    FOOTER: ClassVar[str] = "a answer  ? keys  q leave"
+    FOOTER: ClassVar[str] = "a answer"
 
     def __init__(
         self,
@@ -104,6 +106,8 @@ class SessionApp(AnyViewApp):
             views.append(BudgetView(self.sight, lookups.budgets))
         if lookups.costs is not None:
             views.append(CostView(self.sight, lookups.costs))
+        if lookups.schedules is not None:
+            views.append(SchedulesView(self.sight, lookups.schedules))
         return views
 
     def compose(self) -> ComposeResult:
@@ -230,11 +234,8 @@ class SessionApp(AnyViewApp):
         return header_row(self.live, self._state, now, self.sight.feed.behind(now), hint=hint)
 
     def _footer_row(self, index: int, width: int) -> Row:
-        row: Row = [(" ", "")]
-        for number, view in enumerate(self.views, 1):
-            row.append((f"{number} {view.WORD}  ", "busy" if view is self.view else "faint"))
-        more = f"{self.view.FOOTER}  {self.FOOTER}" if self.view.FOOTER else self.FOOTER
-        return [*row, (more, "faint")]
+        words = [view.WORD for view in self.views]
+        return footer_row(width, words, self.view.WORD, keys_in(self.view.FOOTER, self.FOOTER))
 
 
 class WatchApp(SessionApp):

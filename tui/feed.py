@@ -66,11 +66,16 @@ BudgetsOf = Callable[[Live, int, BudgetAsked], Awaitable[Sheet]]
 """As `SheetOf`. The keys of its lines are scopes, such as "nanos s4/build": a unit and a name."""
 
 
+SchedulesOf = Callable[[Live, int, str], Awaitable[Sheet]]
+"""As `SheetOf`, of the schedule of a name: its next times and its history; of all with "". The keys of its lines are names."""
+
+
 class Lookups(msgspec.Struct, frozen=True, kw_only=True):
     """What views show that the screen does not fold itself. None: it cannot be looked up, and has no view."""
 
     budgets: BudgetsOf | None = None
     costs: CostLookup | None = None
+    schedules: SchedulesOf | None = None
     task: DetailOf | None = None
 
 

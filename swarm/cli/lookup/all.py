@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from events.log import EventLog
 from swarm.cli.lookup.budget import BudgetLookup
 from swarm.cli.lookup.cost import LogCosts
+from swarm.cli.lookup.schedules import ScheduleLookup
 from swarm.cli.lookup.task import TaskLookup
-from swarm.cli.recorded import NO_ORIGINS
+from swarm.cli.recorded import NO_ORIGINS, zone_of
 from swarm.settings.layers import Origin
 from swarm.settings.load import Loaded, Settings
 from swarm.settings.tomlfile import KeyPath
@@ -23,5 +24,6 @@ def lookups_of(
     return Lookups(
         budgets=BudgetLookup(log, loaded, is_past=is_past).sheet,
         costs=LogCosts(log, loaded, is_past=is_past),
+        schedules=ScheduleLookup(log, zone_of(settings)),
         task=TaskLookup(log),
     )
