@@ -17,8 +17,8 @@ from events.views.tasks import TaskState
 from tui.document import Document, breaks_of
 from tui.lanes import WORD, axis_row, lane_row, lanes_of
 from tui.live import Cap, Live
-from tui.rows import WARN_PERCENT, Piece, Row, fitted
-from tui.widgets.bars import gauge_row
+from tui.rows import Piece, Row, fitted
+from tui.widgets.bars import MARKS, gauge_row
 from tui.words import attempt_of, count, span, status_of, usd, visible
 
 WIDE = 110  # columns from which the facts stand beside the lanes
@@ -207,7 +207,7 @@ def _amount(said: str, word: str, used: int, cap: int | None, write: Callable[[i
     if cap is None:
         return [(said, "")]
     percent = 100 * used // cap if cap else 100
-    mark: Piece = (" !!", "bad") if percent >= 100 else (" !", "warn") if percent >= WARN_PERCENT else ("", "")
+    mark: Piece = (" !!", "bad") if percent >= 100 else (" !", "warn") if percent >= MARKS[0] else ("", "")
     row: Row = [(f"{said} of {write(cap)} ", "")]
     if gauge:
         row += gauge_row(gauge, used, 0, cap)

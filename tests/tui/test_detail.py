@@ -130,11 +130,11 @@ async def test_every_tab_of_a_session_that_was_run(recorded: Path) -> None:
         screen = Looking(log, app, pilot)
         tasks, attempts = (await fold(log, TasksView())).of(1), await fold(log, AttemptsView())
         first, last = attempts.of("fix")
-        await pilot.press("tab", "enter")  # the task that is chosen in the first view
+        await pilot.press("shift+tab", "enter")  # the task that is chosen in the first view
         shown = await screen.settle()
 
         lines = shown.splitlines()
-        assert lines[0].startswith("swarm ✔ finished  s1  2 tasks ✔2")
+        assert lines[0].startswith("swarm  ✔ finished  s1  2 tasks ✔2")
         assert lines[1].startswith(" Swarm \u203a fix \u203a attempt 2 ✔ \u203a call 1  2 of 2  fix")
         fix = tasks["fix"]
         assert "✔ accepted  by generalist@m1 (free) · attempt 2 of 3" in shown

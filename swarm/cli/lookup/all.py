@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from events.log import EventLog
 from swarm.cli.lookup.budget import BudgetLookup
 from swarm.cli.lookup.cost import LogCosts
+from swarm.cli.lookup.day_end import day_end_of
+from swarm.cli.lookup.events import events_of
+from swarm.cli.lookup.means import means_of
 from swarm.cli.lookup.schedules import ScheduleLookup
 from swarm.cli.lookup.task import TaskLookup
 from swarm.cli.recorded import NO_ORIGINS, zone_of
@@ -26,4 +29,7 @@ def lookups_of(
         costs=LogCosts(log, loaded, is_past=is_past),
         schedules=ScheduleLookup(log, zone_of(settings)),
         task=TaskLookup(log),
+        events=events_of(log),
+        means=means_of(log),
+        day_end=day_end_of(settings.log, zone_of(settings)),
     )
