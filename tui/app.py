@@ -134,8 +134,19 @@ class SessionApp(AnyViewApp):
 
     def on_mount(self) -> None:
         self.view.first_focus().focus()
-        self.run_worker(self.sight.feed.run(), name="feed")
+        self.run_worker(self._follow(), name="feed")
         self.set_interval(1 / self._fps, self.paint)
+
+    async def _follow(self) -> None:
+        try:
+            await self.sight.feed.run()
+        except Exception as error:
+            self.sight.failures.tell("feed", error)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing more is read, or not all of what is seen; empty where all is."""
+        return self.sight.feed.trouble or self.sight.failures.told
 
     def paint(self) -> None:
         """Draw what has moved on of what is seen. Whether the owner lives is looked at once a second."""
@@ -147,8 +158,8 @@ class SessionApp(AnyViewApp):
             self.view.paint(now)
         self._footer.paint((self._shown.current, self.view.FOOTER))
         self._leave_what_is_answered()
-        if feed.trouble and not self._trouble.has_class("-shown"):
-            self._trouble.update(Content(f"✘ {feed.trouble}"))
+        if self.trouble and not self._trouble.has_class("-shown"):
+            self._trouble.update(Content(f"✘ {self.trouble}"))
             self._trouble.add_class("-shown")
 
     def action_view(self, number: int) -> None:

@@ -12,6 +12,7 @@ from events.log import Clock, Entry
 from tui.control import Control
 from tui.costs import CostLookup
 from tui.detail import DetailOf
+from tui.failures import Failures
 from tui.live import Live
 from tui.sheet import Sheet
 
@@ -127,6 +128,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     zone: tzinfo | None  # of the times shown; None is the machine's
     control: Control | None  # None: nothing can be said
+    failures: Failures = msgspec.field(default_factory=Failures)  # what went wrong in reading
 
     @property
     def live(self) -> Live:

@@ -16,6 +16,7 @@ import anyio
 from events.log import EventLog, session_name, system_clock
 from events.views.base import fold
 from events.views.sessions import SessionsView
+from swarm.cli.failure import tell_met
 from swarm.cli.look import add_look, look_of, picture_look
 from swarm.cli.names import SESSION_HELP, find_session
 from swarm.cli.recorded import NO_ORIGINS, LogTrouble, loaded_of, log_errors, recorded, zone_of
@@ -130,13 +131,14 @@ async def _play(log: EventLog, session: int, loaded: Loaded, args: argparse.Name
     record, trouble = await _record_of(log, session)
     app = replay_app(log, record, loaded.settings, origins=loaded.origins, look=look, trouble=trouble)
     await app.run_async()
-    said = app.playback.trouble
+    met, said = app.sight.failures.met, app.trouble
     if app.goes_live:
         from swarm.cli.watch import watch_app
 
         live = watch_app(log, session, loaded.settings, origins=loaded.origins, look=look, named=args.log)
         await live.run_async()
-        said = live.reader.trouble
+        met, said = {**met, **live.sight.failures.met}, live.trouble
+    tell_met(met.values(), debug=args.debug)
     output: Output = args.output
     if said:
         output.problem(f"error: {said}")

@@ -13,6 +13,7 @@ import msgspec
 
 from events.log import Clock, EventLog, TextMissing, session_name, system_clock
 from events.views.sessions import SessionState
+from swarm.cli.failure import tell_met
 from swarm.cli.look import add_look, look_of, require_look
 from swarm.cli.names import SESSION_HELP, find_session, last_session
 from swarm.cli.recorded import NO_ORIGINS, loaded_of, presence_of, recorded, zone_of
@@ -62,7 +63,8 @@ async def _watch(args: argparse.Namespace) -> str:
         session = 0 if empty else await find_session(log, args.session)
         app = watch_app(log, session, settings, origins=loaded.origins, look=look, named=args.log)
         await app.run_async()
-        return app.reader.trouble
+        tell_met(app.sight.failures.met.values(), debug=args.debug)
+        return app.trouble
 
 
 def watch_app(

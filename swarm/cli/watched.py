@@ -21,6 +21,7 @@ from events.log import EventLog
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from swarm.cli.estimated import estimate_of
+from swarm.cli.failure import tell_met
 from swarm.cli.hints import to_type
 from swarm.cli.output import Output
 from swarm.cli.recorded import NO_ORIGINS, loaded_of, recorded
@@ -69,8 +70,9 @@ async def watched(launched: Launched, args: argparse.Namespace, settings: Settin
     output: Output = args.output
     async with recorded(settings.log) as log:
         app = await shown(log, launched, settings, origins=loaded_of(args).origins, named=args.log)
-        if app.reader.trouble:
-            output.problem(f"error: {app.reader.trouble}")
+        tell_met(app.sight.failures.met.values(), debug=args.debug)
+        if app.trouble:
+            output.problem(f"error: {app.trouble}")
         elif (outcome := await outcome_of(log, launched)) is not None:
             if outcome.result is None:
                 tell_broken_off(launched, outcome.code, args.log, output)
@@ -78,7 +80,7 @@ async def watched(launched: Launched, args: argparse.Namespace, settings: Settin
                 await _tell(log, outcome.result, outcome.code, args, settings)
             return outcome.code
     tell_launch(launched, args, output, does="goes on")
-    return 1 if app.reader.trouble else 0
+    return 1 if app.trouble else 0
 
 
 async def shown(

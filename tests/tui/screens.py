@@ -41,10 +41,13 @@ async def looking(
 
 
 async def drawn(app: WatchApp, pilot: Pilot[None]) -> str:
-    """Wait until the view that is seen shows all of where the log stands; return its text."""
-    while not (app.reader.trouble or (app.reader.caught_up and (app.view.is_settled or app.is_held))):
+    """Wait until the view that is seen shows all of where the log stands; return its text. What could not be read is raised."""
+    while not (app.trouble or (app.reader.caught_up and (app.view.is_settled or app.is_held))):
+        assert app.is_running, "somebody left it, or it failed"
         await pilot.pause()
         app.paint()
+    for error in app.sight.failures.met.values():
+        raise error
     app.paint()
     shown = ""
     while shown != (shown := text_of(app)):  # a scrollbar comes a refresh after the rows that need it
