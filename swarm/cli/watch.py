@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,19 +15,17 @@ from events.views.sessions import SessionState
 from swarm.cli.failure import tell_met
 from swarm.cli.look import add_look, look_of, require_look
 from swarm.cli.names import SESSION_HELP, find_session, last_session
-from swarm.cli.recorded import NO_ORIGINS, loaded_of, presence_of, recorded, zone_of
+from swarm.cli.recorded import loaded_of, presence_of, recorded, zone_of
 from swarm.cli.secrets import secrets_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
 from swarm.plan import Plan
 from swarm.session import recorded_plan
-from swarm.settings.load import Settings
+from swarm.settings.load import Loaded
 from swarm.task import Task
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
-    from swarm.settings.layers import Origin
-    from swarm.settings.tomlfile import KeyPath
     from tui.app import WatchApp
     from tui.live import Cap, Live
     from tui.look import Look
@@ -61,7 +58,7 @@ async def _watch(args: argparse.Namespace) -> str:
     async with recorded(settings.log) as log:
         empty = not args.session and not await last_session(log)
         session = 0 if empty else await find_session(log, args.session)
-        app = watch_app(log, session, settings, origins=loaded.origins, look=look, named=args.log)
+        app = watch_app(log, session, loaded, look=look, named=args.log)
         await app.run_async()
         tell_met(app.sight.failures.met.values(), debug=args.debug)
         return app.trouble
@@ -70,9 +67,8 @@ async def _watch(args: argparse.Namespace) -> str:
 def watch_app(
     log: EventLog,
     session: int,
-    settings: Settings,
+    loaded: Loaded,
     *,
-    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
     look: Look | None = None,
     fps: float | None = None,
     named: str | None = None,
@@ -82,13 +78,15 @@ def watch_app(
     """Put the screen together with what it has to be told. Session 0 is the first that opens. `look` is that of `look_of`;
     `fps` is another rate than it has.
 
-    `origins` tell where each of the settings is from, as it is shown beside a cap. `named` is the log that the command line
+    `named` is the log that the command line
     names: what the screen tells to type means that one, too. `kind` is a screen that does more than the usual one.
     """
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch_words import LogControl
     from tui.app import WatchApp
     from tui.look import DEFAULT
+
+    settings = loaded.settings
 
     def state(session: SessionState) -> str:
         return state_of(session, now=clock())
@@ -98,7 +96,7 @@ def watch_app(
         session=session,
         state_of=state,
         cap_of=cap_reader(log),
-        lookups=lookups_of(log, settings, origins=origins),
+        lookups=lookups_of(log, loaded),
         control=LogControl(log, secrets_of(settings).redact, named=named),
         present=presence_of(log.url),
         clock=clock,

@@ -27,7 +27,7 @@ from swarm.cli.replay import replay_app
 from swarm.errors import dollars
 from swarm.settings.load import Loaded
 from tests.tui.recordings import Clock, Writer, at_home, record
-from tests.tui.screens import NOW, drawn, looking, settings_for, text_of
+from tests.tui.screens import NOW, drawn, loaded_for, looking, settings_for, text_of
 from tests.tui.test_budget import cells
 from tests.tui.test_live import a_random_history
 from tui.costs import BYS, CostAsked, CostSheet
@@ -258,7 +258,7 @@ async def test_in_a_replay_today_is_the_day_of_the_place_and_no_page_is_written(
             at = await writer.reserve("a", model="sonnet", nanos=9, day=f"day:{day}@UTC")
             await writer.settle(at, "a", nanos=(number + 1) * 100_000_000)
         record_, trouble = await read_record(log, 1)
-        app = replay_app(log, record_, settings_for(tmp_path), trouble=trouble)
+        app = replay_app(log, record_, loaded_for(tmp_path), trouble=trouble)
         async with app.run_test(size=(140, 40)) as pilot:
             await pilot.press("3", "d")
             view = app.view

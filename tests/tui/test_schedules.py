@@ -32,7 +32,7 @@ from swarm.cli.replay import replay_app
 from swarm.errors import dollars
 from swarm.zones import zone_named
 from tests.tui.recordings import START, Clock, at_home
-from tests.tui.screens import NOW, drawn, looking, settings_for
+from tests.tui.screens import NOW, drawn, loaded_for, looking
 from tests.tui.test_budget import cells
 from tests.tui.test_live import a_random_history
 from tui.live import Live
@@ -172,7 +172,7 @@ async def test_a_replay_shows_the_schedules_of_its_place(tmp_path: Path) -> None
     async with open_log(tmp_path / "log.db", clock=Clock()) as log:
         entries = await a_random_history(log, random, schedules=True)
         record, trouble = await read_record(log, 1)
-        app = replay_app(log, record, settings_for(tmp_path), trouble=trouble)
+        app = replay_app(log, record, loaded_for(tmp_path), trouble=trouble)
         async with app.run_test(size=(200, 60)) as pilot:
             view = next(each for each in app.views if isinstance(each, SchedulesView))
             app.show(view)
