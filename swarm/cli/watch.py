@@ -16,7 +16,6 @@ from swarm.cli.failure import tell_met
 from swarm.cli.look import add_look, look_of, require_look
 from swarm.cli.names import SESSION_HELP, find_session, last_session
 from swarm.cli.recorded import loaded_of, presence_of, recorded, zone_of
-from swarm.cli.secrets import secrets_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
 from swarm.plan import Plan
@@ -26,6 +25,7 @@ from swarm.task import Task
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
+    from swarm.cli.watch_words import Speaks
     from tui.app import WatchApp
     from tui.live import Cap, Live
     from tui.look import Look
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", nargs="?", metavar="SESSION", help=SESSION_HELP)
     add_look(parser)
+    speaks = parser.add_mutually_exclusive_group()
+    speaks.add_argument("--read-only", action="store_true", help="say nothing to the run, whatever is pressed")
+    speaks.add_argument("--control", action="store_true", help="speak to a run of another user or machine, too")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,10 +58,11 @@ async def _watch(args: argparse.Namespace) -> str:
     loaded = loaded_of(args)
     settings = loaded.settings
     look = look_of(args, settings.view)
+    speaks: Speaks = "never" if args.read_only else "anywhere" if args.control else "at home"
     async with recorded(settings.log) as log:
         empty = not args.session and not await last_session(log)
         session = 0 if empty else await find_session(log, args.session)
-        app = watch_app(log, session, loaded, look=look, named=args.log)
+        app = watch_app(log, session, loaded, look=look, named=args.log, speaks=speaks)
         await app.run_async()
         tell_met(app.sight.failures.met.values(), debug=args.debug)
         return app.trouble
@@ -72,14 +76,15 @@ def watch_app(
     look: Look | None = None,
     fps: float | None = None,
     named: str | None = None,
+    speaks: Speaks = "at home",
     clock: Clock = system_clock,
     kind: type[WatchApp] | None = None,
 ) -> WatchApp:
     """Put the screen together with what it has to be told. Session 0 is the first that opens. `look` is that of `look_of`;
     `fps` is another rate than it has.
 
-    `named` is the log that the command line
-    names: what the screen tells to type means that one, too. `kind` is a screen that does more than the usual one.
+    `named` is the log that the command line names: what the screen tells to type means that one, too. `speaks` says to whose
+    sessions words are given. `kind` is a screen that does more than the usual one.
     """
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch_words import LogControl
@@ -97,7 +102,7 @@ def watch_app(
         state_of=state,
         cap_of=cap_reader(log),
         lookups=lookups_of(log, loaded),
-        control=LogControl(log, secrets_of(settings).redact, named=named),
+        control=LogControl(log, loaded, named=named, speaks=speaks),
         present=presence_of(log.url),
         clock=clock,
         zone=zone_of(settings),

@@ -190,7 +190,9 @@ async def test_the_header_keeps_what_matters_most_at_any_width(tmp_path: Path, w
         entries = await writer.log.read()
     live = Live(1)
     live.apply(entries)
-    row = header_row(live, "running", live.at + 1_000_000, "behind 3s", width, hint="press a", is_held=True)
+    row = header_row(
+        live, "running", live.at + 1_000_000, "behind 3s", width, hint="press a", marks=[("‖ held", "warn")]
+    )
     text = "".join(piece for piece, _ in row)
     assert text.index("● live") < text.index("‖ held") < text.index("s1") < text.index("behind 3s")
     assert len(text.partition("  Mend")[0]) <= max(width, 40)

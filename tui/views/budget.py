@@ -36,6 +36,10 @@ class BudgetView(OpeningView):
     def asked(self) -> Hashable:
         return self.opened, self._by_share
 
+    @property
+    def chosen_scope(self) -> str:
+        return (self.opened or self.chosen).partition(" ")[2]  # behind the unit of its line
+
     def action_sort(self) -> None:
         self._by_share = not self._by_share
         self.paint(self.sight.clock())

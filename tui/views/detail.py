@@ -65,6 +65,10 @@ class TaskView(View):
     def first_focus(self) -> Pane:
         return self._text
 
+    @property
+    def chosen_task(self) -> str:
+        return self._named
+
     def open(self, task: str, opened_from: str) -> None:
         """Look at the newest attempt of a task."""
         if opened_from != self.WORD:

@@ -62,6 +62,16 @@ class View(Vertical):
             seen = pane is None or each is pane or each in pane.ancestors or pane in each.ancestors
             each.set_class(not seen, "-away")
 
+    @property
+    def chosen_task(self) -> str:
+        """The task that is chosen or opened here, of which a person's word is then; "" where none is."""
+        return ""
+
+    @property
+    def chosen_scope(self) -> str:
+        """The same of a scope, whose cap can be raised."""
+        return ""
+
     def first_focus(self) -> Pane:
         """The pane that gets the keys when the view is opened for the first time."""
         return self.query(Pane).first()
