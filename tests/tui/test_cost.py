@@ -34,8 +34,8 @@ from tui.costs import BYS, CostAsked, CostSheet
 from tui.live import Live
 from tui.record import read_record
 from tui.rows import fitted
+from tui.saving import SaveScreen
 from tui.views.cost import CostView
-from tui.views.naming import NameFile
 
 DAYS = tuple(f"day:2026-11-{day:02}@UTC" for day in (12, 13, 16, 19, 21))
 
@@ -215,20 +215,22 @@ async def test_files_are_written_where_they_are_named_and_over_no_other(
                 await pilot.pause()
 
         async def left() -> None:
-            while isinstance(app.screen, NameFile):
+            while isinstance(app.screen, SaveScreen):
                 await pilot.pause()
 
         await pilot.press("3")
         await drawn(app, pilot)
         await pilot.press("e")
         await pilot.pause()
-        assert isinstance(app.screen, NameFile) and app.screen.query_one(Input).value == name
+        assert isinstance(app.screen, SaveScreen) and app.screen.query_one(Input).value == name
         await pilot.press("enter")
         await left()
         written = (tmp_path / name).read_text("utf-8")
         assert written.splitlines()[0].startswith("model,calls,") and "sonnet,3," in written
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
-        assert [told.message for told in app._notifications] == [f"written to {tmp_path / name}"]  # pyright: ignore[reportPrivateUsage]
+        assert [told.message for told in app._notifications] == [
+            f"written: {tmp_path / name} ({len((tmp_path / name).read_bytes())} bytes)"
+        ]  # pyright: ignore[reportPrivateUsage]
         (tmp_path / name).write_text("mine")
         await pilot.press("e", "enter")
         await until("is there already")
@@ -274,7 +276,7 @@ async def test_in_a_replay_today_is_the_day_of_the_place_and_no_page_is_written(
                 assert cells(view.sheet, view.sheet.lines[-1])["cost"] == said
             await pilot.press("h")
             await pilot.pause()
-            assert not isinstance(app.screen, NameFile)
+            assert not isinstance(app.screen, SaveScreen)
 
 
 async def test_rows_of_the_view_fit_any_width(tmp_path: Path) -> None:
