@@ -20,6 +20,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from events.log import Clock, EventLog, system_clock
+from events.presence import Present, always
 from events.views.approvals import Asked
 from events.views.questions import Question
 from events.views.sessions import SessionState
@@ -259,11 +260,11 @@ class WatchApp(SessionApp):
         state_of: Callable[[SessionState], str],
         cap_of: CapOf,
         control: Control | None = None,
-        present: Callable[[], bool] = lambda: True,
+        present: Present = always,
         clock: Clock = system_clock,
         zone: tzinfo | None = None,
         fps: float = FPS,
     ) -> None:
-        """Session 0 is the first that opens. `present` says whether the log is still where it was opened."""
+        """Session 0 is the first that opens. `present` sees whether the log is still where it was opened."""
         self.reader = Reader(log, Live(session), cap_of=cap_of, present=present)
         super().__init__(self.reader, state_of=state_of, control=control, clock=clock, zone=zone, fps=fps)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from events.log import EventLog, session_name, system_clock
+from events.presence import presence_of
 from events.views.base import fold
 from events.views.sessions import SessionsView
 from swarm.cli.names import SESSION_HELP, find_session
@@ -143,7 +144,7 @@ def replay_app(log: EventLog, record: Record, settings: Settings, *, trouble: st
     async def go_live() -> str:
         return await why_not_live(log, record.session)
 
-    playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble)
+    playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble, present=presence_of(log.url))
     return ReplayApp(playback, go_live=go_live, zone=zone_of(settings))
 
 

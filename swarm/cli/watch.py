@@ -11,9 +11,10 @@ import anyio
 import msgspec
 
 from events.log import EventLog, TextMissing, session_name, system_clock
+from events.presence import presence_of
 from events.views.sessions import SessionState
 from swarm.cli.names import SESSION_HELP, find_session, last_session
-from swarm.cli.recorded import presence_of, recorded, settings_of, zone_of
+from swarm.cli.recorded import recorded, settings_of, zone_of
 from swarm.cli.secrets import secrets_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError

@@ -162,7 +162,7 @@ async def test_a_reader_says_how_far_behind_it_is() -> None:
     async with open_log("memory:", clock=Clock()) as log:
         entries = await a_random_history(log, Random(1))
         live = Live(1)
-        reader = Reader(log, live, cap_of=no_cap, present=lambda: True)
+        reader = Reader(log, live, cap_of=no_cap)
         live.apply(entries[:5])
         assert reader.behind(live.at + 3_000_000) == "behind 3s"
         assert reader.behind(live.at) == ""
