@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import select
 import sys
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -22,7 +21,7 @@ from events.types.any import KINDS, encode_body
 from swarm.cli.moments import position_after
 from swarm.cli.names import Name, find
 from swarm.cli.recorded import LogGone, local_time, recorded, settings_of, utc_text, zone_of
-from swarm.cli.streams import write_result
+from swarm.cli.streams import is_gone, write_result
 from swarm.errors import UsageError
 from swarm.insight.story import text_or_none
 
@@ -185,9 +184,7 @@ async def _coming(log: EventLog, after: int, present: Present, output: Output) -
 def _reader_is_gone() -> bool:
     """Whether stdout is a pipe that was closed at its other end: with nothing to write, no write would tell."""
     try:
-        poll = select.poll()
-        poll.register(sys.stdout.fileno(), 0)
-        return bool(poll.poll(0))  # with an empty mask only errors and a hang-up are reported
+        return is_gone(sys.stdout.fileno())
     except (OSError, ValueError):
         return False  # not a file of the system: nothing can be known
 

@@ -17,6 +17,7 @@ from events.presence import presence_of
 from events.views.base import fold
 from events.views.sessions import SessionsView
 from swarm.cli.names import SESSION_HELP, find_session
+from swarm.cli.on_screen import shown
 from swarm.cli.recorded import LogTrouble, log_errors, recorded, settings_of, zone_of
 from swarm.errors import UsageError
 from swarm.units import shortened
@@ -119,21 +120,16 @@ def _number(at: str, record: Record, zone: tzinfo | None, trouble: str) -> int:
 
 async def _play(log: EventLog, session: int, settings: Settings, args: argparse.Namespace) -> int:
     """Show the screen until somebody leaves; where that is to watch the session live, show that then."""
+    from swarm.cli.watch import left, watch_app
+
     _require_terminal(session)
     record, trouble = await _record_of(log, session)
     app = replay_app(log, record, settings, trouble=trouble)
-    await app.run_async()
-    said = app.playback.trouble
+    code, said = await shown(app), app.playback.trouble
     if app.goes_live:
-        from swarm.cli.watch import watch_app
-
         live = watch_app(log, session, settings, named=args.log)
-        await live.run_async()
-        said = live.reader.trouble
-    output: Output = args.output
-    if said:
-        output.problem(f"error: {said}")
-    return 1 if said else 0
+        code, said = await shown(live), live.reader.trouble
+    return left(code, said, args.output)
 
 
 def replay_app(log: EventLog, record: Record, settings: Settings, *, trouble: str = "") -> ReplayApp:

@@ -14,6 +14,7 @@ from events.log import EventLog, TextMissing, session_name, system_clock
 from events.presence import presence_of
 from events.views.sessions import SessionState
 from swarm.cli.names import SESSION_HELP, find_session, last_session
+from swarm.cli.on_screen import shown
 from swarm.cli.recorded import recorded, settings_of, zone_of
 from swarm.cli.secrets import secrets_of
 from swarm.cli.sessions import state_of
@@ -46,22 +47,25 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("watch draws a screen and has no --json; use `swarm log -f --json` or `swarm show --json`")
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) or os.environ.get("TERM") == "dumb":
         raise UsageError("watch needs a terminal to draw on; use `swarm log -f`, `swarm ps` or `swarm show`")
-    trouble = anyio.run(_watch, args)
-    output: Output = args.output
-    if trouble:
-        output.problem(f"error: {trouble}")
-    return 1 if trouble else 0
+    return anyio.run(_watch, args)
 
 
-async def _watch(args: argparse.Namespace) -> str:
-    """Show the screen until somebody leaves; return the trouble that reading came to an end with."""
+async def _watch(args: argparse.Namespace) -> int:
+    """Show the screen until somebody leaves."""
     settings = settings_of(args)
     async with recorded(settings.log) as log:
         empty = not args.session and not await last_session(log)
         session = 0 if empty else await find_session(log, args.session)
         app = watch_app(log, session, settings, fps=args.fps, named=args.log)
-        await app.run_async()
-        return app.reader.trouble
+        code = await shown(app)
+    return left(code, app.reader.trouble, args.output)
+
+
+def left(code: int, trouble: str, output: Output) -> int:
+    """Tell the trouble that reading came to an end with, and return the exit code of a screen that was left."""
+    if trouble:
+        output.problem(f"error: {trouble}")
+    return code or (1 if trouble else 0)
 
 
 def watch_app(
