@@ -19,13 +19,11 @@ from swarm.cli.recorded import recorded, settings_of, zone_of
 from swarm.cli.secrets import secrets_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
-from swarm.plan import Plan
-from swarm.session import recorded_plan
 from swarm.settings.load import Settings
-from swarm.task import Task
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
+    from swarm.plan import Plan
     from tui.app import WatchApp
     from tui.live import Cap, Live
     from tui.reader import CapOf
@@ -110,13 +108,18 @@ def cap_reader(log: EventLog) -> CapOf:
 
 
 async def _plan(log: EventLog, live: Live) -> Plan | None:
+    from swarm.plan import PlanUnreadable, read_plan  # once there is something on the screen
+
+    if (state := live.state) is None:
+        return None
     try:
-        return await recorded_plan(log, live.state) if live.state else None
-    except (TextMissing, msgspec.MsgspecError):
+        return read_plan(await log.text(state.settings, at=state.settings_at), session=session_name(state.number))
+    except (TextMissing, PlanUnreadable):
         return None  # shown without its caps: nothing else depends on them here
 
 
 async def _task_cap(log: EventLog, live: Live, name: str) -> Cap | None:
+    from swarm.task import Task
     from tui.live import Cap
 
     task = live.tasks.of(live.session).get(name)
