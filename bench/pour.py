@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import time
+from collections import deque
+from datetime import UTC, datetime
 from pathlib import Path
 
 from events.log import EventLog, NewEvent, open_log
 from events.testing.builders import chosen, claimed, closed, new, opened, reserved, settled, submitted
+from events.types.any import AnyEvent
 
 TASKS = 200
 TICK_S = 0.02
-SCOPES = ("log", "day:2026-09-21@UTC", "s1")
 
 
 async def pour(log: EventLog, rate: int, seconds: float) -> int:
@@ -24,29 +27,36 @@ async def pour(log: EventLog, rate: int, seconds: float) -> int:
     begun = [new(opened(title="poured"), topic="sessions"), new(claimed(), topic="claim/1")]
     begun += [new(submitted(title=f"t{number}"), task=f"t{number}") for number in range(TASKS)]
     await log.append(begun)
-    began, done, calls, open_calls = time.monotonic(), 0, 0, list[tuple[int, int]]()
+    scopes = ("log", f"day:{datetime.now(UTC).date()}@UTC", "s1")
+    began, done, calls, sent = time.monotonic(), 0, 0, deque[tuple[int, str]]()
     while done < rate * seconds:
         await asyncio.sleep(max(0.0, began + done / rate + TICK_S - time.monotonic()))
-        events = [_event(settled(position), call) for call, position in open_calls]
-        asked: list[tuple[int, int]] = []  # each call, and where among the events its reservation is
+        events: list[NewEvent] = []
+        asked: list[tuple[int, str]] = []  # where among the events each reservation is, and of which task
         while len(events) < rate * TICK_S:
-            scopes = (*SCOPES, f"s1/t{calls % TASKS}")
-            events += [_event(chosen(seed=f"{calls}"), calls), _event(reserved(ordinal=1, scopes=scopes), calls)]
-            asked.append((calls, len(events) - 1))
+            task = f"t{calls % TASKS}"
+            if sent:
+                position, of = sent.popleft()
+                events.append(_event(settled(position), of))
+            events += [
+                _event(chosen(seed=f"{calls}"), task),
+                _event(reserved(ordinal=1, scopes=(*scopes, f"s1/{task}")), task),
+            ]
+            asked.append((len(events) - 1, task))
             calls += 1
         ack = await log.append(events)
-        open_calls = [(call, ack.positions[place]) for call, place in asked]
+        sent += [(ack.positions[place], task) for place, task in asked]
         done += len(events)
     return (await log.append([new(closed(), topic="claim/1")])).positions[0]
 
 
-def _event(event: object, call: int) -> NewEvent:
-    return new(event, task=f"t{call % TASKS}", step=1, attempt=1)  # type: ignore[arg-type]
+def _event(event: AnyEvent, task: str) -> NewEvent:
+    return new(event, task=task, step=1, attempt=1)
 
 
 async def _main(path: Path, rate: int, seconds: float) -> None:
     async with open_log(path) as log:
-        print(await pour(log, rate, seconds), flush=True)
+        sys.stdout.write(f"{await pour(log, rate, seconds)}\n")
 
 
 if __name__ == "__main__":

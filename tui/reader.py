@@ -29,7 +29,8 @@ class Reader:
     def __init__(self, log: EventLog, live: Live, *, cap_of: CapOf, present: Present = always) -> None:
         self.live = live
         self.trouble = ""
-        self.caught_up = False
+        self.caught_up = False  # with the caps of all that is shown
+        self._at_end = False
         self._log, self._cap_of, self._present = PatientLog(log), cap_of, present
         self._end = 0  # of the log when reading began
         self._newest: Entry | None = None  # that is folded
@@ -50,7 +51,7 @@ class Reader:
         """How far the fold is behind the log, in words; empty where it is at its end."""
         if self._log.waits:
             return WAITS
-        if self.caught_up:
+        if self._at_end:
             return ""
         if self.live.position < self._end:
             return f"reading {self.live.position:,} of {self._end:,}"
@@ -79,8 +80,9 @@ class Reader:
             self.live.inherit(without_money(past))
         self.live.apply(page)
         self._newest = page[-1] if page else self._newest
+        self._at_end = len(entries) < PAGE
         await self._look_up_caps()
-        self.caught_up = len(entries) < PAGE
+        self.caught_up = self._at_end
         return bool(entries)
 
     async def _come_more(self) -> bool:

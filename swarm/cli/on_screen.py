@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from textual.app import App
 
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
-_LOOK_S = 0.25  # how often it is looked whether the terminal is there: of thirty writes to none, Textual waits at the next
+_LOOK_S = (
+    0.25  # how often it is looked whether the terminal is there: of thirty writes to none, Textual waits at the next
+)
 _STREAMS = (0, 1, 2)
 
 
@@ -32,7 +34,7 @@ async def shown(app: App[Any]) -> int:
         app.exit()
 
     async def look() -> None:
-        while not is_gone(0):
+        while not is_gone(0):  # noqa: ASYNC110  # nobody tells where no SIGHUP is sent
             await asyncio.sleep(_LOOK_S)
         end(signal.SIGHUP)
 

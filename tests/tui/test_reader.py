@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bench.fill import filled
-from events.log import Entry, EventLog, LogLocked, open_log
+from events.log import Entry, EventLog, LogLocked, LogUnusable, open_log
 from events.memory import MemoryLog
 from events.presence import presence_of
 from events.scopes import SHARED, session_of
@@ -26,6 +26,7 @@ from events.upkeep import archive
 from events.views.base import fold
 from events.views.money import MoneyView, ScopeState
 from tests.events.aged import aged
+from tests.events.test_faults import small_disk
 from tests.tui.recordings import damage, record
 from tests.tui.test_app import caught_up, screen, watching
 from tui.live import Cap, Live
@@ -284,3 +285,21 @@ async def test_a_replay_of_a_log_in_trouble_tells_it_and_keeps_the_last_state(na
         assert (playback.live, playback.shown) == (before, shown)
         task.cancel()
         await asyncio.wait({task})
+
+
+async def test_a_disk_that_is_full_stops_the_writer_and_not_who_looks(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    with small_disk(tmp_path, 4 << 20):
+        async with open_log(path) as writer, open_log(path, read_only=True) as log, reading(log) as reader:
+            (tmp_path / "others").write_bytes(bytes(shutil.disk_usage(tmp_path).free - 300_000))
+            end = 0
+            with pytest.raises(LogUnusable, match="disk is full"):
+                while True:
+                    end = (await writer.append([an_event("x" * 10_000)])).positions[-1]
+            assert end
+            await until(lambda: reader.trouble or reader.live.position == end)
+            assert not reader.trouble
+            (tmp_path / "others").unlink()
+            end = (await writer.append([an_event("there is room again")])).positions[-1]
+            await until(lambda: reader.trouble or reader.live.position == end)
+            assert not reader.trouble
