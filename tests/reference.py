@@ -20,6 +20,7 @@ import tui
 from swarm.cli.main import COMMANDS
 from swarm.cli.options import add_shared, parser_of
 from swarm.settings.keys import KEYS, Key, Source
+from tui.keys import sign_of
 
 ROOT = Path(__file__).parents[1]
 _HEAD = "<!-- Written by `python -m tests.reference`. -->"
@@ -119,7 +120,7 @@ def key_page() -> str:
     lines = ["# Keys of the live view", "", _HEAD, "", "In the view itself `?` shows those of the moment.", ""]
     for place, what, bindings in _bound():
         rows = [f"| {_pressed(each)} | {_meaning(each)} |" for each in bindings]
-        lines += [f"## {place}", "", what, "", "| key | what it does |", "| --- | --- |", *rows, ""]
+        lines += [f"## {_place(place)}", "", what, "", "| key | what it does |", "| --- | --- |", *rows, ""]
     return "\n".join(lines)
 
 
@@ -131,24 +132,14 @@ def _bound() -> Iterator[tuple[str, str, list[Binding]]]:
                 yield name, (inspect.getdoc(found) or "").split("\n\n")[0].replace("\n", " "), bindings
 
 
-_SIGNS = {
-    "question_mark": "?",
-    "right_square_bracket": "]",
-    "left_square_bracket": "[",
-    "right_curly_bracket": "}",
-    "left_curly_bracket": "{",
-    "slash": "/",
-    "colon": ":",
-    "minus": "-",
-    "plus": "+",
-    "underscore": "_",
-    "comma": ",",
-    "full_stop": ".",
-}
+def _place(name: str) -> str:
+    """What a class of the screen is of, in words."""
+    words = re.findall("[A-Z][a-z]*", name)
+    return " ".join(words[:-1] if words[-1] in ("App", "Screen", "View") else words).capitalize()
 
 
 def _pressed(binding: Binding) -> str:
-    return f"`{_SIGNS.get(binding.key, binding.key)}`".replace("|", "\\|")
+    return f"`{sign_of(binding.key)}`".replace("|", "\\|")
 
 
 def _meaning(binding: Binding) -> str:

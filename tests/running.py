@@ -12,9 +12,11 @@ import anyio
 import msgspec
 
 from events.log import Clock, Entry, EventLog, system_clock
+from events.types.base import TextRef
 from events.views.base import fold
 from events.views.money import MoneyView
 from events.views.sessions import SessionState, SessionsView
+from events.views.tasks import Place, TaskState
 from swarm.connect import Roster
 from swarm.engine.earlier import Earlier
 from swarm.engine.faces import Faces
@@ -126,6 +128,25 @@ async def serving(behaviour: Behaviour, *models: ModelConfig, **more: Any) -> As
     """A provider, and a plan that knows it as `one`."""
     async with Provider(behaviour) as provider:
         yield provider, a_plan({"one": provider.url}, *models, **more)
+
+
+def a_state(**changes: Any) -> TaskState:
+    """A task `t` of session 1, as it stands when it is submitted; of one decision, and to be drafted at once."""
+    state = TaskState(
+        session=1,
+        name="t",
+        title="t",
+        spec=Place(TextRef("0" * 64), 1),
+        type="writing",
+        complexity="simple",
+        explore=False,
+        needs=(),
+        attempts=3,
+        outputs=(),
+        decisions=1,
+        submitted_at=0,
+    )
+    return msgspec.structs.replace(state, **changes)
 
 
 def faces(**changes: Any) -> Faces:

@@ -102,8 +102,13 @@ class Playback:
         """Fold what the cursor stands at now."""
         self._wanted.set()
 
-    def row(self, index: int) -> Entry | None:
-        """An event to be looked at; None where it is being read."""
+    def count(self) -> int:
+        return self.shown + 1
+
+    def dropped(self) -> int:
+        return 0
+
+    def event(self, index: int) -> Entry | None:
         entry = self.rows.get(index)
         if entry is None and not self.trouble:
             self._wanted.set()

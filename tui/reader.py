@@ -58,6 +58,15 @@ class Reader:
         late = now - self.live.at
         return f"behind {span(late)}" if self.live.at and late > _LATE_US else ""
 
+    def count(self) -> int:
+        return len(self.live.ring)
+
+    def dropped(self) -> int:
+        return self.live.ring.first
+
+    def event(self, index: int) -> Entry | None:
+        return self.live.ring[index]
+
     async def _begin(self) -> None:
         """Stand where the log begins. What it carries on of an archived beginning is spent money, too."""
         money, self.live.position = await begin(self._log, MoneyView())

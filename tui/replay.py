@@ -17,9 +17,10 @@ from textual.widgets import Input, Static
 
 from events.views.sessions import SessionState
 from tui.app import FPS, SessionApp
+from tui.feed import NO_LOOKUPS, Lookups
 from tui.past import ended_then
 from tui.playback import Playback
-from tui.rows import Row, event_row
+from tui.rows import Row
 from tui.scrubber import Density, bar_row, note_row
 from tui.sought import FORMS, NotThere, sought
 from tui.widgets.pane import Pane
@@ -69,46 +70,29 @@ class ReplayApp(SessionApp):
     """A record, played. `goes_live` says on leaving that somebody wants to watch the session live."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "play", "play"),
-        Binding("right_square_bracket", "step(1)", "step"),
-        Binding("left_square_bracket", "step(-1)", "step back"),
-        Binding("right_curly_bracket", "mark(1)", "next mark"),
-        Binding("left_curly_bracket", "mark(-1)", "previous mark"),
-        Binding("comma", "faster(-1)", "slower"),
-        Binding("full_stop", "faster(1)", "faster"),
+        Binding("q,ctrl+c", "quit", "leave"),
+        Binding("space", "play", "play, pause"),
+        Binding("right_square_bracket", "step(1)", "an event on; held it goes faster"),
+        Binding("left_square_bracket", "step(-1)", "an event back; held it goes faster"),
+        Binding("right_curly_bracket", "mark(1)", "the next mark: fail, retry, budget, person, bookmark"),
+        Binding("left_curly_bracket", "mark(-1)", "the mark before"),
+        Binding("comma", "faster(-1)", "slower: down to ½x"),
+        Binding("full_stop", "faster(1)", "faster: to 64x, max"),
         # before the panes, for which these scroll
-        Binding("g", "go_to", "go to", priority=True),
-        Binding("home", "end(0)", "start", priority=True),
-        Binding("end", "end(1)", "end", priority=True),
-        Binding("b", "bookmark", "bookmark"),
-        Binding("B", "budgets", "budgets"),
-        Binding("L", "live", "live"),
+        Binding("g", "go_to", "go to #48213, 14:03, +10m, -2m, a task, fail", priority=True),
+        Binding("home", "end(0)", "to the first event", priority=True),
+        Binding("end", "end(1)", "to the last event", priority=True),
+        Binding("b", "bookmark", "set a bookmark, or take it away"),
+        Binding("L", "live", "watch it live, where it still runs"),
     ]
-    FOOTER = [(" space play  [ ] step  { } mark  , . speed  g go to  b bookmark  ? keys  q leave", "faint")]  # noqa: RUF012
-    KEYS = """\
-space      play, pause
-[ ]        an event back, on; held it goes faster
-{ }        the mark before, the next: a failure,
-           a retry, a budget, a person, a bookmark
-, .        slower, faster: ½x to 64x, max
-g          go to #48213, 14:03, 14:03:22, +10m,
-           -2m, a task's name, fail
-home end   the first event, the last
-b          set a bookmark, or take it away
-L          watch it live, where it still runs
-B          budgets, where the screen is narrow
-f          follow the events of the replay again
-tab        next pane
-↑ ↓  j k   a line up or down
-pgup pgdn  a page up or down
-q          leave
-?          these keys; esc closes them"""
+    FOOTER = "space play  [ ] step  g go to  ? keys  q leave"
 
     def __init__(
         self,
         playback: Playback,
         *,
         go_live: GoLive | None = None,
+        lookups: Lookups = NO_LOOKUPS,
         zone: tzinfo | None = None,
         fps: float = FPS,
         ticks: Callable[[], float] = time.monotonic,
@@ -121,14 +105,18 @@ q          leave
         self._density = Density()
         self._rest: Timer | None = None
         self._scrubber = Pane(id="scrubber", count=lambda: 2, row=self._scrubber_row, focus=False)
-        super().__init__(playback, state_of=state_then, clock=lambda: playback.live.at, zone=zone, fps=fps)
+        super().__init__(
+            playback, state_of=state_then, lookups=lookups, clock=lambda: playback.live.at, zone=zone, fps=fps
+        )
 
     def below(self) -> ComposeResult:
         yield self._scrubber
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is typed into a question goes nowhere else."""
-        return len(self.screen_stack) < 2 or action in ("quit", "dismiss")
+        if len(self.screen_stack) > 1 and action not in ("quit", "dismiss"):
+            return False
+        return super().check_action(action, parameters)
 
     def paint(self) -> None:
         now = self._ticks()
@@ -165,7 +153,7 @@ q          leave
 
     def action_go_to(self) -> None:
         def find(text: str) -> int:
-            return sought(text, self._playing.record, zone=self._zone, cursor=self._playing.cursor)
+            return sought(text, self._playing.record, zone=self.sight.zone, cursor=self._playing.cursor)
 
         self.push_screen(GoTo(find), lambda index: self._go(index) if index is not None else None)
 
@@ -206,12 +194,5 @@ q          leave
         if not len(self._playing.record):
             return []
         if index:
-            return note_row(self._playing, width, self._zone)
-        return bar_row(self._playing, self._density, width, self._zone)
-
-    def _event_count(self) -> int:
-        return self.playback.shown + 1
-
-    def _event_row(self, index: int, width: int) -> Row:
-        entry = self.playback.row(index)
-        return event_row(entry, self._zone) if entry is not None else [("…", "faint")]
+            return note_row(self._playing, width, self.sight.zone)
+        return bar_row(self._playing, self._density, width, self.sight.zone)

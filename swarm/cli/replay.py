@@ -133,6 +133,7 @@ async def _play(log: EventLog, session: int, settings: Settings, args: argparse.
 
 
 def replay_app(log: EventLog, record: Record, settings: Settings, *, trouble: str = "") -> ReplayApp:
+    from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch import cap_reader
     from tui.playback import Playback
     from tui.replay import ReplayApp
@@ -141,7 +142,7 @@ def replay_app(log: EventLog, record: Record, settings: Settings, *, trouble: st
         return await why_not_live(log, record.session)
 
     playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble, present=presence_of(log.url))
-    return ReplayApp(playback, go_live=go_live, zone=zone_of(settings))
+    return ReplayApp(playback, go_live=go_live, lookups=lookups_of(log, settings), zone=zone_of(settings))
 
 
 async def why_not_live(log: EventLog, session: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
-from events.log import EventLog, TextMissing, session_name, system_clock
+from events.log import Clock, EventLog, TextMissing, session_name, system_clock
 from events.presence import presence_of
 from events.views.sessions import SessionState
 from swarm.cli.names import SESSION_HELP, find_session, last_session
@@ -67,25 +67,34 @@ def left(code: int, trouble: str, output: Output) -> int:
 
 
 def watch_app(
-    log: EventLog, session: int, settings: Settings, *, fps: float = 8.0, named: str | None = None
+    log: EventLog,
+    session: int,
+    settings: Settings,
+    *,
+    fps: float = 8.0,
+    named: str | None = None,
+    clock: Clock = system_clock,
 ) -> WatchApp:
     """Put the screen together with what it has to be told. Session 0 is the first that opens.
 
     `named` is the log that the command line names: what the screen tells to type means that one, too.
     """
+    from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch_words import LogControl
     from tui.app import WatchApp
 
     def state(session: SessionState) -> str:
-        return state_of(session, now=system_clock())
+        return state_of(session, now=clock())
 
     return WatchApp(
         log,
         session=session,
         state_of=state,
         cap_of=cap_reader(log),
+        lookups=lookups_of(log, settings),
         control=LogControl(log, secrets_of(settings).redact, named=named),
         present=presence_of(log.url),
+        clock=clock,
         zone=zone_of(settings),
         fps=fps,
     )

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.trails import Trails
-from events.types.base import TextRef
-from events.views.tasks import Place, StepState, TaskState
+from events.views.tasks import StepState
 from events.views.trails import TrailsView
 from swarm.choice.choose import choose, decided_again, probability
 from swarm.choice.question import Question
@@ -22,6 +21,7 @@ from swarm.plan import Plan
 from swarm.settings.load import ModelConfig
 from swarm.task import Task
 from tests.choice.test_choose import arm, histories, made, priced, question, trails
+from tests.running import a_state
 
 DAY = "day:2026-11-21@UTC"
 
@@ -106,21 +106,7 @@ def model_of(arm: Arm) -> ModelConfig:
 async def test_the_picker_asks_at_each_draw_how_near_the_cap_is() -> None:
     used = [10]
     roster = Roster(models=tuple(model_of(each) for each in SOME), providers=())
-    state = TaskState(
-        session=1,
-        name="t",
-        title="t",
-        spec=Place(TextRef(""), 0),
-        type="writing",
-        complexity="simple",
-        explore=False,
-        needs=(),
-        attempts=3,
-        outputs=(),
-        decisions=DECISIONS,
-        submitted_at=0,
-        steps=[StepState(number=1, title="t")],
-    )
+    state = a_state(decisions=DECISIONS, steps=[StepState(number=1, title="t")])
     picks = Picks(
         plan=Plan(roster=roster, day_nanos=10**9),
         task=Task(id="t", prompt="Write."),

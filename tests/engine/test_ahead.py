@@ -44,9 +44,10 @@ def an_outputs(told: list[StageApplied | StageUndone]) -> Outputs:
 class Reading:
     """A tool that reads, and says when it did."""
 
-    def __init__(self, fails: bool = False) -> None:
+    def __init__(self, fails: bool = False, ends: bool = True) -> None:
         self.read: list[str] = []
-        self.was_used, self._fails = anyio.Event(), fails
+        self.was_used, self.was_given_up = anyio.Event(), False
+        self._fails, self._ends = fails, ends
 
     @property
     def tools(self) -> Mapping[str, Tool]:
@@ -55,6 +56,11 @@ class Reading:
             self.was_used.set()
             if self._fails:
                 raise ToolRefused("gone")
+            if not self._ends:
+                try:
+                    await anyio.sleep_forever()
+                finally:
+                    self.was_given_up = True
             return Said(text=CODE)
 
         return {"read": Tool(spec=ToolSpec("read", "", {}), effect="none", use=used)}
@@ -91,8 +97,12 @@ async def test_a_file_that_is_gone_ends_nothing_and_what_is_under_way_at_the_end
         async with open_ahead(log, project="p") as ahead:
             ahead.after(Read("read", "a.py"), gone.tools, an_outputs([]))
             await gone.was_used.wait()
+        endless = Reading(ends=False)
         async with open_ahead(log, project="p") as ahead:
-            ahead.after(Read("read", "a.py"), Reading().tools, an_outputs([]))
+            ahead.after(Read("read", "a.py"), endless.tools, an_outputs([]))
+            await endless.was_used.wait()
+            assert not endless.was_given_up
+        assert endless.was_given_up
 
 
 async def test_a_session_that_reads_ahead_comes_to_the_same(tmp_path: Path) -> None:

@@ -15,12 +15,11 @@ import pytest
 from events.log import system_clock
 from events.memory import MemoryLog
 from events.trails import Trails
-from events.types.base import TextRef
 from events.types.call import CallReserved, CallSettled
 from events.types.choice import ChoiceMade
 from events.views.inputs import Inputs, InputsView
 from events.views.sizes import SizesView
-from events.views.tasks import Place, StepState, TaskState
+from events.views.tasks import StepState
 from events.views.trails import TrailsView
 from swarm.choice.choose import choose
 from swarm.choice.question import cost_of
@@ -38,7 +37,7 @@ from swarm.text.count import count
 from tests.choice.test_choose import made, priced, question
 from tests.ledger_agents import entries_of
 from tests.provider import Answer
-from tests.running import PASS, model, role_of, run, serving
+from tests.running import PASS, a_state, model, role_of, run, serving
 
 THEIRS = 1.4
 """What the provider here counts for a token of o200k_base: as none of the families that are known by name."""
@@ -108,21 +107,7 @@ async def test_a_choice_expects_the_cost_at_what_its_model_counts(tmp_path: Path
 
 
 def picks(*models: ModelConfig, **more: Any) -> Picks:
-    state = TaskState(
-        session=1,
-        name="t",
-        title="t",
-        spec=Place(TextRef(""), 0),
-        type="writing",
-        complexity="simple",
-        explore=False,
-        needs=(),
-        attempts=3,
-        outputs=(),
-        decisions=DECISIONS,
-        submitted_at=0,
-        steps=[StepState(number=1, title="t", model="gpt-6-luna")],
-    )
+    state = a_state(decisions=DECISIONS, steps=[StepState(number=1, title="t", model="gpt-6-luna")])
     given: dict[str, Any] = {
         "plan": Plan(roster=Roster(models=models, providers=()), day_nanos=10**9),
         "task": Task(id="t", prompt="Write."),

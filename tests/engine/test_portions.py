@@ -11,11 +11,10 @@ import pytest
 
 from events.log import EventLog, open_log
 from events.scopes import session_of
-from events.types.base import TextRef
 from events.types.call import CallReserved
 from events.types.task import TaskHalted
 from events.views.money import Amount, MoneyView
-from events.views.tasks import Place, StepState, TaskState
+from events.views.tasks import StepState, TaskState
 from swarm.engine.portions import Portions, calls_left
 from swarm.insight.reason import Reason
 from swarm.insight.refusals import lacking_of
@@ -27,7 +26,7 @@ from swarm.session import recorded_plan
 from swarm.task import ROLES, parse_budget, with_budget
 from swarm.taskfile.read import parse_task_file
 from tests.ledger_agents import entries_of
-from tests.running import DEAR, Cast, model, money_of, resume, run, serving, state_of, verdict
+from tests.running import DEAR, Cast, a_state, model, money_of, resume, run, serving, state_of, verdict
 
 NO = verdict(False, "Not yet.")
 
@@ -134,36 +133,21 @@ async def test_without_a_split_a_reservation_names_no_scope_of_a_role(log: Event
     assert all([scope for scope in call.scopes if session_of(scope)] == ["s1", "s1/tasks"] for call in calls)
 
 
-def a_state(*stages: str, total: int = 0, explore: bool = False, **more: object) -> TaskState:
-    state = TaskState(
-        session=1,
-        name="t",
-        title="",
-        spec=Place(TextRef("0" * 64), 1),
-        type="writing",
-        complexity="simple",
-        explore=explore,
-        needs=(),
-        attempts=3,
-        outputs=(),
-        decisions=1,
-        submitted_at=0,
-        total=total,
-    )
-    state.steps = [StepState(number=n, title="", stage=stage) for n, stage in enumerate(stages, 1)]  # type: ignore[arg-type]
-    return msgspec.structs.replace(state, **more)
+def staged(*stages: str, **more: object) -> TaskState:
+    steps = [StepState(number=n, title="", stage=stage) for n, stage in enumerate(stages, 1)]  # type: ignore[arg-type]
+    return a_state(steps=steps, **more)
 
 
 @pytest.mark.parametrize(
     ("state", "left"),
     [
-        (a_state(), (0, 1, 1)),
-        (a_state(explore=True), (1, 3, 3)),
-        (a_state("accepted", "drafted", "planned", total=3, explore=True), (0, 1, 2)),
-        (a_state("rejected", total=1), (0, 1, 1)),
-        (a_state("accepted", total=1), (0, 0, 0)),
-        (a_state("planned", total=1, status="halted"), (0, 0, 0)),
-        (a_state(children=("t.1",)), (0, 0, 0)),
+        (staged(), (0, 1, 1)),
+        (staged(explore=True), (1, 3, 3)),
+        (staged("accepted", "drafted", "planned", total=3, explore=True), (0, 1, 2)),
+        (staged("rejected", total=1), (0, 1, 1)),
+        (staged("accepted", total=1), (0, 0, 0)),
+        (staged("planned", total=1, status="halted"), (0, 0, 0)),
+        (staged(children=("t.1",)), (0, 0, 0)),
     ],
 )
 def test_what_is_left_of_a_task_is_counted_by_role(state: TaskState, left: tuple[int, int, int]) -> None:
@@ -236,7 +220,7 @@ async def test_what_a_task_holds_back_for_its_hand_over_is_in_nobodys_share(log:
     text = "tasks:\n  t: {prompt: Write, budget: {tokens: 10k, split: {worker: 50%, validator: 50%}}}\n"
     task = parse_task_file(text, tmp_path / "t.yaml").tasks[0]
     async with serving(Cast()) as (_, plan):
-        portions = Portions(plan, 1, log=log, money=MoneyView, tasks=lambda: {"t": a_state()})
+        portions = Portions(plan, 1, log=log, money=MoneyView, tasks=lambda: {"t": staged()})
         await portions.learn(task)
         found: dict[str, int | None] = {}
         for role in ROLES:

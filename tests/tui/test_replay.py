@@ -17,8 +17,8 @@ from events.log import EventLog, open_log
 from events.types.task import TaskCancelled
 from tests.tui.recordings import a_session, damage, damaged, record, recording
 from tests.tui.test_app import cap_of, screen
-from tui.app import Keys
 from tui.frame import frame
+from tui.keys import KeysScreen
 from tui.playback import Playback
 from tui.record import read_record
 from tui.replay import GoTo, ReplayApp
@@ -235,9 +235,9 @@ async def test_all_events_up_to_the_cursor_can_be_scrolled_to(tmp_path: Path) ->
 async def test_the_keys_that_hold_here_can_be_looked_up_and_q_leaves(log: EventLog) -> None:
     async with replaying(log, size=(100, 30)) as shown:
         await shown.press("question_mark")
-        assert isinstance(shown.app.screen, Keys)
+        assert isinstance(shown.app.screen, KeysScreen)
         told = shown.text
-        assert "play, pause" in told and "#48213" in told and "the run goes on" not in told
+        assert "go to #48213" in told and "the run goes on" not in told
         await shown.press("space", "escape")
         assert not shown.app.playback.playing.is_on
         await shown.press("q")
@@ -263,14 +263,6 @@ async def test_a_log_that_grows_stays_what_it_was_when_it_was_opened(tmp_path: P
             assert "#25/25" in shown.bar and "⊘ cancelled" not in shown.text
 
 
-async def test_budgets_can_be_seen_on_a_narrow_screen(log: EventLog) -> None:
-    async with replaying(log, size=(80, 24)) as shown:
-        await shown.press("end")
-        assert "Budgets" not in shown.text
-        await shown.press("B")
-        assert "Budgets" in shown.text
-
-
 async def test_a_damaged_log_is_replayed_up_to_there_and_told(tmp_path: Path) -> None:
     await damaged(tmp_path / "log.db", 14)
     async with open_log(tmp_path / "log.db", read_only=True) as log, replaying(log, size=(100, 30)) as shown:
@@ -286,6 +278,7 @@ async def test_a_log_that_is_damaged_while_it_is_replayed_is_told(tmp_path: Path
         damage(tmp_path / "log.db", 5)
         await shown.press("home", "end")
         await shown.until("damaged at position 5")
+        assert shown.app.playback.shown < 25 and "✘ the log" in shown.text
 
 
 async def test_a_frame_has_the_same_bytes_each_time_and_fetches_nothing(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -24,16 +28,39 @@ _STYLES: dict[Tone, Style] = {
     "warn": Style(color="yellow"),
     "faint": Style(dim=True),
 }
+_CHOSEN = Style(reverse=True)
+_CHOSEN_ELSEWHERE = Style(bold=True)
+
+
+def differing(before: Strip, now: Strip) -> tuple[int, int] | None:
+    """The first cell in which two strips of one length differ, and the one behind the last; None where they are the same."""
+    if before == now:
+        return None
+    old, new = list(before), list(now)
+    start, end = 0, now.cell_length
+    while old and new and old[-1] == new[-1]:
+        end -= old.pop().cell_length
+        new.pop()
+    while old and new and old[0] == new[0]:
+        start += old.pop(0).cell_length
+        new.pop(0)
+    if old and new and old[0].style == new[0].style:
+        same = [
+            one
+            for one, other in takewhile(lambda both: both[0] == both[1], zip(old[0].text, new[0].text, strict=False))
+        ]
+        start += cell_len("".join(same[:-1]))  # what differs may be a mark on the last of them
+    return start, end
 
 
 class Pane(ScrollView):
     """Rows that are asked for when they are drawn. One that follows keeps its end in sight until somebody scrolls up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "scroll_up", show=False),
-        Binding("j", "scroll_down", show=False),
-        Binding("g", "scroll_home", show=False),
-        Binding("G", "scroll_end", show=False),
+        Binding("k", "scroll_up", "a line up", show=False),
+        Binding("j", "scroll_down", "a line down", show=False),
+        Binding("g", "scroll_home", "to the start", show=False),
+        Binding("G", "scroll_end", "to the end", show=False),
     ]
 
     def __init__(
@@ -57,6 +84,7 @@ class Pane(ScrollView):
         self._shown: object = None
         self._gone = 0
         self._moving = False
+        self._rendered: dict[int, Strip] = {}  # by the line of the screen
 
     def is_stale(self, version: object) -> bool:
         return version != self._shown
@@ -73,7 +101,7 @@ class Pane(ScrollView):
             self.to_end()
         elif gone:
             self._move(self.scroll_y - gone)
-        self.refresh()
+        self._refresh_what_differs()
         return True
 
     def to_end(self) -> None:
@@ -82,6 +110,19 @@ class Pane(ScrollView):
         self._move(self.max_scroll_y)
 
     def render_line(self, y: int) -> Strip:
+        strip = self._rendered[y] = self._strip(y)
+        return strip
+
+    def _refresh_what_differs(self) -> None:
+        """Let only those cells be written that are others than was rendered last: a screen at rest costs a slow line nothing."""
+        for y in range(self.scrollable_content_region.height):
+            before, now = self._rendered.get(y), self._strip(y)
+            if before is None or before.cell_length != now.cell_length:
+                self.refresh(Region(0, y, now.cell_length, 1))
+            elif (cells := differing(before, now)) is not None:
+                self.refresh(Region(cells[0], y, cells[1] - cells[0], 1))
+
+    def _strip(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         index = self.scroll_offset.y + y
         if self._head is not None:
@@ -93,7 +134,11 @@ class Pane(ScrollView):
         else:
             row = []
         segments = [Segment(text, _STYLES[tone]) for text, tone in fitted(row, width)]
-        return Strip(segments, width).apply_style(self.rich_style)
+        return Strip(segments, width).apply_style(self.rich_style + self._style_of(index))
+
+    def _style_of(self, index: int) -> Style:
+        """What a row has beyond its tones."""
+        return Style()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -113,3 +158,119 @@ class Pane(ScrollView):
         # forced: the scrollbar, without which Textual would not scroll, may only come with these rows
         self.scroll_to(y=max(0, y), animate=False, immediate=True, force=True)
         self._moving = False
+
+
+class Choice(Pane):
+    """A pane one row of which is chosen. The choice stays with its row wherever that moves to."""
+
+    class Taken(Message):
+        """Somebody wants to see more of the row that is chosen."""
+
+        def __init__(self, choice: Choice, key: str) -> None:
+            super().__init__()
+            self.choice, self.key = choice, key
+
+        @property
+        def control(self) -> Choice:
+            return self.choice
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "open", show=False),
+        Binding("up", "scroll_up", "a line up", show=False),
+        Binding("down", "scroll_down", "a line down", show=False),
+        Binding("home", "scroll_home", "to the start", show=False),
+        Binding("end", "scroll_end", "to the end", show=False),
+    ]
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        count: Callable[[], int],
+        row: Callable[[int, int], Row],
+        key: Callable[[int], str],
+        head: Callable[[int], Row] | None = None,
+    ) -> None:
+        """`key(index)` names a row; "" is that of one that cannot be chosen."""
+        super().__init__(id=id, count=count, row=row, head=head)
+        self._key = key
+        self._at, self._named = 0, ""
+
+    @property
+    def chosen(self) -> str:
+        """The key of the row that is chosen; "" where there is none."""
+        return self._key(self._at) if 0 <= self._at < self._count() else ""
+
+    def choose(self, key: str) -> bool:
+        """Choose the row of this key; say whether there is one."""
+        found = next((index for index in range(self._count()) if self._key(index) == key), None)
+        if found is None:
+            return False
+        self._go(found)
+        return True
+
+    def paint(self, version: object) -> bool:
+        if not super().paint(version):
+            return False
+        if self.chosen != self._named and not (self._named and self.choose(self._named)):
+            self._go(min(self._at, self._count() - 1))
+        return True
+
+    def action_take(self) -> None:
+        if self.chosen:
+            self.post_message(self.Taken(self, self.chosen))
+
+    def action_scroll_up(self) -> None:
+        self._step(-1)
+
+    def action_scroll_down(self) -> None:
+        self._step(1)
+
+    def action_page_up(self) -> None:
+        self._step(-self._page)
+
+    def action_page_down(self) -> None:
+        self._step(self._page)
+
+    def action_scroll_home(self) -> None:
+        self._go(0, 1)
+
+    def action_scroll_end(self) -> None:
+        self._go(self._count() - 1, -1)
+
+    def on_click(self, click: events.Click) -> None:
+        index = self.scroll_offset.y + click.get_content_offset_capture(self).y - (self._head is not None)
+        if 0 <= index < self._count() and self._key(index):
+            self._go(index)
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.scrollable_content_region.height - (self._head is not None) - 1)
+
+    def _step(self, rows: int) -> None:
+        self._go(self._at + rows, 1 if rows > 0 else -1)
+
+    def _go(self, index: int, way: int = 1) -> None:
+        """Choose a row, or the next in this way that can be chosen; without one the choice stays where it is."""
+        last = self._count() - 1
+        if last < 0:
+            self._named = ""
+            return
+        index = max(0, min(index, last))
+        ways = (range(index, last + 1), range(index, -1, -1))
+        for each in (*ways[way < 0], *ways[way > 0]):
+            if self._key(each):
+                self._at = each
+                break
+        self._named = self.chosen
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height - (self._head is not None)
+        if self._at < top:
+            self._move(self._at)
+        elif height > 0 and self._at >= top + height:
+            self._move(self._at - height + 1)
+        self.refresh()
+
+    def _style_of(self, index: int) -> Style:
+        if index != self._at or not self.chosen:
+            return Style()
+        return _CHOSEN if self.has_focus else _CHOSEN_ELSEWHERE

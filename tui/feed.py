@@ -1,0 +1,76 @@
+"""What folds the log for the screen, and from where the views look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import tzinfo
+from typing import Protocol
+
+import msgspec
+
+from events.log import Clock, Entry
+from tui.control import Control
+from tui.live import Live
+from tui.sheet import Sheet
+
+
+class Feed(Protocol):
+    """What folds the log for the screen."""
+
+    @property
+    def live(self) -> Live:
+        """The view model as it is now."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing more is read; empty where all is."""
+        ...
+
+    async def run(self) -> None:
+        """Go on for as long as somebody looks."""
+        ...
+
+    def behind(self, now: int) -> str:
+        """How far the view model is behind what it should show, in words; empty where it is not."""
+        ...
+
+    def count(self) -> int:
+        """How many of the session's events can be looked at."""
+        ...
+
+    def dropped(self) -> int:
+        """How many events before these are not held any more."""
+        ...
+
+    def event(self, index: int) -> Entry | None:
+        """One of those that can be looked at, from 0; None where it is being read."""
+        ...
+
+
+SheetOf = Callable[[Live, int], Awaitable[Sheet]]
+"""Looks a sheet up as of where the view model stands in the log, at a moment in microseconds since 1970. What it needs of
+the view model it takes before it waits for anything. Raises LogError."""
+
+
+class Lookups(msgspec.Struct, frozen=True, kw_only=True):
+    """What views show that the screen does not fold itself. None: it cannot be looked up, and has no view."""
+
+    budgets: SheetOf | None = None
+
+
+NO_LOOKUPS = Lookups()
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """From where all views look: the fold, what is looked up, the time, and what a person's words go through."""
+
+    feed: Feed
+    lookups: Lookups
+    clock: Clock
+    zone: tzinfo | None  # of the times shown; None is the machine's
+    control: Control | None  # None: nothing can be said
+
+    @property
+    def live(self) -> Live:
+        return self.feed.live

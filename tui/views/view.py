@@ -1,0 +1,31 @@
+"""What every view has: a name, keys of its own, and a way to draw what has moved."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.containers import Vertical
+
+from tui.feed import Sight
+from tui.widgets.pane import Pane
+
+
+class View(Vertical):
+    """One of the things that the screen can show between its header and its keys.
+
+    The keys that belong to it alone are its `BINDINGS`; they hold while one of its panes has the focus.
+    """
+
+    WORD: ClassVar[str]  # its name for people; in small letters its id
+    FOOTER: ClassVar[str] = ""  # its most useful keys, for the last line of the screen
+
+    def __init__(self, sight: Sight) -> None:
+        super().__init__(id=self.WORD.lower(), classes="view")
+        self.sight = sight
+
+    def paint(self, now: int) -> None:
+        """Draw the panes whose version has moved on. Called at a fixed rate while the view is seen."""
+
+    def first_focus(self) -> Pane:
+        """The pane that gets the keys when the view is opened for the first time."""
+        return self.query(Pane).first()
