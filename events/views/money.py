@@ -111,7 +111,10 @@ class MoneyView(msgspec.Struct):
 
     def scope(self, name: str) -> ScopeState:
         """The scope's state, an empty one where nothing was ever reserved in it."""
-        return self.scopes.setdefault(name, ScopeState())
+        state = self.scopes.get(name)
+        if state is None:
+            state = self.scopes[name] = ScopeState()
+        return state
 
     def only(self, session: int) -> MoneyView:
         """Be of the shared scopes and those of one session from here on (SHARED: of none), and return itself."""

@@ -45,10 +45,8 @@ def differing(before: Strip, now: Strip) -> tuple[int, int] | None:
         start += old.pop(0).cell_length
         new.pop(0)
     if old and new and old[0].style == new[0].style:
-        same = [
-            one
-            for one, other in takewhile(lambda both: both[0] == both[1], zip(old[0].text, new[0].text, strict=False))
-        ]
+        pairs = zip(old[0].text, new[0].text, strict=False)
+        same = [one for one, _ in takewhile(lambda both: both[0] == both[1], pairs)]
         start += cell_len("".join(same[:-1]))  # what differs may be a mark on the last of them
     return start, end
 
@@ -85,6 +83,7 @@ class Pane(ScrollView):
         self._gone = 0
         self._moving = False
         self._rendered: dict[int, Strip] = {}  # by the line of the screen
+        self._base = Style()  # of all rows; Textual asks every parent for it, so once a frame is enough
 
     def is_stale(self, version: object) -> bool:
         return version != self._shown
@@ -96,12 +95,16 @@ class Pane(ScrollView):
         self._shown = version
         self.drawn += 1
         gone, self._gone = self._dropped() - self._gone, self._dropped()
+        before = self.scroll_offset
         self._measure()
         if self.follow:
             self.to_end()
         elif gone:
             self._move(self.scroll_y - gone)
-        self._refresh_what_differs()
+        if self.scroll_offset == before:
+            self._refresh_what_differs()
+        else:
+            self.refresh()
         return True
 
     def to_end(self) -> None:
@@ -109,12 +112,17 @@ class Pane(ScrollView):
         self.follow = self.follows
         self._move(self.max_scroll_y)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         strip = self._rendered[y] = self._strip(y)
         return strip
 
     def _refresh_what_differs(self) -> None:
         """Let only those cells be written that are others than was rendered last: a screen at rest costs a slow line nothing."""
+        self._base = self.rich_style
         for y in range(self.scrollable_content_region.height):
             before, now = self._rendered.get(y), self._strip(y)
             if before is None or before.cell_length != now.cell_length:
@@ -134,7 +142,7 @@ class Pane(ScrollView):
         else:
             row = []
         segments = [Segment(text, _STYLES[tone]) for text, tone in fitted(row, width)]
-        return Strip(segments, width).apply_style(self.rich_style + self._style_of(index))
+        return Strip(segments, width).apply_style(self._base + self._style_of(index))
 
     def _style_of(self, index: int) -> Style:
         """What a row has beyond its tones."""
