@@ -30,7 +30,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "4 resized under load, its writer killed": ("tests/acceptance/test_watched_run.py",),
     "7 any seek equals the fold": ("tests/tui/test_timeline.py",),
-    "8 sizes, NO_COLOR, fixed screens": ("tests/tui/test_app.py", "tests/tui/test_replay.py"),
+    "8 sizes, NO_COLOR, fixed screens": (
+        "tests/tui/test_app.py",
+        "tests/tui/test_screens.py",
+        "tests/tui/test_replay.py",
+    ),
     "9 broken task files": (
         "tests/test_task_broken.py",
         "tests/acceptance/test_run.py::test_a_broken_file_is_refused_before_anything_is_called_or_written",
@@ -63,21 +67,28 @@ def commands(folder: Path, log: Path, rounds: int) -> list[Figure]:
     python = median(each.wall_ms for each in bare)
     ratio = median(mine.wall_ms / base.wall_ms for mine, base in zip(help_, bare, strict=True))
     helped, lined = median(each.wall_ms for each in help_), median(each.wall_ms for each in line)
-    beside = f"{ratio:.1f} x a bare Python of {python:.0f} ms"
+    beside = f"{cpu_of(help_)}; a bare Python {python:.0f} ms"
     return [
         Figure("1 swarm --help, to its end", helped, "ms", beside, Bar(100)),
         Figure("1 the same beside a bare Python", ratio, "x", "", Bar(4)),
-        Figure("2 swarm status --line, 100,000 events", lined, "ms", f"{lined / python:.1f} x a bare Python", Bar(150)),
+        Figure("2 swarm status --line, 100,000 events", lined, "ms", cpu_of(line), Bar(150)),
     ]
 
 
+def cpu_of(rounds: Sequence[Process]) -> str:
+    return f"{median(each.cpu_ms for each in rounds):.0f} ms of CPU"
+
+
 def views(folder: Path, log: Path, rounds: int, seconds: float) -> list[Figure]:
-    first = median(watching.first_frame(log, folder) for _ in range(rounds))
+    frames = [watching.first_frame(log, folder) for _ in range(rounds)]
+    first, first_cpu = (median(each) * 1000 for each in zip(*frames, strict=True))
     loads = [watching.under_load(folder, seconds=seconds) for _ in range(max(1, rounds // 3))]
     rate, late = median(load.rate for load in loads), max(load.late_s for load in loads)
     idle_kb = median(load.idle_kb_s for load in loads)
     found = [
-        Figure("3 swarm watch, to its first frame", first * 1000, "ms", "100,000 events", Bar(1000)),
+        Figure(
+            "3 swarm watch, to its first frame", first, "ms", f"100,000 events; {first_cpu:.0f} ms of CPU", Bar(1000)
+        ),
         Figure(
             f"4 swarm watch, {rate:,.0f} events/s: its CPU",
             100 * median(load.cpu for load in loads),

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -55,6 +56,7 @@ class Screen:
     def resize(self, columns: int, rows: int) -> None:
         """Make it another size: all of it is drawn anew."""
         _resize(self._parent, columns, rows)
+        self.process.send_signal(signal.SIGWINCH)  # the terminal is nobody's own, so that the kernel sends it to nobody
 
     @property
     def text(self) -> str:

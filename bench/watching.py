@@ -42,12 +42,12 @@ def has_option(option: str, command: str = "watch") -> bool:
     return option in done.stdout
 
 
-def first_frame(log: Path, folder: Path) -> float:
-    """Seconds from the start of the command to the last line of its first screen."""
+def first_frame(log: Path, folder: Path) -> tuple[float, float]:
+    """Seconds from the start of the command to the last line of its first screen, and those of a processor."""
     began = time.perf_counter()
     with screen(["watch", "--log", str(log)], folder, columns=COLUMNS, rows=ROWS) as shown:
         shown.wait_for(_FOOTER)
-        return time.perf_counter() - began
+        return time.perf_counter() - began, shown.cpu_s
 
 
 def under_load(folder: Path, *, seconds: float, options: Sequence[str] = ()) -> Load:

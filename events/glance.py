@@ -18,6 +18,7 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True):
     claim: Claim
     asks: int = 0  # uses of tools that wait for a person's word
     questions: int = 0  # what agents ask a person
+    paused: bool = False  # all of it
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 
@@ -20,7 +20,7 @@ from events.types.call import (
     CallSettled,
     CallUnknown,
 )
-from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.types.control import Request, RequestAnswered, WorkPaused, WorkUnpaused
 from events.types.session import SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.task import StepPlanned, TaskExpanded, TaskSubmitted
 from events.views.base import View, fold
@@ -32,9 +32,10 @@ _PARENTS_OWN = (
     SessionClaimed,
     SessionRenewed,
     SessionClosed,
-    CancelRequested,
-    VerdictRequested,
+    *get_args(Request),
     RequestAnswered,
+    WorkPaused,
+    WorkUnpaused,
 )
 """What is about the parent itself, and no part of its work."""
 

@@ -23,6 +23,7 @@ from swarm.journal import Attempt, Try
 from swarm.messages import Arm, Message, Tier, ToolCall
 from swarm.money import ledger as money
 from swarm.orders import Answer, Ask, Call, NotWorthIt, Pick, Picker, Terms, answer_to
+from swarm.pauses import Pauses
 from swarm.sharing import Sharing
 from swarm.task import NORMAL
 from swarm.text.tokens import likely_tokens
@@ -88,7 +89,13 @@ class Calls:
 
     @stopping.setter
     def stopping(self, stopping: bool) -> None:
-        self._try.stopping = stopping
+        self.pauses.stopping = stopping
+        self.pauses.look()
+
+    @property
+    def pauses(self) -> Pauses:
+        """Where a call waits that would begin while its task is paused."""
+        return self._try.pauses
 
     def for_attempt(
         self,
@@ -136,6 +143,7 @@ class Calls:
         refused: ConfirmationNeeded | None = None
         order, current = await self._pick_of_record(order, recorded) or (order, None)
         while True:
+            await self._unpaused(order)
             current = current or self._who(order, pick, tried, nth + 1)
             if current is None:
                 if order.seat is not None:
@@ -162,6 +170,13 @@ class Calls:
             if self.cooldowns.is_well(model) or lost[model] > MOST_RETURNS:
                 out = self._out if _is_out(outcome) else tried
                 out[model] = self._try.reason(model, outcome)
+
+    async def _unpaused(self, order: Order) -> None:
+        """Wait while the task is paused; nobody waits with it. Raises Stopped."""
+        task = order.attempt.state.name
+        if order.seat is not None and self.pauses.hold(task):
+            order.seat.leave()
+        await self.pauses.passed(task)
 
     def _who(self, order: Order, pick: Picker, tried: Mapping[str, str], nth: int) -> Pick | None:
         """The arm that takes the call. Where all others are barred, that may be one which cools down and costs nothing to ask.

@@ -47,9 +47,9 @@ from swarm.choice.choose import decided_again
 from swarm.cycle import Open, Placed, Work, accepted, consequences, next_step, why_folded
 from swarm.engine.auditing import accepted_at
 from swarm.engine.audits import is_due
-from swarm.engine.dispatch import ROLES
 from swarm.engine.gate import facts_of, gathered, seen_through
 from swarm.engine.hands import NotRecorded, RecordedHands, begin_of
+from swarm.engine.parts import ROLES
 from swarm.engine.past import Past
 from swarm.engine.subagents import again
 from swarm.items import item_tasks

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from events.log import EventLog, Head
-from events.views.tasks import TaskState, own_changes
+from events.lineage import fold_session
+from events.log import EventLog, Head, session_name
+from events.views.sessions import SessionState
+from events.views.tasks import TaskState, TasksView, own_changes
 from swarm.cycle import TAKEN_UP
 from swarm.owner import Owner
 
 EXIT_CODES = {"budget": 3, "no model": 4, "confirmation": 5}
 """By the cause of a task's end; any other that is not accepted is 1. The first of 130, 3, 4, 5, 1 counts."""
+
+_INTERRUPTED = "interrupted"
 
 
 class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,14 +53,30 @@ async def close_session(owner: Owner, states: Sequence[TaskState], *, stopped: b
     codes = [EXIT_CODES.get(task.cause, 1) for task in states if task.status not in ("accepted", "open", "skipped")]
     interrupted = stopped and any(task.status == "open" for task in states)
     code = 130 if interrupted else next((code for code in (3, 4, 5, 1) if code in codes), 0)
-    await owner.close(finished=not open_ended, exit_code=code, reason="interrupted" if interrupted else "")
+    await owner.close(finished=not open_ended, exit_code=code, reason=_INTERRUPTED if interrupted else "")
+    return await _result(owner.log, owner.name, states, code=code, interrupted=interrupted)
+
+
+async def read_result(log: EventLog, state: SessionState) -> Result:
+    """Return how a session ended that was let go, as `close_session` returned it: for who did not run it. Raises LogError."""
+    tasks = (await fold_session(log, TasksView(), state.number)).of(state.number)
+    return await _result(
+        log,
+        session_name(state.number),
+        list(tasks.values()),
+        code=state.exit_code or 0,
+        interrupted=state.reason == _INTERRUPTED,
+    )
+
+
+async def _result(log: EventLog, session: str, states: Sequence[TaskState], *, code: int, interrupted: bool) -> Result:
     return Result(
-        session=owner.name,
+        session=session,
         exit_code=code,
-        tasks=tuple([await _task_result(owner.log, task) for task in states]),
+        tasks=tuple([await _task_result(log, task) for task in states]),
         tokens=sum(task.tokens for task in states),
         cost_nanos=sum(task.cost_nanos for task in states),
-        head=await owner.log.head(),
+        head=await log.head(),
         interrupted=interrupted,
     )
 

@@ -411,7 +411,7 @@ async def _open(
     await past.recall(log, owner.session, until=start.position, observe=partial(_recall, own, faces))
     ledger = Ledger(log, lives=partial(_lives, owner, clock))
     ledger.begin(start, own, owner.session)
-    consent = Consent(faces, paid=plan.paid_confirmed)
+    consent = Consent(faces, paid=plan.paid_confirmed or past.paid)
     tasks = partial(past.tasks.of, owner.session)
     async with (
         open_models(plan.roster, environ) as models,

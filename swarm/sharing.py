@@ -110,7 +110,7 @@ class Sharing(Tries):
             if self.stopping:
                 raise Stopped
             orders = [order for order, _ in parts]
-            if not self._may(turns[0]):
+            if not all(self._may(order, turns[0]) for order in orders):
                 slot.unused()
                 return [_NOT_MADE] * len(parts)
             held = await self._reserve_all(orders, turns, needs)
@@ -168,7 +168,8 @@ class Sharing(Tries):
             for order, turn, need, ticket in zip(orders, turns, needs, tickets, strict=True)
         ]
         try:
-            found = await self._ledger.reserve_all(bids)
+            with self.pauses.beginning(*(order.attempt.state.name for order in orders)):
+                found = await self._ledger.reserve_all(bids)
         except Conflict as conflict:
             raise await owner.lost() from conflict
         finally:

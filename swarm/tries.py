@@ -16,7 +16,7 @@ from events.types.base import TextRef
 from events.types.call import CallFailed, CallKey, CallReleased, CallSettled, CallUnknown
 from events.types.model import ModelCooled
 from swarm.cooldowns import Cooldowns, is_down
-from swarm.errors import BudgetExceeded, Failure, ProviderError, SwarmError
+from swarm.errors import BudgetExceeded, Failure, ProviderError
 from swarm.journal import Attempt
 from swarm.messages import Arm, Price, Reply, Request, Tier, ToolCall
 from swarm.models.base import Model
@@ -26,6 +26,8 @@ from swarm.money.bill import Bill, bill, overrun
 from swarm.money.caps import Grant, Need, Wait
 from swarm.money.foresight import fitting
 from swarm.orders import Answer, Ask, Pick, Terms
+from swarm.pauses import Pauses
+from swarm.pauses import Stopped as Stopped
 from swarm.reservation import Share, reservation
 from swarm.text.tokens import most_tokens
 
@@ -36,13 +38,6 @@ TOO_MANY = (429, 529)
 """Too many requests, and Anthropic's word for too many of everybody's: the provider takes fewer at a time."""
 
 LEAST_USEFUL = 2  # an answer clamped to less than 1/2 of what was asked for is of no use
-
-
-class Stopped(SwarmError):
-    """The session is coming to its end: no new call is started."""
-
-    def __init__(self) -> None:
-        super().__init__("the run was interrupted; no new call is started")
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -107,10 +102,15 @@ class Tries:
         self._ledger, self._models, self._cooldowns = ledger, models, cooldowns
         self._redact, self._confirm = redact, confirm
         self.in_flight: dict[int, Tier] = {}  # reservation -> tier of the model that is to answer
-        self.stopping = False
+        self.pauses = Pauses()
+
+    @property
+    def stopping(self) -> bool:
+        return self.pauses.stopping
 
     async def make(self, order: Order, turn: Turn) -> Answer | ProviderError | None:
-        """Make one try; None, with nothing recorded, where another call found meanwhile that the model does not answer."""
+        """Make one try; None, with nothing recorded, where another call found meanwhile that the model does not answer, and where
+        the task was paused."""
         arm = turn.pick.arm
         connected = self._models[arm.model]
         if self.stopping:
@@ -128,7 +128,7 @@ class Tries:
                 async with slot:
                     if self.stopping:
                         raise Stopped
-                    reserved = await self._reserve(order, turn, need, ticket) if self._may(turn) else None
+                    reserved = await self._reserve(order, turn, need, ticket) if self._may(order, turn) else None
                     if isinstance(reserved, money.Reserved):
                         return await self._send(order, turn, connected, reserved, slot)
                     slot.unused()  # who waits for money counts against no minute of the provider
@@ -142,8 +142,10 @@ class Tries:
         finally:
             self._ledger.give_up(ticket)
 
-    def _may(self, turn: Turn) -> bool:
-        """Whether the model may still be sent the call: somebody may have found out more while it waited in line."""
+    def _may(self, order: Order, turn: Turn) -> bool:
+        """Whether the model may still be sent the call: more may have been found out, or been said, while it waited in line."""
+        if self.pauses.hold(order.attempt.state.name):
+            return False
         return turn.trial is not None or self._cooldowns.is_well(turn.pick.arm.model)
 
     def _need(self, order: Order, pick: Pick, allowed: int) -> Need:
@@ -169,7 +171,8 @@ class Tries:
             claim = {**claim, topic: self._cooldowns.position(model)}
         try:
             intent = self._intent(order, turn)
-            reserved = await self._ledger.reserve(need, intent, ticket=ticket, claim=claim)
+            with self.pauses.beginning(attempt.state.name):
+                reserved = await self._ledger.reserve(need, intent, ticket=ticket, claim=claim)
         except Conflict as conflict:
             if conflict.topic == topic:
                 await self._cooldowns.recall_one(attempt.log, model)

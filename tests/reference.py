@@ -58,7 +58,8 @@ def _word(action: argparse.Action) -> str:
 
 
 def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    return parser._actions  # pyright: ignore[reportPrivateUsage]  # argparse tells them nowhere else
+    known = parser._actions  # pyright: ignore[reportPrivateUsage]  # argparse tells them nowhere else
+    return [action for action in known if action.help != argparse.SUPPRESS]
 
 
 def _table(parser: argparse.ArgumentParser, *, shared: bool = False) -> Iterator[str]:

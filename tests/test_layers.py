@@ -35,7 +35,7 @@ LINES = (
         " swarm.cycle"  # no leaf, but as low: the journal speaks of its steps
     ),
     "swarm.journal swarm.owner swarm.alive",
-    "swarm.calls swarm.cooldowns swarm.orders swarm.repeats swarm.reservation swarm.sharing swarm.stages swarm.together swarm.tries",
+    "swarm.calls swarm.cooldowns swarm.orders swarm.pauses swarm.repeats swarm.reservation swarm.sharing swarm.stages swarm.together swarm.tries",
     "swarm.roles",
     (
         "swarm.session swarm.connect swarm.confirmed swarm.crew swarm.demo swarm.engine swarm.estimate swarm.evaluation swarm.export swarm.freelist"

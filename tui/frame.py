@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 from typing import Any
@@ -26,8 +26,10 @@ _FAMILY = re.compile(r"font-family: Fira Code, monospace")
 _OF_THE_SYSTEM = "font-family: ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
-async def frame(playback: Playback, *, size: tuple[int, int], title: str, zone: tzinfo | None) -> str:
-    """Draw what the cursor stands at, for nobody to see. No variable of the environment changes it.
+async def frame(
+    playback: Playback, *, size: tuple[int, int], title: str, zone: tzinfo | None, keys: Sequence[str] = ()
+) -> str:
+    """Draw what the cursor stands at, behind keys that are pressed, for nobody to see. No variable of the environment changes it.
 
     Where the record cannot be read so far, the playback's `trouble` says so afterwards.
     """
@@ -36,6 +38,8 @@ async def frame(playback: Playback, *, size: tuple[int, int], title: str, zone: 
     async def draw(pilot: Pilot[Any]) -> None:
         while not (playback.is_settled or playback.trouble):
             await pilot.pause()
+        app.paint()
+        await pilot.press(*keys)
         app.paint()
         shown = ""
         while shown != (shown := app.export_screenshot(title=title)):  # a scrollbar comes a refresh after its rows

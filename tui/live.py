@@ -18,9 +18,9 @@ from events.views.questions import Question, QuestionsView
 from events.views.sessions import SessionState, SessionsView
 from events.views.tasks import TaskState, TasksView
 from events.views.using import UsingView
-from tui.words import status_of
+from tui.words import PAUSED, WAITING, status_of
 
-_ORDER = {"running": 0, "retrying": 0, "waiting": 1}
+_ORDER = {"running": 0, "retrying": 0, "waiting": 1, "paused": 1}
 SCOPED = 50  # tasks whose budgets are shown; `swarm show` tells those of any
 RING = 20_000  # events that can be scrolled back to; older ones are in the log
 
@@ -149,7 +149,10 @@ class Live:
 
     def counts(self) -> Counter[str]:
         """How many tasks are in which state, by the state's glyph."""
-        return Counter(status_of(task).glyph for task in self.tasks.of(self.session).values())
+        status = {PAUSED: WAITING}  # by its glyph it would count as one that was halted
+        return Counter(
+            status.get(found := status_of(task), found).glyph for task in self.tasks.of(self.session).values()
+        )
 
     def scopes(self, now: int) -> list[tuple[str, ScopeState]]:
         """The scopes to show, the widest first: today's, the session's, and those of its tasks in which something moved.

@@ -14,8 +14,16 @@ from events.log import Entry, EventLog, LogCorrupt, LogError
 from events.types.any import AnyEvent
 from events.types.base import Unknown
 from events.types.call import BudgetMarked, BudgetSet, CallOverran
-from events.types.control import CancelRequested, VerdictRequested
-from events.types.task import AttemptAbandoned, StepAccepted, StepRejected, TaskCancelled, TaskFailed, TaskHalted
+from events.types.control import Request, TierPinned, TierUnpinned, WorkPaused, WorkUnpaused
+from events.types.task import (
+    AttemptAbandoned,
+    StepAccepted,
+    StepRejected,
+    TaskCancelled,
+    TaskFailed,
+    TaskHalted,
+    TaskReopened,
+)
 from events.types.tool import ApprovalAsked, ApprovalGiven, QuestionAnswered, QuestionAsked
 from tui.words import cut, visible
 
@@ -124,12 +132,18 @@ def _persons(event: AnyEvent | Unknown) -> tuple[Kind, str] | None:
             return "person", "allowed" if allowed else "not allowed"
         case QuestionAnswered():
             return "person", "answered"
-        case CancelRequested() | VerdictRequested():
-            return "person", "a person wants it otherwise"
         case TaskCancelled(by=by) if by:
             return "person", f"cancelled by {cut(by, _LONGEST)}"
+        case TaskReopened(by=by) if by:
+            return "person", f"tried again by {cut(by, _LONGEST)}"
+        case WorkPaused(by=by) | WorkUnpaused(by=by):
+            return "person", f"{'paused' if isinstance(event, WorkPaused) else 'unpaused'} by {cut(by, _LONGEST)}"
+        case TierPinned(tier=tier):
+            return "person", f"pinned to {visible(tier)}"
+        case TierUnpinned():
+            return "person", "no longer pinned to a tier"
         case _:
-            return None
+            return ("person", "a person wants it otherwise") if isinstance(event, Request) else None
 
 
 async def pages(

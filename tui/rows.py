@@ -19,7 +19,7 @@ from events.views.money import ScopeState
 from events.views.tasks import TaskState
 from tui.lines import essence, id_of
 from tui.live import SCOPED, Cap, Live, todays
-from tui.words import Status, Tone, attempt_of, count, span, status_of, usd, visible
+from tui.words import PAUSED, Status, Tone, attempt_of, count, span, status_of, usd, visible
 
 Piece = tuple[str, Tone]
 Row = list[Piece]
@@ -65,7 +65,8 @@ def header_row(live: Live, state: str, now: int, behind: str, *, hint: str = "")
     """The session, its state, its tasks, what today has cost, and what waits for a person; `hint` says how it is answered."""
     if live.state is None:
         return [("swarm  ", ""), (behind or "no session yet; start one with `swarm run`", "faint")]
-    word, tone = _STATES.get(state, (state, ""))
+    paused = state == "running" and live.tasks.whole(live.session).paused is not None
+    word, tone = (f"{PAUSED.glyph} {PAUSED.word}", PAUSED.tone) if paused else _STATES.get(state, (state, ""))
     counts = live.counts()
     tasks = "".join(f" {glyph}{counts[glyph]}" for glyph in "✔✘‖⊘●↻○" if counts[glyph])
     named = f"  {session_name(live.session)}  {sum(counts.values())} tasks{tasks}  "

@@ -37,17 +37,20 @@ _ENDED: dict[str, Status] = {
 }
 _RUNNING = Status("●", "running", "busy")
 _RETRYING = Status("↻", "retrying", "busy")
-_WAITING = Status("○", "waiting", "faint")
+WAITING = Status("○", "waiting", "faint")
+PAUSED = Status("‖", "paused", "warn")
 
 
 def status_of(task: TaskState) -> Status:
-    """Where a task stands: an end, or waiting, running, or trying again after a rejection."""
+    """Where a task stands: an end, or waiting, running, trying again after a rejection, or paused by itself."""
     if task.status != "open":
         return _ENDED[task.status]
+    if task.own.paused is not None and not task.open_calls:
+        return PAUSED
     step = task.step
     if step is not None and step.fails:
         return _RETRYING
-    return _RUNNING if task.calls or task.total else _WAITING
+    return _RUNNING if task.calls or task.total else WAITING
 
 
 def attempt_of(task: TaskState) -> int:

@@ -23,6 +23,8 @@ _LAST_CLAIMS = (
     " (SELECT position FROM event WHERE topic = n.id ORDER BY previous DESC LIMIT 1)"
     " WHERE n.text >= 'claim/' AND n.text < 'claim0'"  # 0 is the sign behind /
 )
+_NAMES = "SELECT text, id FROM name WHERE text >= 'approval.' AND text < 'session0' OR text IN ('work.paused', 'work.unpaused')"
+_PAUSED = "SELECT kind FROM event WHERE session = ? AND kind IN (?, ?) AND task = 0 ORDER BY position DESC LIMIT 1"
 _OF_SESSION = "SELECT body FROM event WHERE session = ? AND kind = ? AND position > ? ORDER BY position DESC LIMIT 1"
 _RESERVED = (
     "SELECT position, cost_nanos FROM event WHERE position > ? AND position <= ? AND kind = ? AND instr(body, ?)"
@@ -49,7 +51,7 @@ class _Title(msgspec.Struct):
 def look(path: Path, scope: str) -> Glance:
     """See `events.glance.glance`."""
     with read_only(path) as connection:
-        names = dict(connection.execute("SELECT text, id FROM name WHERE text >= 'approval.' AND text < 'session0'"))
+        names = dict(connection.execute(_NAMES))
         claims = _Claims(connection, names)
         whole = beginning(connection)[0] == 0
         money = _money(connection, names, scope) if whole else None
@@ -95,7 +97,15 @@ class _Claims:
             claim=claim,
             asks=self._asked(session, "approval.asked"),
             questions=self._asked(session, "question.asked"),
+            paused=self._paused(session),
         )
+
+    def _paused(self, session: int) -> bool:
+        paused, unpaused = (self._names.get(kind, -1) for kind in ("work.paused", "work.unpaused"))
+        if paused < 0:
+            return False
+        row = self._connection.execute(_PAUSED, (session, paused, unpaused)).fetchone()
+        return row is not None and row[0] == paused
 
     def _asked(self, session: int, kind: str) -> int:
         """How many questions of a kind wait for a person."""

@@ -12,6 +12,7 @@ from events.testing import builders as make
 from events.types.any import AnyEvent
 from events.types.base import TextRef
 from events.types.call import BudgetSet
+from events.types.control import TierPinned, WorkPaused, WorkUnpaused
 from events.types.session import FileTrusted, SessionRenewed
 from events.types.task import AttemptAbandoned, TaskCancelled, TaskFailed, TaskHalted, TaskReopened
 
@@ -130,7 +131,9 @@ class _Task:
             yield Append([self._new(TaskFailed(reason="every draft was rejected", cause="rejected"))])
         elif self._random.random() < 0.1:
             yield Append([self._new(TaskHalted(reason="the cap is reached", scope="session", unit="tokens"))])
-            yield Append([self._new(TaskReopened(reason="more room"))])
+            yield Append([self._new(WorkPaused(by="ada@host")), self._new(TierPinned(tier="paid", by="ada@host"))])
+            yield Append([self._new(WorkUnpaused(by="ada@host"))])
+            yield Append([self._new(TaskReopened(reason="more room", by="ada@host", attempts=1))])
         if result is not None:
             yield Append([self._new(make.task_accepted(result=result, unjudged=self._random.random() < 0.2))])
         for reservation in self._doubtful:  # the provider's bill came after all

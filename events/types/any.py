@@ -21,7 +21,19 @@ from events.types.call import (
     CallUnknown,
 )
 from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
-from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.types.control import (
+    CancelRequested,
+    PauseRequested,
+    PinRequested,
+    RequestAnswered,
+    RetryRequested,
+    TierPinned,
+    TierUnpinned,
+    UnpauseRequested,
+    VerdictRequested,
+    WorkPaused,
+    WorkUnpaused,
+)
 from events.types.model import ModelCooled, ModelRecovered
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.stage import StageApplied, StageUndone, StageWithdrawn
@@ -103,7 +115,15 @@ AnyEvent: TypeAlias = (
     | ChangesUndone
     | CancelRequested
     | VerdictRequested
+    | PauseRequested
+    | UnpauseRequested
+    | RetryRequested
+    | PinRequested
     | RequestAnswered
+    | WorkPaused
+    | WorkUnpaused
+    | TierPinned
+    | TierUnpinned
     | TextsPruned
     | StageApplied
     | StageUndone

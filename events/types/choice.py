@@ -73,6 +73,10 @@ class ChoiceMade(Event, frozen=True, kw_only=True, tag="choice.made"):
     rejects_right: float = NOUGHT
     start: str = ""  # "planned" where no rule had a free arm go first
     general: float = NOUGHT  # the share of accepted work that was expected of its model in all contexts
+    pinned: str = ""  # the tier to which a person had pinned the try
+    pin: int = 0  # position of what says so
+    missed: str = ""  # why no model of that tier could take it, and the choice was made as without the pin
+    asked: int = 0  # position of a person's word that the task is tried again: the try is made whatever it is worth
 
     @property
     def arm(self) -> str:
@@ -103,6 +107,10 @@ class ChoiceStopped(Event, frozen=True, kw_only=True, tag="choice.stopped"):
     start: str = ""
     spent_scope: str = ""
     spent_percent: int = 0
+    pinned: str = ""
+    pin: int = 0
+    missed: str = ""
+    asked: int = 0
 
 
 Choice = ChoiceMade | ChoiceStopped

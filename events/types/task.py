@@ -188,9 +188,11 @@ class TaskHalted(Event, frozen=True, kw_only=True, tag="task.halted"):
 
 
 class TaskReopened(Event, frozen=True, kw_only=True, tag="task.reopened"):
-    """A task that had ended is taken up again: by a resume, or by a person's verdict."""
+    """A task that had ended is taken up again: by a resume, by a person's verdict, or since a person has it tried again."""
 
     reason: str
+    by: str = ""  # the person who has it tried again
+    attempts: int = 0  # how many drafts more a step of it may have for that
 
 
 class TaskCancelled(Event, frozen=True, kw_only=True, tag="task.cancelled"):

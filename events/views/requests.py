@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from events.log import Entry
-from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.types.control import Request, RequestAnswered
 
 
 class RequestsView(msgspec.Struct):
@@ -16,11 +16,11 @@ class RequestsView(msgspec.Struct):
 
     def apply(self, entry: Entry) -> None:
         match entry.event:
-            case CancelRequested() | VerdictRequested():
-                self.open[entry.position] = entry
             case RequestAnswered(request=request, refused=refused):
                 self.open.pop(request, None)
                 if refused:
                     self.refused[request] = refused
+            case event if isinstance(event, Request):
+                self.open[entry.position] = entry
             case _:
                 pass

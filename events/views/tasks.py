@@ -11,6 +11,7 @@ from events.types.answer import AnswerServed
 from events.types.base import TextRef
 from events.types.call import CallFailed, CallReleased, CallReserved, CallSettled, CallUnknown
 from events.types.choice import FREE_TIERS, ChoiceMade
+from events.types.control import TierPinned, TierUnpinned, WorkPaused, WorkUnpaused
 from events.types.task import (
     AttemptAbandoned,
     OutputFile,
@@ -30,10 +31,15 @@ from events.types.task import (
     TaskSubmitted,
 )
 from events.types.tree import ChangesApplied, ChangesUndone, FileChange
+from events.views.steering import NOTHING_SAID, Paused, Pin, Steered
 from events.views.verdicts import judge_of
 
 Status = Literal["open", "accepted", "failed", "halted", "cancelled", "skipped"]
 Stage = Literal["planned", "drafted", "rejected", "accepted"]
+
+
+NOTHING_CAME = ("no draft", "no verdict")
+"""Causes of an end by which an attempt is over that came to nothing: another one begins with a record of its own."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -130,6 +136,11 @@ class TaskState(msgspec.Struct, kw_only=True):
     applied: int = 0  # position where that was taken over into the user's tree; 0: it is not there
     taken_over: tuple[int, ...] = ()  # that position behind those of drafts before, which were rejected after it
     taken_up: bool = False  # since its last halt, and nothing was handed in since
+    conditional: bool = (
+        False  # it came with a condition, or to be done for items: a reopening after it was skipped looks again
+    )
+    retried: int = 0  # position where a person had it tried again; 0: nobody had
+    own: Steered = NOTHING_SAID  # what persons said of it alone
 
     @property
     def told(self) -> Place | None:
@@ -162,18 +173,40 @@ class _Reserved(msgspec.Struct):
 
 
 class TasksView(msgspec.Struct):
-    """All tasks by session and name, in the order in which they were submitted."""
+    """All tasks by session and name, in the order in which they were submitted; and what persons said of whole sessions."""
 
     tasks: dict[int, dict[str, TaskState]] = {}
+    steered: dict[int, Steered] = {}  # of sessions as a whole
     _reserved: dict[int, _Reserved] = {}  # open calls by their reservation's position
     _unknown: dict[int, _Reserved] = {}
 
     def of(self, session: int) -> dict[str, TaskState]:
         return self.tasks.get(session, {})
 
+    def whole(self, session: int) -> Steered:
+        """What persons said of a whole session."""
+        return self.steered.get(session, NOTHING_SAID)
+
+    def pause_of(self, task: TaskState) -> Paused | None:
+        """Why nothing of the task begins: its session is paused, it is itself, or the task of which it does an item."""
+        return next((each.paused for each in self._over(task) if each.paused is not None), None)
+
+    def pin_of(self, task: TaskState) -> Pin | None:
+        """The tier that is to have first tries at the task: the nearest word counts, its own, its parent's, its session's."""
+        return next((each.pin for each in reversed(self._over(task)) if each.pin is not None), None)
+
+    def _over(self, task: TaskState) -> list[Steered]:
+        """What was said of its session, of the task of which it does an item, and of itself."""
+        parent = self.of(task.session).get(task.parent)
+        return [self.whole(task.session), *([parent.own] if parent is not None else []), task.own]
+
     def apply(self, entry: Entry) -> None:
         if isinstance(entry.event, TaskSubmitted):
             self._submit(entry, entry.event)
+            return
+        if not entry.task:
+            if isinstance(entry.event, WorkPaused | WorkUnpaused | TierPinned | TierUnpinned):
+                self.steered[entry.session] = self.whole(entry.session).after(entry)
             return
         task = self.of(entry.session).get(entry.task)
         if task is None:
@@ -278,10 +311,8 @@ def advance(task: TaskState, entry: Entry) -> None:
             task.abandoned = ""
         case AttemptAbandoned() as event:
             _abandoned(task, entry, event)
-        case TaskReopened():
-            task.taken_up = task.status == "halted"
-            task.status, task.reason, task.cause, task.ended_at, task.abandoned = "open", "", "", 0, ""
-            task.result = None
+        case TaskReopened() as event:
+            _reopened(task, entry, event)
         case ChangesApplied():
             task.applied = entry.position
             task.taken_over = (*task.taken_over, entry.position)
@@ -289,6 +320,8 @@ def advance(task: TaskState, entry: Entry) -> None:
             task.applied, task.taken_over = 0, ()
         case TaskCleared():
             task.gated = False
+        case WorkPaused() | WorkUnpaused() | TierPinned() | TierUnpinned():
+            task.own = task.own.after(entry)
         case TaskExpanded(children=children):
             task.gated, task.children = False, children
         case _:
@@ -302,6 +335,30 @@ def _abandoned(task: TaskState, entry: Entry, event: AttemptAbandoned) -> None:
         return
     task.abandoned, task.abandoned_role = event.reason, event.role
     task.explorations += event.role == "explorer"
+
+
+def _reopened(task: TaskState, entry: Entry, event: TaskReopened) -> None:
+    if event.by:
+        task.retried = entry.position
+    if event.attempts:
+        task.attempts += event.attempts
+        if task.cause in NOTHING_CAME:
+            _begin_anew(task)
+    if task.status == "skipped":
+        task.gated = task.conditional
+    task.taken_up = task.status == "halted"
+    task.status, task.reason, task.cause, task.ended_at, task.abandoned = "open", "", "", 0, ""
+    task.result = None
+
+
+def _begin_anew(task: TaskState) -> None:
+    """Give its open work an attempt of its own: what the last one recorded would only be given back."""
+    step = task.step
+    if step is None:
+        task.explorations += not task.total
+    else:
+        step.attempt += 1
+        step.stage = "planned" if step.stage == "drafted" else step.stage
 
 
 def _planned(task: TaskState, entry: Entry, plan: StepPlanned) -> None:
@@ -328,8 +385,9 @@ def _ended(task: TaskState, entry: Entry) -> None:
             task.summary, task.summary_by = Place(summary, entry.position) if summary else None, by
         case TaskCancelled(reason=reason, by=by):
             task.status, task.reason, task.cause = "cancelled", reason, "person" if by else ""
-        case TaskSkipped(reason=reason):
+        case TaskSkipped(reason=reason, by=by):
             task.status, task.reason, task.gated, task.result = "skipped", reason, False, None
+            task.cause = "person" if by else ""
         case _:
             return
     task.ended_at = entry.at
@@ -364,6 +422,7 @@ def _submitted(entry: Entry, event: TaskSubmitted) -> TaskState:
         decisions=event.decisions,
         submitted_at=entry.at,
         gated=event.gated,
+        conditional=event.gated,
         ruled=event.ruled,
         parent=event.parent,
         answer_tokens=event.answer_tokens,

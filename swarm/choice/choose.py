@@ -33,6 +33,8 @@ SAMPLES = 400
 
 ESCALATED = "the task has gone to paid models as often as it may"
 REJECTED = "its drafts were rejected"
+ELSEWHERE = "a person pinned the try to the tier "
+"""Why an arm was left out, before the name of a tier that is not its own."""
 
 
 def choose(
@@ -41,11 +43,16 @@ def choose(
     """Choose an arm, or none where one more try is not worth its cost; None where no arm is allowed.
 
     `excluded` says of models by name why they cannot take part. Arms in `question.without` are left out while there is
-    another. Near a money cap the arm that would get another try gives way to a cheaper one whose work was not rejected yet.
+    another, and so are those of other tiers where a person pinned the try to one: unless nobody of that tier is allowed, which the
+    event says. Near a money cap the arm that would get another try gives way to a cheaper one whose work was not rejected yet.
     Same arguments, same choice.
     """
     allowed = [arm for arm in arms if arm.model not in excluded]
     ruled_out = [Excluded(arm.model, excluded[arm.model]) for arm in arms if arm.model in excluded]
+    of_tier = [arm for arm in allowed if arm.tier == question.pinned]
+    if of_tier:
+        ruled_out += [Excluded(arm.model, f"{ELSEWHERE}{question.pinned}") for arm in allowed if arm not in of_tier]
+        allowed = of_tier
     stayed = _stayed(question, allowed, trails)
     if not stayed:
         allowed, more = _left(question, allowed)
@@ -61,7 +68,10 @@ def choose(
     }
     undecided = _undecided(question, allowed, known, trails)
     undecided = msgspec.structs.replace(
-        undecided, excluded=tuple(ruled_out), worth_nanos=round(worth) if undecided.arms else 0
+        undecided,
+        excluded=tuple(ruled_out),
+        worth_nanos=round(worth) if undecided.arms else 0,
+        missed=_missed(question, arms) if question.pinned and not of_tier else "",
     )
     if stayed:
         return _general(_taken(undecided, stayed[0].name, why=STAYED), known)
@@ -159,7 +169,19 @@ def _undecided(
         start="" if question.free_first else PLANNED,
         spent_scope=question.spent_scope if question.leans else "",
         spent_percent=question.spent_percent if question.leans else 0,
+        pinned=question.pinned,
+        pin=question.pin,
+        asked=question.asked,
     )
+
+
+def _missed(question: Question, arms: Sequence[Arm]) -> str:
+    """Why nobody of the tier takes a try that a person pinned to it; what keeps each model out stands beside it."""
+    models = {arm.model for arm in arms if arm.tier == question.pinned}
+    if not models:
+        return f"no model of the tier {question.pinned} is there for it"
+    left_out = "its one model is left out" if len(models) == 1 else f"all of its {len(models)} models are left out"
+    return f"of the tier {question.pinned}, {left_out}"
 
 
 def _unless(usual: float, number: float) -> float:
@@ -209,7 +231,13 @@ def terms_of(choice: Choice) -> Terms:
         judge=judge,
         pressure=choice.pressure or 1.0,
         free_first=choice.start != PLANNED,
+        may_stop=not is_insisted_on(choice),
     )
+
+
+def is_insisted_on(choice: Choice) -> bool:
+    """Whether a person wanted the try, which is then made whatever it is worth."""
+    return bool(choice.asked or (choice.pinned and not choice.missed))
 
 
 def _valued(candidate: Candidate, best: Cascade) -> Candidate:
@@ -249,6 +277,10 @@ def basis_of(choice: Choice) -> ChoiceStopped:
         seed="",
         role="",
         context="",
+        pinned="",
+        pin=0,
+        missed="",
+        asked=int(is_insisted_on(choice)),
     )
 
 
@@ -259,7 +291,7 @@ def _counted(choice: ChoiceStopped, samples: int) -> Mapping[str, float]:
     first = (
         free_first(options, means)[0] if terms_of(choice).free_first and not choice.tried else [o.name for o in options]
     )
-    may_stop = bool(choice.tried) and any(each.tier not in FREE_TIERS for each in options)
+    may_stop = terms_of(choice).may_stop and bool(choice.tried) and any(each.tier not in FREE_TIERS for each in options)
     outcomes = [*first, STOPPED] if may_stop else first
     if len(outcomes) == 1:
         return {first[0]: 1.0}

@@ -48,6 +48,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     judge: Judge = Judge()
     pressure: float = 1.0  # what prices are multiplied by, so that a budget lasts
     free_first: bool = True
+    may_stop: bool = True  # False: one more try is made, whatever it is worth
 
 
 class Cascade(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +143,7 @@ def plan(
     values = _Search(options, chances, rho, terms).values(state, first)
     arm = max(values, key=values.__getitem__)
     stop = terms.worth * terms.rejected * state.last
-    may_stop = bool(tried) and any(each.tier not in FREE_TIERS for each in options)
+    may_stop = terms.may_stop and bool(tried) and any(each.tier not in FREE_TIERS for each in options)
     if may_stop and values[arm] <= stop:
         return Cascade(arm=None, value=stop, values=values, skipped=skipped)
     return Cascade(arm=arm, value=values[arm], values=values, skipped=skipped)

@@ -49,6 +49,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     without: tuple[str, ...] = ()  # agent@model that get no other try
     draws: Mapping[str, float] = {}  # by agent@model, as they were drawn for an earlier try of the step
     may_escalate: bool = True  # False: paid arms give way to free ones, whose work was rejected before
+    pinned: str = ""  # the tier to which a person pinned the try, by the event at `pin`
+    pin: int = 0
+    asked: int = 0  # position of a person's word that the task is tried again: the try is made whatever it is worth
     spent_scope: str = ""  # the scope above the call that is nearest to its money cap
     spent_percent: int = 0  # of that cap
 

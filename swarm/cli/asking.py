@@ -1,4 +1,4 @@
-"""What `cancel`, `accept` and `reject` share: a request is appended, and its answer waited for.
+"""What `cancel`, `accept`, `pause`, `retry` and the like share: a request is appended, and its answer waited for.
 
 A session with a living owner is answered by that one; one that nobody owns is taken for a moment and answered here.
 """
@@ -15,7 +15,7 @@ import anyio
 
 from events.bus import follow
 from events.log import EventLog, open_log, session_name
-from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.types.control import CancelRequested, Request, RequestAnswered, RetryRequested, VerdictRequested
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from events.views.tasks import TaskState, TasksView, own_changes
@@ -27,8 +27,9 @@ from swarm.cli.recorded import log_errors, require_log
 from swarm.cli.secrets import secrets_of
 from swarm.engine.requests import ask_of
 from swarm.errors import SwarmError, UsageError
+from swarm.redact import Secrets
 from swarm.session import Result, answer_session, recorded_plan
-from swarm.settings.load import Loaded, load_settings
+from swarm.settings.load import load_settings
 
 ANSWER_S = 30.0  # how long the owner of a running session may take: it ends work that is under way first
 
@@ -44,37 +45,52 @@ class Unanswered(SwarmError):
 
 
 class Asked:
-    """A request and what became of it. `result` is None where the running session's owner answered.
+    """A request that was carried out. `result` is None where the running session's owner did it.
 
     `state` is the task that was judged, as it is then.
     """
 
-    def __init__(self, name: Name, refused: str, result: Result | None) -> None:
-        self.name, self.refused, self.result = name, refused, result
+    def __init__(self, name: Name, result: Result | None) -> None:
+        self.name, self.result = name, result
         self.state: TaskState | None = None
 
+    @property
+    def is_left(self) -> bool:
+        """Whether something is left to do that nobody does now."""
+        return self.result is not None and any(task.status in ("open", "halted") for task in self.result.tasks)
 
-async def ask(args: argparse.Namespace, event: CancelRequested | VerdictRequested) -> Asked:
-    """Ask the session that the command line names and return the answer. Raises UsageError where it is refused."""
+
+async def ask(args: argparse.Namespace, event: Request) -> Asked:
+    """Ask the session that the command line names and return what came of it. Raises UsageError where it is refused."""
     loaded = load_settings(Path.cwd(), environ=os.environ, flags={"log": args.log} if args.log else {})
     require_log(loaded.settings.log)
     with log_errors():
         async with open_log(loaded.settings.log) as log:
-            name = await find(log, args.name)
-            if isinstance(event, VerdictRequested) and not name.task:
-                name = await _only_task(log, name)
-            if isinstance(event, CancelRequested) and name.step:
-                raise UsageError(f"{name} is a step, which ends with its task; name {Name(name.session, name.task)}")
-            asked = await _asked(log, name, event, loaded)
-            if isinstance(event, VerdictRequested):
-                asked.state = (await _tasks(log, name))[name.task]
-    if asked.refused:
-        raise UsageError(asked.refused)
+            return await put(log, await find(log, args.name), event, secrets=secrets_of(loaded.settings))
+
+
+async def put(log: EventLog, name: Name, event: Request, *, secrets: Secrets) -> Asked:
+    """Ask a session something, and return what came of it. `secrets` are taken out where we answer in its owner's place.
+
+    Raises UsageError where it is refused, Unanswered.
+    """
+    if isinstance(event, VerdictRequested | RetryRequested) and not name.task:
+        name = await only_task(log, name)
+    if name.step and not isinstance(event, VerdictRequested):
+        verb = "ends" if isinstance(event, CancelRequested) else "goes on"
+        raise UsageError(f"{name} is a step, which {verb} with its task; name {Name(name.session, name.task)}")
+    result, refused = await _asked(log, name, event, secrets)
+    if refused:
+        raise UsageError(refused)
+    asked = Asked(name, result)
+    if isinstance(event, VerdictRequested):
+        asked.state = (await _tasks(log, name))[name.task]
     return asked
 
 
-async def _asked(log: EventLog, name: Name, event: CancelRequested | VerdictRequested, loaded: Loaded) -> Asked:
-    state = await _state(log, name.session)
+async def _asked(log: EventLog, name: Name, event: Request, secrets: Secrets) -> tuple[Result | None, str]:
+    """What came of it where we had to answer, and why it was refused."""
+    state = await session_state(log, name.session)
     if isinstance(event, CancelRequested) and not name.task and state.finished:
         raise UsageError(f"{name} has ended already; there is nothing to cancel")
     project = Path(state.directory).name
@@ -82,11 +98,10 @@ async def _asked(log: EventLog, name: Name, event: CancelRequested | VerdictRequ
     session = session_name(name.session)
     if state.claim is not None and exists(state.claim, time.time_ns() // 1000):
         with anyio.move_on_after(ANSWER_S):
-            return Asked(name, await _answer(log, position), None)
+            return None, await _answer(log, position)
         raise Unanswered(session)
-    plan, secrets = await recorded_plan(log, state), secrets_of(loaded.settings)
-    result = await answer_session(log, state, plan, environ=os.environ, secrets=secrets)
-    return Asked(name, await _answer(log, position), result)
+    result = await answer_session(log, state, await recorded_plan(log, state), environ=os.environ, secrets=secrets)
+    return result, await _answer(log, position)
 
 
 async def _answer(log: EventLog, request: int) -> str:
@@ -98,11 +113,11 @@ async def _answer(log: EventLog, request: int) -> str:
     raise AssertionError("following a log never ends")
 
 
-async def _state(log: EventLog, session: int) -> SessionState:
+async def session_state(log: EventLog, session: int) -> SessionState:
     return (await fold(log, SessionsView(), session=session)).sessions[session]
 
 
-async def _only_task(log: EventLog, name: Name) -> Name:
+async def only_task(log: EventLog, name: Name) -> Name:
     """A session that has one task is named by itself. Raises UsageError where it has several."""
     tasks = await _tasks(log, name)
     if len(tasks) != 1:
@@ -119,7 +134,7 @@ def say_what_is_left(asked: Asked, output: Output) -> None:
     session = session_name(asked.name.session)
     if asked.state is not None:
         _say_where_changes_are(asked.state, output)
-    if asked.result is not None and any(task.status in ("open", "halted") for task in asked.result.tasks):
+    if asked.is_left:
         output.note(f"what is left to do is done with: {to_type('resume', session, log=output.log)}")
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -73,11 +74,17 @@ def set_cap(args: argparse.Namespace) -> int:
 
 def raise_cap(args: argparse.Namespace) -> int:
     text, given = _two(args, "raise", "AMOUNT such as $2, +$0.50 or +20k")
+    return _recorded(args, here(args), text, partial(_raised, given))
 
-    def decide(budgets: Budgets, scope: Scope) -> list[Change]:
-        return [raised(budgets, scope.name, given)]
 
-    return _recorded(args, here(args), text, decide)
+def _raised(given: str, budgets: Budgets, scope: Scope) -> list[Change]:
+    return [raised(budgets, scope.name, given)]
+
+
+async def take_down(log: EventLog, scope: str, given: str, *, where: Here, reason: str = "") -> str:
+    """Raise the cap of a scope as `swarm budget raise` does, and return the sentence that tells it. Raises UsageError."""
+    (change,) = await _recorded_in(log, where, scope, partial(_raised, given), reason)
+    return change.said
 
 
 def raised(budgets: Budgets, scope: str, text: str) -> Change:
@@ -166,17 +173,21 @@ def _recorded(args: argparse.Namespace, where: Here, text: str, decide: Decide) 
 
     async def record() -> Sequence[Change]:
         async with open_log(where.log) as log:
-            counted = await where_counted(log, where)
-            scope = await find_scope(log, text, counted.shared)
-            async with in_turn(log):
-                changes = decide(await budgets_of(log, counted, session=scope.session), scope)
-                await record_caps(log, [recording(change, _reason(args)) for change in changes])
-            return changes
+            return await _recorded_in(log, where, text, decide, _reason(args))
 
     with log_errors():
         changes = anyio.run(record)
     _tell(args, changes)
     return 0
+
+
+async def _recorded_in(log: EventLog, where: Here, text: str, decide: Decide, reason: str) -> Sequence[Change]:
+    counted = await where_counted(log, where)
+    scope = await find_scope(log, text, counted.shared)
+    async with in_turn(log):
+        changes = decide(await budgets_of(log, counted, session=scope.session), scope)
+        await record_caps(log, [recording(change, reason) for change in changes])
+    return changes
 
 
 def in_turn(log: EventLog) -> AbstractAsyncContextManager[None]:

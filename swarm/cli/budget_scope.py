@@ -47,7 +47,11 @@ class Here(msgspec.Struct, frozen=True):
 
 def here(args: argparse.Namespace) -> Here:
     flags = {"log": args.log} if args.log else {}
-    loaded = load_settings(Path.cwd(), environ=os.environ, flags=flags)
+    return here_by(load_settings(Path.cwd(), environ=os.environ, flags=flags))
+
+
+def here_by(loaded: Loaded) -> Here:
+    """What holds in this folder, by settings that were read."""
     now = system_clock()
     return Here(loaded, shared_scopes(Path.cwd().name, loaded.settings.time_zone, now), now)
 

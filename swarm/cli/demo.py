@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -15,11 +16,13 @@ import anyio
 from events.log import EventLog, open_log, session_name, system_clock
 from events.views.base import fold
 from events.views.sessions import SessionsView
+from swarm.cli.detach import launch
 from swarm.cli.output import Output
 from swarm.cli.progress import MODES
 from swarm.cli.recorded import decimal_usd, log_errors
 from swarm.cli.running import carry_out
 from swarm.cli.sessions import state_of
+from swarm.cli.watched import has_screen, tell_broken_off
 from swarm.connect import SCRIPTED, Roster, Script
 from swarm.errors import UsageError, dollars
 from swarm.messages import FREE, Price
@@ -31,6 +34,7 @@ from swarm.taskfile.read import load_task_file
 
 if TYPE_CHECKING:
     from swarm.engine.faces import Faces
+    from swarm.task import TaskFile
 
 PAUSE_S = 1.0  # of each answer: about fifteen seconds along the longest chain of needs
 DAY_NANOS = 1_000_000_000_000  # a thousand dollars, none of them real: the demo can be watched as often as one likes
@@ -59,25 +63,59 @@ class DemoRuns(UsageError):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--fast", action="store_true", help="let the models answer at once, instead of for watching")
-    parser.add_argument("--progress", choices=MODES, default="auto", help="default: a block on a terminal, else lines")
+    parser.add_argument("--fast", action="store_true", help="let the models answer at once, and open no view")
+    parser.add_argument(
+        "--progress",
+        choices=MODES,
+        default="auto",
+        help="default: the live view on a terminal, else lines; live: a block",
+    )
+    parser.add_argument(
+        "--plain", dest="progress", action="store_const", const="plain", help="lines, also on a terminal"
+    )
     parser.set_defaults(yes=False)
 
 
 def run(args: argparse.Namespace) -> int:
-    return anyio.run(_demo, args)
+    return anyio.run(_watched if _is_watched(args) else _demo, args)
+
+
+def _is_watched(args: argparse.Namespace) -> bool:
+    output: Output = args.output
+    is_plain = args.fast or args.progress != "auto" or output.json or output.quiet or output.in_ci
+    return not is_plain and has_screen()
+
+
+async def _watched(args: argparse.Namespace) -> int:
+    """Play the demo in a process of its own, with the live view in front of it."""
+    from swarm.cli.demo_view import play
+
+    output: Output = args.output
+    folder, url = _places(args, os.environ)
+    unpack(folder)
+    output.note(_opening(len(task_file(folder).tasks)))
+    with log_errors():
+        async with open_log(url) as log:
+            await _refuse_second(log, url)
+            words = ["demo", "--no-input", "--plain", f"--log={url}"]
+            launched = await launch(log, words, stdin=None, as_json=False)
+        if isinstance(launched, int):
+            return launched
+        outcome = await play(launched, folder, url, output)
+    if outcome.result is None:
+        tell_broken_off(launched, outcome.code, url, output)
+    else:
+        _tell(outcome.result, outcome.code, folder, url, output)
+    return outcome.code
 
 
 async def _demo(args: argparse.Namespace) -> int:
     output: Output = args.output
     folder, url = _places(args, os.environ)
-    _unpack(folder)
-    file = load_task_file(folder / "tasks.yaml")
+    unpack(folder)
+    file = task_file(folder)
     plan = demo_plan(folder, pause_s=0.0 if args.fast else PAUSE_S)
-    output.note(
-        f"{len(file.tasks)} tasks that get a small release out. Two free models and a paid one answer from a script; "
-        "no key, network or money of yours is used"
-    )
+    output.note(_opening(len(file.tasks)))
     with log_errors():
         async with open_log(url) as log:
             await _refuse_second(log, url)
@@ -98,6 +136,18 @@ async def _demo(args: argparse.Namespace) -> int:
             result, code = await carry_out(args, output, session)
     _tell(result, code, folder, url, output)
     return code
+
+
+def task_file(folder: Path, *, python: str = sys.executable) -> TaskFile:
+    """The tasks of the demo, whose test cases are run with a Python."""
+    return load_task_file(folder / "tasks.yaml", overrides={"python": python})
+
+
+def _opening(tasks: int) -> str:
+    return (
+        f"{tasks} tasks that get a small release out. Two free models and a paid one answer from a script; "
+        "no key, network or money of yours is used"
+    )
 
 
 def demo_plan(folder: Path, *, pause_s: float) -> Plan:
@@ -124,7 +174,7 @@ def _places(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Path,
     return home / "demo", str(Path(args.log).expanduser().absolute())
 
 
-def _unpack(folder: Path) -> None:
+def unpack(folder: Path) -> None:
     """Put the demo's files where its session can find them later, as they were shipped. Raises DemoFolder."""
     shipped = resources.files("swarm").joinpath("demo")
     try:
@@ -179,9 +229,9 @@ def _tell(result: Result, code: int, folder: Path, url: str, output: Output) -> 
             },
         )
         return
-    accepted = sum(task.status == "accepted" for task in result.tasks)
+    accepted, skipped = (sum(task.status == status for task in result.tasks) for status in ("accepted", "skipped"))
     output.line(
-        f"{result.session}: {accepted} of {len(result.tasks)} accepted, {result.tokens:,} tokens, "
+        f"{result.session}: {accepted} of {len(result.tasks)} accepted, {skipped} skipped, {result.tokens:,} tokens, "
         f"{dollars(result.cost_nanos)} (scripted, so paid by nobody); files in {folder / 'out'}",
         "bold",
     )

@@ -1,4 +1,4 @@
-"""`swarm run --detach`: a run as a process of its own, which outlives its terminal and its parent.
+"""A run as a process of its own, which outlives its terminal and its parent: `--detach`, and what `--watch` looks at.
 
 The parent asks what has to be asked, starts the child, and reads the log until the child has claimed its session: that is
 the launch. What the child would say on a terminal goes to a file beside the log.
@@ -37,8 +37,8 @@ class Launched(msgspec.Struct, frozen=True, kw_only=True):
     """A session that runs in a process of its own; `log` is the file in which it says what it would on a terminal."""
 
     session: str
-    pid: int
     log: str
+    process: subprocess.Popen[bytes]
 
 
 def confirm_paid(plan: Plan, output: Output) -> bool:
@@ -59,35 +59,35 @@ def confirm_paid(plan: Plan, output: Output) -> bool:
     return False
 
 
-async def launch(log: EventLog, args: argparse.Namespace, *, stdin: str | None, paid: bool) -> Launched | int:
-    """Start the run as a child and wait until its session is open.
+async def launch(log: EventLog, words: Sequence[str], *, stdin: str | None, as_json: bool) -> Launched | int:
+    """Start the run, a command line of `swarm`, as a child and wait until it has its session.
 
     Where the child ended before that, its words are told as they are, and its exit code is returned. Ctrl-C ends the child.
     """
     folder = runs_folder(log.url)
     head = (await log.head()).position
     with _new_file(folder) as (file, path):
-        child = _start(child_words(args, paid=paid), file, stdin)
+        child = _start(words, file, stdin)
         try:
             session = await _claimed_by(log, child, after=head)
         except BaseException:
             _end(child)
             raise
         if session is None:
-            return _relayed(path, child.returncode, as_json=args.json)
+            return _relayed(path, child.returncode, as_json=as_json)
         name = session_name(session)
-        return Launched(session=name, pid=child.pid, log=str(path.replace(folder / f"{name}.log")))
+        return Launched(session=name, log=str(path.replace(folder / f"{name}.log")), process=child)
 
 
-def tell_launch(launched: Launched, args: argparse.Namespace, output: Output) -> None:
+def tell_launch(launched: Launched, args: argparse.Namespace, output: Output, *, does: str = "runs") -> None:
     """Write the launch record: who runs, where it writes, and how to watch and end it."""
     watch = to_type("watch", launched.session, log=args.log)
     cancel = to_type("cancel", launched.session, log=args.log)
     if output.json:
-        record = {"session": launched.session, "pid": launched.pid, "log": launched.log}
+        record = {"session": launched.session, "pid": launched.process.pid, "log": launched.log}
         output.document("swarm.launch/1", {**record, "watch": watch, "cancel": cancel})
         return
-    output.line(f"{launched.session} runs in the background as process {launched.pid}")
+    output.line(f"{launched.session} {does} in the background as process {launched.process.pid}")
     output.line(f"  what it says  {launched.log}")
     output.line(f"  watch it      {watch}")
     output.line(f"  end it        {cancel}")
@@ -96,25 +96,44 @@ def tell_launch(launched: Launched, args: argparse.Namespace, output: Output) ->
 def runs_folder(url: str) -> Path:
     """Where the runs of a log write what they say: log.db has log.runs beside it. Raises UsageError for a log in memory."""
     if url == "memory:":
-        raise UsageError("--detach needs a log in a file, because its session goes on in another process; name one")
+        raise UsageError(
+            "--detach and --watch need a log in a file, because the session runs in another process; name one"
+        )
     path = Path(url).expanduser().absolute()
     return path.with_name(f"{path.stem}.runs")
 
 
 def child_words(args: argparse.Namespace, *, paid: bool) -> list[str]:
     """The command line of the child: that of the parent, without what only a terminal has."""
-    words = ["run", "--no-input", "--progress", args.progress if args.progress in ("json", "none") else "plain"]
-    for name in ("local", "json", "quiet", "debug"):
-        words += [f"--{name}"] if getattr(args, name) else []
-    words += ["--yes"] if args.yes or paid else []
-    words += ["--verbose"] * (args.verbose or 0)
-    for name in ("local_model", "script", "endpoint", "model", "price", "budget", "log", "color", "report"):
-        value = getattr(args, name)
-        words += [f"--{name.replace('_', '-')}={value}"] if value is not None else []
+    words = ["run", *_shared_words(args, paid=paid), *_valued(args, "local_model", "script")]
+    words += ["--local"] if args.local else []
     words += [f"--schedule={args.schedule}"] if args.schedule else []
     words += [f"--from={args.earlier}"] if args.earlier else []
     words += [f"--set={each}" for each in args.set] + [f"--only={each}" for each in args.only]
     return [*words, "--", args.what]
+
+
+def resuming_words(args: argparse.Namespace, session: str, *, paid: bool) -> list[str]:
+    """The same of `swarm resume`; the parent has found out which session is meant."""
+    words = ["resume", *_shared_words(args, paid=paid)]
+    words += ["--take-over"] if args.take_over else []
+    words += [f"--raise={args.more}"] if args.more else []
+    return [*words, session]
+
+
+def _shared_words(args: argparse.Namespace, *, paid: bool) -> list[str]:
+    words = ["--no-input", "--progress", args.progress if args.progress in ("json", "none") else "plain"]
+    for name in ("json", "quiet", "debug"):
+        words += [f"--{name}"] if getattr(args, name) else []
+    words += ["--yes"] if args.yes or paid else []
+    words += ["--watched"] if args.watch else []
+    words += ["--verbose"] * (args.verbose or 0)
+    return words + _valued(args, "endpoint", "model", "price", "budget", "log", "color", "report")
+
+
+def _valued(args: argparse.Namespace, *names: str) -> list[str]:
+    given = ((name.replace("_", "-"), getattr(args, name)) for name in names)
+    return [f"--{name}={value}" for name, value in given if value is not None]
 
 
 def _start(words: Sequence[str], said: IO[bytes], stdin: str | None) -> subprocess.Popen[bytes]:
@@ -182,6 +201,11 @@ def _relayed(path: Path, code: int, *, as_json: bool) -> int:
             Output().problem(line)
     if code < 0:
         Output().problem(f"error: the run was ended by signal {-code} before its session was open; start it again")
+    return shell_code(code)
+
+
+def shell_code(code: int) -> int:
+    """An exit code as a shell has it: 128 and the signal where one ended the process."""
     return code if code >= 0 else 128 - code
 
 

@@ -13,10 +13,13 @@ import msgspec
 
 from events.log import LogError, system_clock
 from swarm.cli.checkup.finding import Finding
+from swarm.cli.checkup.folders import look_at_folders
 from swarm.cli.checkup.machine import look_at_machine
+from swarm.cli.checkup.project import look_at_project
 from swarm.cli.checkup.record import look_at_log, path_of
 from swarm.cli.checkup.sandbox import look_at_sandbox
 from swarm.cli.checkup.setup import look_at_setup, look_online, read_settings
+from swarm.errors import UsageError
 from swarm.roster import on_this_machine
 from swarm.settings.load import data_dir
 
@@ -66,6 +69,10 @@ async def _look(args: argparse.Namespace) -> AsyncIterator[Finding]:
             yield found
     async for found in look_at_log(log, now=system_clock(), deep=args.deep):
         yield found
+    for found in look_at_folders(log, data_dir(os.environ)):
+        yield found
+    for found in look_at_project(log, Path.cwd()):
+        yield found
     if args.online and loaded is not None:
         for found in await look_online(loaded.settings, os.environ):
             yield found
@@ -77,7 +84,7 @@ async def mended(finding: Finding) -> Finding:
         return finding
     try:
         said = await finding.mend()
-    except (OSError, LogError) as error:
+    except (OSError, LogError, UsageError) as error:
         return msgspec.structs.replace(finding, said=f"{finding.said}; it could not be mended: {error}", mend=None)
     return Finding(name=finding.name, said=f"mended: {said}")
 

@@ -19,6 +19,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "trust": ("swarm.cli.trust", "confirm the shell commands of a task file"),
     },
     "Steer": {
+        "pause": ("swarm.cli.pause", "let nothing new begin in a session, or for a task"),
+        "unpause": ("swarm.cli.unpause", "go on with what was paused"),
+        "retry": ("swarm.cli.retry", "try a task again that failed, was halted or cancelled"),
+        "pin": ("swarm.cli.pin", "name the tier of models that has first tries"),
         "cancel": ("swarm.cli.cancel", "end a session or a task for good"),
         "accept": ("swarm.cli.accept", "accept a task's last draft, whatever was said of it"),
         "reject": ("swarm.cli.reject", "reject a task's last draft and say why"),

@@ -12,10 +12,11 @@ from unicodedata import east_asian_width
 
 import anyio
 
-from events.log import Entry
+from events.log import Entry, session_name
 from events.types.answer import AnswerServed
 from events.types.any import kind_of
 from events.types.call import BudgetMarked, CallFailed, CallOverran, CallReserved, CallUnknown
+from events.types.control import TierPinned, TierUnpinned, WorkPaused, WorkUnpaused
 from events.types.model import ModelCooled, pause_of
 from events.types.task import (
     StepAccepted,
@@ -25,6 +26,7 @@ from events.types.task import (
     StepRejected,
     TaskAccepted,
     TaskExpanded,
+    TaskReopened,
 )
 from events.types.tool import ApprovalAsked, ApprovalGiven, SandboxProbed, ToolFinished
 from events.views.tasks import TaskState, TasksView
@@ -33,7 +35,7 @@ from swarm.cli.output import Output, counted
 from swarm.cli.streams import write_aside
 from swarm.errors import amount, dollars
 from swarm.insight.uses import ended_said, sandbox_said, used_said, word_said
-from tui.words import status_of, visible
+from tui.words import PAUSED, status_of, visible
 
 Mode = Literal["auto", "live", "plain", "json", "none"]
 MODES: tuple[Mode, ...] = ("auto", "live", "plain", "json", "none")
@@ -85,6 +87,20 @@ def progress_of(mode: Mode, output: Output) -> Progress:
             return Silent(output)
 
 
+_ABOVE = (
+    StepRejected
+    | BudgetMarked
+    | CallOverran
+    | SandboxProbed
+    | WorkPaused
+    | WorkUnpaused
+    | TierPinned
+    | TierUnpinned
+    | TaskReopened
+)
+"""What is told in a line of its own above the block, which stays."""
+
+
 class Silent:
     """Shows nothing but what it is told to say; the displays below do more."""
 
@@ -134,8 +150,7 @@ class Plain(Silent):
         while True:
             await anyio.sleep(HEARTBEAT_S)
             if time.monotonic() - self._said >= HEARTBEAT_S:
-                tasks = [task for session in self._view.tasks.values() for task in session.values()]
-                self._output.note(f"… {counts(tasks)}")
+                self._output.note(f"… {how_far(self._view)}")
 
 
 class JsonLines(Silent):
@@ -173,7 +188,7 @@ class Live(Silent):
         for entry in entries:
             self._view.apply(entry)
             self._using.apply(entry)
-            if isinstance(entry.event, StepRejected | BudgetMarked | CallOverran | SandboxProbed) or _is_refused(entry):
+            if isinstance(entry.event, _ABOVE) or _is_refused(entry):
                 self._above(change_of(entry))
         self._dirty = True
 
@@ -217,7 +232,7 @@ class Live(Silent):
         for task in shown:
             self._write(f"{status_of(task).glyph} {described(task, self._using.said(task.session, task.name))}")
         more = f", {len(running) - len(shown)} more at work" if len(running) > len(shown) else ""
-        self._write(f"  {counts(tasks)}{more}", "dim")
+        self._write(f"  {how_far(self._view)}{more}", "dim")
 
     def _above(self, line: str) -> None:
         if line:
@@ -287,8 +302,26 @@ def change_of(entry: Entry) -> str:
             return f"✔ {entry.task}  wrote {', '.join(output.path for output in outputs)}"
         case ToolFinished() | ApprovalAsked() | ApprovalGiven() | SandboxProbed():
             return _of_tools(name, entry.event)
+        case WorkPaused() | WorkUnpaused() | TierPinned() | TierUnpinned() | TaskReopened():
+            return _steered(entry, entry.event)
         case _:
             return _ended(entry)
+
+
+def _steered(entry: Entry, event: WorkPaused | WorkUnpaused | TierPinned | TierUnpinned | TaskReopened) -> str:
+    """What a person said of how it goes on; nothing of what a resume takes up."""
+    what = f"{session_name(entry.session)}/{entry.task}" if entry.task else session_name(entry.session)
+    match event:
+        case WorkPaused(by=by):
+            return f"‖ {what}  paused by {by}: what is in flight ends; `swarm unpause {what}` goes on"
+        case WorkUnpaused():
+            return f"● {what}  goes on"
+        case TierPinned(by=by, tier=tier):
+            return f"● {what}  first tries go to the tier {tier} now, says {by}"
+        case TierUnpinned(by=by):
+            return f"● {what}  no longer pinned to a tier, says {by}"
+        case TaskReopened(by=by, reason=reason):
+            return f"↻ {what}  {reason}" if by else ""
 
 
 def _of_tools(name: str, event: ToolFinished | ApprovalAsked | ApprovalGiven | SandboxProbed) -> str:
@@ -356,6 +389,13 @@ def described(task: TaskState, using: str = "") -> str:
     if task.reason:
         parts.append(task.reason)
     return "  ".join(parts)
+
+
+def how_far(view: TasksView) -> str:
+    """How far a run is, in one line, and that it is paused."""
+    tasks = [task for session in view.tasks.values() for task in session.values()]
+    paused = any(view.whole(session).paused is not None for session in view.tasks)
+    return f"{PAUSED.glyph} {PAUSED.word}, {counts(tasks)}" if paused else counts(tasks)
 
 
 def counts(tasks: Sequence[TaskState]) -> str:

@@ -18,6 +18,7 @@ from events.views.base import fold
 from events.views.questions import QuestionsView
 from events.views.sessions import SessionState, SessionsView
 from events.views.standing import standing
+from events.views.steering import Paused
 from events.views.tasks import TaskState, TasksView
 from swarm import alive
 from swarm.cli.names import NO_SESSION
@@ -49,6 +50,12 @@ class Listed(msgspec.Struct, frozen=True):
     state: State
     tasks: tuple[TaskState, ...]
     asks: int = 0  # uses of tools that wait for a person's word, and questions of agents
+    paused: Paused | None = None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether somebody runs it and nothing of it begins."""
+        return self.state == "running" and self.paused is not None
 
     @property
     def counts(self) -> Counter[str]:
@@ -120,6 +127,7 @@ async def listed(log: EventLog, most: int | None, *, now: int) -> tuple[list[Lis
             state_of(one, now=now),
             tuple(both.tasks.of(one.number).values()),
             len(both.approvals.of(one.number)) + len(both.questions.of(one.number)),
+            both.tasks.whole(one.number).paused,
         )
         for one in found
     ]
@@ -130,7 +138,7 @@ def _progress(task: TaskState) -> str:
     from tui.words import status_of
 
     word = status_of(task).word
-    return "running" if word == "retrying" else word
+    return {"retrying": "running", "paused": "waiting"}.get(word, word)
 
 
 def _table(shown: Sequence[Listed], output: Output, *, now: int) -> None:
@@ -143,7 +151,7 @@ def _table(shown: Sequence[Listed], output: Output, *, now: int) -> None:
         rows.append(
             [
                 session_name(one.session.number),
-                (f"{one.state}, asks" if one.asks else one.state, "yellow" if one.asks else STYLES[one.state]),
+                _state_cell(one),
                 one.session.type,
                 tasks,
                 count(sum(task.tokens for task in one.tasks)),
@@ -153,6 +161,11 @@ def _table(shown: Sequence[Listed], output: Output, *, now: int) -> None:
             ]
         )
     output.table(header, rows)
+
+
+def _state_cell(one: Listed) -> Cell:
+    state = "paused" if one.is_paused else one.state
+    return (f"{state}, asks" if one.asks else state, "yellow" if one.asks or one.is_paused else STYLES[one.state])
 
 
 def session_document(one: Listed) -> dict[str, Any]:
@@ -165,6 +178,7 @@ def session_document(one: Listed) -> dict[str, Any]:
         "type": one.session.type,
         "state": one.state,
         "asks": one.asks,
+        "paused": one.is_paused,
         "directory": one.session.directory,
         "owner": one.session.claim.owner if one.session.claim else None,
         "opened": utc_text(one.session.opened_at),

@@ -17,7 +17,7 @@ from events.views.money import MoneyView
 from events.views.questions import QuestionsView
 from events.views.tasks import TaskState, TasksView
 from swarm.cli.budget_change import in_turn, quoted, raised, recording
-from swarm.cli.budget_scope import budgets_of, here, where_counted
+from swarm.cli.budget_scope import Here, budgets_of, here, where_counted
 from swarm.cli.output import Output
 from swarm.cycle import TAKEN_UP
 from swarm.engine.requests import person
@@ -44,17 +44,48 @@ class WouldHaltAgain(SwarmError):
         )
 
 
+class NoRoom(SwarmError):
+    """A task would halt again where it did: it is not tried. Nothing was changed."""
+
+    exit_code = 3
+
+    def __init__(self, task: str, halt: TaskHalted, held: Held) -> None:
+        room = max(0, _room(held))
+        missing = halt.needed - room
+        super().__init__(
+            f"{task} would only halt again: the budget of {held.scope} has {amount(room, halt.unit)} of "
+            f"{amount(held.cap, halt.unit)} left and its next call needs {amount(halt.needed, halt.unit)}; raise it with "
+            f"`swarm budget raise {held.scope} {more(with_reserve(missing) if halt.held else missing, halt.unit)}`"
+        )
+
+
+async def require_room_for(log: EventLog, where: Here, session: int, task: str) -> None:
+    """Raises NoRoom where the task is halted at a cap that has no room for its next call yet."""
+    halt = (await _halts(log, session))[0].get(task)
+    if halt is None or halt.cause != "budget":
+        return
+    held = _without_room(await budgets_of(log, await where_counted(log, where), session=session), halt)
+    if held is not None:
+        raise NoRoom(f"{session_name(session)}/{task}", halt, held)
+
+
 async def halts_of(log: EventLog, session: int) -> tuple[list[TaskHalted], bool]:
     """By which caps tasks of the session are halted now, and whether anything else is left to do."""
+    halts, tasks = await _halts(log, session)
+    stopped = _stopped_with(list(halts), tasks)
+    other = any(task.status == "open" or task.cause in TAKEN_UP for name, task in tasks.items() if name not in stopped)
+    return list(halts.values()), other
+
+
+async def _halts(log: EventLog, session: int) -> tuple[dict[str, TaskHalted], Mapping[str, TaskState]]:
+    """By task the halt at a cap at which it stands now; and all tasks."""
     tasks = (await fold_session(log, TasksView(), session)).of(session)
     halts: dict[str, TaskHalted] = {}
     async for entries in read_all(log, session=session):
         refused = ((entry.task, refusal_of(entry.event)) for entry in entries)
         halts.update((task, halt) for task, halt in refused if halt is not None)
-    held = [name for name, task in tasks.items() if _is_at_cap(task) and name in halts and halts[name].scope]
-    stopped = _stopped_with(held, tasks)
-    other = any(task.status == "open" or task.cause in TAKEN_UP for name, task in tasks.items() if name not in stopped)
-    return [halts[name] for name in held], other
+    at_cap = [name for name, task in tasks.items() if _is_at_cap(task) and name in halts and halts[name].scope]
+    return {name: halts[name] for name in at_cap}, tasks
 
 
 def _is_at_cap(task: TaskState) -> bool:

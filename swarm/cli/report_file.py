@@ -34,16 +34,21 @@ def require_report(args: argparse.Namespace) -> None:
         raise UsageError(f"--report {args.report}: a file is expected, such as report.html, and this is a folder")
 
 
+def report_path(args: argparse.Namespace, settings: Settings, session: str) -> Path | None:
+    """The file in which a session leaves its report; None where none is asked for."""
+    named = args.report or settings.report_file
+    return Path(named.replace(_SESSION, session)) if named else None
+
+
 async def leave_report(
     log: EventLog, result: Result, args: argparse.Namespace, settings: Settings, output: Output
 ) -> None:
     """Write the report where one is asked for. That it cannot be written is told, and is no failure of the run."""
-    named = args.report or settings.report_file
-    if not named:
+    path = report_path(args, settings, result.session)
+    if path is None:
         return
     from swarm.cli.report_html import write_to
 
-    path = Path(named.replace(_SESSION, result.session))
     try:
         write_to(path, await _text(log, int(result.session.removeprefix("s")), path.suffix.lower(), args))
     except (SwarmError, LogError) as error:

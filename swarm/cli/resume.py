@@ -37,6 +37,7 @@ from swarm.cli.running import (
     way_on,
 )
 from swarm.cli.secrets import secrets_of
+from swarm.cli.watched import require_screen, watched
 from swarm.cycle import TAKEN_UP
 from swarm.errors import UsageError
 from swarm.plan import Plan, shared_caps
@@ -46,6 +47,7 @@ from swarm.settings.load import Loaded, load_settings
 from swarm.task import Task
 
 if TYPE_CHECKING:
+    from swarm.cli.detach import Launched
     from swarm.engine.faces import Faces
 
 
@@ -67,6 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.watch:
+        require_screen()
     return anyio.run(_resume, args)
 
 
@@ -91,29 +95,50 @@ async def _resume(args: argparse.Namespace) -> int:
                     else f"{session_name(state.number)} is finished"
                 )
                 return _nothing(output, state, f"{said}; there is nothing to resume")
-            await _make_room(args, log, state, output)
-            plan = await plan_of_today(args, log, state, loaded, output)
-            if await has_own_cap(log, state.number):
-                plan = msgspec.structs.replace(plan, paid_confirmed=True)
-            secrets = secrets_of(loaded.settings)
-            estimate = await estimate_of(log, state.number)
+            if not args.watch:
+                return await _go_on(args, log, state, loaded)
+            launched = await _launched(args, log, state, loaded)
+    return launched if isinstance(launched, int) else await watched(launched, args, loaded.settings)
 
-            async def session(faces: Faces) -> Result:
-                return await resume_session(
-                    log,
-                    state,
-                    plan,
-                    environ=os.environ,
-                    faces=faces,
-                    secrets=secrets,
-                    take_over=args.take_over,
-                )
 
-            result, code = await carry_out(args, output, session)
-            way = await way_on(log, result)
-            tell(result, output, code, log=args.log, estimate=estimate, way=way, told=args.progress == "json")
-            await leave_report(log, result, args, loaded.settings, output)
+async def _go_on(args: argparse.Namespace, log: EventLog, state: SessionState, loaded: Loaded) -> int:
+    """Carry the session on in this process."""
+    output: Output = args.output
+    await _make_room(args, log, state, output)
+    plan = await plan_of_today(args, log, state, loaded, output)
+    if await has_own_cap(log, state.number):
+        plan = msgspec.structs.replace(plan, paid_confirmed=True)
+    secrets = secrets_of(loaded.settings)
+    estimate = await estimate_of(log, state.number)
+
+    async def session(faces: Faces) -> Result:
+        return await resume_session(
+            log,
+            state,
+            plan,
+            environ=os.environ,
+            faces=faces,
+            secrets=secrets,
+            take_over=args.take_over,
+        )
+
+    result, code = await carry_out(args, output, session, watched=args.watched)
+    way = await way_on(log, result)
+    tell(result, output, code, log=args.log, estimate=estimate, way=way, told=args.progress == "json")
+    await leave_report(log, result, args, loaded.settings, output)
     return code
+
+
+async def _launched(args: argparse.Namespace, log: EventLog, state: SessionState, loaded: Loaded) -> Launched | int:
+    """Ask about paid calls where that is to be asked, then leave the session to a process of its own."""
+    from swarm.cli.detach import confirm_paid, launch, resuming_words
+
+    output: Output = args.output
+    name = session_name(state.number)
+    paid = False
+    if not await has_own_cap(log, state.number):
+        paid = confirm_paid(await plan_of_today(args, log, state, loaded, output), output)
+    return await launch(log, resuming_words(args, name, paid=paid), stdin=None, as_json=args.json)
 
 
 async def _make_room(args: argparse.Namespace, log: EventLog, state: SessionState, output: Output) -> None:

@@ -28,6 +28,7 @@ from swarm.cli.running import (
     way_on,
 )
 from swarm.cli.secrets import secrets_of
+from swarm.cli.watched import require_screen, watched
 from swarm.confirmed import trusted_at, trusted_digests
 from swarm.crew import crew_of, profiles_here
 from swarm.errors import UsageError
@@ -104,8 +105,11 @@ def run(args: argparse.Namespace) -> int:
 
     if args.local_model and not args.local:
         raise UsageError("--local-model goes with --local")
-    if args.dry_run and args.detach:
-        raise UsageError("--dry-run and --detach exclude each other; name one of them")
+    ways = [name for name in ("dry-run", "detach", "watch") if getattr(args, name.replace("-", "_"))]
+    if len(ways) > 1:
+        raise UsageError(f"{' and '.join(f'--{name}' for name in ways)} exclude each other; name one of them")
+    if args.watch:
+        require_screen(", or say `--detach` to run it in the background")
     if args.dry_run and args.earlier:
         raise UsageError("--dry-run foresees a run from its beginning; it does not go with --from")
     require_report(args)
@@ -115,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     given = read_given(args.what, overrides=overrides_of(args.set), commands=commands)
     if require_schedule(args.schedule):
         given = msgspec.structs.replace(given, type="cron")
-    carried_out = _dry_run if args.dry_run else _detached if args.detach else _run
+    carried_out = _dry_run if args.dry_run else _detached if args.detach or args.watch else _run
     return anyio.run(carried_out, args, given)
 
 
@@ -198,7 +202,7 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
                         earlier=earlier,
                     )
 
-            result, code = await carry_out(args, output, session)
+            result, code = await carry_out(args, output, session, watched=args.watched)
             way = await way_on(log, result)
             tell(result, output, code, log=args.log, estimate=weighed.estimate, way=way, told=args.progress == "json")
             await leave_report(log, result, args, settings, output)
@@ -206,8 +210,8 @@ async def _run(args: argparse.Namespace, given: Given) -> int:
 
 
 async def _detached(args: argparse.Namespace, given: Given) -> int:
-    """Ask what has to be asked, then leave the run to a process of its own."""
-    from swarm.cli.detach import confirm_paid, launch, tell_launch
+    """Ask what has to be asked, then leave the run to a process of its own, and look at it with `--watch`."""
+    from swarm.cli.detach import child_words, confirm_paid, launch, tell_launch
 
     output: Output = args.output
     prepared = await _prepared(args, given)
@@ -217,9 +221,11 @@ async def _detached(args: argparse.Namespace, given: Given) -> int:
             prepared = await _trusted(log, prepared, args)
             weighed = await _weighed(log, prepared, args, earlier)
             paid = weighed.confirmed or confirm_paid(prepared.plan, output)
-            launched = await launch(log, args, stdin=given.piped, paid=paid)
+            launched = await launch(log, child_words(args, paid=paid), stdin=given.piped, as_json=args.json)
     if isinstance(launched, int):
         return launched
+    if args.watch:
+        return await watched(launched, args, prepared.loaded.settings)
     tell_launch(launched, args, output)
     return 0
 

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 import msgspec
@@ -62,6 +62,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", metavar="AMOUNT", help="cap this run: $0.10 or 20k tokens")
     parser.add_argument("--yes", action="store_true", help="say yes to downloads and to paid calls, never to commands")
     parser.add_argument("--progress", choices=MODES, default="auto", help="default: a block on a terminal, else lines")
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="run it in the background and open the live view on it; q leaves it running",
+    )
+    parser.add_argument("--watched", action="store_true", help=argparse.SUPPRESS)  # said by the process that shows it
 
 
 async def roster_of(
@@ -157,10 +163,15 @@ def tell_old_prices(roster: Roster, output: Output) -> None:
 
 
 async def carry_out(
-    args: argparse.Namespace, output: Output, session: Callable[[Faces], Awaitable[Result]]
+    args: argparse.Namespace,
+    output: Output,
+    session: Callable[[Faces], Awaitable[Result]],
+    *,
+    watched: bool = False,
 ) -> tuple[Result, int]:
     """Run a session under a display and under Ctrl-C; return its result and the exit code.
 
+    With `watched` somebody looks at it in the live view, whose words are waited for where there is nobody to ask here.
     Raises what the session raises; LogFailed for what the log says once the session is open.
     """
     progress = progress_of(args.progress, output)
@@ -176,8 +187,8 @@ async def carry_out(
         say=output.note,
         confirm=_confirmation(args, output, progress),
         raise_by=_raising(output, progress),
-        approve=_approving(output, progress) if output.can_ask else None,
-        reply=_replying(output, progress) if output.can_ask else None,
+        approve=_approving(output, progress) if output.can_ask else _heard_from_the_log if watched else None,
+        reply=_replying(output, progress) if output.can_ask else _heard_from_the_log if watched else None,
         stop=anyio.Event(),
         abort=anyio.Event(),
     )
@@ -274,6 +285,12 @@ def _replying(output: Output, progress: Progress) -> Callable[[Asking], Awaitabl
             progress.hold(False)
 
     return reply
+
+
+async def _heard_from_the_log(asked: Wanted | Asking) -> NoReturn:
+    """Who is there gives the word in the live view, which records it; whoever waits for it reads it there."""
+    while True:
+        await anyio.sleep_forever()
 
 
 async def way_on(log: EventLog, result: Result) -> Sequence[str]:

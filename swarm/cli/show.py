@@ -87,7 +87,8 @@ async def _show(args: argparse.Namespace) -> None:
         elif name.task:
             await _print_task(log, name, story, args.output)
         else:
-            listed = Listed(session, state_of(session, now=system_clock()), tuple(tasks.values()))
+            paused = story.view.whole(name.session).paused
+            listed = Listed(session, state_of(session, now=system_clock()), tuple(tasks.values()), paused=paused)
             estimate, way = await estimate_of(log, name.session), await _way(log, listed)
             _print_session(listed, story.sandbox, estimate, way, args.output)
 

@@ -68,6 +68,8 @@ def _summary(task: TaskState) -> dict[str, Any]:
         "cause": task.cause,
         "unjudged": task.unjudged,
         "needs": list(task.needs),
+        "paused": task.own.paused is not None,
+        "pinned": task.own.pin.tier if task.own.pin else None,
         "role": task.role,
         "model": task.model,
         "tier": task.tier,

@@ -20,7 +20,7 @@ from swarm.cli.sessions import STYLES
 from swarm.errors import dollars
 from swarm.insight.sentences import audit_said
 from swarm.insight.uses import files_said, sandbox_said, use_said
-from tui.words import attempt_of, count, cut, span, status_of, visible, visible_lines
+from tui.words import PAUSED, attempt_of, count, cut, span, status_of, visible, visible_lines
 
 _STYLE = {"good": "green", "bad": "red", "busy": "blue", "warn": "yellow", "faint": "dim", "": ""}
 _USE = {"refused": "yellow", "waiting": "yellow", "open": "blue", "failed": "", "done": ""}
@@ -45,6 +45,9 @@ def session_page(
     name = session_name(session.number)
     output.line(f"{name}  {visible(session.title)}", "bold")
     output.line(f"  {one.state}" + (f": {visible(session.reason)}" if session.reason else ""), STYLES[one.state])
+    if one.is_paused and one.paused is not None:
+        who = f"paused by {visible(one.paused.by)} {span(now - one.paused.since)} ago"
+        output.line(f"  {PAUSED.glyph} {who}: `{to_type('unpause', name, log=output.log)}` goes on", "yellow")
     owner = f" · owned by {visible(session.claim.owner)}" if session.claim else ""
     output.line(f"  {session.type} · {span(now - session.opened_at)} ago · {visible(session.directory)}{owner}")
     if estimate is not None:
@@ -115,7 +118,10 @@ def _task_head(task: TaskState, output: Output, now: int) -> None:
     output.line(f"{session_name(task.session)}/{task.name}  {visible(task.title)}", "bold")
     unjudged = " (unjudged: nobody could judge it, only its form was looked at)" if task.unjudged else ""
     reason = f": {visible(task.reason)}" if task.reason else ""
-    output.line(f"  {status.glyph} {status.word}{unjudged}{reason}", _STYLE[status.tone])
+    if status is not PAUSED:  # who paused it stands below
+        output.line(f"  {status.glyph} {status.word}{unjudged}{reason}", _STYLE[status.tone])
+    for line in _steered(task, output, now):
+        output.line(f"  {line}", "yellow")
     needs = f" · needs {', '.join(task.needs)}" if task.needs else ""
     took = span((task.ended_at or now) - task.submitted_at)
     output.line(f"  {task.type} · {task.complexity}{needs} · {took}")
@@ -129,6 +135,16 @@ def _task_head(task: TaskState, output: Output, now: int) -> None:
         )
     elif task.applied:
         output.line(f"  what its tools changed before is {_where_now(task, output)}")
+
+
+def _steered(task: TaskState, output: Output, now: int) -> Iterator[str]:
+    """What a person said of how the task goes on."""
+    paused, pin, name = task.own.paused, task.own.pin, f"{session_name(task.session)}/{task.name}"
+    if paused is not None and task.status in ("open", "halted"):
+        who = f"paused by {visible(paused.by)} {span(now - paused.since)} ago"
+        yield f"{PAUSED.glyph} {who}: `{to_type('unpause', name, log=output.log)}` goes on"
+    if pin is not None and task.status not in ("accepted", "skipped"):
+        yield f"first tries go to the tier {visible(pin.tier)}, said {visible(pin.by)} (event {pin.at})"
 
 
 def _where_now(task: TaskState, output: Output) -> str:

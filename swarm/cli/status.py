@@ -120,8 +120,11 @@ def _folded(url: str, scope: str) -> Money:
 def line_of(status: Status, now: int, zone: tzinfo | None, *, signs: bool) -> str:
     """The line: what runs, where something does; what is spent of today's cap; how the last session ended, and when."""
     parts: list[str] = []
-    if status.running:
-        parts.append(f"{'● ' if signs else ''}{len(status.running)} running")
+    paused = sum(one.paused for one in status.running)
+    if running := len(status.running) - paused:
+        parts.append(f"{'● ' if signs else ''}{running} running")
+    if paused:
+        parts.append(f"{'‖ ' if signs else ''}{paused} paused")
     if asking := sum(one.asks + one.questions > 0 for one in (*status.running, *status.left)):
         parts.append(f"{asking} {'asks' if asking == 1 else 'ask'} you")
     if status.left:
@@ -165,6 +168,10 @@ def _tell(status: Status, output: Output, now: int, zone: tzinfo | None) -> None
         output.note("nothing is recorded yet; begin with `swarm run FILE`, or look at `swarm demo`")
     for one in status.running:
         output.line(f"running   {session_name(one.session)}  {cut(one.title, 50)}  for {span(now - one.since)}", "blue")
+        if one.paused:
+            output.line(
+                f"paused    {session_name(one.session)}  `swarm unpause {session_name(one.session)}` goes on", "yellow"
+            )
         if one.asks:
             output.line(
                 f"asks      {session_name(one.session)}  a tool waits for your word: `swarm approve --list`", "yellow"
@@ -230,5 +237,6 @@ def _owned(one: Owned) -> dict[str, Any]:
         "owner": one.claim.owner,
         "asks": one.asks,
         "questions": one.questions,
+        "paused": one.paused,
         "since": utc_text(one.since),
     }

@@ -74,10 +74,12 @@ def watch_app(
     fps: float = 8.0,
     named: str | None = None,
     clock: Clock = system_clock,
+    kind: type[WatchApp] | None = None,
 ) -> WatchApp:
     """Put the screen together with what it has to be told. Session 0 is the first that opens.
 
-    `named` is the log that the command line names: what the screen tells to type means that one, too.
+    `named` is the log that the command line names: what the screen tells to type means that one, too. `kind` is a screen
+    that does more than the usual one.
     """
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch_words import LogControl
@@ -86,7 +88,7 @@ def watch_app(
     def state(session: SessionState) -> str:
         return state_of(session, now=clock())
 
-    return WatchApp(
+    return (kind or WatchApp)(
         log,
         session=session,
         state_of=state,

@@ -15,6 +15,10 @@ class Consent:
         self._refusal: ConfirmationNeeded | None = None  # of paid calls, for as long as the session runs
         self.asking = faces.asking
 
+    def give(self) -> None:
+        """Paid calls were said yes to elsewhere."""
+        self._paid, self._refusal = True, None
+
     async def confirm(self, arm: Arm) -> None:
         """The first paid call of a session under no cap but the built-in one is asked about, once. Raises ConfirmationNeeded."""
         async with self.asking:

@@ -6,17 +6,17 @@ from the folded state with the same function, never from old events.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import anyio
 import msgspec
-from anyio import to_thread
 
 from events.bus import next_entries, read_all
 from events.log import Ack, Clock, Entry
-from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskSkipped, TaskSubmitted
+from events.types.control import TierPinned, WorkPaused, WorkUnpaused
+from events.types.task import TaskAccepted, TaskExpanded, TaskFailed, TaskReopened, TaskSubmitted
 from events.views.tasks import TaskState
 from events.views.trails import TrailsView
 from swarm.cycle import Next, Open, Placed, Work, consequences, next_step
@@ -29,18 +29,18 @@ from swarm.engine.delivery import Delivery
 from swarm.engine.endings import Caps, ended_by
 from swarm.engine.faces import Faces
 from swarm.engine.foresight import Foresight
-from swarm.engine.gate import expanded, facts_of, gathered, seen_through
+from swarm.engine.gate import gathered
+from swarm.engine.gating import gated
 from swarm.engine.pace import Pace, shared_among_tasks
+from swarm.engine.parts import ROLES, calls_a_model
 from swarm.engine.past import Past
 from swarm.engine.picks import GOES_ON, Picks
 from swarm.engine.portions import Portions
-from swarm.engine.prepare import prepare_each
-from swarm.engine.requests import answer_to, concerned
-from swarm.engine.submission import submitted
+from swarm.engine.requests import answer_to, concerned, person, to_hold
+from swarm.engine.timing import TimeLimits
 from swarm.engine.toolkit import Toolkit
 from swarm.engine.world import Surroundings
 from swarm.errors import BudgetExceeded, NoModelAvailable, OwnerLost, SwarmError
-from swarm.items import item_tasks, items_of
 from swarm.journal import Attempt, Recorded
 from swarm.money.caps import task_scope
 from swarm.money.ledger import Ledger
@@ -48,23 +48,14 @@ from swarm.money.shares import greatest_share
 from swarm.orders import NotWorthIt, Terms
 from swarm.owner import RENEW_S, Owner
 from swarm.plan import Beside, Plan, allowed_arms, context_room, is_looked_at
-from swarm.roles.explorer import explore
 from swarm.roles.job import Job
 from swarm.roles.prompting import prompted
 from swarm.roles.strain import strain_of
-from swarm.roles.validator import validate
-from swarm.roles.worker import work
 from swarm.stages import stages_of
 from swarm.task import Role, Task
 from swarm.tries import Connected, Stopped
 
 GRACE_S = 10.0  # what calls in flight get after the first Ctrl-C; one of a local model gets nothing
-
-ROLES: Mapping[Work, tuple[Role, Callable[..., Awaitable[list[Placed]]]]] = {
-    Work.EXPLORE: ("explorer", explore),
-    Work.DRAFT: ("worker", work),
-    Work.JUDGE: ("validator", validate),
-}
 
 
 class Dispatcher:
@@ -94,6 +85,7 @@ class Dispatcher:
         self._redact, self._faces, self._clock = redact, faces, clock
         self._position, self._consent, self._toolkit = position, consent, toolkit
         self._calls = calls_of(plan, ledger, models, consent, past, redact=redact, clock=clock)
+        self._calls.pauses.is_paused = self._is_paused
         self._batches = Batches(plan.batch, self._calls.sharing, self._start)
         self._delivery = Delivery(owner, plan, surroundings, past, self._consent)
         self._portions = Portions(
@@ -108,7 +100,7 @@ class Dispatcher:
         self._ended = anyio.Event()  # set whenever work has ended
         self._waiting: dict[str, list[str]] | None = None  # by a task those that wait for it; None: to be found anew
         self._answered = 0  # position of the last request that was dealt with
-        self._deadlines: dict[str, float] = {}
+        self._times = TimeLimits(self._is_paused)
         self._appended: dict[str, int] = {}  # task -> the last position that was appended for it
         self._following = anyio.CancelScope()
         self.interrupted = False
@@ -129,6 +121,9 @@ class Dispatcher:
             asking=self._consent.asking,
         )
 
+    def _is_paused(self, name: str) -> bool:
+        return self._view.pause_of(self.tasks[name]) is not None
+
     @property
     def tasks(self) -> Mapping[str, TaskState]:
         return self._view.of(self._owner.session)
@@ -142,6 +137,8 @@ class Dispatcher:
             around.start_soon(self._obey)
             async with anyio.create_task_group() as self._roles:
                 await self._answer_requests()
+                if working:
+                    await self._go_on()
                 await self._advance_all(self.tasks)
                 with self._following:
                     if not self._done():
@@ -203,6 +200,13 @@ class Dispatcher:
             self._requests.apply(entry)
             if isinstance(entry.event, TaskSubmitted | TaskExpanded):
                 self._waiting = None
+            elif isinstance(entry.event, TaskReopened):
+                self._times.begin_anew(entry.task)
+            elif isinstance(entry.event, WorkPaused | WorkUnpaused):
+                self._look_again()
+                touched.update(dict.fromkeys(self.tasks))
+            elif isinstance(entry.event, TierPinned) and entry.event.confirmed:
+                self._consent.give()
             elif isinstance(entry.event, TaskAccepted | TaskFailed) and entry.task in self._specs:
                 self._paced(self.tasks[entry.task], self._specs[entry.task])
             if entry.task in self.tasks:
@@ -211,6 +215,12 @@ class Dispatcher:
             if self.tasks[name].status != "open":
                 touched.update(dict.fromkeys(self._waiting_for(name)))
         return list(touched)
+
+    def _look_again(self) -> None:
+        """Let the time of what is paused stand, and what waits go on that is not."""
+        for name in self.tasks:
+            self._times.look(name)
+        self._calls.pauses.look()
 
     def _paced(self, state: TaskState, task: Task) -> None:
         caps = shared_among_tasks(self._caps.in_force(task, "worker"), task_scope(self._owner.session, task.id))
@@ -231,12 +241,22 @@ class Dispatcher:
         while request := next((each for each in self._requests.open.values() if each.position > self._answered), None):
             self._answered = request.position
             touched += await self._end_work(concerned(request, self.tasks))
-            answer = answer_to(request, self.tasks, self._owner)
+            await self._calls.pauses.close(to_hold(request, self.tasks))
+            answer = answer_to(request, self._view, self._owner)
             ack = await answer.append(self._owner)
             for name in answer.tasks:
                 self._note(name, ack)
             touched += await self._read_on(answer.tasks)
+            self._calls.pauses.decided()
         return touched
+
+    async def _go_on(self) -> None:
+        """Lift a pause of the whole session that was asked for before we took it: who resumes it says that it goes on."""
+        paused = self._view.whole(self._owner.session).paused
+        if paused is not None and paused.asked < self._owner.position:
+            self._note("", await self._owner.append([self._owner.new(WorkUnpaused(by=person(), reason="resumed"))]))
+            await self._read_on([""])
+            self._faces.say(f"{self._owner.name} was paused by {paused.by}; it goes on")
 
     async def _end_work(self, names: Collection[str]) -> list[str]:
         """End what runs for the tasks and fold what it left; name the tasks that may have moved."""
@@ -279,7 +299,9 @@ class Dispatcher:
             self._roles.start_soon(self._do, following.open)
 
     def _may_start(self, open_: Open) -> bool:
-        return not self._calls.stopping or (open_.work not in ROLES and open_.work is not Work.AUDIT)
+        """Whether work begins: once a session stops, and while its task is paused, only what calls no model."""
+        held = self._calls.stopping or self._calls.pauses.hold(open_.task)
+        return not (held and calls_a_model(open_.work))
 
     async def _do(self, open_: Open) -> None:
         try:
@@ -305,7 +327,7 @@ class Dispatcher:
         recorded = self._journal.of(open_.task, open_.step, open_.attempt, role) if role else Recorded()
         attempt = Attempt(self._owner, state, step=open_.step, attempt=open_.attempt, role=role, recorded=recorded)
         try:
-            with anyio.fail_after(self._time_left(task)):
+            with self._times.within(task):
                 outcome = await self._outcome(open_, state, task, attempt)
         except TimeoutError:
             limit = task.limits.time_s or 0
@@ -325,7 +347,7 @@ class Dispatcher:
         try:
             match open_.work:
                 case Work.GATE:
-                    return await self._gated(state, task, attempt)
+                    return await gated(state, task, self.tasks, self._plan, self._surroundings, attempt)
                 case Work.GATHER:
                     children = [self.tasks[name] for name in state.children or ()]
                     return [Placed(await gathered(task, children, self._surroundings.accepted, attempt.put))]
@@ -364,23 +386,6 @@ class Dispatcher:
         except SwarmError as error:
             return [ended_by(error, open_, self._redact(str(error)))]
 
-    async def _gated(self, state: TaskState, task: Task, attempt: Attempt) -> list[Placed]:
-        """See whether the task is to be done, and for which items."""
-        ended = {need: self.tasks[need] for need in task.needs}
-        results = {
-            need: await self._surroundings.accepted(found) for need, found in ended.items() if found.result is not None
-        }
-        seen = seen_through(task, facts_of(task, self.tasks, results))
-        if isinstance(seen, TaskSkipped) or task.each is None:
-            return [Placed(seen)]
-        root = self._surroundings.root
-        items = await to_thread.run_sync(partial(items_of, task.each, results, root, task=task.id))
-        said = self._redact(msgspec.json.encode(items).decode())
-        prepared = partial(prepare_each, root=root, redact=self._redact, plan=self._plan)
-        children = await to_thread.run_sync(prepared, item_tasks(task, msgspec.json.decode(said)))
-        events = {each.task.id: submitted(each, attempt.put, self._redact) for each in children}
-        return expanded(state, seen.condition, attempt.put(said), events)
-
     def _job(self, open_: Open, state: TaskState, task: Task, role: Role) -> Job:
         caps = self._caps.in_force(task, role)
         picks = Picks(
@@ -393,6 +398,7 @@ class Dispatcher:
             clock=self._clock,
             money=partial(greatest_share, caps, self._ledger.money, "nanos"),
             counts=self._foresight.counts,
+            pin=partial(self._view.pin_of, state),
         )
         pick = picks.of(open_, role)
         room = context_room(self._plan, task, role, session=self._owner.session, caps=caps)
@@ -417,12 +423,6 @@ class Dispatcher:
         *above, mine = self._plan.scopes(session, task, now)
         named = (*above, *self._portions.named(task, role), mine)
         return Terms(named=named, caps=caps, shares=self._portions.shares(task, role))
-
-    def _time_left(self, task: Task) -> float | None:
-        if task.limits.time_s is None:
-            return None
-        now = anyio.current_time()
-        return max(0.0, self._deadlines.setdefault(task.id, now + task.limits.time_s) - now)
 
     async def _spec(self, state: TaskState) -> Task:
         if state.name not in self._specs:

@@ -11,11 +11,13 @@ from events.bus import read_all
 from events.lineage import inherited, without_money
 from events.log import Entry, EventLog
 from events.types.call import CallUnknown
+from events.types.control import TierPinned
 from events.types.session import SessionOpened
 from events.types.task import OutputFile, TaskAccepted, TaskReopened
 from events.views.requests import RequestsView
 from events.views.tasks import TaskState, TasksView
 from swarm.cycle import TAKEN_UP
+from swarm.engine.steering import reopened_with
 from swarm.journal import Journal
 from swarm.owner import Owner
 
@@ -30,6 +32,7 @@ class Past(msgspec.Struct, kw_only=True):
     requests: RequestsView
     journal: Journal
     repeats: Repeats | None = None  # what any session did that may be given again; None: nothing is
+    paid: bool = False  # a person said yes to paid calls of the session when they pinned it to a tier
     written: dict[str, OutputFile] = {}  # by path, what the session delivered last, or found of its relatives
 
     def before(self, task: TaskState) -> Sequence[OutputFile]:
@@ -39,6 +42,7 @@ class Past(msgspec.Struct, kw_only=True):
     def apply(self, entry: Entry) -> None:
         """Take in an entry of the session itself."""
         self._take_files(entry)
+        self.paid |= isinstance(entry.event, TierPinned) and entry.event.confirmed
         self.tasks.apply(entry)
         self.requests.apply(entry)
         self.journal.apply(entry)
@@ -82,10 +86,7 @@ async def take_up(owner: Owner, tasks: Mapping[str, TaskState], journal: Journal
         )
         for entry in journal.open.values()
     ]
-    reopened = [name for name, task in tasks.items() if task.status in ("halted", "failed") and task.cause in TAKEN_UP]
-    for name, task in tasks.items():  # in the order of the file, so that chains of needs are found in one pass
-        if task.status == "cancelled" and not task.cause and any(need in reopened for need in task.needs):
-            reopened.append(name)
-    events += [owner.new(TaskReopened(reason="resumed"), task=name) for name in reopened]
+    stopped = [name for name, task in tasks.items() if task.status in ("halted", "failed") and task.cause in TAKEN_UP]
+    events += [owner.new(TaskReopened(reason="resumed"), task=name) for name in reopened_with(tasks, stopped)]
     if events:
         await owner.append(events)

@@ -9,6 +9,7 @@ import msgspec
 
 from events.log import Clock
 from events.types.choice import FREE_TIERS, ChoiceStopped
+from events.views.steering import Pin
 from events.views.tasks import StepState, TaskState
 from events.views.trails import TrailsView
 from events.views.verdicts import CHECKS
@@ -19,6 +20,7 @@ from swarm.choice.planner import Judge as Errors
 from swarm.choice.question import LEAN_FROM, Question, context_of, outside
 from swarm.cycle import RETRIES_ON_ARM, Open
 from swarm.engine.audits import is_due
+from swarm.engine.steering import holds, is_asked_for
 from swarm.errors import NoModelAvailable
 from swarm.messages import MILLION, Arm
 from swarm.money.shares import Share
@@ -53,6 +55,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
     pressure: float
     clock: Clock
     money: Callable[[], Share | None]
+    pin: Callable[[], Pin | None] = lambda: None  # the tier to which a person pinned first tries, by now
     counts: Callable[[str], float] = prior  # by model how many tokens of input it counts for one of ours
 
     @property
@@ -64,7 +67,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
         if role == "validator":
             return self._judge(self.state.steps[open_.step - 1].model)
         is_judged = role == "worker" and wants_judge(self.task, last=open_.step == self.state.total)
-        return self._drawn(self.question(open_, role), role, is_judged=is_judged)
+        return self._drawn(self.question(open_, role), role, open_.step, is_judged=is_judged)
 
     def is_audited(self, step: int, judge: str) -> bool:
         """Whether the step's draft is to be audited if the model `judge` accepts it; "" is the checks alone."""
@@ -82,7 +85,7 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
         question = self.question(open_, "worker")
         seed, step = f"{question.seed}/{branch}", f"{question.step}/{branch}"
         question = msgspec.structs.replace(question, role=SUB_AGENT, seed=seed, step=step, stay_on="", draws={})
-        pick = self._drawn(question, "worker", is_judged=False, agent=agent)
+        pick = self._drawn(question, "worker", open_.step, is_judged=False, agent=agent)
         return pick, lambda name: self.staying("worker", name, pick, why=GOES_ON)
 
     def question(self, open_: Open, role: Role) -> Question:
@@ -111,13 +114,15 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
             may_escalate=state.escalations < task.limits.escalations,
         )
 
-    def _drawn(self, question: Question, role: Role, *, is_judged: bool, agent: str = "") -> Picker:
+    def _drawn(self, question: Question, role: Role, number: int, *, is_judged: bool, agent: str = "") -> Picker:
         arms, excluded = allowed_arms(self.plan, self.task, role)
         arms = [arm for arm in arms if agent in ("", arm.agent)]
         span = self.plan.choice.span(self.state.complexity)
+        step = self.state.steps[number - 1] if number else None
 
         def pick(failed: Mapping[str, str], nth: int, input_tokens: int) -> Pick | None:
-            share, counts = self.money(), {arm.model: self.counts(arm.model) for arm in arms}
+            share, counts, pin = self.money(), {arm.model: self.counts(arm.model) for arm in arms}, self.pin()
+            tier = pin.tier if pin is not None and holds(pin, self.state, step) else ""
             asked = msgspec.structs.replace(
                 question,
                 seed=f"{question.seed}/{nth}",
@@ -127,10 +132,14 @@ class Picks(msgspec.Struct, frozen=True, kw_only=True):
                 judging=self._judging([arm.model for arm in arms], input_tokens) if is_judged else {},
                 spent_scope=share.scope if share else "",
                 spent_percent=share.percent if share else 0,
+                pinned=tier,
+                pin=pin.at if pin is not None and tier else 0,
+                asked=self.state.retried if is_asked_for(self.state, step) else 0,
             )
             too_small = _too_small(arms, input_tokens, self.counts)
             out = {**too_small, **excluded, **failed}
-            if not (self.task.tiers or self.task.roles.get(role, RoleConfig()).tiers):
+            named = self.task.tiers or self.task.roles.get(role, RoleConfig()).tiers
+            if not named and all(arm.tier != tier or arm.model in out for arm in arms):
                 out |= outside([arm for arm in arms if arm.model not in out], *span, self.state.complexity)
             choice = choose(asked, arms, self.trails.learned, out)
             if isinstance(choice, ChoiceStopped):

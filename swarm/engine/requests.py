@@ -14,11 +14,21 @@ import msgspec
 
 from events.blobs import Pack
 from events.log import Ack, Entry, EventLog, NewEvent, session_name
-from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.types.control import (
+    CancelRequested,
+    PauseRequested,
+    PinRequested,
+    Request,
+    RequestAnswered,
+    RetryRequested,
+    UnpauseRequested,
+    VerdictRequested,
+)
 from events.types.task import StepAccepted, TaskAccepted, TaskCancelled
-from events.views.tasks import StepState, TaskState
+from events.views.tasks import StepState, TaskState, TasksView
 from swarm.cycle import Placed, consequences
-from swarm.engine.verdicts import VerdictRefused, accept, reject, step_to_judge, to_cancel
+from swarm.engine import steering
+from swarm.engine.verdicts import RequestRefused, VerdictRefused, accept, reject, step_to_judge, to_cancel
 from swarm.owner import Owner
 
 
@@ -34,9 +44,7 @@ def person() -> str:
         return socket.gethostname()
 
 
-async def ask_of(
-    log: EventLog, session: int, project: str, event: CancelRequested | VerdictRequested, *, task: str, step: int = 0
-) -> int:
+async def ask_of(log: EventLog, session: int, project: str, event: Request, *, task: str, step: int = 0) -> int:
     """Append a request and return its position."""
     new = NewEvent(event=event, topic=control_topic(session), project=project, session=session, task=task, step=step)
     return (await log.append([new])).positions[0]
@@ -66,29 +74,53 @@ def concerned(request: Entry, tasks: Mapping[str, TaskState]) -> list[str]:
     try:
         if isinstance(request.event, CancelRequested):
             return to_cancel(tasks, request.task)
-        _step(request, tasks)
-    except VerdictRefused:
+        if isinstance(request.event, VerdictRequested):
+            _step(request, tasks)
+            return [request.task]
+    except RequestRefused:
+        pass
+    return []
+
+
+def to_hold(request: Entry, tasks: Mapping[str, TaskState]) -> list[str]:
+    """The tasks of which nothing may begin any more before the request is answered."""
+    if not isinstance(request.event, PauseRequested):
         return []
-    return [request.task]
+    if not request.task:
+        return list(tasks)
+    return [name for name, task in tasks.items() if request.task in (name, task.parent)]
 
 
-def answer_to(request: Entry, tasks: Mapping[str, TaskState], owner: Owner) -> Answer:
+def answer_to(request: Entry, view: TasksView, owner: Owner) -> Answer:
     """Decide what the request comes to as the tasks stand now."""
     answer = Answer(request=request.position, pack=Pack(owner.known))
     try:
-        if isinstance(request.event, CancelRequested):
-            event = request.event
-            end = TaskCancelled(reason=event.reason or f"{event.by} cancelled it", by=event.by)
-            answer.placed = [(name, Placed(end)) for name in to_cancel(tasks, request.task)]
-        else:
-            answer.placed = _judged(request, tasks, answer.pack)
-    except VerdictRefused as refusal:
+        answer.placed = _done(request, view, owner.session, answer.pack)
+    except RequestRefused as refusal:
         answer.refused = str(refusal)
     return answer
 
 
+def _done(request: Entry, view: TasksView, session: int, pack: Pack) -> list[tuple[str, Placed]]:
+    tasks, task = view.of(session), request.task
+    match request.event:
+        case CancelRequested(by=by, reason=reason):
+            end = TaskCancelled(reason=reason or f"{by} cancelled it", by=by)
+            return [(name, Placed(end)) for name in to_cancel(tasks, task)]
+        case PauseRequested(by=by, reason=reason):
+            return steering.pause(view, session, task, by=by, reason=reason)
+        case UnpauseRequested(by=by):
+            return steering.unpause(view, session, task, by=by)
+        case RetryRequested(by=by, reason=reason):
+            return steering.retry(tasks, task, by=by, reason=reason)
+        case PinRequested(by=by, tier=tier, reason=reason, confirmed=confirmed):
+            return steering.pin(view, session, task, tier, by=by, reason=reason, confirmed=confirmed)
+        case _:
+            return _judged(request, tasks, pack)
+
+
 def _judged(request: Entry, tasks: Mapping[str, TaskState], pack: Pack) -> list[tuple[str, Placed]]:
-    assert isinstance(request.event, VerdictRequested), "a request is a cancellation or a verdict"
+    assert isinstance(request.event, VerdictRequested), "all else that is asked was answered"
     verdict, task = request.event, tasks.get(request.task)
     step = _step(request, tasks)
     assert task is not None, "its step was found"
@@ -104,7 +136,7 @@ def _judged(request: Entry, tasks: Mapping[str, TaskState], pack: Pack) -> list[
 
 
 def _step(request: Entry, tasks: Mapping[str, TaskState]) -> StepState:
-    assert isinstance(request.event, VerdictRequested), "a request is a cancellation or a verdict"
+    assert isinstance(request.event, VerdictRequested), "only a verdict is about a step"
     if request.task not in tasks:
         raise VerdictRefused(f"there is no task {request.task!r} in this session")
     return step_to_judge(tasks[request.task], request.step, accepted=request.event.accepted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from events.log import Clock
 from swarm.engine.ahead import Ahead, open_ahead
@@ -13,7 +14,7 @@ from swarm.engine.consent import Consent
 from swarm.engine.copies import Copies
 from swarm.engine.endings import Caps
 from swarm.engine.faces import Faces
-from swarm.engine.hands import LiveHands, begin_of
+from swarm.engine.hands import Allow, Allowed, LiveHands, begin_of
 from swarm.engine.history import STAGE as HISTORY
 from swarm.engine.history import History, Rules
 from swarm.engine.outputs import Outputs
@@ -25,8 +26,9 @@ from swarm.engine.toolchest import Toolchest, open_toolchest
 from swarm.engine.working import Working
 from swarm.engine.world import Surroundings
 from swarm.journal import Attempt
-from swarm.messages import Arm
+from swarm.messages import Arm, ToolCall
 from swarm.owner import Owner
+from swarm.pauses import Pauses
 from swarm.plan import Plan
 from swarm.roles.job import Job
 from swarm.stages import drawn_for, stages_of
@@ -97,7 +99,7 @@ class Toolkit:
             working=working,
             box=box,
             history=History(attempt, rules),
-            allow=self._approvals.of(task, attempt),
+            allow=_once_unpaused(self._approvals.of(task, attempt), task, caps.calls.pauses),
             outputs=outputs,
             doubtful=self._doubtful,
             redact=self._redact,
@@ -124,6 +126,20 @@ class Toolkit:
             left=lambda: min(caps.left(caps.in_force(task, "worker")), default=None),
             summarise=Summaries(attempt, task, caps),
         )
+
+
+def _once_unpaused(allow: Allow, task: Task, pauses: Pauses) -> Allow:
+    """The same, but that what is allowed waits while the task is paused."""
+
+    async def allowed(
+        tool: Tool, arguments: Mapping[str, Any], call: ToolCall, ordinal: int, /, *, really: str = ""
+    ) -> Allowed:
+        word = await allow(tool, arguments, call, ordinal, really=really)
+        if word.yes:
+            await pauses.passed(task.id)
+        return word
+
+    return allowed
 
 
 @asynccontextmanager

@@ -20,7 +20,11 @@ from swarm.cycle import TAKEN_UP, Placed
 from swarm.errors import UsageError
 
 
-class VerdictRefused(UsageError):
+class RequestRefused(UsageError):
+    """What a person asks of a session cannot be done as it stands; nothing was changed."""
+
+
+class VerdictRefused(RequestRefused):
     """A person's verdict has nothing to stand on."""
 
 
@@ -77,13 +81,14 @@ def to_cancel(tasks: Mapping[str, TaskState], name: str) -> list[str]:
     if name and name not in tasks:
         raise VerdictRefused(f"there is no task {name!r} in this session")
     named = [name, *(tasks[name].children or ())] if name else list(tasks)
-    ending = [each for each in named if each in tasks and _goes_on(tasks[each])]
+    ending = [each for each in named if each in tasks and goes_on(tasks[each])]
     if name and not ending:
         raise VerdictRefused(f"{name} has ended already: it is {tasks[name].status}")
     return ending
 
 
-def _goes_on(task: TaskState) -> bool:
+def goes_on(task: TaskState) -> bool:
+    """Whether it is open, or a resume opens it again."""
     return task.status in ("open", "halted") or (task.status == "failed" and task.cause in TAKEN_UP)
 
 

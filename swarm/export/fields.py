@@ -35,14 +35,18 @@ def _each(what: What, names: str) -> dict[str, What]:
 STRINGS: Mapping[str, What] = {
     # what persons and models write, and what names something of theirs
     **_each(What.TEXT, "call commands condition detail directory factors file key name on options path pattern"),
-    **_each(What.TEXT, "question reason refused rule schedule seed server stopped summary team title unknown view"),
+    **_each(
+        What.TEXT, "missed question reason refused rule schedule seed server stopped summary team title unknown view"
+    ),
     **_each(What.TEXT, "why why_judge"),
     # what was fetched, persons and their machines, the rows that settings name with their prices
     **_each(What.TEXT, "etag modified url boot by cap_by host owner price"),
     # digests of contents: whoever guesses one could see that they are right
     **_each(What.TEXT, "all but_question digest hash tree"),
     **_each(What.WORD, "agent answered_by backend basis cause complexity doubts effect failure finish form how kind"),
-    **_each(What.WORD, "like missing model policy remember role skill skills source speaker stage start tier tool"),
+    **_each(
+        What.WORD, "like missing model pinned policy remember role skill skills source speaker stage start tier tool"
+    ),
     **_each(What.WORD, "type unit"),
     **_each(What.ARM, "arm auditor judge summary_by"),
     **_each(What.SCOPE, "scope scopes spent_scope"),
@@ -53,7 +57,7 @@ STRINGS: Mapping[str, What] = {
 }
 """By the name of a field what a string in it is."""
 
-SENTENCES = frozenset({"name", "price", "rule", "why", "why_judge"})
+SENTENCES = frozenset({"missed", "name", "price", "rule", "why", "why_judge"})
 """Texts that are often the program's own, word for word: those stay."""
 
 NUMBERS: Mapping[str, What] = {
@@ -73,7 +77,7 @@ NUMBERS: Mapping[str, What] = {
         What.NUMBER, "arms attempts decisions epoch events exit_code failed first follows held held_failed held_passed"
     ),
     **_each(What.NUMBER, "last nth ordinal part parts passed sessions status step texts total"),
-    **_each(What.POSITION, "applied asked given request reservation source"),
+    **_each(What.POSITION, "applied asked given pin request reservation source"),
     **_each(What.UPTO, "parent_position position"),
     **_each(What.MOMENT, "judged_at since until valid_until"),
     **_each(What.MACHINE, "pid started"),

@@ -61,6 +61,16 @@ def _facts(choice: Choice) -> dict[str, object]:
 
 
 def _rules(choice: Choice) -> Iterator[Reason]:
+    if choice.missed:
+        missed = f"a person had pinned the try to the tier {choice.pinned}, and {choice.missed}: it was chosen as ever"
+        yield Reason(
+            said=missed, event=choice.pin, tone="warn", facts={"pinned": choice.pinned, "missed": choice.missed}
+        )
+    elif choice.pinned:
+        pinned = f"a person had pinned the try to the tier {choice.pinned}: no other was asked"
+        yield Reason(said=pinned, event=choice.pin, facts={"pinned": choice.pinned})
+    if choice.asked:
+        yield Reason(said="a person has the task tried again: the try is made whatever it is worth", event=choice.asked)
     if isinstance(choice, ChoiceMade) and choice.why:
         yield Reason(said=f"a rule went before the draw: {choice.why}")
     if choice.spent_scope:

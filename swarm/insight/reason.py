@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -42,6 +43,11 @@ def exact(amount: int, places: int) -> str:
 def in_unit(value: int, unit: str) -> str:
     """An amount of a cap in its unit, "nanos" or "tokens"."""
     return usd(value) if unit == "nanos" else f"{value:,} tokens"
+
+
+def minute(at: int) -> str:
+    """When something was, from microseconds since 1970: 2026-11-21 10:03 UTC."""
+    return f"{datetime.fromtimestamp(at // 1_000_000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def many(number: int, noun: str) -> str:

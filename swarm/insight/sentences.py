@@ -19,7 +19,7 @@ from events.types.call import (
     CallUnknown,
 )
 from events.types.choice import ChoiceMade, ChoiceStopped, TrailsExcluded
-from events.types.control import CancelRequested, RequestAnswered, VerdictRequested
+from events.types.control import RetryRequested, VerdictRequested
 from events.types.model import ModelCooled, ModelRecovered, pause_of
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.stage import StageApplied, StageUndone, StageWithdrawn
@@ -52,6 +52,7 @@ from events.types.tool import (
 from events.types.tree import ChangesApplied, ChangesUndone
 from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
 from events.views.verdicts import CHECKS
+from swarm.insight.asked import request_said
 from swarm.insight.reason import in_unit, many, usd
 from swarm.insight.uses import ended_said, files_said, sandbox_said, used_said
 
@@ -279,14 +280,8 @@ def _of_sessions(entry: Entry) -> str:
         case SessionClosed() as event:
             state = "finished" if event.finished else "with work left"
             return f"the owner let the session go, {state}{f' ({event.reason})' if event.reason else ''}"
-        case CancelRequested(by=by):
-            return f"{by} asked to cancel {entry.task or 'the session'}"
-        case VerdictRequested() as event:
-            return f"{event.by} {'accepted' if event.accepted else 'rejected'} the draft"
-        case RequestAnswered(refused=refused):
-            return f"the request was refused: {refused}" if refused else "the request was carried out"
         case _:
-            return ""
+            return request_said(entry)
 
 
 def _of_the_log(entry: Entry) -> str:
@@ -345,7 +340,7 @@ _LEADS: dict[type, tuple[Reach, tuple[type, ...]]] = {
         (ChoiceStopped, *_VERDICTS, AttemptAbandoned, CallFailed, CallUnknown, StepPlanned, TaskSubmitted),
     ),
     TaskHalted: ("task", (*_VERDICTS, StepDrafted, CallSettled, CallFailed, CallUnknown, StepPlanned, TaskSubmitted)),
-    TaskReopened: ("session", (SessionClaimed, VerdictRequested)),
+    TaskReopened: ("session", (SessionClaimed, VerdictRequested, RetryRequested)),
     TaskSubmitted: ("session", (TaskExpanded, SessionOpened)),
     BudgetMarked: ("session", (CallReserved,)),
     SessionClaimed: ("session", (SessionOpened,)),

@@ -25,6 +25,7 @@ class Story(msgspec.Struct, kw_only=True):
     own: list[Entry]  # without what it took over
     session: SessionState | None
     tasks: dict[str, TaskState]
+    view: TasksView  # of these tasks, with what persons said of how they go on
     attempts: AttemptsView
     ends: dict[int, Entry]  # what was recorded last of a call, by its reservation
     overruns: dict[int, CallOverran]
@@ -72,6 +73,7 @@ async def read_story(log: EventLog, session: int) -> Story:
         overruns={entry.event.reservation: entry.event for entry in story if isinstance(entry.event, CallOverran)},
         session=sessions.sessions.get(session),
         tasks=tasks.of(session),
+        view=tasks,
         attempts=attempts,
     )
 

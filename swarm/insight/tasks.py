@@ -18,11 +18,12 @@ from events.types.task import (
     TaskSubmitted,
 )
 from events.views.attempts import Attempt, Call, Verdict
+from events.views.steering import Paused
 from events.views.tasks import TaskState
 from events.views.verdicts import CHECKS, Judged
 from swarm.choice.choose import probability
 from swarm.insight.judges import known_judge
-from swarm.insight.reason import Reason, Tone, many, usd
+from swarm.insight.reason import Reason, Tone, many, minute, usd
 from swarm.insight.refusals import other_model
 from swarm.insight.sentences import audit_said, judged_by
 from swarm.insight.story import Story
@@ -86,6 +87,8 @@ def _state(story: Story) -> str:
     session = story.session
     if session is None or session.exit_code is None:
         owner = session.claim.owner if session and session.claim else ""
+        if owner and (paused := story.view.whole(story.number).paused) is not None:
+            return f"is paused by {paused.by} ({minute(paused.since)}): {owner} owns it"
         return f"was not closed{f': {owner} owns it' if owner else ''}"
     ended = {task.status for task in story.tasks.values()} - {"accepted", "skipped"}
     from_ = f", from what is {' and '.join(sorted(ended))}" if ended else ""
@@ -134,6 +137,8 @@ def _before(story: Story, task: TaskState) -> Iterator[Reason]:
     if (entry := story.last((TaskSubmitted,), task=task.name)) and isinstance(entry.event, TaskSubmitted):
         for said in entry.event.team:
             yield Reason(said=f"who took part as {said}", event=entry.position)
+    if (pin := story.view.pin_of(task)) is not None and task.status not in ("accepted", "skipped"):
+        yield Reason(said=f"{pin.by} pinned its first tries to the tier {pin.tier}", event=pin.at)
     if cleared := story.last((TaskCleared,), task=task.name):
         condition = cleared.event.condition if isinstance(cleared.event, TaskCleared) else ""
         yield Reason(said=f"its condition held: {condition}", event=cleared.position)
@@ -153,9 +158,16 @@ def _ending(story: Story, task: TaskState, halt: Reason | None) -> Iterator[Reas
             if task.open_calls
             else "it waits for its turn, or for who resumes the session"
         )
-        yield Reason(said=doing)
+        paused = story.view.pause_of(task)
+        yield Reason(said=doing) if paused is None or task.open_calls else _paused(paused, task)
     for output in task.outputs if task.status == "accepted" else ():
         yield Reason(said=f"it wrote {output.path}", tone="good")
+
+
+def _paused(paused: Paused, task: TaskState) -> Reason:
+    what = f"{session_name(task.session)}/{task.name}" if task.own.paused is paused else session_name(task.session)
+    said = f"{paused.by} paused it ({minute(paused.since)}); `swarm unpause {what}` goes on"
+    return Reason(said=said, tone="warn", event=paused.at)
 
 
 def _attempt(attempt: Attempt, told: Texts) -> Reason:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from events.log import Entry, EventLog, session_name
 from events.types.call import BudgetMarked, CallOverran, CallReserved
-from events.types.choice import ChoiceMade, ChoiceStopped
+from events.types.choice import Choice, ChoiceMade, ChoiceStopped
 from events.types.task import StepAccepted, StepAudited, StepDrafted, StepRejected, TaskFailed, TaskHalted
 from events.types.tool import ApprovalAsked, ToolFinished, ToolStarted
 from events.views.attempts import Use, Verdict
@@ -14,7 +16,7 @@ from events.views.standing import standing
 from swarm.errors import UsageError
 from swarm.insight.choices import why_choice, why_stopped
 from swarm.insight.costs import why_call, why_cost
-from swarm.insight.reason import Reason
+from swarm.insight.reason import Reason, minute
 from swarm.insight.refusals import failed_calls, other_model, refusal_of, users, why_halted
 from swarm.insight.rows import read_prices
 from swarm.insight.sentences import chain, said
@@ -80,9 +82,9 @@ async def explain_event(log: EventLog, position: int) -> Reason:
 async def _of_event(log: EventLog, entry: Entry, story: Story) -> Reason:
     match entry.event:
         case ChoiceMade() as choice:
-            return why_choice(entry.position, choice)
+            return _with_words(why_choice(entry.position, choice), choice, story)
         case ChoiceStopped() as stopped:
-            return why_stopped(entry.position, stopped)
+            return _with_words(why_stopped(entry.position, stopped), stopped, story)
         case CallReserved():
             return await _call(log, entry, story)
         case StepAccepted() | StepRejected():
@@ -117,6 +119,13 @@ async def _of_event(log: EventLog, entry: Entry, story: Story) -> Reason:
         if reserved is not None:
             return Reason(said=said(entry), because=(await _call(log, reserved, story),))
     return Reason(said=said(entry))
+
+
+def _with_words(reason: Reason, choice: Choice, story: Story) -> Reason:
+    """With what persons said by which the choice was bound: who, and when."""
+    words = [entry for at in (choice.pin, choice.asked) if (entry := story.at(at)) is not None]
+    told = (Reason(said=f"{said(entry)} ({minute(entry.at)})", event=entry.position) for entry in words)
+    return msgspec.structs.replace(reason, because=(*told, *reason.because))
 
 
 async def _use(log: EventLog, entry: Entry, finished: ToolFinished) -> tuple[Reason, ...]:

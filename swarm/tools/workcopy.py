@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -33,6 +34,7 @@ MOST_BYTES = 500 * (1 << 20)
 MOST_FILES = 50_000
 
 _PREFIX = "swarm-copy-"
+_PART = re.compile(r"\.swarm-[\w-]{12,16}\.part")  # what a delivery writes before it takes its place
 _SLICE = 256  # files copied in a thread before a cancellation is looked at
 _REMOVAL_S = 30
 _UNCOPIED = frozenset((".git", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"))  # of a plain folder
@@ -140,22 +142,43 @@ def sweep(root: Path) -> None:
         _sweep(_temporary(root.resolve()))
 
 
+def left_copies(root: Path) -> list[Path]:
+    """What `sweep` would remove. Nothing is changed."""
+    try:
+        return list(_left(_temporary(root.resolve())))
+    except UsageError:
+        return []
+
+
 def _sweep(folder: Path) -> None:
-    """Remove the copies of processes that are gone: nobody holds their locks."""
-    for holder in folder.glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            found = holder.lstat()
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-                continue
-            if not (holder / "lock").exists():
+    """Remove the copies of processes that are gone."""
+    for holder in _holders(folder):
+        if not (holder / "lock").exists():
+            with suppress(OSError):
                 holder.rmdir()  # the last step of a removal; one that is being made is made again
-                continue
+    for holder in _left(folder):
+        _remove(holder)
+
+
+def _left(folder: Path) -> Iterator[Path]:
+    """Yield the copies whose locks nobody holds. While one is looked at we hold it ourselves."""
+    for holder in _holders(folder):
+        with suppress(OSError):
             lock = os.open(holder / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(holder)
+                yield holder
             finally:
                 os.close(lock)
+
+
+def _holders(folder: Path) -> Iterator[Path]:
+    """Yield the folders of copies that are ours."""
+    for holder in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            found = holder.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+                yield holder
 
 
 def _remove(holder: Path) -> None:
@@ -256,20 +279,22 @@ async def _found(
 async def tree_of(root: Path, *, without: Collection[str] = ()) -> str:
     """The project's state in one line: how many files, and a digest (SHA-256) of their paths, kinds and contents.
 
-    `without` names files that do not count. Raises UsageError (CopyTooLarge) where the project cannot be copied.
+    `without` names files that do not count; nor does what is being delivered at that moment. Raises UsageError
+    (CopyTooLarge) where the project cannot be copied.
     """
     root = await to_thread.run_sync(root.resolve)
     try:
         _, found = await _found(root, MOST_BYTES, MOST_FILES)
-        names = sorted(set(found).difference(without))
-        digest = await to_thread.run_sync(_digest_of, root, names)
-        return f"{len(names)} file{'s' if len(names) != 1 else ''}, {digest}"
+        names = sorted(name for name in set(found).difference(without) if not _PART.fullmatch(Path(name).name))
+        number, digest = await to_thread.run_sync(_digest_of, root, names)
+        return f"{number} file{'s' if number != 1 else ''}, {digest}"
     except OSError as error:
         raise UsageError(f"{root} cannot be read: {error.strerror or error} ({error.filename}); mend that") from error
 
 
-def _digest_of(root: Path, names: Iterable[str]) -> str:
-    whole = hashlib.sha256()
+def _digest_of(root: Path, names: Iterable[str]) -> tuple[int, str]:
+    """How many files there are, and the digest of them."""
+    whole, number = hashlib.sha256(), 0
     for name in names:
         with suppress(FileNotFoundError):  # deleted since it was listed
             mode = (root / name).lstat().st_mode
@@ -282,7 +307,8 @@ def _digest_of(root: Path, names: Iterable[str]) -> str:
             else:
                 continue  # a folder is what is in it
             whole.update(b"\0".join((os.fsencode(name), kind.encode(), content)) + b"\n")
-    return whole.hexdigest()
+            number += 1
+    return number, whole.hexdigest()
 
 
 def walk(root: Path) -> Iterator[str]:

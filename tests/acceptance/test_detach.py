@@ -22,9 +22,9 @@ from events.log import open_log
 from events.processes import is_dead
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
-from swarm.cli.detach import child_words, runs_folder
+from swarm.cli import resume, run
+from swarm.cli.detach import child_words, resuming_words, runs_folder
 from swarm.cli.options import add_shared
-from swarm.cli.run import add_arguments
 from swarm.errors import UsageError
 from tests.acceptance.processes import Held, environment
 from tests.provider import provider_thread
@@ -197,14 +197,14 @@ def test_a_log_in_memory_cannot_be_left_to_another_process(folder: Path) -> None
         words = ("run", "--detach", "task.yaml", "--endpoint", provider.url, "--model", "m", "--log", "memory:")
         done = swarm(*words, home=folder, cwd=folder)
     assert done.returncode == 2
-    assert "--detach needs a log in a file" in done.stderr
+    assert "--detach and --watch need a log in a file" in done.stderr
     with pytest.raises(UsageError):
         runs_folder("memory:")
 
 
-def parsed(*words: str) -> argparse.Namespace:
+def parsed(command: str, *words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    add_arguments(parser)
+    {"run": run, "resume": resume}[command].add_arguments(parser)
     add_shared(parser)
     return parser.parse_args(list(words))
 
@@ -231,8 +231,18 @@ def parsed(*words: str) -> argparse.Namespace:
     ],
 )
 def test_the_child_is_given_what_the_parent_was_given(words: tuple[str, ...]) -> None:
-    given = parsed(*words)
-    child = parsed(*child_words(given, paid=False)[1:])
+    given = parsed("run", *words)
+    child = parsed(*child_words(given, paid=False))
     left_to_the_parent: dict[str, Any] = {"detach": False, "trust": False, "no_input": True, "progress": "plain"}
     assert vars(child) == {**vars(given), **left_to_the_parent}
-    assert parsed(*child_words(given, paid=True)[1:]).yes
+    assert parsed(*child_words(given, paid=True)).yes
+
+
+def test_a_child_that_resumes_is_given_the_session_that_was_meant_and_knows_that_it_is_watched() -> None:
+    given = parsed(
+        "resume", "--watch", "--take-over", "--raise", "+20k", "--endpoint", "http://h/v1", "--report", "r.md"
+    )
+    child = parsed(*resuming_words(given, "s4", paid=False))
+    by_the_parent = {"watch": False, "watched": True, "session": "s4", "no_input": True, "progress": "plain"}
+    assert vars(child) == {**vars(given), **by_the_parent}
+    assert parsed(*resuming_words(given, "s4", paid=True)).yes

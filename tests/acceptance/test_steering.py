@@ -1,4 +1,4 @@
-"""What people say of sessions from another terminal: cancel, accept, reject, fork."""
+"""What people say of sessions from another terminal: pause, retry, pin, cancel, accept, reject, fork."""
 
 from __future__ import annotations
 
@@ -24,6 +24,80 @@ def ran(folder: Path, provider: Provider, text: str, code: int) -> None:
 def statuses(folder: Path, session: str) -> dict[str, str]:
     told = json.loads(swarm("show", session, "--json", home=folder, cwd=folder).stdout)
     return {task["id"]: task["status"] for task in told["tasks"]}
+
+
+def test_a_running_session_is_paused_from_another_terminal_and_everything_that_shows_it_says_so(tmp_path: Path) -> None:
+    held = Held()
+    (tmp_path / "task.yaml").write_text(TWO)
+
+    def told(*words: str) -> tuple[int, str]:
+        done = swarm(*words, home=tmp_path, cwd=tmp_path)
+        return done.returncode, done.stdout + done.stderr
+
+    with (
+        provider_thread(held) as provider,
+        running("run", "task.yaml", "--endpoint", provider.url, "--model", "m", home=tmp_path) as process,
+    ):
+        assert held.arrived.wait(20)
+        said = "s1 is paused: what is in flight ends, nothing begins; `swarm unpause s1` goes on\n"
+        assert told("pause", "--reason", "lunch") == (0, said)
+        held.release()
+        assert "s1 is paused already, by " in told("pause")[1]
+        assert told("pause", "s1/second") == (0, said.replace("s1", "s1/second"))
+        assert "s1/first is under way" in told("retry", "first")[1]
+        assert told("status", "--line")[1].startswith("‖ 1 paused")
+        assert "paused    s1  `swarm unpause s1` goes on" in told("status")[1]
+        assert "paused" in told("ps")[1] and json.loads(told("ps", "--json")[1])["sessions"][0]["paused"]
+        assert "`swarm unpause s1` goes on" in told("show", "s1")[1]
+        assert "ago: `swarm unpause s1/second` goes on" in told("show", "s1/second")[1]
+        assert "s1 is paused by " in told("why", "s1")[1]
+        assert "paused it (" in told("why", "s1/second")[1]
+        assert told("unpause") == (0, "s1 goes on\nstill paused: s1/second\n")
+        assert told("unpause", "second") == (0, "s1/second goes on\n")
+        _, heard = process.communicate(timeout=30)
+    assert process.returncode == 0, heard
+    assert heard.count("‖ s1  paused by ") == 1 and "● s1  goes on" in heard
+
+
+def test_a_task_that_ended_without_a_result_is_tried_again_with_room_and_on_another_tier(tmp_path: Path) -> None:
+    def told(*words: str) -> tuple[int, str]:
+        done = swarm(*words, home=tmp_path, cwd=tmp_path)
+        return done.returncode, done.stderr
+
+    with provider_thread(play) as provider:
+        ran(tmp_path, provider, REJECTED, 1)
+        code, said = told("pin", "s1", "paid")
+        nobody = "no model of the tier paid is there for s1: who takes a try is chosen as ever"
+        assert (code, said.splitlines()[:2]) == (0, ["the first tries of s1 go to the tier paid from now on", nobody])
+        code, said = told("retry", "s1", "the provider was slow")
+        way = "what is left to do is done with: swarm resume s1"
+        assert (code, said.splitlines()) == (0, ["s1/task is tried again, with one attempt more", way])
+        again = swarm("resume", "--endpoint", provider.url, home=tmp_path, cwd=tmp_path)
+        assert again.returncode == 1 and "2 drafts were rejected" in again.stderr
+        choice = max(swarm_events(tmp_path, "choice.made"))
+        assert "had pinned the try to the tier paid, and no model of the tier paid is there" in told_why(
+            tmp_path, choice
+        )
+        assert told("pin", "s1", "--off") == (0, "who has the first tries of s1 is chosen as ever\n")
+        assert told("pin", "s1", "--off")[0] == 2
+        assert "name a tier (local, free, cheap, paid), or say --off" in told("pin", "s1")[1]
+        ran(tmp_path, provider, REJECTED.replace("check: {contains: bees}\n", "") + "budget: 0.3k\n", 3)
+        code, said = told("retry", "s2")
+        assert code == 3 and "raise it with `swarm budget raise s2 +" in said
+        raised = told("budget", "raise", "s2", "+20k")
+        assert raised[0] == 0 and told("retry", "s2")[0] == 0
+        assert swarm("resume", "s2", "--endpoint", provider.url, home=tmp_path, cwd=tmp_path).returncode == 0
+        assert "s2/task is accepted; `swarm reject s2/task WHY` has it done again" in told("retry", "s2")[1]
+    assert swarm("replay", "s1", "--check", home=tmp_path, cwd=tmp_path).returncode == 0
+
+
+def swarm_events(folder: Path, kind: str) -> list[int]:
+    lines = swarm("log", "s1", "--json", home=folder, cwd=folder).stdout.splitlines()
+    return [entry["position"] for entry in map(json.loads, lines) if entry["kind"] == kind]
+
+
+def told_why(folder: Path, position: int) -> str:
+    return swarm("why", str(position), home=folder, cwd=folder).stdout
 
 
 def test_a_running_session_is_cancelled_from_another_terminal(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from events.bus import read_all
 from events.log import Entry, open_log
 from events.types.call import BudgetMarked, CallReserved, CallSettled
 from events.types.choice import ChoiceMade
-from events.types.task import StepAccepted, StepPlanned, StepRejected
+from events.types.task import StepAccepted, StepPlanned, StepRejected, TaskSkipped, TaskSubmitted
+from events.types.tool import ToolFinished
 from events.views.base import fold
 from events.views.sessions import SessionsView
 from swarm.cli.demo import commands, demo_plan
@@ -29,6 +30,7 @@ from swarm.session import run_file
 from swarm.taskfile.read import load_task_file
 from tests.running import faces
 from tests.team import swarm
+from tests.terminal import terminal
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,12 +62,22 @@ def played(home: Path, capsys: pytest.CaptureFixture[str], *words: str) -> dict[
     return document
 
 
-def test_the_demo_has_a_retry_a_plan_an_escalation_and_a_budget_that_is_nearly_used_up(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_demo_shows_what_there_is_to_be_seen(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = played(home, capsys)
-    assert set(document["tasks"].values()) == {"accepted"} and len(document["tasks"]) == 9
+    assert len(document["tasks"]) == 12
+    assert {name for name, status in document["tasks"].items() if status != "accepted"} == {"migration"}
     entries = entries_of(data(home) / "demo.db")
+    skipped = [(entry.task, entry.event.reason) for entry in entries if isinstance(entry.event, TaskSkipped)]
+    assert skipped == [("migration", "its condition does not hold: changes.output.breaking")]
+    used = [(entry.task, entry.event.tool) for entry in entries if isinstance(entry.event, ToolFinished)]
+    assert used == [("callers", "search"), ("callers", "read")]
+    (ran,) = [entry for entry in entries if entry.task == "cases" and isinstance(entry.event, StepAccepted)]
+    assert isinstance(ran.event, StepAccepted)
+    assert [(check.name, check.passed) for check in ran.event.checks][-1] == ("the cases hold", True)
+    reused = [
+        entry.task for entry in entries if isinstance(entry.event, TaskSubmitted) and "functions" in entry.event.needs
+    ]
+    assert reused == ["fix", "guide", "manual"]
     rejected = [(entry.task, entry.event.judge) for entry in entries if isinstance(entry.event, StepRejected)]
     assert [task for task, _ in rejected].count("fix") == 2
     assert [bool(judge) for task, judge in rejected if task == "fix"] == [False, True]
@@ -155,7 +167,8 @@ def test_the_free_model_goes_first_and_the_paid_one_mends_it_until_it_is_known_t
 _NO_NETWORK = """
 import sys
 def hear(event, args):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):
+    tried = event == "socket.bind" and args[1][0] == "127.0.0.1"  # whether the sandbox of a check keeps it from there
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind") and not tried:
         sys.stderr.write(f"TOUCHED {event} {args}\\n")
 sys.addaudithook(hear)
 from swarm.cli.main import main
@@ -178,6 +191,41 @@ def test_it_opens_no_connection_and_imports_nothing_that_could(tmp_path: Path) -
     assert done.returncode == 0
     assert "TOUCHED" not in done.stderr
     assert done.stderr.endswith("HEAVY []\n")
+
+
+def on_terminal(home: Path) -> dict[str, str]:
+    return {"HOME": str(home), "PATH": os.environ["PATH"]}
+
+
+def test_on_a_terminal_it_opens_the_view_q_leaves_it_and_ctrl_c_ends_what_is_waited_for(home: Path) -> None:
+    with terminal("demo", columns=120, cwd=home, env=on_terminal(home)) as screen:
+        screen.wait_for("● live")
+        screen.wait_for("skipped")
+        second = swarm("demo", "--fast", home=home, cwd=home)
+        assert second.returncode == 2 and "a demo is running already" in second.stderr
+        screen.press("q")
+        screen.wait_for("goes on to its end")
+        screen.process.send_signal(signal.SIGINT)
+        assert screen.end() == 130
+    assert " of 12 accepted, 1 skipped" in screen.text
+    assert f"swarm resume --log {data(home) / 'demo.db'} s1  # go on with it" in screen.text.replace("\n", "")
+
+
+def test_ctrl_c_in_its_view_ends_it_with_what_to_type_next(home: Path) -> None:
+    with terminal("demo", columns=120, cwd=home, env=on_terminal(home)) as screen:
+        screen.wait_for("● live")
+        screen.press("\x03")
+        assert screen.end() == 130
+    assert f"swarm why --log {data(home) / 'demo.db'} s1/fix" in screen.text.replace("\n", "")
+
+
+@pytest.mark.parametrize("words", [("--plain",), ("--progress", "live"), ("--fast",)])
+def test_without_the_view_it_says_on_the_terminal_what_it_does(home: Path, words: tuple[str, ...]) -> None:
+    with terminal("demo", *words, cwd=home, env=on_terminal(home)) as screen:
+        screen.wait_for("changes")
+        screen.process.send_signal(signal.SIGINT)
+        screen.end()
+    assert b"\x1b[?1049h" not in screen.shown, "no screen of its own"
 
 
 async def test_a_demo_that_was_stopped_goes_on_from_its_log(tmp_path: Path) -> None:

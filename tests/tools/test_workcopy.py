@@ -365,3 +365,13 @@ async def test_whatever_changes_in_a_project_its_state_is_another(
     before = await tree_of(project)
     change(project)
     assert await tree_of(project) != before
+
+
+async def test_neither_a_new_folder_nor_what_is_being_delivered_is_another_state_of_the_project(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("a = 1\n")
+    before = await tree_of(tmp_path)
+    assert before.startswith("1 file, ")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/.swarm-t-4_Bv0cQwErTy12.part").write_text("as an output is named while it is written")
+    (tmp_path / "out/.swarm-0f3a5c7e9b1d.part").write_text("as what tools changed is")
+    assert await tree_of(tmp_path) == before

@@ -1,50 +1,55 @@
-"""What a pane lets be written anew: the cells that are others, and all of them."""
+"""What a pane lets be written anew: the lines that are others, and all of them where it moved."""
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
-from rich.cells import cell_len
-from rich.segment import Segment
-from rich.style import Style
-from textual.strip import Strip
+from textual.app import App, ComposeResult
+from textual.geometry import Region
 
-from tui.widgets.pane import differing
-
-STYLES = (Style(), Style(bold=True))
-WIDTH = 12
-PIECES = st.lists(st.tuples(st.text("ab日 ", min_size=1, max_size=4), st.sampled_from(STYLES)), max_size=5)
+from tui.widgets.pane import Pane
 
 
-def strip_of(pieces: list[tuple[str, Style]]) -> Strip:
-    return Strip([Segment(text, style) for text, style in pieces]).adjust_cell_length(WIDTH)
+class Listening(Pane):
+    """Notes which lines it asks to be written anew; -1 is all of them."""
+
+    asked: list[int]
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Listening:
+        if hasattr(self, "asked"):
+            self.asked += [region.y for region in regions] if regions else [-1]
+        super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        return self
 
 
-def cells_of(strip: Strip) -> list[tuple[str, Style | None]]:
-    """What stands in each cell; a character of two cells stands in both."""
-    return [
-        (character, segment.style)
-        for segment in strip
-        for character in segment.text
-        for _ in range(cell_len(character))
-    ]
+class Shown(App[None]):
+    """One pane over rows that a test changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = [f"row {number}" for number in range(10)]
+        self.pane = Listening(id="rows", count=lambda: len(self.rows), row=lambda index, _: [(self.rows[index], "")])
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
 
 
-@given(PIECES, PIECES)
-def test_what_differs_lies_between_the_cells_that_are_named_and_no_character_is_halved(
-    before: list[tuple[str, Style]], now: list[tuple[str, Style]]
-) -> None:
-    old, new = strip_of(before), strip_of(now)
-    found = differing(old, new)
-    start, end = found or (0, 0)
-    assert cells_of(old)[:start] == cells_of(new)[:start]
-    assert cells_of(old)[end:] == cells_of(new)[end:] or found is None
-    assert found is not None or cells_of(old) == cells_of(new)
-    patched = Strip.join([old.crop(0, start), new.crop(start, end), old.crop(end, WIDTH)])
-    assert cells_of(patched) == cells_of(new) or found is None
-
-
-def test_of_a_row_that_grows_older_little_but_its_age_is_written() -> None:
-    before, now = (strip_of([("task ", STYLES[1]), (age, STYLES[0])]) for age in ("  $1 9s", "  $1 8s"))
-    assert differing(before, now) == (9, WIDTH)
-    assert differing(now, now) is None
+async def test_only_the_lines_that_changed_are_written_anew() -> None:
+    app = Shown()
+    async with app.run_test(size=(40, 20)) as pilot:
+        app.pane.name_it("Rows 10")
+        app.pane.paint(1)
+        await pilot.pause()
+        app.pane.asked = []
+        app.rows[3] = "another"
+        app.rows[7] += " is older"
+        app.pane.name_it("Rows 10")
+        app.pane.paint(2)
+        assert app.pane.asked == [3, 7]
+        await pilot.pause()
+        app.pane.asked = []
+        app.pane.paint(3)
+        assert app.pane.asked == []
+        app.rows.append("one more")
+        app.pane.paint(4)
+        assert 10 in app.pane.asked or -1 in app.pane.asked

@@ -7,7 +7,6 @@ from collections.abc import Hashable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.content import Content
 
 from events.log import LogError
 from tui.feed import SheetOf, Sight
@@ -61,7 +60,7 @@ class SheetView(View):
             self._asked_for, self._rests_until = wanted, float("inf")
             self.run_worker(self._look(wanted, now), name="look", group=self.PANE, exclusive=True)
         if self._pane.paint(self._looks):
-            self._pane.border_title = Content(self.sheet.title)
+            self._pane.name_it(self.sheet.title)
 
     @property
     def chosen(self) -> str:

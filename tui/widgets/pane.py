@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import takewhile
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -30,25 +29,6 @@ _STYLES: dict[Tone, Style] = {
 }
 _CHOSEN = Style(reverse=True)
 _CHOSEN_ELSEWHERE = Style(bold=True)
-
-
-def differing(before: Strip, now: Strip) -> tuple[int, int] | None:
-    """The first cell in which two strips of one length differ, and the one behind the last; None where they are the same."""
-    if before == now:
-        return None
-    old, new = list(before), list(now)
-    start, end = 0, now.cell_length
-    while old and new and old[-1] == new[-1]:
-        end -= old.pop().cell_length
-        new.pop()
-    while old and new and old[0] == new[0]:
-        start += old.pop(0).cell_length
-        new.pop(0)
-    if old and new and old[0].style == new[0].style:
-        pairs = zip(old[0].text, new[0].text, strict=False)
-        same = [one for one, _ in takewhile(lambda both: both[0] == both[1], pairs)]
-        start += cell_len("".join(same[:-1]))  # what differs may be a mark on the last of them
-    return start, end
 
 
 class Pane(ScrollView):
@@ -83,6 +63,7 @@ class Pane(ScrollView):
         self._gone = 0
         self._moving = False
         self._rendered: dict[int, Strip] = {}  # by the line of the screen
+        self._title = ""
         self._base = Style()  # of all rows; Textual asks every parent for it, so once a frame is enough
 
     def is_stale(self, version: object) -> bool:
@@ -107,6 +88,12 @@ class Pane(ScrollView):
             self.refresh()
         return True
 
+    def name_it(self, title: str) -> None:
+        """Write a title on its border where another one stands: a title that is set lets Textual draw the whole pane."""
+        if title != self._title:
+            self._title = title
+            self.border_title = Content(title)
+
     def to_end(self) -> None:
         """Go to the end, and stay there where the pane follows."""
         self.follow = self.follows
@@ -121,14 +108,11 @@ class Pane(ScrollView):
         return strip
 
     def _refresh_what_differs(self) -> None:
-        """Let only those cells be written that are others than was rendered last: a screen at rest costs a slow line nothing."""
+        """Let only those lines be written that are others than was rendered last: the rest costs a slow line nothing."""
         self._base = self.rich_style
         for y in range(self.scrollable_content_region.height):
-            before, now = self._rendered.get(y), self._strip(y)
-            if before is None or before.cell_length != now.cell_length:
-                self.refresh(Region(0, y, now.cell_length, 1))
-            elif (cells := differing(before, now)) is not None:
-                self.refresh(Region(cells[0], y, cells[1] - cells[0], 1))
+            if self._rendered.get(y) != self._strip(y):
+                self.refresh(Region(0, y, self.scrollable_content_region.width, 1))
 
     def _strip(self, y: int) -> Strip:
         width = self.scrollable_content_region.width

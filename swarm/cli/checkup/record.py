@@ -76,7 +76,7 @@ def permissions(path: Path) -> Iterator[Finding]:
         yield Finding(
             name="log", state="fail", said=f"{path} cannot be read and written by you", remedy=f"ls -l {path}"
         )
-    for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", ".lock"))):
+    for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", ".lock", ".key"))):
         try:
             found = file.stat()
         except OSError:  # not there: nobody can read it
