@@ -302,6 +302,7 @@ def test_each_key_of_an_agent_a_server_a_model_the_log_the_day_and_the_network_i
             "report_file",
             "time_zone",
             "choice",
+            "view",
         )
         users = (key[0] in (*whole, "mcpServers") and key[-1] not in harmless) or key in of_tools
         assert bool(known.only_user) is users, dotted(key)

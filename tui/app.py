@@ -8,35 +8,38 @@ The feed of the live view is a `Reader`, which stays at the end of the log; that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
 
-from events.log import Clock, EventLog, system_clock
+from events.log import Clock, EventLog, session_name, system_clock
 from events.presence import Present, always
 from events.views.approvals import Asked
 from events.views.questions import Question
 from events.views.sessions import SessionState
+from tui.anyview import AnyViewApp
 from tui.control import Control
 from tui.feed import NO_LOOKUPS, Feed, Lookups, Sight
 from tui.keys import KeysScreen, keys_of
 from tui.live import Live
+from tui.look import DEFAULT, Look
 from tui.reader import CapOf, Reader
 from tui.rows import Row, header_row
+from tui.views.budget import BudgetView
+from tui.views.cost import CostView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
 from tui.widgets.pane import Pane
 
-FPS = 8.0
 
-
-class SessionApp(App[None]):
+class SessionApp(AnyViewApp):
     """Shows what its feed folds. What it is a view of, and with which keys, its classes say."""
 
     CSS_PATH = "swarm.tcss"
@@ -61,13 +64,14 @@ class SessionApp(App[None]):
         control: Control | None = None,
         clock: Clock = system_clock,
         zone: tzinfo | None = None,
-        fps: float = FPS,
+        look: Look = DEFAULT,
+        fps: float | None = None,
     ) -> None:
         """`zone` is that of the times shown, None the machine's; `clock` tells from when ages are looked at. Without a
-        `control` what waits for a person is shown, and not answered."""
-        super().__init__()
+        `control` what waits for a person is shown, and not answered. `fps` is another rate than that of the look."""
+        super().__init__(look)
         self.sight = Sight(feed=feed, lookups=lookups, clock=clock, zone=zone, control=control)
-        self._state_of, self._fps = state_of, fps
+        self._state_of, self._fps = state_of, look.fps if fps is None else fps
         self._state, self._looked = "", (0, -1)
         self._before = ""  # the view that was seen before this one
         self._focused: dict[str, Pane] = {}  # by view the pane that had the keys
@@ -88,7 +92,13 @@ class SessionApp(App[None]):
 
     def _make_views(self) -> list[View]:
         """Those that digits lead to, in their order."""
-        return [SwarmView(self.sight)]
+        views: list[View] = [SwarmView(self.sight)]
+        lookups = self.sight.lookups
+        if lookups.budgets is not None:
+            views.append(BudgetView(self.sight, lookups.budgets))
+        if lookups.costs is not None:
+            views.append(CostView(self.sight, lookups.costs))
+        return views
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -124,7 +134,17 @@ class SessionApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Digits lead to the views that are there, and to no others."""
-        return action != "view" or int(str(parameters[0])) <= len(self.views)
+        if action == "view":
+            return int(str(parameters[0])) <= len(self.views)
+        return super().check_action(action, parameters)
+
+    @property
+    def shown_name(self) -> str:
+        return session_name(self.live.session)
+
+    def view_commands(self) -> Iterable[SystemCommand]:
+        for number, view in enumerate(self.views, 1):
+            yield SystemCommand(f"view {view.WORD}", f"key {number}", partial(self.show, view))
 
     def action_last_view(self) -> None:
         before = next((view for view in self.views if view.id == self._before), None)
@@ -212,10 +232,18 @@ class WatchApp(SessionApp):
         present: Present = always,
         clock: Clock = system_clock,
         zone: tzinfo | None = None,
-        fps: float = FPS,
+        look: Look = DEFAULT,
+        fps: float | None = None,
     ) -> None:
         """Session 0 is the first that opens. `present` sees whether the log is still where it was opened."""
         self.reader = Reader(log, Live(session), cap_of=cap_of, present=present)
         super().__init__(
-            self.reader, state_of=state_of, lookups=lookups, control=control, clock=clock, zone=zone, fps=fps
+            self.reader,
+            state_of=state_of,
+            lookups=lookups,
+            control=control,
+            clock=clock,
+            zone=zone,
+            look=look,
+            fps=fps,
         )

@@ -10,6 +10,7 @@ import msgspec
 
 from events.log import Clock, Entry
 from tui.control import Control
+from tui.costs import CostLookup
 from tui.live import Live
 from tui.sheet import Sheet
 
@@ -53,10 +54,22 @@ SheetOf = Callable[[Live, int], Awaitable[Sheet]]
 the view model it takes before it waits for anything. Raises LogError."""
 
 
+class BudgetAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person chose in the view of budgets."""
+
+    scope: str = ""  # whose history is looked at; "": all scopes are
+    by_share: bool = False  # what is nearest to its cap first, else the widest first
+
+
+BudgetsOf = Callable[[Live, int, BudgetAsked], Awaitable[Sheet]]
+"""As `SheetOf`. The keys of its lines are scopes, such as "nanos s4/build": a unit and a name."""
+
+
 class Lookups(msgspec.Struct, frozen=True, kw_only=True):
     """What views show that the screen does not fold itself. None: it cannot be looked up, and has no view."""
 
-    budgets: SheetOf | None = None
+    budgets: BudgetsOf | None = None
+    costs: CostLookup | None = None
 
 
 NO_LOOKUPS = Lookups()

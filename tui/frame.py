@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
@@ -11,6 +10,8 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from tui.look import DEFAULT, Look
+from tui.picture import self_contained
 from tui.playback import Playback
 from tui.replay import ReplayApp
 
@@ -18,16 +19,15 @@ LEAST = (40, 10)
 MOST = (400, 200)
 """Columns and rows that a frame may have."""
 
-_THEME = "textual-dark"
-_FONTS = re.compile(
-    r"@font-face \{.*?\}\s*", re.DOTALL
-)  # they would be fetched from the network by whoever looks at it
-_FAMILY = re.compile(r"font-family: Fira Code, monospace")
-_OF_THE_SYSTEM = "font-family: ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-
 
 async def frame(
-    playback: Playback, *, size: tuple[int, int], title: str, zone: tzinfo | None, keys: Sequence[str] = ()
+    playback: Playback,
+    *,
+    size: tuple[int, int],
+    title: str,
+    zone: tzinfo | None,
+    keys: Sequence[str] = (),
+    look: Look = DEFAULT,
 ) -> str:
     """Draw what the cursor stands at, behind keys that are pressed, for nobody to see. No variable of the environment changes it.
 
@@ -48,10 +48,9 @@ async def frame(
         app.exit()
 
     with _in_colour():
-        app = ReplayApp(playback, zone=zone)
-        app.theme = _THEME
+        app = ReplayApp(playback, zone=zone, look=look)
         await app.run_async(headless=True, size=size, auto_pilot=draw)
-    return _FAMILY.sub(_OF_THE_SYSTEM, _FONTS.sub("", drawn[0]))
+    return self_contained(drawn[0])
 
 
 @contextmanager

@@ -28,10 +28,6 @@ _SIGNS = {
     "escape": "esc",
     "pageup": "pgup",
     "pagedown": "pgdn",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
 }
 
 
@@ -67,10 +63,24 @@ _THEIRS = {
 def keys_of(screen: Screen[object]) -> list[Told]:
     """The keys that do something now, those that belong to a view or a pane first, those that all have last."""
     found: dict[str, list[str]] = {}
-    for key, active in sorted(screen.active_bindings.items(), key=lambda each: _rank(each[1])):
-        if active.enabled and (does := _said(active)):
+    for key, active in _enabled(screen):
+        if does := _said(active):
             found.setdefault(does, []).append(sign_of(key))
     return [Told(tuple(keys), does) for does, keys in found.items()]
+
+
+def actions_of(screen: Screen[object]) -> dict[str, ActiveBinding]:
+    """What our own keys do now, by what is said of it, in the order of `keys_of`."""
+    found: dict[str, ActiveBinding] = {}
+    for _, active in _enabled(screen):
+        if active.binding.description and _is_ours(active):
+            found.setdefault(active.binding.description, active)
+    return found
+
+
+def _enabled(screen: Screen[object]) -> list[tuple[str, ActiveBinding]]:
+    bound = sorted(screen.active_bindings.items(), key=lambda each: _rank(each[1]))
+    return [(key, active) for key, active in bound if active.enabled]
 
 
 def _said(active: ActiveBinding) -> str:

@@ -176,7 +176,7 @@ def todays(scopes: Mapping[str, ScopeState], now: int) -> list[str]:
 def _is_today(scope: str, now: int) -> bool:
     day, _, zone = scope.removeprefix("day:").partition("@")
     try:
-        where = ZoneInfo(zone) if zone else UTC
+        where = None if zone == "local" else ZoneInfo(zone) if zone else UTC  # None is the machine's own
     except (KeyError, ValueError, OSError):
         return False  # a zone that this machine does not know: nothing can be said
     return datetime.fromtimestamp(now // 1_000_000, where).date().isoformat() == day

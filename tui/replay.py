@@ -16,8 +16,9 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from events.views.sessions import SessionState
-from tui.app import FPS, SessionApp
+from tui.app import SessionApp
 from tui.feed import NO_LOOKUPS, Lookups
+from tui.look import DEFAULT, Look
 from tui.past import ended_then
 from tui.playback import Playback
 from tui.rows import Row
@@ -76,7 +77,7 @@ class ReplayApp(SessionApp):
         Binding("left_square_bracket", "step(-1)", "an event back; held it goes faster"),
         Binding("right_curly_bracket", "mark(1)", "the next mark: fail, retry, budget, person, bookmark"),
         Binding("left_curly_bracket", "mark(-1)", "the mark before"),
-        Binding("comma", "faster(-1)", "slower: down to ½x"),
+        Binding("comma", "faster(-1)", "slower: down to 0.5x"),
         Binding("full_stop", "faster(1)", "faster: to 64x, max"),
         # before the panes, for which these scroll
         Binding("g", "go_to", "go to #48213, 14:03, +10m, -2m, a task, fail", priority=True),
@@ -94,7 +95,8 @@ class ReplayApp(SessionApp):
         go_live: GoLive | None = None,
         lookups: Lookups = NO_LOOKUPS,
         zone: tzinfo | None = None,
-        fps: float = FPS,
+        look: Look = DEFAULT,
+        fps: float | None = None,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         """`ticks` is a clock in seconds, by which it is played."""
@@ -106,7 +108,13 @@ class ReplayApp(SessionApp):
         self._rest: Timer | None = None
         self._scrubber = Pane(id="scrubber", count=lambda: 2, row=self._scrubber_row, focus=False)
         super().__init__(
-            playback, state_of=state_then, lookups=lookups, clock=lambda: playback.live.at, zone=zone, fps=fps
+            playback,
+            state_of=state_then,
+            lookups=lookups,
+            clock=lambda: playback.live.at,
+            zone=zone,
+            look=look,
+            fps=fps,
         )
 
     def below(self) -> ComposeResult:

@@ -107,6 +107,6 @@ def note_row(playing: Playing, width: int, zone: tzinfo | None) -> Row:
 def speed_said(speed: float) -> str:
     """
     >>> speed_said(0.5), speed_said(16), speed_said(float("inf"))
-    ('½x', '16x', 'max')
+    ('0.5x', '16x', 'max')
     """
-    return "max" if speed == SPEEDS[-1] else "½x" if speed < 1 else f"{speed:g}x"
+    return "max" if speed == SPEEDS[-1] else f"{speed:g}x"

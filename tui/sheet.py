@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from rich.cells import cell_len
@@ -92,7 +93,8 @@ def head_row(sheet: Sheet, sizes: Sequence[int]) -> Row:
 def line_row(sheet: Sheet, line: Line, sizes: Sequence[int]) -> Row:
     drawn = [_drawn(cell, column, wide) for cell, column, wide in _zipped(sheet, line.cells, sizes)]
     if drawn and line.indent:
-        drawn[0] = fitted([("  " * line.indent, ""), *drawn[0]], sum(cell_len(text) for text, _ in drawn[0]))
+        room = max(0, sizes[0] - 2 * line.indent)
+        drawn[0] = fitted([("  " * line.indent, ""), *_drawn(line.cells[0], sheet.columns[0], room)], sizes[0])
     return _joined(drawn)
 
 
@@ -128,3 +130,29 @@ def _wanted(sheet: Sheet, number: int) -> int:
         if isinstance(cell := line.cells[number], Text)
     ]
     return max(1, min(column.most, max([column.least, cell_len(column.name), *texts])))
+
+
+def as_document(sheet: Sheet) -> dict[str, Any]:
+    """The sheet as JSON has it: each line by the names of its columns, amounts of gauges as they are."""
+    return {
+        "schema": "swarm.sheet/1",
+        "title": sheet.title,
+        "rows": [_row_document(sheet, line) for line in sheet.lines],
+        "notes": ["".join(text for text, _ in note) for note in sheet.notes],
+    }
+
+
+def _row_document(sheet: Sheet, line: Line) -> dict[str, Any]:
+    named = {column.name or str(number): number for number, column in enumerate(sheet.columns)}
+    cells = {name: _cell_document(line.cells[number]) for name, number in named.items()}
+    return {"key": line.key, "indent": line.indent, "cells": cells}
+
+
+def _cell_document(cell: Cell) -> Any:
+    match cell:
+        case Gauge():
+            return {"spent": cell.spent, "reserved": cell.reserved, "cap": cell.cap}
+        case Bar():
+            return cell.share
+        case Text():
+            return cell.text

@@ -22,6 +22,7 @@ class ScopedCall(msgspec.Struct, kw_only=True):
     model: str
     tokens: int
     nanos: int
+    at: int = 0  # when it was reserved, microseconds since 1970
     state: Literal["reserved", "settled", "maybe paid"] = "reserved"
 
 
@@ -45,6 +46,7 @@ class ScopeView(msgspec.Struct):
                     model=call.model,
                     tokens=call.tokens,
                     nanos=call.cost_nanos,
+                    at=entry.at,
                 )
             case CallSettled(reservation=position, tokens=tokens, cost_nanos=nanos) if position in self.calls:
                 counted = self.calls[position]

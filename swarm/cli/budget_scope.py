@@ -92,4 +92,4 @@ async def budgets_of(log: EventLog, where: Here, *, session: int | None) -> Budg
     def alive(claim: Claim) -> bool:
         return lives(claim, where.now)
 
-    return await read_budgets(log, where.loaded, where.shared, session=number, now=where.now, alive=alive)
+    return await read_budgets(log, where.loaded, where.shared, session=number, alive=alive)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from events.views.cost import Cost
 from events.views.spending import Findings
@@ -16,14 +14,11 @@ from swarm.cli.recorded import decimal_usd
 from swarm.cli.rows import Value
 from swarm.errors import dollars
 from swarm.insight.outlook import LEAST, METHOD, Band, Outlook
-from swarm.insight.periods import Period
 from swarm.insight.saved import ByCache, ByFree
+from swarm.insight.spent import Report
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
-
-Row: TypeAlias = tuple[tuple[str, ...], Cost]
-"""The values of the keys, and the sums of what they are of."""
 
 _BAR = 12  # characters of a bar
 _SPARK = 30  # days of a sparkline
@@ -33,23 +28,6 @@ _BEFORE = {
     "week": "the same days of the week before",
     "month": "the month before up to the same day",
 }
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is shown. `before` is what the period before cost; None where there is no such."""
-
-    keys: tuple[str, ...]
-    period: Period | None
-    today: date
-    rows: tuple[Row, ...]
-    total: Cost
-    findings: Findings | None  # None: the log no longer has all that they are of
-    before: int | None
-    by_cache: ByCache
-    by_free: ByFree | None
-    outlook: Outlook
-    by_day: Mapping[str, int]
-    notes: tuple[str, ...]
 
 
 def tell(report: Report, output: Output) -> None:
@@ -103,6 +81,16 @@ def _cells(cost: Cost, classes: Sequence[str]) -> list[str]:
 
 def lines_of(report: Report) -> Iterator[tuple[str, str]]:
     """What is said below the table: a name, and a sentence with its numbers."""
+    yield from facts_of(report)
+    values = [
+        report.by_day.get((report.today - timedelta(days=back)).isoformat(), 0) for back in range(_SPARK - 1, -1, -1)
+    ]
+    if any(values):
+        yield f"last {_SPARK} days", f"{sparkline(values, sys.stdout)}  at most {dollars(max(values))} a day"
+
+
+def facts_of(report: Report) -> Iterator[tuple[str, str]]:
+    """Those of them that are words and numbers alone."""
     found, nanos = report.findings, report.total.nanos
     if found is not None:
         yield from _came_of_it(found, nanos)
@@ -110,11 +98,6 @@ def lines_of(report: Report) -> Iterator[tuple[str, str]]:
     if report.period is not None and report.before is not None:
         yield "change", change(nanos, report.before, _BEFORE[report.period.name])
     yield from _foreseen(report.outlook, report.today)
-    values = [
-        report.by_day.get((report.today - timedelta(days=back)).isoformat(), 0) for back in range(_SPARK - 1, -1, -1)
-    ]
-    if any(values):
-        yield f"last {_SPARK} days", f"{sparkline(values, sys.stdout)}  at most {dollars(max(values))} a day"
 
 
 def _came_of_it(found: Findings, nanos: int) -> Iterator[tuple[str, str]]:

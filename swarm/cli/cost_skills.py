@@ -10,12 +10,9 @@ import msgspec
 from events.views.base import fold
 from events.views.cost import Cost, Payer
 from events.views.skillcost import SkillCostView
-from swarm.cli.cost import ARCHIVED, NONE, Schedules, ordered, readers_of, within
-from swarm.cli.cost_report import Row
 from swarm.cli.recorded import recorded
 from swarm.insight.periods import Period
-
-SKILL = "skill"
+from swarm.insight.spent import ARCHIVED, NONE, SKILL, Row, Schedules, ordered, readers_of, within
 
 _COUNTS = ("calls", "failed", "open", "maybe_paid")
 """What is no amount that could be shared: a call with two skills is one of each."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -16,7 +16,12 @@ from swarm.units import shortened
 from swarm.zones import zone_named
 
 if TYPE_CHECKING:
-    from swarm.settings.load import Settings
+    from swarm.settings.layers import Origin
+    from swarm.settings.load import Loaded, Settings
+    from swarm.settings.tomlfile import KeyPath
+
+NO_ORIGINS: Mapping[KeyPath, Origin] = {}
+"""Of settings of which nobody says where they are from."""
 
 
 class NothingRecorded(UsageError):
@@ -37,10 +42,15 @@ class LogGone(SwarmError):
 
 def settings_of(args: argparse.Namespace) -> Settings:
     """The settings that hold here. Raises UsageError."""
+    return loaded_of(args).settings
+
+
+def loaded_of(args: argparse.Namespace) -> Loaded:
+    """The same with where each is from."""
     from swarm.settings.load import load_settings
 
     flags = {"log": args.log} if args.log else {}
-    return load_settings(Path.cwd(), environ=os.environ, flags=flags).settings
+    return load_settings(Path.cwd(), environ=os.environ, flags=flags)
 
 
 @asynccontextmanager

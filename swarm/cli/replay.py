@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,15 +17,19 @@ from events.log import EventLog, session_name, system_clock
 from events.presence import presence_of
 from events.views.base import fold
 from events.views.sessions import SessionsView
+from swarm.cli.look import add_look, look_of, picture_look
 from swarm.cli.names import SESSION_HELP, find_session
 from swarm.cli.on_screen import shown
-from swarm.cli.recorded import LogTrouble, log_errors, recorded, settings_of, zone_of
+from swarm.cli.recorded import NO_ORIGINS, LogTrouble, loaded_of, log_errors, recorded, zone_of
 from swarm.errors import UsageError
 from swarm.units import shortened
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
-    from swarm.settings.load import Settings
+    from swarm.settings.layers import Origin
+    from swarm.settings.load import Loaded, Settings
+    from swarm.settings.tomlfile import KeyPath
+    from tui.look import Look
     from tui.record import Record
     from tui.replay import ReplayApp
 
@@ -42,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to", metavar="FILE.svg", help="write one frame of the screen as a picture, at X or at the end"
     )
     parser.add_argument("--size", metavar="WxH", help=f"columns and rows of that picture; default: {_SIZE}")
+    add_look(parser)
     parser.add_argument(
         "--check",
         action="store_true",
@@ -79,11 +85,12 @@ def _require_together(args: argparse.Namespace) -> None:
 
 
 async def _replay(args: argparse.Namespace) -> int:
-    settings = settings_of(args)
+    loaded = loaded_of(args)
+    settings = loaded.settings
     async with recorded(settings.log) as log:
         session = await find_session(log, args.session)
         if args.at is None and args.to is None:
-            return await _play(log, session, settings, args)
+            return await _play(log, session, loaded, args)
         record, trouble = await _record_of(log, session)
         number = _number("end" if args.at is None else args.at, record, zone_of(settings), trouble)
         output: Output = args.output
@@ -118,23 +125,33 @@ def _number(at: str, record: Record, zone: tzinfo | None, trouble: str) -> int:
         raise UsageError(f"--at {problem}" + (f"; {trouble}" if trouble else "")) from problem
 
 
-async def _play(log: EventLog, session: int, settings: Settings, args: argparse.Namespace) -> int:
+async def _play(log: EventLog, session: int, loaded: Loaded, args: argparse.Namespace) -> int:
     """Show the screen until somebody leaves; where that is to watch the session live, show that then."""
     from swarm.cli.watch import left, watch_app
 
     _require_terminal(session)
+    look = look_of(args, loaded.settings.view)
     record, trouble = await _record_of(log, session)
-    app = replay_app(log, record, settings, trouble=trouble)
+    app = replay_app(log, record, loaded.settings, origins=loaded.origins, look=look, trouble=trouble)
     code, said = await shown(app), app.playback.trouble
     if app.goes_live:
-        live = watch_app(log, session, settings, named=args.log)
+        live = watch_app(log, session, loaded.settings, origins=loaded.origins, look=look, named=args.log)
         code, said = await shown(live), live.reader.trouble
     return left(code, said, args.output)
 
 
-def replay_app(log: EventLog, record: Record, settings: Settings, *, trouble: str = "") -> ReplayApp:
+def replay_app(
+    log: EventLog,
+    record: Record,
+    settings: Settings,
+    *,
+    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
+    look: Look | None = None,
+    trouble: str = "",
+) -> ReplayApp:
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch import cap_reader
+    from tui.look import DEFAULT
     from tui.playback import Playback
     from tui.replay import ReplayApp
 
@@ -142,7 +159,8 @@ def replay_app(log: EventLog, record: Record, settings: Settings, *, trouble: st
         return await why_not_live(log, record.session)
 
     playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble, present=presence_of(log.url))
-    return ReplayApp(playback, go_live=go_live, lookups=lookups_of(log, settings), zone=zone_of(settings))
+    lookups = lookups_of(log, settings, origins=origins, is_past=True)
+    return ReplayApp(playback, go_live=go_live, lookups=lookups, zone=zone_of(settings), look=look or DEFAULT)
 
 
 async def why_not_live(log: EventLog, session: int) -> str:
@@ -164,7 +182,7 @@ async def _draw(log: EventLog, record: Record, number: int, settings: Settings, 
     playback = Playback(log, record, cap_of=cap_reader(log))
     playback.playing.go(number)
     title = f"swarm replay {session_name(record.session)}"
-    picture = await frame(playback, size=size, title=title, zone=zone_of(settings))
+    picture = await frame(playback, size=size, title=title, zone=zone_of(settings), look=picture_look(args))
     if playback.trouble:
         raise LogTrouble(playback.trouble)
     _write(args.to, picture)

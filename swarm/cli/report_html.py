@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, what: str | None) -> int:
         raise UsageError(
             "the page is for a browser: name its file with `--to report.html`, or `--to -` to read its text"
         )
-    text = anyio.run(_page, here(args), what, args.dated)
+    text = anyio.run(page_text, here(args), what, args.dated)
     to = STDOUT if args.to is None else args.to
     if to == STDOUT:
         write_result(text)
@@ -80,7 +80,8 @@ def write_to(path: Path, text: str) -> None:
         raise NotWritten(path, why.lower()) from error
 
 
-async def _page(where: Here, what: str | None, dated: bool) -> str:
+async def page_text(where: Here, what: str | None, dated: bool) -> str:
+    """The page of a session (the last one for None) or a period. Raises NothingRecorded, LogTrouble, UsageError."""
     zone = zone_of(where.loaded.settings)
     async with recorded(where.log) as log:
         if what is not None and what in PERIODS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,9 +14,10 @@ import msgspec
 from events.log import Clock, EventLog, TextMissing, session_name, system_clock
 from events.presence import presence_of
 from events.views.sessions import SessionState
+from swarm.cli.look import add_look, look_of, require_look
 from swarm.cli.names import SESSION_HELP, find_session, last_session
 from swarm.cli.on_screen import shown
-from swarm.cli.recorded import recorded, settings_of, zone_of
+from swarm.cli.recorded import NO_ORIGINS, loaded_of, recorded, zone_of
 from swarm.cli.secrets import secrets_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
@@ -24,23 +26,21 @@ from swarm.settings.load import Settings
 if TYPE_CHECKING:
     from swarm.cli.output import Output
     from swarm.plan import Plan
+    from swarm.settings.layers import Origin
+    from swarm.settings.tomlfile import KeyPath
     from tui.app import WatchApp
     from tui.live import Cap, Live
+    from tui.look import Look
     from tui.reader import CapOf
-
-_MOST_FPS = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", nargs="?", metavar="SESSION", help=SESSION_HELP)
-    parser.add_argument(
-        "--fps", type=float, default=8.0, help="how often a second the screen is drawn at most; default: 8"
-    )
+    add_look(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    if not 0 < args.fps <= _MOST_FPS:
-        raise UsageError(f"--fps {args.fps:g}: a number above 0 and up to {_MOST_FPS:g} is expected")
+    require_look(args)
     if args.json:
         raise UsageError("watch draws a screen and has no --json; use `swarm log -f --json` or `swarm show --json`")
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) or os.environ.get("TERM") == "dumb":
@@ -50,11 +50,13 @@ def run(args: argparse.Namespace) -> int:
 
 async def _watch(args: argparse.Namespace) -> int:
     """Show the screen until somebody leaves."""
-    settings = settings_of(args)
+    loaded = loaded_of(args)
+    settings = loaded.settings
+    look = look_of(args, settings.view)
     async with recorded(settings.log) as log:
         empty = not args.session and not await last_session(log)
         session = 0 if empty else await find_session(log, args.session)
-        app = watch_app(log, session, settings, fps=args.fps, named=args.log)
+        app = watch_app(log, session, settings, origins=loaded.origins, look=look, named=args.log)
         code = await shown(app)
     return left(code, app.reader.trouble, args.output)
 
@@ -71,19 +73,23 @@ def watch_app(
     session: int,
     settings: Settings,
     *,
-    fps: float = 8.0,
+    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
+    look: Look | None = None,
+    fps: float | None = None,
     named: str | None = None,
     clock: Clock = system_clock,
     kind: type[WatchApp] | None = None,
 ) -> WatchApp:
-    """Put the screen together with what it has to be told. Session 0 is the first that opens.
+    """Put the screen together with what it has to be told. Session 0 is the first that opens. `look` is that of `look_of`;
+    `fps` is another rate than it has.
 
-    `named` is the log that the command line names: what the screen tells to type means that one, too. `kind` is a screen
-    that does more than the usual one.
+    `origins` tell where each of the settings is from, as it is shown beside a cap. `named` is the log that the command line
+    names: what the screen tells to type means that one, too. `kind` is a screen that does more than the usual one.
     """
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch_words import LogControl
     from tui.app import WatchApp
+    from tui.look import DEFAULT
 
     def state(session: SessionState) -> str:
         return state_of(session, now=clock())
@@ -93,11 +99,12 @@ def watch_app(
         session=session,
         state_of=state,
         cap_of=cap_reader(log),
-        lookups=lookups_of(log, settings),
+        lookups=lookups_of(log, settings, origins=origins),
         control=LogControl(log, secrets_of(settings).redact, named=named),
         present=presence_of(log.url),
         clock=clock,
         zone=zone_of(settings),
+        look=look or DEFAULT,
         fps=fps,
     )
 

@@ -9,6 +9,7 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from events.views.sessions import SessionState, SessionsView
 from swarm.cli.estimated import estimate_of
 from swarm.cli.hints import to_type
 from swarm.cli.output import Output
-from swarm.cli.recorded import recorded
+from swarm.cli.recorded import NO_ORIGINS, loaded_of, recorded
 from swarm.cli.report_file import report_path
 from swarm.cli.running import tell, way_on
 from swarm.errors import UsageError
@@ -30,7 +31,9 @@ from swarm.results import Result, read_result
 
 if TYPE_CHECKING:
     from swarm.cli.detach import Launched
+    from swarm.settings.layers import Origin
     from swarm.settings.load import Settings
+    from swarm.settings.tomlfile import KeyPath
     from tui.app import WatchApp
 
 _LAST_S = 10.0  # how long a run may take to end once its session is closed: it writes its report then
@@ -65,7 +68,7 @@ async def watched(launched: Launched, args: argparse.Namespace, settings: Settin
 
     output: Output = args.output
     async with recorded(settings.log) as log:
-        app = await shown(log, launched, settings, named=args.log)
+        app = await shown(log, launched, settings, origins=loaded_of(args).origins, named=args.log)
         if app.reader.trouble:
             output.problem(f"error: {app.reader.trouble}")
         elif (outcome := await outcome_of(log, launched)) is not None:
@@ -79,12 +82,20 @@ async def watched(launched: Launched, args: argparse.Namespace, settings: Settin
 
 
 async def shown(
-    log: EventLog, launched: Launched, settings: Settings, *, named: str | None, kind: type[WatchApp] | None = None
+    log: EventLog,
+    launched: Launched,
+    settings: Settings,
+    *,
+    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
+    named: str | None,
+    kind: type[WatchApp] | None = None,
 ) -> WatchApp:
     """Draw the view until it is left; return it."""
+    from swarm.cli.look import look_of
     from swarm.cli.watch import watch_app
 
-    app = watch_app(log, number_of(launched), settings, named=named, kind=kind)
+    look = look_of(None, settings.view)
+    app = watch_app(log, number_of(launched), settings, origins=origins, look=look, named=named, kind=kind)
     await app.run_async()
     return app
 

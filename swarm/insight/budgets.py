@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from events.log import EventLog, TextMissing, session_name
 from events.scopes import LOG, SHARED, month_of, project_scope, schedule_scope, session_of
 from events.views.base import fold
 from events.views.money import MoneyView, ScopeState
-from events.views.sessions import Claim, SessionsView
+from events.views.sessions import Claim, SessionState, SessionsView
 from events.views.standing import standing
 from events.views.tasks import TaskState, TasksView
 from swarm.engine.portions import Split, splits_of
@@ -197,27 +197,29 @@ async def read_budgets(
     shared: Mapping[str, str],
     *,
     session: int,
-    now: int,
     alive: Callable[[Claim], bool],
 ) -> Budgets:
     """How the shared scopes and those of the session stand, its project and its schedule included. Raises LogError."""
     known = (await standing(log)).view
     money = known.money
-    own = _Own()
+    own = NO_TERMS
     if session:
         money.own(session, await fold(log, MoneyView().only(session), session=session))
-        own = await _session_caps(log, session, now)
+        state = (await fold(log, SessionsView(), session=session)).sessions[session]
+        own = await read_terms(log, state, (await fold_session(log, TasksView(), session)).of(session))
+    gone = {held.session for held in money.open.values() if not _is_held(known.claims.claims, held.session, alive)}
+    return budgets_from(money, loaded, shared, own, session=session, gone=gone)
+
+
+def budgets_from(
+    money: MoneyView, loaded: Loaded, shared: Mapping[str, str], own: Terms, *, session: int, gone: Set[int]
+) -> Budgets:
+    """The same from what was folded and looked up. `gone` are sessions whose owner is: nobody settles their open calls."""
     given = (*shared_caps(loaded, shared, project=own.project, schedule=own.schedule), *own.given)
-    gone = {
-        number
-        for number in {held.session for held in money.open.values()}
-        if not _is_held(known.claims.claims, number, alive)
-    }
-    lost = frozenset(at for at, held in money.open.items() if held.session in gone)
     return Budgets(
         money=money,
         given=given,
-        lost=lost,
+        lost=frozenset(at for at, held in money.open.items() if held.session in gone),
         session=session,
         tasks=own.tasks,
         shared=tuple(shared.values()),
@@ -231,7 +233,7 @@ def _is_held(claims: Mapping[int, Claim], session: int, alive: Callable[[Claim],
     return session in claims and alive(claims[session])
 
 
-class _Own(msgspec.Struct, frozen=True, kw_only=True):
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What a session has of its own, as its last owner had it: its caps, and in which shared scopes it counts."""
 
     project: str = ""
@@ -243,12 +245,13 @@ class _Own(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-async def _session_caps(log: EventLog, session: int, now: int) -> _Own:
-    """The caps of a session, its tasks and their roles."""
-    own = session_name(session)
-    state = (await fold(log, SessionsView(), session=session)).sessions[session]
-    tasks = (await fold_session(log, TasksView(), session)).of(session)
-    known = _Own(project=Path(state.directory).name, tasks=tuple(tasks))
+NO_TERMS = Terms()
+
+
+async def read_terms(log: EventLog, state: SessionState, tasks: Mapping[str, TaskState]) -> Terms:
+    """The caps of a session, of these tasks of it and of their roles. Raises LogError."""
+    session, own = state.number, session_name(state.number)
+    known = Terms(project=Path(state.directory).name, tasks=tuple(tasks))
     try:
         plan = await recorded_plan(log, state)
     except (SwarmError, TextMissing) as error:
@@ -259,7 +262,7 @@ async def _session_caps(log: EventLog, session: int, now: int) -> _Own:
     found: dict[str, Cap] = {}
     for spec in specs:
         for role in ROLES:
-            found.update((cap.scope, cap) for cap in plan.caps(session, "", spec, role, now) if session_of(cap.scope))
+            found.update((cap.scope, cap) for cap in plan.caps(session, "", spec, role, 0) if session_of(cap.scope))
     given = tuple(
         Given(scope=cap.scope, unit=unit, most=most, source=_FROM_RUN if cap.scope == own else _FROM_TASK)
         for cap in found.values()

@@ -25,6 +25,7 @@ from swarm.settings.complexity import (
 from swarm.settings.mcpserver import FORMS
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import WIRES, is_local
+from swarm.settings.screen import THEMES, parse_fps
 from swarm.settings.stages import ANSWERS, PRESETS, STAGES, STRATEGIES, parse_batch, parse_use
 from swarm.settings.tomlfile import KeyPath
 from swarm.settings.toolrules import SANDBOXES, parse_hosts, parse_rules
@@ -306,6 +307,7 @@ _SERVERS = "since with it a repository could have your prompts and keys sent to 
 _MODELS = "since with it a repository could choose what your money is spent on"
 _TOOLS = "since with it a repository could have commands of its own reach your network or your files"
 _LINGUA = "since with it a repository could have a model of its own decide what yours are told"
+_VIEW = "since how a screen can be read is known to whoever sits before it"
 _SCHEDULES = "since with it a repository could raise what its own runs may cost"
 
 KEYS: Mapping[KeyPath, Key] = {
@@ -324,6 +326,10 @@ KEYS: Mapping[KeyPath, Key] = {
     ("choice", "simple"): Key(_span, "local to cheap", _MODELS),
     ("choice", "moderate"): Key(_span, "local to paid", _MODELS),
     ("choice", "complex"): Key(_span, "free to paid", _MODELS),
+    ("view", "theme"): Key(_one_of(*THEMES), only_user=_VIEW),
+    ("view", "ascii"): Key(_truth, only_user=_VIEW),
+    ("view", "slow"): Key(_truth, only_user=_VIEW),
+    ("view", "fps"): Key(parse_fps, only_user=_VIEW),
     ("transport",): Key(_one_of("aiohttp", "httpx"), "aiohttp"),
     ("tiers",): Key(_tiers, list(TIERS)),
     ("discover",): Key(_truth, True, only_user=_HERE),

@@ -26,6 +26,7 @@ from swarm.settings.mcpserver import McpServer, server_of
 from swarm.settings.pricetable import known_row
 from swarm.settings.pricetext import parse_price
 from swarm.settings.providers import Wire, is_local, preset_values, shipped_free
+from swarm.settings.screen import ViewSettings, view_settings
 from swarm.settings.sizes import ToolsBy, size_in, tools_by
 from swarm.settings.stages import AnswersAgain, StageSettings, answers_again, results_again, stage_settings
 from swarm.settings.tomlfile import KeyPath, read_toml
@@ -129,6 +130,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     log: str  # absolute path, or a URL
     time_zone: str  # IANA name; "" = the machine's
+    view: ViewSettings = ViewSettings()
     report_file: str | None = None  # where a run leaves its report; {session} in it is the session's name
     on_unknown: Literal["repeat", "ask", "fail"]
     judge: Literal["free", "paid"]
@@ -286,6 +288,7 @@ def _build(layers: Layers) -> Settings:
     return Settings(
         log=value["log",],
         time_zone=value["time_zone",],
+        view=view_settings(value),
         report_file=value.get(("report_file",)),
         on_unknown=value["on_unknown",],
         judge=value["judge",],

@@ -21,12 +21,12 @@ from events.types.call import CallReserved, CallSettled
 from events.views.base import fold
 from events.views.cost import Cost, CostView, Payer
 from swarm.cli import cost
-from swarm.cli.cost import aged, summed, within
 from swarm.cli.cost_report import change
 from swarm.cli.main import main
 from swarm.cli.recorded import decimal_usd, recorded
 from swarm.connect import Roster
 from swarm.insight.periods import period_of
+from swarm.insight.spent import aged, summed, within
 from swarm.messages import Price
 from swarm.plan import Plan
 from swarm.settings.load import ModelConfig, load_settings

@@ -145,6 +145,8 @@ class Writer:
         nanos: int = 0,
         role: str = "worker",
         attempt: int = 1,
+        day: str = DAY,
+        skills: tuple[str, ...] = (),
     ) -> int:
         pack = Pack(Known())
         reserved = CallReserved(
@@ -157,8 +159,9 @@ class Writer:
             tokens=tokens,
             cost_nanos=nanos,
             price="settings:1/2",
-            scopes=(DAY, f"s{self.session}", f"s{self.session}/{task}"),
+            scopes=(day, f"s{self.session}", f"s{self.session}/{task}"),
             ordinal=1,
+            skills=skills,
         )
         return await self.pack(pack, reserved, topic="ledger", task=task, step=1, attempt=attempt)
 

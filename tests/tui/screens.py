@@ -16,7 +16,7 @@ from events.log import EventLog, open_log
 from swarm.cli.watch import watch_app
 from swarm.settings.load import Settings, load_settings
 from tests.tui.recordings import START, record
-from tui.app import WatchApp
+from tui.app import SessionApp, WatchApp
 from tui.views.sheet import SheetView
 
 FILES = Path(__file__).parents[1] / "data" / "screens"
@@ -57,7 +57,7 @@ def _is_settled(app: WatchApp) -> bool:
     return not isinstance(app.view, SheetView) or app.view.is_settled
 
 
-def text_of(app: WatchApp) -> str:
+def text_of(app: SessionApp) -> str:
     """The text on the screen, a line a row, without the blanks at the ends."""
     strips = app.screen._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]  # there is no public way
     return "\n".join(strip.text.rstrip() for strip in strips)

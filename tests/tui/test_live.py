@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from random import Random
 
 import msgspec
@@ -11,8 +12,8 @@ import pytest
 
 from events.log import Entry, EventLog, open_log
 from events.types.base import TextRef
-from events.types.call import BudgetSet, CallReserved, CallSettled, CallUnknown
-from events.types.task import TaskCancelled, TaskSubmitted
+from events.types.call import BudgetMarked, BudgetSet, CallReserved, CallSettled, CallUnknown
+from events.types.task import TaskCancelled, TaskHalted, TaskSubmitted
 from events.views.money import ScopeState
 from tests.tui.recordings import DAY, START, Clock, Writer
 from tui.live import SCOPED, Cap, Live, Ring, todays
@@ -23,13 +24,17 @@ from tui.words import count, usd
 NOW = START + 60_000_000
 
 
-async def a_random_history(log: EventLog, random: Random) -> list[Entry]:
-    """Two sessions that make calls of every outcome in any order."""
+async def a_random_history(
+    log: EventLog, random: Random, *, days: Sequence[str] = (DAY,), caps: bool = False
+) -> list[Entry]:
+    """Two sessions that make calls of every outcome in any order; with `caps` these are set, told and hit meanwhile."""
     writers = [Writer(log, 1), Writer(log, 2)]
     for writer in writers:
         await writer.open(f"session {writer.session}")
         for task in ("a", "b"):
-            await writer.submit(task)
+            await writer.submit(
+                task, spec=f'{{"id":"{task}","prompt":"p","budget":{{"tokens":{random.randrange(500, 9000)}}}}}'
+            )
             await writer.plan(task, "one")
     held: list[tuple[Writer, str, int]] = []
     for _ in range(random.randrange(5, 60)):
@@ -42,11 +47,43 @@ async def a_random_history(log: EventLog, random: Random) -> list[Entry]:
                 await writer.settle(position, task, tokens=sizes, nanos=random.randrange(10**9))
         else:
             writer, task = random.choice(writers), random.choice("ab")
-            position = await writer.reserve(task, tokens=random.randrange(9000), nanos=random.randrange(10**9))
+            nanos = random.choice((0, random.randrange(10**9)))
+            position = await writer.reserve(
+                task,
+                tokens=random.randrange(9000),
+                nanos=nanos,
+                model=random.choice(("sonnet", "opus")) if nanos else "qwen",
+                role=random.choice(("worker", "worker", "validator")),
+                day=random.choice(days),
+                skills=random.choice(((), (), ("sql",), ("sql", "docs"))),
+            )
             held.append((writer, task, position))
+        if caps:
+            await _something_of_caps(writer, task, random)
     if random.random() < 0.5:
         await writers[0].add(TaskCancelled(reason="enough"), task="b")
     return await log.read(limit=10_000)
+
+
+async def _something_of_caps(writer: Writer, task: str, random: Random) -> None:
+    scope = random.choice(
+        (DAY, "log", f"s{writer.session}", f"s{writer.session}/{task}", f"s{writer.session}/a/worker")
+    )
+    unit = random.choice(("nanos", "tokens"))
+    match random.randrange(12):
+        case 0:
+            most = random.randrange(1, 10**9), random.randrange(1, 10**4)
+            nanos, tokens = (most[0], None) if unit == "nanos" else (None, most[1])
+            await writer.add(BudgetSet(scope=scope, by="ada@host", nanos=nanos, tokens=tokens), topic="ledger")
+        case 1:
+            await writer.add(BudgetMarked(scope=scope, unit=unit, percent=80, used=80, cap=100))
+        case 2:
+            await writer.draft(task, "a draft", model=random.choice(("qwen", "sonnet")))
+            await (writer.accept(task, "done") if random.random() < 0.6 else writer.reject(task, "no", "look again"))
+        case 3:
+            await writer.add(TaskHalted(reason="no room", scope=scope, unit=unit, needed=9), task=task)
+        case _:
+            pass
 
 
 def drawn(live: Live) -> list[object]:
@@ -121,6 +158,8 @@ def test_today_is_the_day_of_each_scope_in_its_own_zone() -> None:
         for name in (DAY, "day:2026-11-22@Pacific/Auckland", "day:2026-11-22@UTC", "day:x@Mars", "s1")
     }
     assert todays(scopes, START) == [DAY]
+    here = f"day:{datetime.fromtimestamp(START // 1_000_000).date()}@local"  # the machine's own zone is meant
+    assert todays({here: ScopeState(), "day:2026-11-01@local": ScopeState()}, START) == [here]
     assert todays(scopes, START + 2 * 3_600_000_000) == [DAY, "day:2026-11-22@Pacific/Auckland"]
 
 

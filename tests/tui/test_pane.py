@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.app import App, ComposeResult
+from textual.content import Content
 from textual.geometry import Region
 
 from tui.widgets.pane import Pane
@@ -37,13 +38,13 @@ class Shown(App[None]):
 async def test_only_the_lines_that_changed_are_written_anew() -> None:
     app = Shown()
     async with app.run_test(size=(40, 20)) as pilot:
-        app.pane.name_it("Rows 10")
+        app.pane.border_title = Content("Rows 10")
         app.pane.paint(1)
         await pilot.pause()
         app.pane.asked = []
         app.rows[3] = "another"
         app.rows[7] += " is older"
-        app.pane.name_it("Rows 10")
+        app.pane.border_title = Content("Rows 10")
         app.pane.paint(2)
         assert app.pane.asked == [3, 7]
         await pilot.pause()

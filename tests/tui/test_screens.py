@@ -17,13 +17,6 @@ async def test_the_views_of_a_fixed_log_are_as_they_were(tmp_path: Path, size: t
     assert shown == {name: (FILES / f"{name}.txt").read_text("utf-8").rstrip("\n") for name in shown}
 
 
-async def test_without_colours_every_view_draws_the_same_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    await record(tmp_path / "log.db")
-    coloured = await screens(tmp_path, (80, 24))
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert await screens(tmp_path, (80, 24)) == coloured
-
-
 @pytest.mark.parametrize("size", [(60, 20), (40, 10), (200, 60)])
 async def test_every_view_draws_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
     await record(tmp_path / "log.db")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.sheet import GAP, Bar, Column, Gauge, Line, Sheet, Text, head_row, line_row, widths
+from tui.sheet import GAP, Bar, Column, Gauge, Line, Sheet, Text, as_document, head_row, line_row, widths
 from tui.widgets.bars import gauge_row, mix_row
 
 words = st.text(st.sampled_from("abc —…漢é"), max_size=30)
@@ -26,8 +26,8 @@ def sheets(draw: st.DrawFn) -> Sheet:
             max_size=6,
         )
     )
-    rows = st.tuples(*[cells for _ in columns])
-    return Sheet(title="t", columns=tuple(columns), lines=tuple(Line(row) for row in draw(st.lists(rows, max_size=4))))
+    rows = st.builds(Line, st.tuples(*[cells for _ in columns]), indent=st.integers(0, 3))
+    return Sheet(title="t", columns=tuple(columns), lines=tuple(draw(st.lists(rows, max_size=4))))
 
 
 @given(sheets(), st.integers(1, 160))
@@ -37,6 +37,13 @@ def test_every_line_of_a_sheet_has_its_columns_where_its_head_has_them(sheet: Sh
     whole = sum(shown) + GAP * (len(shown) - 1)
     for row in (head_row(sheet, sizes), *(line_row(sheet, line, sizes) for line in sheet.lines)):
         assert cell_len("".join(text for text, _ in row)) == whole
+
+
+def test_an_indented_cell_that_has_room_is_not_cut() -> None:
+    columns = (Column("scope"), Column("cost", right=True))
+    sheet = Sheet(title="t", columns=columns, lines=(Line((Text("month"), Text("$1")), indent=1),) * 2)
+    row = line_row(sheet, sheet.lines[0], widths(sheet, 40))
+    assert "".join(text for text, _ in row) == "  month    $1"
 
 
 @given(sheets(), st.integers(60, 160))
@@ -62,3 +69,16 @@ def test_a_mix_fills_its_width_and_shows_every_part_there_is_room_for(width: int
     assert len(drawn) == width
     if width >= 10 * len(amounts) and any(amounts):
         assert {letter for letter, amount in zip("abcd", amounts, strict=False) if amount} == set(drawn)
+
+
+def test_a_sheet_as_a_document_has_amounts_and_no_bars() -> None:
+    columns = (Column("scope"), Column("used"), Column(""))
+    line = Line((Text("day", "good"), Gauge(5, 2, 10), Bar(0.25)), key="day", indent=1)
+    sheet = Sheet(title="Budget", columns=columns, lines=(line,), notes=([("a ", "faint"), ("note", "")],))
+    cells = {"scope": "day", "used": {"spent": 5, "reserved": 2, "cap": 10}, "2": 0.25}
+    assert as_document(sheet) == {
+        "schema": "swarm.sheet/1",
+        "title": "Budget",
+        "rows": [{"key": "day", "indent": 1, "cells": cells}],
+        "notes": ["a note"],
+    }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.content import Content
 
 from events.log import LogError
 from tui.feed import SheetOf, Sight
 from tui.rows import Row
-from tui.sheet import Sheet, head_row, line_row, widths
+from tui.sheet import Sheet, as_document, head_row, line_row, widths
 from tui.views.view import View
 from tui.widgets.pane import Choice
 
@@ -60,11 +61,14 @@ class SheetView(View):
             self._asked_for, self._rests_until = wanted, float("inf")
             self.run_worker(self._look(wanted, now), name="look", group=self.PANE, exclusive=True)
         if self._pane.paint(self._looks):
-            self._pane.name_it(self.sheet.title)
+            self._pane.border_title = Content(self.sheet.title)
 
     @property
     def chosen(self) -> str:
         return self._pane.chosen
+
+    def document(self) -> dict[str, Any] | None:
+        return as_document(self.sheet)
 
     def _wanted(self, now: int) -> tuple[Hashable, int, int]:
         return self.asked(), self.sight.live.position, now // _MINUTE_US

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.content import Content
 
 from events.views.tasks import TaskState
 from tui.feed import Sight
@@ -35,7 +36,7 @@ class SwarmView(View):
             head=task_head,
         )
         self._budget = Pane(id="budgets", count=lambda: len(self._budgets), row=lambda i, _: self._budgets[i])
-        self._budget.name_it("Budgets")
+        self._budget.border_title = Content("Budgets")
         feed = sight.feed
         self._events = Pane(id="events", count=feed.count, row=self._event_row, dropped=feed.dropped, follows=True)
 
@@ -53,13 +54,13 @@ class SwarmView(View):
         tasks, minute = self._tasks_version(now // 1_000_000), now // 60_000_000  # at midnight another day is today
         if self._tasks.is_stale(tasks):
             self._states = self.sight.live.rows
-            self._tasks.name_it(f"Tasks {len(self._states)}")
+            self._tasks.border_title = Content(f"Tasks {len(self._states)}")
             self._tasks.paint(tasks)
         if self._budget.is_stale((versions.budget, minute)):
             self._budgets = budget_rows(self.sight.live, now)
             self._budget.paint((versions.budget, minute))
         if self._events.paint((versions.events, self._events.follow)):
-            self._events.name_it(self._events_title())
+            self._events.border_title = Content(self._events_title())
 
     def action_follow(self) -> None:
         self._events.to_end()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.containers import Vertical
 
@@ -29,3 +29,16 @@ class View(Vertical):
     def first_focus(self) -> Pane:
         """The pane that gets the keys when the view is opened for the first time."""
         return self.query(Pane).first()
+
+    @property
+    def pane(self) -> Pane:
+        """The one that has the keys."""
+        return next((pane for pane in self.query(Pane) if pane.has_focus), None) or self.first_focus()
+
+    def text_to_copy(self) -> str:
+        """What y copies of this view."""
+        return self.pane.text_to_copy()
+
+    def document(self) -> dict[str, Any] | None:
+        """What of this view can be saved as JSON; None where there is nothing."""
+        return None

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
+from tui.look import tones_of
 from tui.rows import Row, fitted
-from tui.words import Tone
 
-# every piece has a style, if an empty one: without colours Textual looks into each
-_STYLES: dict[Tone, Style] = {
-    "": Style(),
-    "good": Style(color="green"),
-    "bad": Style(color="red", bold=True),
-    "busy": Style(color="blue", bold=True),
-    "warn": Style(color="yellow"),
-    "faint": Style(dim=True),
-}
+_TITLE = vars(Widget)["border_title"]  # which draws all anew also where it is the same
 _CHOSEN = Style(reverse=True)
 _CHOSEN_ELSEWHERE = Style(bold=True)
 
@@ -60,11 +52,22 @@ class Pane(ScrollView):
         self._count, self._row, self._head, self._dropped = count, row, head, dropped
         self.drawn = 0  # how often it was drawn anew
         self._shown: object = None
+        self._on_screen: dict[int, Row] = {}  # by line of the screen
+        self._title: object = None
+        self._base = Style()  # of all rows; Textual asks every parent for it, so once a frame is enough
         self._gone = 0
         self._moving = False
-        self._rendered: dict[int, Strip] = {}  # by the line of the screen
-        self._title = ""
-        self._base = Style()  # of all rows; Textual asks every parent for it, so once a frame is enough
+
+    @property
+    def border_title(self) -> Any:
+        """The title in the frame. Setting the same one again draws nothing."""
+        return _TITLE.__get__(self)
+
+    @border_title.setter
+    def border_title(self, title: Any) -> None:
+        if title != self._title:
+            self._title = title
+            _TITLE.__set__(self, title)
 
     def is_stale(self, version: object) -> bool:
         return version != self._shown
@@ -76,23 +79,24 @@ class Pane(ScrollView):
         self._shown = version
         self.drawn += 1
         gone, self._gone = self._dropped() - self._gone, self._dropped()
-        before = self.scroll_offset
+        top = self.scroll_offset.y
         self._measure()
         if self.follow:
             self.to_end()
         elif gone:
             self._move(self.scroll_y - gone)
-        if self.scroll_offset == before:
-            self._refresh_what_differs()
-        else:
+        if self.scroll_offset.y != top:
             self.refresh()
+        else:
+            self._refresh_changed()
         return True
 
-    def name_it(self, title: str) -> None:
-        """Write a title on its border where another one stands: a title that is set lets Textual draw the whole pane."""
-        if title != self._title:
-            self._title = title
-            self.border_title = Content(title)
+    def _refresh_changed(self) -> None:
+        """Have only those lines written again that are other than before: ages go on each second, and little else."""
+        width, height = self.scrollable_content_region.size
+        for y in range(height):
+            if self._on_screen.get(y) != self._row_at(y, width):
+                self.refresh(Region(0, y, width, 1))
 
     def to_end(self) -> None:
         """Go to the end, and stay there where the pane follows."""
@@ -104,29 +108,40 @@ class Pane(ScrollView):
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        strip = self._rendered[y] = self._strip(y)
-        return strip
-
-    def _refresh_what_differs(self) -> None:
-        """Let only those lines be written that are others than was rendered last: the rest costs a slow line nothing."""
-        self._base = self.rich_style
-        for y in range(self.scrollable_content_region.height):
-            if self._rendered.get(y) != self._strip(y):
-                self.refresh(Region(0, y, self.scrollable_content_region.width, 1))
-
-    def _strip(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
-        index = self.scroll_offset.y + y
+        row = self._on_screen[y] = self._row_at(y, width)
+        theme: str = self.app.theme  # pyright: ignore[reportUnknownMemberType]  # Textual leaves open of which app
+        styles = tones_of(theme)
+        segments = [Segment(text, styles[tone]) for text, tone in _joined(row)]
+        return Strip(segments, width).apply_style(self._base + self._style_of(self._index_at(y)))
+
+    def _index_at(self, y: int) -> int:
+        """The row that stands in a line of the screen; -1 is the line that stays at the top."""
         if self._head is not None:
-            index -= 1
-        if self._head is not None and y == 0:
-            row = self._head(width)
-        elif 0 <= index < self._count():
-            row = self._row(index, width)
-        else:
-            row = []
-        segments = [Segment(text, _STYLES[tone]) for text, tone in fitted(row, width)]
-        return Strip(segments, width).apply_style(self._base + self._style_of(index))
+            return self.scroll_offset.y + y - 1 if y else -1
+        return self.scroll_offset.y + y
+
+    def _row_at(self, y: int, width: int) -> Row:
+        index = self._index_at(y)
+        if index < 0 and self._head is not None:
+            return fitted(self._head(width), width)
+        return fitted(self._row(index, width) if 0 <= index < self._count() else [], width)
+
+    def text_to_copy(self) -> str:
+        """The rows that are in sight; none is cut at the edge."""
+        first = self.scroll_offset.y
+        rows = self.scrollable_content_region.height - (self._head is not None)
+        return "\n".join(self._text(index) for index in range(first, min(first + rows, self._count())))
+
+    def lines(self) -> Iterator[str]:
+        """All of its rows as text, none cut at the edge, below the line that stays at the top."""
+        if self._head is not None:
+            yield _text_of(self._head(self.scrollable_content_region.width))
+        for index in range(self._count()):
+            yield self._text(index)
+
+    def _text(self, index: int) -> str:
+        return _text_of(self._row(index, self.scrollable_content_region.width))
 
     def _style_of(self, index: int) -> Style:
         """What a row has beyond its tones."""
@@ -235,6 +250,10 @@ class Choice(Pane):
         if 0 <= index < self._count() and self._key(index):
             self._go(index)
 
+    def text_to_copy(self) -> str:
+        """The row that is chosen; without one those that are in sight."""
+        return self._text(self._at) if self.chosen else super().text_to_copy()
+
     @property
     def _page(self) -> int:
         return max(1, self.scrollable_content_region.height - (self._head is not None) - 1)
@@ -266,3 +285,22 @@ class Choice(Pane):
         if index != self._at or not self.chosen:
             return Style()
         return _CHOSEN if self.has_focus else _CHOSEN_ELSEWHERE
+
+
+def _text_of(row: Row) -> str:
+    return "".join(text for text, _ in row).rstrip()
+
+
+def _joined(row: Row) -> Row:
+    """The row with pieces of one tone as one: each has bytes of its own on the way to the terminal.
+
+    >>> _joined([("a", ""), ("b", ""), ("c", "bad")])
+    [('ab', ''), ('c', 'bad')]
+    """
+    joined: Row = []
+    for text, tone in row:
+        if joined and joined[-1][1] == tone:
+            joined[-1] = (joined[-1][0] + text, tone)
+        else:
+            joined.append((text, tone))
+    return joined
