@@ -19,7 +19,7 @@ from events.log import open_log
 COLUMNS, ROWS = 140, 40
 RATE = 10_000  # events a second under load
 _SETTLE_S = 1.5  # from the first frame to a screen at rest
-_FOOTER = "q leave"
+_FOOTER = "1 Swarm"
 _EVENTS = r"Events ([\d,]+) "
 
 

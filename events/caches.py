@@ -17,6 +17,7 @@ from events.views.follows import FOLLOWS
 from events.views.hits import HITS
 from events.views.kept import Kept, fold_kept, snapshot_of
 from events.views.results import RESULTS
+from events.views.schedules import SCHEDULES_KEPT
 from events.views.skills import SKILLS
 from events.views.stages import STAGES
 from events.views.standing import STANDING
@@ -31,6 +32,7 @@ KEPT: tuple[Kept[Any], ...] = (
     FOLLOWS,
     HITS,
     RESULTS,
+    SCHEDULES_KEPT,
     SKILLS,
     STAGES,
     TOOL_PAST,

@@ -7,6 +7,7 @@ nothing else says them. What follows is never stored, so a scope that is capped 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 LOG = "log"
 
@@ -29,6 +30,11 @@ def path_of(named: Sequence[str], *, project: str, role: str, agent: str) -> tup
     ('log', 'month:2026-11@UTC', 'day:2026-11-21@UTC', 'project:swarm', 's4', 's4/build', 's4/build/worker', \
 's4/build/worker/maker')
     """
+    return _path_of(tuple(named), project, role, agent)
+
+
+@lru_cache(4096)  # the calls of one task in one role have one path, and a long log has many calls
+def _path_of(named: tuple[str, ...], project: str, role: str, agent: str) -> tuple[str, ...]:
     shared = [scope for scope in named if session_of(scope) == SHARED and not scope.startswith(_SCHEDULE)]
     schedules = [scope for scope in named if scope.startswith(_SCHEDULE)]
     own = [scope for scope in named if session_of(scope) != SHARED]

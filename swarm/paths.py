@@ -32,3 +32,13 @@ def confined(root: Path, path: str) -> Path:
     if ".git" in (part.lower() for part in place.relative_to(top).parts):
         raise OutsideProject(path, "lies in git's own folder")
     return place
+
+
+def runs_folder(url: str) -> Path:
+    """Where the runs of a log write what they say: log.db has log.runs beside it. Raises UsageError for a log in memory."""
+    if url == "memory:":
+        raise UsageError(
+            "--detach and --watch need a log in a file, because the session runs in another process; name one"
+        )
+    path = Path(url).expanduser().absolute()
+    return path.with_name(f"{path.stem}.runs")

@@ -89,6 +89,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     log_nanos: int | None = None
     log_tokens: int | None = None
     schedule: str = ""  # of which the session is a run; "" = none
+    firing: int = 0  # of that schedule, by the position of its firing.due; 0 = none
     schedule_nanos: int | None = None
     schedule_tokens: int | None = None
     time_zone: str = ""  # IANA name; empty: the machine's own

@@ -242,6 +242,7 @@ class TaskFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     budget: Budget | None = None  # of the whole run
     agents: tuple[Agent, ...] = ()  # its own, and those that were found beside it; of two with one name the first holds
     vars: Mapping[str, str] = {}  # as the file has them; what a command line says instead is in the tasks only
+    schedule: Mapping[str, str] = {}  # when it is to be run, in the words of swarm/schedule/terms.py
 
     @property
     def commands(self) -> tuple[str, ...]:

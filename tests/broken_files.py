@@ -230,13 +230,22 @@ SAID: dict[str, list[tuple[int, int, str, str]]] = {
     ],
     "no-prompt": [(1, 1, "this file has no 'prompt'", "`prompt: ...`")],
     "not-supported": [
-        (1, 1, f"'schedule' in this file {LATER}", "from cron"),
         (5, 5, f"'cache' in task 'a' {LATER}", "leave it out"),
         (6, 24, f"'count' in 'explorer' of 'roles' of task 'a' {LATER}", "leave it out"),
         (7, 14, f"'warn' in 'budget' of task 'a' {LATER}", "leave it out"),
         (8, 14, f"'parallel' in 'limits' of task 'a' {LATER}", "`concurrency` of a provider in the settings"),
         (9, 5, f"'compress' in task 'a' {LATER}", "leave it out"),
     ],
+    "schedule": [
+        (1, 19, "'every' of 'schedule' of this file: '20s' is not a time from 1m to 30d", "write it as 90s, 20m or 2h"),
+        (1, 33, "'overlap' of 'schedule' of this file: 'pile' is not known here", "skip, queue, cancel-old, allow"),
+        (1, 43, "'tz' of 'schedule' of this file: 'Mars' is no time zone known here", "write an IANA name"),
+        (1, 49, "unknown key 'colour' in 'schedule' of this file", "keys here: cron, every"),
+    ],
+    "schedule-cron": [
+        (1, 11, "'schedule' of this file: '61 * * * *': the field minute cannot be read", "write it such as 5"),
+    ],
+    "schedule-when": [(1, 11, "'schedule' of this file says nowhere when", "write `schedule: 30 6 * * 1-5`")],
     "outputs": [
         (2, 34, "task 'a' has 'output' and 'outputs'", "write all under 'outputs'"),
         (3, 27, "'more' of 'outputs' of task 'b' is the same file as 'page': out/p.md", "name two files"),

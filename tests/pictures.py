@@ -38,7 +38,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PICTURES: Mapping[str, Picture] = {
-    "demo.svg": Picture(title="swarm demo", at="budget"),
+    "demo.svg": Picture(title="swarm demo", at="budget", size=(100, 29)),
 }
 """By their names in docs/img."""
 

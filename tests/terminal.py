@@ -78,6 +78,8 @@ def terminal(
     parent, child = pty.openpty()
     _resize(child, columns, 24)
     environment = {**(os.environ if env is None else env), "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+    for size in ("COLUMNS", "LINES"):  # those of whoever runs the tests: the terminal itself says how large it is
+        environment.pop(size, None)
     command = [sys.executable, "-P", "-m", "swarm.cli.main", *words]
     with subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environment, cwd=cwd) as process:
         os.close(child)

@@ -33,6 +33,7 @@ HEAVY = (
     "mcp",
     "pydantic",
     "tree_sitter",
+    "cronsim",
 )
 MODULES = sorted(
     module.name for package in PACKAGES for module in pkgutil.walk_packages([str(ROOT / package)], prefix=f"{package}.")

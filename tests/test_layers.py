@@ -28,7 +28,7 @@ LINES = (
     (
         "swarm.agents swarm.compress swarm.conditions swarm.errors swarm.garbage swarm.globs swarm.items swarm.messages swarm.paths swarm.redact"
         " swarm.credentials swarm.keyfile swarm.library swarm.settings swarm.task swarm.taskfile swarm.text swarm.toolnames swarm.units swarm.version"
-        " swarm.zones"
+        " swarm.schedule.times swarm.schedule.terms swarm.zones"
     ),
     (
         "swarm.choice swarm.money swarm.models swarm.context swarm.prompts swarm.cache swarm.tools"

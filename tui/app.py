@@ -13,6 +13,7 @@ from datetime import tzinfo
 from functools import partial
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -24,19 +25,25 @@ from events.views.approvals import Asked
 from events.views.questions import Question
 from events.views.sessions import SessionState
 from tui.anyview import AnyViewApp
+from tui.ask import AskLine
 from tui.control import Control
 from tui.feed import NO_LOOKUPS, Feed, Lookups, Sight
+from tui.header import header_row
+from tui.jump import NotUnderstood, completed, read_jump
 from tui.keys import KeysScreen, keys_of
 from tui.live import Live
 from tui.look import DEFAULT, Look
 from tui.reader import CapOf, Reader
-from tui.rows import Row, header_row
+from tui.rows import Row
 from tui.views.budget import BudgetView
 from tui.views.cost import CostView
+from tui.views.detail import TaskView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
-from tui.widgets.pane import Pane
+from tui.widgets.pane import Choice, Pane
+
+_HINT = "tab goes from pane to pane, ? tells the keys, : goes anywhere, q leaves and the run goes on; any key takes this line away"
 
 
 class SessionApp(AnyViewApp):
@@ -45,12 +52,15 @@ class SessionApp(AnyViewApp):
     CSS_PATH = "swarm.tcss"
     TITLE = "swarm"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  # Textual declares it of the instance
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-high"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+c", "quit", "leave; the run goes on"),
         Binding("question_mark", "keys", "the keys that can be pressed here"),
         *(Binding(str(digit), f"view({digit})", "one of the views below", show=False) for digit in range(1, 7)),
         Binding("minus", "last_view", "the view that was seen before"),
+        Binding("colon", "jump", "go to a view or a task: :task build, :q"),
+        Binding("plus", "zoom(1)", "let this pane have the whole view"),
+        Binding("underscore", "zoom(0)", "give each pane its part again"),
         Binding("a", "answer", "answer what waits for you"),
     ]
     FOOTER: ClassVar[str] = "a answer  ? keys  q leave"
@@ -74,11 +84,14 @@ class SessionApp(AnyViewApp):
         self._state_of, self._fps = state_of, look.fps if fps is None else fps
         self._state, self._looked = "", (0, -1)
         self._before = ""  # the view that was seen before this one
+        self.is_held = False  # the picture stands still, and what it is of goes on
         self._focused: dict[str, Pane] = {}  # by view the pane that had the keys
+        self._swarm = SwarmView(self.sight)
         self.views = self._make_views()
+        self.task_view = TaskView(self.sight, lookups.task) if lookups.task is not None else None
         self._header = Pane(id="header", count=lambda: 1, row=self._header_row, focus=False)
         self._trouble = Static(id="trouble", markup=False)
-        self._shown = ContentSwitcher(*self.views, id="views", initial=self.views[0].id)
+        self._shown = ContentSwitcher(*self._all_views, id="views", initial=self.views[0].id)
         self._footer = Pane(id="footer", count=lambda: 1, row=self._footer_row, focus=False)
 
     @property
@@ -88,11 +101,16 @@ class SessionApp(AnyViewApp):
     @property
     def view(self) -> View:
         """The one that is seen."""
-        return next(view for view in self.views if view.id == self._shown.current)
+        return next(view for view in self._all_views if view.id == self._shown.current)
+
+    @property
+    def _all_views(self) -> list[View]:
+        """Those that digits lead to, and the one that a task leads to."""
+        return [*self.views, self.task_view] if self.task_view is not None else list(self.views)
 
     def _make_views(self) -> list[View]:
         """Those that digits lead to, in their order."""
-        views: list[View] = [SwarmView(self.sight)]
+        views: list[View] = [self._swarm]
         lookups = self.sight.lookups
         if lookups.budgets is not None:
             views.append(BudgetView(self.sight, lookups.budgets))
@@ -121,8 +139,9 @@ class SessionApp(AnyViewApp):
         now, versions, feed = self.sight.clock(), self.live.versions, self.sight.feed
         self._look(now // 1_000_000)
         behind = feed.behind(now)
-        self._header.paint((versions.header, self._state, behind))
-        self.view.paint(now)
+        self._header.paint((versions.header, self._state, behind, self.live.rate(now), self.is_held))
+        if not self.is_held:
+            self.view.paint(now)
         self._footer.paint((self._shown.current, self.view.FOOTER))
         self._leave_what_is_answered()
         if feed.trouble and not self._trouble.has_class("-shown"):
@@ -147,21 +166,71 @@ class SessionApp(AnyViewApp):
             yield SystemCommand(f"view {view.WORD}", f"key {number}", partial(self.show, view))
 
     def action_last_view(self) -> None:
-        before = next((view for view in self.views if view.id == self._before), None)
+        before = next((view for view in self._all_views if view.id == self._before), None)
         if before is not None:
             self.show(before)
+
+    def open_task(self, name: str) -> None:
+        """Show a task in detail; esc leads back to the view that is seen now. Where nothing more can be looked up, it is
+        chosen among the others."""
+        if self.task_view is not None:
+            self.task_view.open(name, self.view.WORD)
+            self.show(self.task_view)
+        else:
+            self.show(self._swarm)
+            self._swarm.choose(name)
+
+    def on_choice_taken(self, taken: Choice.Taken) -> None:
+        if taken.choice.id == "tasks":
+            self.open_task(taken.key)
+
+    def action_leave_task(self) -> None:
+        before = (view for view in self.views if self.task_view is not None and self.task_view.opened_from == view.WORD)
+        self.show(next(before, self.views[0]))
 
     def show(self, view: View) -> None:
         """Let a view be seen, with the keys in the pane that had them there last."""
         seen = self.view
         if view is seen:
             return
-        if isinstance(self.focused, Pane):
-            self._focused[seen.id or ""] = self.focused
+        focused = self.screen_stack[0].focused  # also while something is typed above it
+        if isinstance(focused, Pane):
+            self._focused[seen.id or ""] = focused
         self._before = seen.id or ""
         self._shown.current = view.id
         self._focused.get(view.id or "", view.first_focus()).focus()
         self.paint()
+
+    def action_jump(self) -> None:
+        views, tasks = [view.id or "" for view in self.views], list(self.live.tasks.of(self.live.session))
+        note = f"task NAME, {', '.join(views)} with words for it, q; tab finishes a word"
+        self.push_screen(AskLine(":", note, self._jump, complete=lambda text: completed(text, views, tasks)))
+
+    def _jump(self, text: str) -> str:
+        """Go where it says; return why it leads nowhere, else ""."""
+        views = [view.id or "" for view in self.views]
+        try:
+            jump = read_jump(text, views, list(self.live.tasks.of(self.live.session)))
+        except NotUnderstood as problem:
+            return str(problem)
+        if jump.to == "away":
+            self.exit()
+        elif jump.to == "task":
+            self.open_task(jump.name)
+        else:
+            view = self.views[views.index(jump.name)]
+            if said := view.told(jump.words):
+                return said
+            self.show(view)
+        return ""
+
+    def action_zoom(self, on: int) -> None:
+        pane = self.focused if on and isinstance(self.focused, Pane) else None
+        if pane is not None or not on:
+            self.view.zoom(pane)
+
+    def on_view_asks(self, asks: View.Asks) -> None:
+        self.push_screen(asks.line)
 
     def action_answer(self) -> None:
         if self.sight.control is None:
@@ -206,8 +275,9 @@ class SessionApp(AnyViewApp):
 
     def _header_row(self, index: int, width: int) -> Row:
         now = self.sight.clock()
-        hint = ": press a" if self.sight.control is not None else ""
-        return header_row(self.live, self._state, now, self.sight.feed.behind(now), hint=hint)
+        hint = "press a" if self.sight.control is not None else ""
+        behind = self.sight.feed.behind(now)
+        return header_row(self.live, self._state, now, behind, width, hint=hint, is_held=self.is_held)
 
     def _footer_row(self, index: int, width: int) -> Row:
         row: Row = [(" ", "")]
@@ -219,6 +289,10 @@ class SessionApp(AnyViewApp):
 
 class WatchApp(SessionApp):
     """Follows the log from its start."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "hold", "hold the picture, while what it is of goes on"),
+    ]
 
     def __init__(
         self,
@@ -237,6 +311,8 @@ class WatchApp(SessionApp):
     ) -> None:
         """Session 0 is the first that opens. `present` sees whether the log is still where it was opened."""
         self.reader = Reader(log, Live(session), cap_of=cap_of, present=present)
+        self._is_new_here = True  # until a key is pressed
+        self._hint = Static(Content(_HINT), id="hint", markup=False)
         super().__init__(
             self.reader,
             state_of=state_of,
@@ -247,3 +323,21 @@ class WatchApp(SessionApp):
             look=look,
             fps=fps,
         )
+
+    def below(self) -> ComposeResult:
+        yield self._hint
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self._is_new_here = False
+            self._hint.remove_class("-shown")
+        await super().on_event(event)
+
+    def paint(self) -> None:
+        super().paint()
+        is_first = self._is_new_here and len(self.live.sessions.sessions) == 1
+        self._hint.set_class(is_first, "-shown")
+
+    def action_hold(self) -> None:
+        self.is_held = not self.is_held
+        self.paint()

@@ -14,6 +14,7 @@ By = Literal["model", "role", "skill", "task", "tier"]
 Metric = Literal["cost", "tokens", "calls"]
 Form = Literal["csv", "html"]
 
+PERIODS: tuple[PeriodName, ...] = get_args(PeriodName)
 BYS: tuple[By, ...] = get_args(By)
 METRICS: tuple[Metric, ...] = get_args(Metric)
 TIERS = ("free", "cheap", "paid")

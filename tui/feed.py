@@ -11,6 +11,7 @@ import msgspec
 from events.log import Clock, Entry
 from tui.control import Control
 from tui.costs import CostLookup
+from tui.detail import DetailOf
 from tui.live import Live
 from tui.sheet import Sheet
 
@@ -54,6 +55,40 @@ SheetOf = Callable[[Live, int], Awaitable[Sheet]]
 the view model it takes before it waits for anything. Raises LogError."""
 
 
+EventsOf = Callable[[int, int, int], Awaitable[list[Entry]]]
+"""Reads of a session, behind a position, at most so many events. Raises LogError."""
+
+
+class Mean(msgspec.Struct, frozen=True, kw_only=True):
+    """What the choice expects of an agent on a model in a context."""
+
+    context: str  # role/type
+    agent: str
+    model: str
+    tier: str
+    mean: float  # the expected share of accepted work
+
+
+MeansOf = Callable[[Live, int], Awaitable[list[Mean]]]
+"""Looks up what is known of each agent on each model, as of where the view model stands; of each context the best first.
+Raises LogError."""
+
+
+class DayEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """What today will have cost at its end, in nano-dollars, as far as `days` past days can say: the median, and between
+    what it will probably lie. None: they are too few, and `least` are needed."""
+
+    days: int
+    least: int
+    median: int | None = None
+    low: int | None = None
+    high: int | None = None
+
+
+DayEndOf = Callable[[Live, int], Awaitable[DayEnd]]
+"""Foresees it from what was spent up to where the view model stands. Raises LogError."""
+
+
 class BudgetAsked(msgspec.Struct, frozen=True, kw_only=True):
     """What a person chose in the view of budgets."""
 
@@ -70,6 +105,10 @@ class Lookups(msgspec.Struct, frozen=True, kw_only=True):
 
     budgets: BudgetsOf | None = None
     costs: CostLookup | None = None
+    task: DetailOf | None = None
+    events: EventsOf | None = None
+    means: MeansOf | None = None
+    day_end: DayEndOf | None = None
 
 
 NO_LOOKUPS = Lookups()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,18 +12,23 @@ import msgspec
 
 from events.log import Entry, session_name
 from events.types.call import BudgetSet, CallFailed, CallOverran, CallReleased, CallReserved, CallSettled, CallUnknown
-from events.types.session import SessionOpened
+from events.types.session import SessionClaimed, SessionClosed, SessionOpened
 from events.views.approvals import ApprovalsView, Asked
 from events.views.money import MoneyView, ScopeState
 from events.views.questions import Question, QuestionsView
 from events.views.sessions import SessionState, SessionsView
 from events.views.tasks import TaskState, TasksView
 from events.views.using import UsingView
-from tui.words import PAUSED, WAITING, status_of
+from tui.census import Census
+from tui.climb import ClimbView
+from tui.moved import Moved
+from tui.words import status_of
 
 _ORDER = {"running": 0, "retrying": 0, "waiting": 1, "paused": 1}
 SCOPED = 50  # tasks whose budgets are shown; `swarm show` tells those of any
-RING = 20_000  # events that can be scrolled back to; older ones are in the log
+RING = 20_000  # events that are held; older ones are read from the log again
+EACH = 200  # of so many events the position of the first is kept for ever, from which the others are read again
+RATE_S = 5  # whole seconds over which events are counted for their rate
 
 
 class Cap(msgspec.Struct, frozen=True):
@@ -39,6 +45,9 @@ class Ring:
         self._capacity = capacity
         self._entries: list[Entry] = []
         self.first = 0
+        self.marks = array(
+            "q"
+        )  # the positions of each EACH-th entry that there ever was, the first one's to begin with
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -48,6 +57,8 @@ class Ring:
         return self._entries[row]
 
     def extend(self, entries: Sequence[Entry]) -> None:
+        number = self.first + len(self._entries)
+        self.marks.extend(entry.position for entry in entries[-number % EACH :: EACH])
         self._entries.extend(entries)
         too_many = len(self._entries) - self._capacity
         if too_many > self._capacity // 10:  # a tenth more is held, so that not every event moves the whole list
@@ -74,43 +85,76 @@ class Live:
         self.session = session
         self.sessions, self.tasks, self.money = SessionsView(), TasksView(), MoneyView()
         self.using, self.approvals, self.questions = UsingView(), ApprovalsView(), QuestionsView()
+        self.climb = ClimbView()
         self.ring = Ring(ring)
+        self.moved = Moved()  # the session's tasks
         self.versions = Versions()
         self.caps: dict[str, Cap] = {}
         self.position = 0
         self.at = 0  # of the newest entry, microseconds since 1970
         self.asked: set[str] = set()  # scopes whose cap was looked up
+        self._census = Census()
+        self._seconds: dict[int, int] = {}  # how many events of the session came in which second
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Fold a batch; the panes that it touches get a new version, once."""
         own: list[Entry] = []
         money = False
         for entry in entries:
-            self.sessions.apply(entry)
             self.tasks.apply(entry)
-            self.money.apply(entry)
-            self.using.apply(entry)
-            self.approvals.apply(entry)
-            self.questions.apply(entry)
-            if not self.session and isinstance(entry.event, SessionOpened):
-                self.session = entry.session
+            if isinstance(entry.event, _MONEY):
+                money = True
+                self.money.apply(entry)
+                self.climb.apply(entry, self.money)
+            else:
+                self._apply_rest(entry)
             if entry.session == self.session:
                 own.append(entry)
-            money = money or isinstance(entry.event, _MONEY)
         if entries:
             self.position, self.at = entries[-1].position, entries[-1].at
             self.versions.header += 1
         if own:
             self.ring.extend(own)
+            self._count(own)
             self.versions.events += 1
             self.versions.tasks += 1
         if money:
             self.versions.budget += 1
 
+    def _apply_rest(self, entry: Entry) -> None:
+        """Fold what moves neither money nor tokens."""
+        self.sessions.apply(entry)
+        self.money.apply(entry)
+        self.using.apply(entry)
+        self.approvals.apply(entry)
+        self.questions.apply(entry)
+        if not self.session and isinstance(entry.event, SessionOpened):
+            self.session = entry.session
+
+    def _count(self, own: Sequence[Entry]) -> None:
+        seconds = Counter(entry.at // 1_000_000 for entry in own)
+        for second, events in seconds.items():
+            self._seconds[second] = self._seconds.get(second, 0) + events
+        for second in sorted(self._seconds)[: -2 * RATE_S]:
+            del self._seconds[second]
+        self.touch(own)
+
+    def touch(self, own: Sequence[Entry]) -> None:
+        """Note which tasks moved by entries of the session."""
+        if any(isinstance(entry.event, SessionClaimed | SessionClosed) for entry in own):
+            self.moved.add(self.tasks.of(self.session))  # whoever worked on them is gone
+        self.moved.add({entry.task: None for entry in own if entry.task})
+
+    def rate(self, now: int) -> float:
+        """Events of the session a second, over the last whole seconds."""
+        second = now // 1_000_000
+        return sum(self._seconds.get(second - back, 0) for back in range(1, RATE_S + 1)) / RATE_S
+
     def inherit(self, entries: Sequence[Entry]) -> None:
         """Take in what a session was forked from, each entry as if it were the session's own."""
         for entry in entries:
             self.tasks.apply(entry)
+        self.moved.add(self.tasks.of(self.session))
 
     def set_cap(self, scope: str, cap: Cap | None) -> None:
         self.asked.add(scope)
@@ -147,12 +191,20 @@ class Live:
         """How much of the session waits for a person, by task."""
         return Counter(each.task for each in self.waiting)
 
+    @property
+    def census(self) -> Census:
+        """How many tasks stand where now."""
+        at_work = {task: None for session, task in self.using.now if session == self.session}
+        self._census.take(self.tasks.of(self.session), self.moved, at_work)
+        return self._census
+
     def counts(self) -> Counter[str]:
         """How many tasks are in which state, by the state's glyph."""
-        status = {PAUSED: WAITING}  # by its glyph it would count as one that was halted
-        return Counter(
-            status.get(found := status_of(task), found).glyph for task in self.tasks.of(self.session).values()
-        )
+        return self.census.glyphs
+
+    def running(self) -> Counter[str]:
+        """How many calls of the session are open, by their role."""
+        return Counter(call.role for call in self.tasks.calls(self.session))
 
     def scopes(self, now: int) -> list[tuple[str, ScopeState]]:
         """The scopes to show, the widest first: today's, the session's, and those of its tasks in which something moved.

@@ -18,6 +18,7 @@ from events.views.questions import QuestionsView
 from events.views.sessions import SessionState, SessionsView
 from events.views.tasks import TaskState, TasksView
 from events.views.using import UsingView
+from tui.climb import ClimbView
 from tui.live import Live
 
 T = TypeVar("T")
@@ -91,7 +92,7 @@ class Point(NamedTuple):
     scopes: dict[str, ScopeState]
     calls: tuple[dict[int, Any], dict[int, Any]]
     reservations: tuple[dict[int, Reservation], dict[int, Reservation]]
-    small: tuple[SessionsView, UsingView, ApprovalsView, QuestionsView]  # copied whole
+    small: tuple[SessionsView, UsingView, ApprovalsView, QuestionsView, ClimbView]  # copied whole
 
     def joined(self, before: Point) -> Point:
         """This point where the one before it is not kept any more."""
@@ -115,12 +116,14 @@ class Past(Live):
     def apply(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self.money.apply(entry)
+            self.climb.apply(entry, self.money)
             if entry.session == self.session:
                 self.sessions.apply(entry)
                 self.tasks.apply(entry)
                 self.using.apply(entry)
                 self.approvals.apply(entry)
                 self.questions.apply(entry)
+        self.touch([entry for entry in entries if entry.session == self.session])
         if entries:
             self.position, self.at = entries[-1].position, entries[-1].at
 
@@ -133,7 +136,10 @@ class Past(Live):
             self.money.moved(),
             self.tasks.open_calls(),
             (dict(self.money.open), dict(self.money.unknown)),
-            (apart(self.sessions), apart(self.using), apart(self.approvals), apart(self.questions)),
+            (
+                *(apart(self.sessions), apart(self.using), apart(self.approvals)),
+                *(apart(self.questions), apart(self.climb)),
+            ),
         )
 
 
@@ -149,9 +155,9 @@ def past_of(session: int, points: Sequence[Point]) -> Past:
     past.tasks.take_calls(*last.calls)
     past.money.open.update(last.reservations[0])
     past.money.unknown.update(last.reservations[1])
-    sessions, using, approvals, questions = last.small
+    sessions, using, approvals, questions, climb = last.small
     past.sessions, past.using = apart(sessions), apart(using)
-    past.approvals, past.questions = apart(approvals), apart(questions)
+    past.approvals, past.questions, past.climb = apart(approvals), apart(questions), apart(climb)
     past.position, past.at = last.position, last.at
     return past
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from events.log import Entry, session_name
+from events.log import Entry
 from events.types.call import CallFailed, CallOverran, CallUnknown
 from events.types.model import ModelCooled
 from events.types.session import SessionClosed
 from events.types.task import AttemptAbandoned, StepAccepted, StepRejected, TaskAccepted, TaskFailed, TaskHalted
 from events.types.tool import ApprovalAsked, QuestionAsked, ToolFinished
 from events.types.tree import ChangesApplied
-from events.views.money import ScopeState
 from events.views.tasks import TaskState
 from tui.lines import essence, id_of
-from tui.live import SCOPED, Cap, Live, todays
-from tui.words import PAUSED, Status, Tone, attempt_of, count, span, status_of, usd, visible
+from tui.words import Status, Tone, attempt_of, count, span, status_of, usd, visible
 
 Piece = tuple[str, Tone]
 Row = list[Piece]
@@ -40,51 +37,9 @@ _KINDS: dict[type, Tone] = {
     ChangesApplied: "good",
     SessionClosed: "busy",
 }
-_STATES: dict[str, tuple[str, Tone]] = {
-    "running": ("● live", "busy"),
-    "finished": ("✔ finished", "good"),
-    "interrupted": ("‖ interrupted", "warn"),
-    "orphaned": ("✘ orphaned", "bad"),
-}
-_ASKS = Status("?", "asks you", "warn")
-WARN_PERCENT = 80  # of a cap: the mark from which a run prefers cheaper models
-_WIDE = 84  # columns from which the tasks have all columns
+ASKS = Status("?", "asks you", "warn")
+_WIDE = 76  # columns from which the tasks have all columns
 _MIDDLE = 46  # columns from which they have their age
-
-
-class _Amounts(NamedTuple):
-    """What one scope holds of money or of tokens."""
-
-    spent: int
-    reserved: int
-    maybe: int
-    over: int
-
-
-def header_row(live: Live, state: str, now: int, behind: str, *, hint: str = "") -> Row:
-    """The session, its state, its tasks, what today has cost, and what waits for a person; `hint` says how it is answered."""
-    if live.state is None:
-        return [("swarm  ", ""), (behind or "no session yet; start one with `swarm run`", "faint")]
-    paused = state == "running" and live.tasks.whole(live.session).paused is not None
-    word, tone = (f"{PAUSED.glyph} {PAUSED.word}", PAUSED.tone) if paused else _STATES.get(state, (state, ""))
-    counts = live.counts()
-    tasks = "".join(f" {glyph}{counts[glyph]}" for glyph in "✔✘‖⊘●↻○" if counts[glyph])
-    named = f"  {session_name(live.session)}  {sum(counts.values())} tasks{tasks}  "
-    row: Row = [("swarm ", ""), (word, tone), (named, ""), *_today(live, now)]
-    if asks := live.asks.total():
-        row.append((f"  {_ASKS.glyph} {asks} {'waits' if asks == 1 else 'wait'} for you{hint}", _ASKS.tone))
-    if behind:
-        row.append((f"  {behind}", "warn"))
-    return [*row, (f"  {visible(live.state.title)}", "faint")]
-
-
-def _today(live: Live, now: int) -> Row:
-    days = todays(live.money.scopes, now)
-    spent = sum(live.money.scopes[name].spent.nanos for name in days)
-    caps = [cap.nanos for name in days if (cap := live.cap(name)).nanos is not None]
-    over = bool(caps) and spent > min(caps)
-    text = f"today {usd(spent)}" + (f" of {usd(min(caps))}" if caps else "")
-    return [(text + (" !!" if over else ""), "bad" if over else "")]
 
 
 def task_head(width: int) -> Row:
@@ -94,7 +49,7 @@ def task_head(width: int) -> Row:
 def task_row(task: TaskState, width: int, now: int, *, using: str = "", asks: int = 0) -> Row:
     """A task; on a narrow screen without the columns that can be missed. The tool that it is using stands for its model,
     which rests meanwhile; `asks` is how much of it waits for a person."""
-    status = _ASKS if asks else status_of(task)
+    status = ASKS if asks else status_of(task)
     maybe = "?" if task.maybe_paid else ""
     cells = (
         f"{status.glyph} {status.word}",
@@ -125,39 +80,6 @@ def _task_columns(width: int, cells: Sequence[str], first: Tone, rest: Tone) -> 
     if wide:
         row.append((f"{attempt:>3} ", rest))
     return [*row, (numbers, rest)]
-
-
-def budget_rows(live: Live, now: int) -> list[Row]:
-    """For each scope what is spent, reserved and maybe paid, against its cap where one is known."""
-    rows: list[Row] = []
-    scopes = live.scopes(now)
-    for name, scope in scopes:
-        rows += _scope_rows(name, scope, live.cap(name))
-    if len(scopes) > SCOPED:
-        rows.append([(f"at most {SCOPED} tasks here; all: `swarm cost --by task`", "faint")])
-    return rows or [[("nothing is spent or reserved yet", "faint")]]
-
-
-def _scope_rows(name: str, scope: ScopeState, cap: Cap) -> list[Row]:
-    money = _Amounts(scope.spent.nanos, scope.reserved.nanos, scope.maybe_paid.nanos, scope.overran.nanos)
-    tokens = _Amounts(scope.spent.tokens, scope.reserved.tokens, scope.maybe_paid.tokens, scope.overran.tokens)
-    return [
-        [(name.partition("@")[0].replace(":", " "), "busy")],
-        *_amount_rows("money", money, cap.nanos, usd),
-        *_amount_rows("tokens", tokens, cap.tokens, count),
-    ]
-
-
-def _amount_rows(word: str, scope: _Amounts, cap: int | None, write: Callable[[int], str]) -> list[Row]:
-    """What is spent of what; below it what is reserved, maybe paid or over the reservation, where there is any."""
-    row: Row = [(f" {word:<6} {write(scope.spent)}" + (f" of {write(cap)}" if cap is not None else ""), "")]
-    if cap:
-        percent = 100 * (scope.spent + scope.reserved) // cap
-        mark: Piece = (" !!", "bad") if percent >= 100 else (" !", "warn") if percent >= WARN_PERCENT else ("", "")
-        row.append((f"  {percent}%{mark[0]}", mark[1]))
-    parts = ((scope.reserved, "reserved"), (scope.maybe, "maybe paid"), (scope.over, "over"))
-    more = " · ".join(f"{write(amount)} {what}" for amount, what in parts if amount)
-    return [row, [(f"        {more}", "warn")]] if more else [row]
 
 
 def event_row(entry: Entry, zone: tzinfo | None) -> Row:

@@ -35,6 +35,21 @@ from events.types.control import (
     WorkUnpaused,
 )
 from events.types.model import ModelCooled, ModelRecovered
+from events.types.schedule import (
+    FiringCancelled,
+    FiringDue,
+    FiringFinished,
+    FiringMissed,
+    FiringOrphaned,
+    FiringQueued,
+    FiringSkipped,
+    FiringStarted,
+    SchedulePaused,
+    ScheduleRemoved,
+    ScheduleResumed,
+    ScheduleRewound,
+    ScheduleSet,
+)
 from events.types.session import FileTrusted, SessionClaimed, SessionClosed, SessionOpened, SessionRenewed
 from events.types.stage import StageApplied, StageUndone, StageWithdrawn
 from events.types.task import (
@@ -130,6 +145,19 @@ AnyEvent: TypeAlias = (
     | StageWithdrawn
     | LogArchived
     | LedgerCarried
+    | ScheduleSet
+    | SchedulePaused
+    | ScheduleResumed
+    | ScheduleRemoved
+    | ScheduleRewound
+    | FiringMissed
+    | FiringSkipped
+    | FiringQueued
+    | FiringDue
+    | FiringStarted
+    | FiringCancelled
+    | FiringFinished
+    | FiringOrphaned
 )
 
 KINDS: dict[str, type[AnyEvent]] = {struct.__struct_config__.tag: struct for struct in get_args(AnyEvent)}

@@ -32,6 +32,7 @@ class SessionOpened(Event, frozen=True, kw_only=True, tag="session.opened"):
     parent_position: int = 0  # what the parent recorded up to here is its beginning
     replaces: tuple[OutputFile, ...] = ()  # files that its parent, or another fork of it, wrote: it may write over them
     schedule: str = ""  # of which it is a run; "" = none
+    firing: int = 0  # position of the firing.due of which it is the run; 0 = none
     estimate: Estimated | None = None  # what it was expected to cost; None where nothing paid could take part
 
 

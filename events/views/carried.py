@@ -20,6 +20,7 @@ from events.views.history import Doer, Done, HistoryView
 from events.views.inputs import Inputs, InputsView
 from events.views.money import MoneyView, Reservation, ScopeState
 from events.views.overruns import OverrunsView
+from events.views.schedules import SchedulesView
 from events.views.sizes import Kind, Sizes, SizesView
 from events.views.trails import Excluded, TrailsView
 from events.views.verdicts import Drafts, Judged, VerdictsView
@@ -195,6 +196,16 @@ class _OverrunsForm:
         return msgspec.json.decode(text, type=OverrunsView)
 
 
+class _SchedulesForm:
+    """Whole: a schedule goes on, whatever of it is in an archive, and its last firings name sessions that are there."""
+
+    def write(self, view: SchedulesView) -> str:
+        return _text(view)
+
+    def read(self, text: str) -> SchedulesView:
+        return msgspec.json.decode(text, type=SchedulesView)
+
+
 class _InputsForm:
     def write(self, view: InputsView) -> str:
         return _text(view.models)
@@ -212,6 +223,7 @@ FORMS: Mapping[str, tuple[type, Form]] = {
     "overruns": (OverrunsView, _OverrunsForm()),
     "sizes": (SizesView, _SizesForm()),
     "inputs": (InputsView, _InputsForm()),
+    "schedules": (SchedulesView, _SchedulesForm()),
 }
 """By the name under which a view is carried on. What is not among them begins anew: sessions and tasks are in the archive."""
 

@@ -31,6 +31,7 @@ from events.types.task import (
     TaskSubmitted,
 )
 from events.types.tree import ChangesApplied, ChangesUndone, FileChange
+from events.views.calls import OpenCall, open_call
 from events.views.steering import NOTHING_SAID, Paused, Pin, Steered
 from events.views.verdicts import judge_of
 
@@ -121,6 +122,7 @@ class TaskState(msgspec.Struct, kw_only=True):
     input_tokens: int = 0
     output_tokens: int = 0
     cost_nanos: int = 0  # settled, and the reservations of what may have been paid
+    billed: dict[str, int] = {}  # by tier the calls that were settled, and those that may have been paid
     ended_at: int = 0
     result: Place | None = None
     unjudged: bool = False
@@ -154,6 +156,11 @@ class TaskState(msgspec.Struct, kw_only=True):
         return accepted[-1].files if accepted else ()
 
     @property
+    def was_free(self) -> bool:
+        """Whether nothing was paid for it, and no call of a tier that is paid was billed."""
+        return not self.cost_nanos and all(tier in FREE_TIERS for tier in self.billed)
+
+    @property
     def step(self) -> StepState | None:
         """The step that is to be worked on: the first that is not accepted."""
         return next((step for step in self.steps if step.stage != "accepted"), None)
@@ -165,23 +172,20 @@ def own_changes(state: TaskState) -> tuple[FileChange, ...]:
     return tuple(change for change in state.files if change.path not in outputs)
 
 
-class _Reserved(msgspec.Struct):
-    session: int
-    task: str
-    tokens: int
-    cost_nanos: int
-
-
 class TasksView(msgspec.Struct):
     """All tasks by session and name, in the order in which they were submitted; and what persons said of whole sessions."""
 
     tasks: dict[int, dict[str, TaskState]] = {}
     steered: dict[int, Steered] = {}  # of sessions as a whole
-    _reserved: dict[int, _Reserved] = {}  # open calls by their reservation's position
-    _unknown: dict[int, _Reserved] = {}
+    _reserved: dict[int, OpenCall] = {}  # open calls by their reservation's position
+    _unknown: dict[int, OpenCall] = {}
 
     def of(self, session: int) -> dict[str, TaskState]:
         return self.tasks.get(session, {})
+
+    def calls(self, session: int) -> list[OpenCall]:
+        """The calls of a session's tasks that have not ended, in the order in which they were sent."""
+        return [call for call in self._reserved.values() if call.session == session]
 
     def whole(self, session: int) -> Steered:
         """What persons said of a whole session."""
@@ -232,16 +236,17 @@ class TasksView(msgspec.Struct):
 
     def _count(self, task: TaskState, entry: Entry) -> None:
         match entry.event:
-            case CallReserved(role=role, model=model, tier=tier, tokens=tokens, cost_nanos=cost):
-                task.role, task.model, task.tier = role, model, tier
+            case CallReserved() as call:
+                task.role, task.model, task.tier = call.role, call.model, call.tier
                 task.calls += 1
                 task.open_calls += 1
-                self._reserved[entry.position] = _Reserved(entry.session, entry.task, tokens, cost)
-            case CallSettled() as call if self._end(task, call.reservation):
+                self._reserved[entry.position] = open_call(entry, call)
+            case CallSettled() as call if (ended := self._end(task, call.reservation)) is not None:
                 task.tokens += call.tokens
                 task.input_tokens += call.input_tokens
                 task.output_tokens += call.output_tokens
                 task.cost_nanos += call.cost_nanos
+                task.billed[ended.tier] = task.billed.get(ended.tier, 0) + 1
             case CallFailed(reservation=reservation) | CallReleased(reservation=reservation):
                 self._end(task, reservation)
             case CallUnknown(reservation=reservation) if reservation in self._reserved:
@@ -250,21 +255,25 @@ class TasksView(msgspec.Struct):
                 task.maybe_paid += 1
                 task.tokens += held.tokens
                 task.cost_nanos += held.cost_nanos
+                task.billed[held.tier] = task.billed.get(held.tier, 0) + 1
             case _:
                 pass
 
-    def _end(self, task: TaskState, reservation: int) -> bool:
-        """End a call, and correct one that nobody knew about. False where it had ended before."""
-        if self._reserved.pop(reservation, None) is not None:
+    def _end(self, task: TaskState, reservation: int) -> OpenCall | None:
+        """End a call, and correct one that nobody knew about. None where it had ended before."""
+        if (held := self._reserved.pop(reservation, None)) is not None:
             task.open_calls -= 1
-            return True
+            return held
         doubtful = self._unknown.pop(reservation, None)
         if doubtful is None:
-            return False
+            return None
         task.maybe_paid -= 1
         task.tokens -= doubtful.tokens
         task.cost_nanos -= doubtful.cost_nanos
-        return True
+        task.billed[doubtful.tier] -= 1
+        if not task.billed[doubtful.tier]:
+            del task.billed[doubtful.tier]
+        return doubtful
 
 
 def _chosen(task: TaskState, entry: Entry, choice: ChoiceMade) -> None:

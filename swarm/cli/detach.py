@@ -26,6 +26,7 @@ from swarm.cli.output import Declined, Output
 from swarm.cli.running import CONFIRM_PAID
 from swarm.cli.streams import write_result
 from swarm.errors import UsageError
+from swarm.paths import runs_folder
 from swarm.plan import Plan
 
 LOOK_S = 0.1  # how often the child is looked at while nothing new stands in the log
@@ -93,16 +94,6 @@ def tell_launch(launched: Launched, args: argparse.Namespace, output: Output, *,
     output.line(f"  end it        {cancel}")
 
 
-def runs_folder(url: str) -> Path:
-    """Where the runs of a log write what they say: log.db has log.runs beside it. Raises UsageError for a log in memory."""
-    if url == "memory:":
-        raise UsageError(
-            "--detach and --watch need a log in a file, because the session runs in another process; name one"
-        )
-    path = Path(url).expanduser().absolute()
-    return path.with_name(f"{path.stem}.runs")
-
-
 def child_words(args: argparse.Namespace, *, paid: bool) -> list[str]:
     """The command line of the child: that of the parent, without what only a terminal has."""
     words = ["run", *_shared_words(args, paid=paid), *_valued(args, "local_model", "script")]
@@ -111,6 +102,13 @@ def child_words(args: argparse.Namespace, *, paid: bool) -> list[str]:
     words += [f"--from={args.earlier}"] if args.earlier else []
     words += [f"--set={each}" for each in args.set] + [f"--only={each}" for each in args.only]
     return [*words, "--", args.what]
+
+
+def option_words(args: argparse.Namespace, *, yes: bool) -> list[str]:
+    """The options of a run itself as words: with which models it runs, under which cap, with which values, which tasks of it."""
+    words = [*(["--local"] if args.local else []), *(["--yes"] if yes else [])]
+    words += _valued(args, "local_model", "script", "endpoint", "model", "price", "budget", "report")
+    return words + [f"--set={each}" for each in args.set] + [f"--only={each}" for each in args.only]
 
 
 def resuming_words(args: argparse.Namespace, session: str, *, paid: bool) -> list[str]:

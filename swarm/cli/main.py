@@ -17,6 +17,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "validate": ("swarm.cli.validate", "check task files without running them"),
         "plan": ("swarm.cli.plan", "show what a task file comes to: order, inputs, roles, checks"),
         "trust": ("swarm.cli.trust", "confirm the shell commands of a task file"),
+        "schedule": ("swarm.cli.schedule", "run task files by rules: when, and what of it came to what"),
     },
     "Steer": {
         "pause": ("swarm.cli.pause", "let nothing new begin in a session, or for a task"),

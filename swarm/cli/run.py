@@ -61,6 +61,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what", metavar="FILE|PROMPT", help='a task file, - for one from a pipe, or what is to be done: "Say hello."'
     )
     parser.add_argument(
+        "--schedule",
+        metavar="NAME",
+        default="",
+        help="this is a run of that schedule, for cron: it counts under its cap and in `swarm cost --by schedule`",
+    )
+    parser.add_argument("--firing", type=int, default=0, help=argparse.SUPPRESS)  # said by the process of a firing
+    add_run_options(parser)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """All that bounds and changes a run, whatever starts it."""
+    parser.add_argument(
         "--set", metavar="K=V", action="append", default=[], help="give a variable of the file a value; repeatable"
     )
     parser.add_argument(
@@ -86,12 +98,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust", action="store_true", help="confirm the file's shell commands")
     parser.add_argument(
         "--detach", action="store_true", help="run it in the background and say how to watch and to end it"
-    )
-    parser.add_argument(
-        "--schedule",
-        metavar="NAME",
-        default="",
-        help="this is a run of that schedule, for cron: it counts under its cap and in `swarm cost --by schedule`",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be asked of whom and what it would cost; calls nothing"
@@ -240,10 +246,11 @@ async def _prepared(args: argparse.Namespace, given: Given) -> Prepared:
     roster = refuse_paid(roster, own_cap, is_other_log(loaded, Path.cwd(), os.environ), output)
     tell_small(roster, output)
     tell_old_prices(roster, output)
+    plan = plan_of(loaded, roster, confirmed=args.yes or own_cap, type_=given.type, schedule=args.schedule)
     return Prepared(
         given=msgspec.structs.replace(given, file=file),
         whole=whole,
-        plan=plan_of(loaded, roster, confirmed=args.yes or own_cap, type_=given.type, schedule=args.schedule),
+        plan=msgspec.structs.replace(plan, firing=args.firing),
         loaded=loaded,
         redact=secrets_of(loaded.settings).redact,
     )

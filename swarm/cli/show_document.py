@@ -36,7 +36,7 @@ def of_task(task: TaskState, attempts: list[Attempt], texts: dict[int, str | Non
         "what": "task",
         **_summary(task),
         "steps": [of_step(task, step.number, attempts, texts) for step in task.steps],
-        "plan": [_attempt(attempt, texts) for attempt in attempts if attempt.step == 0],
+        "plan": [of_attempt(attempt, texts) for attempt in attempts if attempt.step == 0],
         "result": texts.get(task.result.at) if task.result else None,
         "handover": texts.get(task.handover.at) if task.handover else None,
         "summary": texts.get(task.summary.at) if task.summary else None,
@@ -52,7 +52,7 @@ def of_step(task: TaskState, number: int, attempts: list[Attempt], texts: dict[i
         "title": step.title,
         "stage": step.stage,
         "unjudged": step.unjudged,
-        "attempts": [_attempt(attempt, texts) for attempt in attempts if attempt.step == number],
+        "attempts": [of_attempt(attempt, texts) for attempt in attempts if attempt.step == number],
         "draft": texts.get(step.draft.at) if step.draft else None,
     }
 
@@ -90,7 +90,7 @@ def _summary(task: TaskState) -> dict[str, Any]:
     }
 
 
-def _attempt(attempt: Attempt, texts: dict[int, str | None]) -> dict[str, Any]:
+def of_attempt(attempt: Attempt, texts: dict[int, str | None]) -> dict[str, Any]:
     return {
         "attempt": attempt.number,
         "drafted_by": attempt.drafted_by or None,

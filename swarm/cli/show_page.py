@@ -177,7 +177,7 @@ def _attempt(attempt: Attempt, texts: dict[int, str | None], output: Output) -> 
             who = f"sub-agent {one.branch} " if one.branch else ""
             output.line(f"    use {one.position} {who}{visible(use_said(one))}", _USE[one.state])
         else:
-            output.line(f"    {_call_line(one)}", "yellow" if one.state == "maybe paid" else "")
+            output.line(f"    {call_line(one)}", "yellow" if one.state == "maybe paid" else "")
     for line in _beside_lines(attempt):
         output.line(f"    {line}")
     if attempt.stopped:
@@ -223,7 +223,7 @@ def _choice_lines(position: int, choice: ChoiceMade) -> Iterator[str]:
         yield f"  not {visible(excluded.model)}: {visible(excluded.rule)}"
 
 
-def _call_line(call: Call) -> str:
+def call_line(call: Call) -> str:
     role = f"{call.role} {call.branch}" if call.branch else call.role
     who = f"call {call.position} {role} {visible(call.agent)}@{visible(call.model)} ({call.tier})"
     why = f" · {visible(call.why)}" if call.why else ""

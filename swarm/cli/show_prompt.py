@@ -69,16 +69,16 @@ def _why_none(story: Story, name: Name) -> str:
 
 
 def _request_page(one: TakenApart, output: Output, *, full: bool) -> None:
-    output.line(_head(one), "bold")
+    output.line(head_of(one), "bold")
     if not one.sent.messages:
         output.line("  some of its text is no longer kept", "dim")
         return
-    said_before, shown = _folded(one)
+    said_before, shown = folded(one)
     rows = [_said_before_row(said_before, one)] if said_before else []
     rows += [_row(piece, one) for piece in shown]
-    rows.append([("framing", "dim"), "", f"{one.framing:,}", _share(one.framing, one), "", ""])
+    rows.append([("framing", "dim"), "", f"{one.framing:,}", share_of(one.framing, one), "", ""])
     output.table(("PART", "OF", "TOKENS", "SHARE", "AGAIN", "STAGE"), rows)
-    output.line(f"  {_sum(one)}")
+    output.line(f"  {sum_of(one)}")
     for piece in shown if full else ():
         output.line()
         output.line(f"{piece.name} {visible(piece.of)}".rstrip(), "bold")
@@ -86,7 +86,7 @@ def _request_page(one: TakenApart, output: Output, *, full: bool) -> None:
             output.line(f"  │ {line}")
 
 
-def _head(one: TakenApart) -> str:
+def head_of(one: TakenApart) -> str:
     sent = one.sent
     step, attempt, role, branch = sent.conversation
     where = f"step {step}, attempt {attempt}" if step else f"plan, attempt {attempt}"
@@ -95,7 +95,8 @@ def _head(one: TakenApart) -> str:
     return f"call {sent.position}  {where}: {visible(who)} {visible(sent.call.agent)}@{visible(sent.call.model)}{nth}"
 
 
-def _sum(one: TakenApart) -> str:
+def sum_of(one: TakenApart, before: str = "") -> str:
+    """What a request came to; `before` is how the one is called that it was compared with."""
     said = f"{one.tokens:,} tokens by o200k"
     settled, shared = one.sent.settled, one.sent.call.shared
     if shared:
@@ -106,14 +107,14 @@ def _sum(one: TakenApart) -> str:
         cached = f", {settled.cached_tokens:,} of them cached" if settled.cached_tokens else ""
         said += f"; the provider counted {settled.input_tokens:,}{cached}{' as its share' if shared else ''}"
     if one.before:
-        said += f"; {one.again:,} ({_share(one.again, one)}) begin it as they began call {one.before}"
+        said += f"; {one.again:,} ({share_of(one.again, one)}) begin it as they began {before or f'call {one.before}'}"
     if one.compacted is not None:
         made = one.compacted
         said += f"; the conversation was compacted ({made.on}): {made.before:,} tokens to {made.after:,}, {made.form}"
     return said
 
 
-def _folded(one: TakenApart) -> tuple[Sequence[Piece], Sequence[Piece]]:
+def folded(one: TakenApart) -> tuple[Sequence[Piece], Sequence[Piece]]:
     """What was said in the conversation before, and what is new; the first request of one is all new."""
     if not one.sent.call.follows:
         return (), one.pieces
@@ -124,21 +125,21 @@ def _folded(one: TakenApart) -> tuple[Sequence[Piece], Sequence[Piece]]:
 def _said_before_row(pieces: Sequence[Piece], one: TakenApart) -> list[Cell]:
     tokens = sum(piece.tokens for piece in pieces)
     parts = counted(len(pieces), "part")
-    return [("said before", "dim"), (parts, "dim"), f"{tokens:,}", _share(tokens, one), f"{tokens:,}", ""]
+    return [("said before", "dim"), (parts, "dim"), f"{tokens:,}", share_of(tokens, one), f"{tokens:,}", ""]
 
 
 def _row(piece: Piece, one: TakenApart) -> list[Cell]:
     again = f"{piece.again:,}" if one.before else ""
-    stage = _stage_said(piece.stage) if piece.stage else ""
-    return [piece.name, visible(piece.of), f"{piece.tokens:,}", _share(piece.tokens, one), again, stage]
+    stage = stage_said(piece.stage) if piece.stage else ""
+    return [piece.name, visible(piece.of), f"{piece.tokens:,}", share_of(piece.tokens, one), again, stage]
 
 
-def _stage_said(applied: StageApplied) -> str:
+def stage_said(applied: StageApplied) -> str:
     what = f"{applied.stage}: {applied.before:,} to {applied.after:,}"
     return {"used": what, "measured": f"{what}, only measured", "held": f"{what}, held back"}[applied.how]
 
 
-def _share(tokens: int, one: TakenApart) -> str:
+def share_of(tokens: int, one: TakenApart) -> str:
     return f"{100 * tokens / one.tokens:.0f}%" if one.tokens else ""
 
 

@@ -35,6 +35,16 @@ from swarm.task import NORMAL, Limits, Task
 Carried = Literal["as it is", "kept", "anew"]
 
 
+class NothingToTakeOver(UsageError):
+    """An earlier session has nothing that a run could go on from."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"--from {name}: nothing of it is of use to this run: no task of it is the same, and none was stopped that this "
+            "run has; run it without `--from`"
+        )
+
+
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     """What a session had recorded when a new run was to go on from it."""
 
@@ -201,10 +211,7 @@ def told_of(earlier: Earlier, tasks: Sequence[Task]) -> str:
         (len(begun) - len(handed), "begun anew"),
     )
     if len(begun) - len(handed) == len(tasks):
-        raise UsageError(
-            f"--from {earlier.name}: nothing of it is of use to this run: no task of it is the same, and none was stopped "
-            "that this run has; run it without `--from`"
-        )
+        raise NothingToTakeOver(earlier.name)
     return f"goes on from {earlier.name}: " + ", ".join(f"{count} {said}" for count, said in counts if count)
 
 

@@ -62,6 +62,7 @@ def opening_of(
         source=pack.put(secrets.redact(source)) if source else None,
         path=secrets.redact(file.path),
         schedule=plan.schedule,
+        firing=plan.firing,
         estimate=estimate,
         parent=taken.parent,
         parent_position=taken.until,

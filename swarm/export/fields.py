@@ -21,6 +21,8 @@ class What(Enum):
     CONTEXT = "context"  # of a trail: role and type of task, each as a word
     BRANCH = "branch"  # of an attempt: the word of a tool and a number
     VERSION = "version"  # of the program
+    CRON = "cron"  # when something is due: stays where it can be nothing else
+    ZONE = "zone"  # a time zone tells where somebody lives: UTC
     POSITION = "position"  # of another event, which stands elsewhere in the shared log
     UPTO = "up to"  # a position that need not be that of an event
     MOMENT = "moment"  # microseconds since 1970
@@ -38,7 +40,7 @@ STRINGS: Mapping[str, What] = {
     **_each(
         What.TEXT, "missed question reason refused rule schedule seed server stopped summary team title unknown view"
     ),
-    **_each(What.TEXT, "why why_judge"),
+    **_each(What.TEXT, "why why_judge idle"),
     # what was fetched, persons and their machines, the rows that settings name with their prices
     **_each(What.TEXT, "etag modified url boot by cap_by host owner price"),
     # digests of contents: whoever guesses one could see that they are right
@@ -47,13 +49,15 @@ STRINGS: Mapping[str, What] = {
     **_each(
         What.WORD, "like missing model pinned policy remember role skill skills source speaker stage start tier tool"
     ),
-    **_each(What.WORD, "type unit"),
+    **_each(What.WORD, "type unit catch_up overlap approvals"),
     **_each(What.ARM, "arm auditor judge summary_by"),
     **_each(What.SCOPE, "scope scopes spent_scope"),
     **_each(What.CONTEXT, "context"),
     **_each(What.BRANCH, "branch"),
     **_each(What.TASK, "children needs parent ruled"),
     **_each(What.VERSION, "version"),
+    **_each(What.CRON, "cron"),
+    **_each(What.ZONE, "zone"),
 }
 """By the name of a field what a string in it is."""
 
@@ -77,9 +81,10 @@ NUMBERS: Mapping[str, What] = {
         What.NUMBER, "arms attempts decisions epoch events exit_code failed first follows held held_failed held_passed"
     ),
     **_each(What.NUMBER, "last nth ordinal part parts passed sessions status step texts total"),
-    **_each(What.POSITION, "applied asked given pin request reservation source"),
+    **_each(What.NUMBER, "every_s goes_on jitter_s most_runs retries retry_s run slots timeout_s window_s"),
+    **_each(What.POSITION, "applied asked firing given pin request reservation source"),
     **_each(What.UPTO, "parent_position position"),
-    **_each(What.MOMENT, "judged_at since until valid_until"),
+    **_each(What.MOMENT, "ahead anchor due end first_due judged_at last_due since start until valid_until"),
     **_each(What.MACHINE, "pid started"),
 }
 """By the name of a field what a whole number in it is. What a kind of event has beside it stands in `OF_KINDS`."""
@@ -93,6 +98,10 @@ OF_KINDS: Mapping[tuple[str, str], What] = {
     ("TextsPruned", "before"): What.MOMENT,
     ("LogArchived", "before"): What.MOMENT,
     ("LogArchived", "after"): What.UPTO,
+    ("FiringMissed", "reason"): What.WORD,
+    ("FiringSkipped", "reason"): What.WORD,
+    ("FiringQueued", "reason"): What.WORD,
+    ("FiringCancelled", "reason"): What.WORD,
 }
 """Fields that are something else in some structs than their name says, or are told apart by it."""
 

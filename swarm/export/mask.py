@@ -13,6 +13,7 @@ import msgspec
 
 from events.scopes import LOG, day_and_zone, session_of
 from events.types.base import TextRef
+from events.types.schedule import SCHEDULES
 from events.types.upkeep import ARCHIVE, UPKEEP
 from swarm.export.fields import SENTENCES, What, what_is
 from swarm.export.vocabulary import keys, vocabulary
@@ -28,9 +29,12 @@ NO_ZONE = "local"
 
 DAY_US = 86_400_000_000
 _PURPOSE = b"swarm share 1"
-_TOPICS = frozenset({"sessions", "ledger", "trust", "trails", "answers", "stages", "approvals", UPKEEP, ARCHIVE})
+_TOPICS = frozenset(
+    {"sessions", "ledger", "trust", "trails", "answers", "stages", "approvals", SCHEDULES, UPKEEP, ARCHIVE}
+)
 _OF_SESSIONS = re.compile(r"(claim/|control/)?s[0-9]{1,15}")
 _VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}((a|b|rc|\.dev|\.post)[0-9]{1,4})?")
+_CRON = re.compile(r"@[a-z]{1,8}|([0-9A-Za-z*,/#-]{1,20} ){4}[0-9A-Za-z*,/#-]{1,20}")
 _BRANCH = re.compile(r"([a-z-]{1,40}):([0-9]{1,9})")
 _FREE = frozenset({"items", "schema", "value", "vars", "values", "env"})
 """Keys of a task or a plan below which a person writes what they like: numbers, too."""
@@ -51,6 +55,8 @@ class Mask:
             What.CONTEXT: self.context,
             What.BRANCH: self.branch,
             What.VERSION: self.version,
+            What.CRON: self.cron,
+            What.ZONE: _zone,
         }
 
     def token(self, text: str) -> str:
@@ -95,6 +101,9 @@ class Mask:
     def version(self, text: str) -> str:
         return text if _VERSION.fullmatch(text) else self.token(text)
 
+    def cron(self, text: str) -> str:
+        return text if _CRON.fullmatch(text) else self.token(text)
+
     def scope(self, text: str) -> str:
         """A scope part by part: a day stays (and tells no place), a session keeps its number, what has a name gets another."""
         if text in ("", LOG):
@@ -124,7 +133,7 @@ class Mask:
         if text in _TOPICS or _OF_SESSIONS.fullmatch(text):
             return text
         kind, slash, rest = text.partition("/")
-        return f"{kind}/{self.token(rest)}" if kind == "cooldown" and slash else self.token(text)
+        return f"{kind}/{self.token(rest)}" if kind in ("cooldown", "schedule") and slash else self.token(text)
 
     def string(self, struct: str, field: str, text: str) -> str:
         what = what_is(struct, field, str)

@@ -11,6 +11,8 @@ from swarm.choice.choose import PLANNED, probabilities
 from swarm.choice.roulette import ALPHA, BETA, FLOOR, point_of
 from swarm.insight.reason import Reason, many, usd
 
+_TIMES = "\u00d7"
+
 
 def why_choice(position: int, choice: ChoiceMade) -> Reason:
     """Explain a choice: what it was made from, how likely it was, who was left out and why."""
@@ -30,6 +32,33 @@ def why_choice(position: int, choice: ChoiceMade) -> Reason:
         },
         because=(*_rules(choice), *_candidates(choice, chances, choice.arm), *_left_out(choice), *_draw(choice)),
     )
+
+
+def in_a_line(choice: ChoiceMade) -> str:
+    """Why an arm was chosen: its pheromone times what it was worth, its cost, what was known before; then why no other was."""
+    chances = probabilities(choice)
+    parts = [f"{choice.arm} ({choice.tier})"]
+    parts += [_in_short(each, choice) for each in choice.candidates if each.arm == choice.arm]
+    if choice.why:
+        parts.append(f"a rule went before the draw: {choice.why}")
+    elif len(choice.candidates) > 1:
+        parts.append(f"{_share(chances.get(choice.arm, 0.0))} of the draw")
+    if choice.spent_scope:
+        parts.append(f"{choice.spent_percent} % of {choice.spent_scope} is spent")
+    others = [
+        f"{each.arm} ({each.tier}, pheromone {each.mean:.2f}, cost {usd(each.cost_nanos)}, {_share(chances.get(each.arm, 0.0))})"
+        for each in choice.candidates
+        if each.arm != choice.arm
+    ]
+    others += [f"{each.model} ({each.rule})" for each in (*choice.skipped, *choice.excluded)]
+    return " · ".join(parts) + (f"; not {', not '.join(others)}" if others else "")
+
+
+def _in_short(each: Candidate, choice: Choice) -> str:
+    worth = f" {_TIMES} {usd(choice.worth_nanos)}" if choice.worth_nanos else ""
+    worth = f" {_TIMES} weight {each.weight:.3g}" if each.weight else worth
+    before = f"✔{each.accepted:.1f} ✘{each.rejected:.1f} before"
+    return f"pheromone {each.mean:.2f}{worth}, cost {usd(each.cost_nanos)}, {before}"
 
 
 def why_stopped(position: int, stopped: ChoiceStopped) -> Reason:

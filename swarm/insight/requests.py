@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
+from anyio import to_thread
 
 from events.log import Entry, EventLog
 from events.types.answer import AnswerServed
@@ -143,8 +145,10 @@ async def _answer(log: EventLog, settled: CallSettled, at: int) -> Message | Non
     return Message("assistant", text, msgspec.json.decode(calls, type=tuple[ToolCall, ...]))
 
 
-async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[TakenApart]:
-    """The requests of a task in their parts, with the tokens that o200k_base has for each.
+async def taken_apart(
+    log: EventLog, story: Story, task: TaskState, *, only: tuple[int, int] | None = None
+) -> list[TakenApart]:
+    """The requests of a task, or those of `only` one step and attempt, in their parts, with the tokens that o200k_base has for each.
 
     A request is compared with the last one that the same model answered for the same role and task before: that is the one
     of which a provider may keep the beginning. Raises VocabularyBroken.
@@ -168,7 +172,9 @@ async def taken_apart(log: EventLog, story: Story, task: TaskState) -> list[Take
             key[0][:3] == at and applied.stage == STAGE for key, applied in stages.items()
         )  # not told whole since
         as_told = prompts.get(at, spec) if cut else spec
-        found.append(apart(each, last.get(like), task=as_told, said=known, stages=stages))
+        if only is None or each.conversation[:2] == only:
+            part = partial(apart, each, last.get(like), task=as_told, said=known, stages=stages)
+            found.append(await to_thread.run_sync(part))
         if each.settled is not None:
             last[like] = each
     return found

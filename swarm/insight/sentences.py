@@ -53,6 +53,7 @@ from events.types.tree import ChangesApplied, ChangesUndone
 from events.types.upkeep import LedgerCarried, LogArchived, TextsPruned
 from events.views.verdicts import CHECKS
 from swarm.insight.asked import request_said
+from swarm.insight.firings import firing_said
 from swarm.insight.reason import in_unit, many, usd
 from swarm.insight.uses import ended_said, files_said, sandbox_said, used_said
 
@@ -70,6 +71,7 @@ def said(entry: Entry) -> str:
         or _of_approvals(entry)
         or _of_sessions(entry)
         or _of_the_log(entry)
+        or firing_said(entry.event)
         or entry.kind
     )
 
@@ -358,7 +360,12 @@ def led_by(entry: Entry, before: Sequence[Entry], needs: Sequence[str] = ()) -> 
     that its task needs.
     """
     named = entry.cause or next(
-        (at for name in ("reservation", "request", "asked", "applied") if (at := getattr(entry.event, name, 0))), 0
+        (
+            at
+            for name in ("reservation", "request", "asked", "applied", "firing")
+            if (at := getattr(entry.event, name, 0))
+        ),
+        0,
     )
     if named:
         return next((each for each in reversed(before) if each.position == named), None)

@@ -39,7 +39,11 @@ class NoSuchEvent(UsageError):
 
 async def explain(log: EventLog, session: int, *, task: str = "", step: int = 0) -> Reason:
     """Explain how a session, a task of it, or a step stands."""
-    story = await read_story(log, session)
+    return await explained(log, await read_story(log, session), task=task, step=step)
+
+
+async def explained(log: EventLog, story: Story, *, task: str = "", step: int = 0) -> Reason:
+    """As `explain`, of a session that is read already, perhaps not to its end."""
     if not task:
         return why_session(story)
     end = story.last((TaskHalted, TaskFailed), task=task)

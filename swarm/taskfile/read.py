@@ -28,6 +28,7 @@ from swarm.taskfile.forms import BUDGET, NOT_IN_DEFAULTS, TASK, ref
 from swarm.taskfile.graph import check_graph, check_outputs
 from swarm.taskfile.problems import MOST_PROBLEMS, START, Full, Problem, Report, Reported, Wrong, nearest
 from swarm.taskfile.promptfiles import with_agents_prompts
+from swarm.taskfile.schedule import SCHEDULE
 from swarm.taskfile.tasks import LISTED, read_task
 from swarm.taskfile.values import (
     PROSE,
@@ -151,6 +152,7 @@ def _file(report: Report, path: Path, overrides: Mapping[str, str], environ: Map
         budget=found.get("budget"),
         agents=found.get("agents", ()),
         vars=given,
+        schedule=found.get("schedule", {}),
     )
 
 
@@ -172,7 +174,13 @@ def _single(root: yamltree.Mapping, at: At, path: Path, given: Mapping[str, str]
     if at.report.seen > seen:
         raise Reported
     return TaskFile(
-        path=str(path), name=name, tasks=(task,), budget=task.budget, agents=found.get("agents", ()), vars=given
+        path=str(path),
+        name=name,
+        tasks=(task,),
+        budget=task.budget,
+        agents=found.get("agents", ()),
+        vars=given,
+        schedule=found.get("schedule", {}),
     )
 
 
@@ -273,10 +281,11 @@ FILE: Keys = {
     "env_allow": Key(ENV_ALLOW, "environment variables that may be looked up as {{env.NAME}}"),
     "defaults": Key(DEFAULTS_KIND, "what the tasks have in common"),
     "budget": Key(BUDGET, "the cap of the whole run"),
+    "schedule": Key(SCHEDULE, "when it is to be run, once `swarm schedule add` was told: a cron expression, or keys"),
     "agents": Key(AGENTS_KIND, "profiles of agents, by their names"),
     "tasks": Key(Kind(_tasks, _TASKS_SCHEMA), "ids with tasks, or a list of tasks with `id`"),
 }
 """The keys at the top of a file with `tasks`; where there is one task, its own stand beside them."""
 
-_OF_FILE = ("version", "name", "vars", "env_allow", "defaults", "agents")
+_OF_FILE = ("version", "name", "vars", "env_allow", "defaults", "agents", "schedule")
 """Those that are not a task's, too."""

@@ -54,7 +54,6 @@ class Key(msgspec.Struct, frozen=True):
 Keys = Mapping[str, Key]
 
 _LATER = {
-    "schedule": "leave it out, and start `swarm run FILE --schedule NAME` from cron",
     "cache": "leave it out",
     "session": "use 'tokens'",
     "count": "leave it out",

@@ -23,9 +23,10 @@ from events.processes import is_dead
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from swarm.cli import resume, run
-from swarm.cli.detach import child_words, resuming_words, runs_folder
+from swarm.cli.detach import child_words, resuming_words
 from swarm.cli.options import add_shared
 from swarm.errors import UsageError
+from swarm.paths import runs_folder
 from tests.acceptance.processes import Held, environment
 from tests.provider import provider_thread
 from tests.team import play, swarm

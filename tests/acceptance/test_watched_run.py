@@ -90,7 +90,7 @@ def test_a_view_that_is_resized_under_load_fits_and_misses_nothing_when_the_writ
         screen.wait_for(f"Events {end:,} ")
         screen.shown = b""
         screen.resize(100, 30)
-        screen.wait_for("q leave")
+        screen.wait_for("1 Swarm")
         drawn = [(int(row), int(column)) for row, column in re.findall(rb"\x1b\[([0-9]+);([0-9]+)H", screen.shown)]
         assert max(row for row, _ in drawn) <= 30 and max(column for _, column in drawn) <= 100
         screen.press("q")
@@ -105,7 +105,7 @@ def test_a_log_that_is_cut_short_is_told_on_the_screen_and_again_on_leaving(
 ) -> None:
     log = recorded_log(tmp_path, monkeypatch)
     with terminal(command, "s1", "--log", log) as screen:
-        screen.wait_for("q leave")
+        screen.wait_for("1 Swarm")
         os.truncate(log, Path(log).stat().st_size // 2)
         screen.press("]")
         screen.wait_for("✘ the log")

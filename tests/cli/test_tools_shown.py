@@ -21,9 +21,10 @@ from swarm.cli.main import main
 from swarm.cli.progress import change_of, described
 from tests.events.golden import FIFTH
 from tests.tui.recordings import at_home
+from tui.header import header_row
 from tui.lines import essence
 from tui.live import Live
-from tui.rows import header_row, task_row
+from tui.rows import task_row
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_the_screen_shows_the_tool_in_use_and_who_waits_for_a_person(entries: li
     assert live.asks == {"turn": 1}
     turn = task_row(live.tasks.of(1)["turn"], 120, live.at, asks=live.asks["turn"])
     assert turn[0][0].startswith("? asks you")
-    head = "".join(text for text, _ in header_row(live, "finished", live.at, ""))
+    head = "".join(text for text, _ in header_row(live, "finished", live.at, "", 140))
     assert "? 1 waits for you" in head
 
 

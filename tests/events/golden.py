@@ -47,6 +47,7 @@ from events.views.base import View, fold
 from events.views.cost import CostView
 from events.views.money import MoneyView
 from events.views.questions import QuestionsView
+from events.views.schedules import SchedulesView
 from events.views.sessions import SessionsView
 from events.views.stages import StagesView
 from events.views.tasks import TasksView
@@ -66,6 +67,7 @@ VIEWS: dict[str, type[View]] = {
     "cost": CostView,
     "money": MoneyView,
     "questions": QuestionsView,
+    "schedules": SchedulesView,
     "sessions": SessionsView,
     "stages": StagesView,
     "tasks": TasksView,

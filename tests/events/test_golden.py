@@ -36,6 +36,7 @@ from tests.events.golden import (
     write_third,
 )
 from tests.events.golden_answers import GIVEN, GIVEN_EXPECTED, write_answers
+from tests.events.golden_schedules import SCHEDULED, SCHEDULED_EXPECTED, write_schedules
 from tests.events.golden_steered import STEERED, STEERED_EXPECTED, write_steered
 
 GOLDEN = [
@@ -45,6 +46,7 @@ GOLDEN = [
     (FOURTH, FOURTH_EXPECTED),
     (FIFTH, FIFTH_EXPECTED),
     (GIVEN, GIVEN_EXPECTED),
+    (SCHEDULED, SCHEDULED_EXPECTED),
     (STEERED, STEERED_EXPECTED),
 ]
 
@@ -124,7 +126,7 @@ async def test_the_second_golden_log_joins_its_archive_of_which_the_texts_are_go
 
 async def test_the_golden_logs_hold_every_kind_of_event(golden: Path, second: Path, tmp_path: Path) -> None:
     kinds: set[str] = set()
-    copies = [Path(shutil.copy(path, tmp_path)) for path in (THIRD, FOURTH, FIFTH, GIVEN, STEERED)]
+    copies = [Path(shutil.copy(path, tmp_path)) for path in (THIRD, FOURTH, FIFTH, GIVEN, SCHEDULED, STEERED)]
     for path in (golden, second, second.with_name(ARCHIVED.name), *copies):
         async with open_log(path, read_only=True) as log:
             kinds |= {entry.kind for entry in await everything(log)}
@@ -139,9 +141,10 @@ async def test_the_golden_logs_hold_every_kind_of_event(golden: Path, second: Pa
         (FOURTH, write_fourth),
         (FIFTH, write_fifth),
         (GIVEN, write_answers),
+        (SCHEDULED, write_schedules),
         (STEERED, write_steered),
     ],
-    ids=["first", "third", "fourth", "fifth", "answers", "steered"],
+    ids=["first", "third", "fourth", "fifth", "answers", "schedules", "steered"],
 )
 async def test_the_program_writes_a_golden_log_today(
     path: Path, written: Callable[[EventLog, SetClock], Awaitable[None]], tmp_path: Path

@@ -17,7 +17,6 @@ from swarm.cli.watch import watch_app
 from swarm.settings.load import Settings, load_settings
 from tests.tui.recordings import START, record
 from tui.app import SessionApp, WatchApp
-from tui.views.sheet import SheetView
 
 FILES = Path(__file__).parents[1] / "data" / "screens"
 SIZES = ((80, 24), (140, 40))
@@ -43,7 +42,7 @@ async def looking(
 
 async def drawn(app: WatchApp, pilot: Pilot[None]) -> str:
     """Wait until the view that is seen shows all of where the log stands; return its text."""
-    while not (app.reader.trouble or (app.reader.caught_up and _is_settled(app))):
+    while not (app.reader.trouble or (app.reader.caught_up and (app.view.is_settled or app.is_held))):
         await pilot.pause()
         app.paint()
     app.paint()
@@ -51,10 +50,6 @@ async def drawn(app: WatchApp, pilot: Pilot[None]) -> str:
     while shown != (shown := text_of(app)):  # a scrollbar comes a refresh after the rows that need it
         await pilot.pause()
     return shown
-
-
-def _is_settled(app: WatchApp) -> bool:
-    return not isinstance(app.view, SheetView) or app.view.is_settled
 
 
 def text_of(app: SessionApp) -> str:
@@ -70,6 +65,8 @@ async def screens(folder: Path, size: tuple[int, int]) -> dict[str, str]:
         for number, view in enumerate(app.views, 1):
             await pilot.press(str(number))
             found[f"{view.id}-{size[0]}x{size[1]}"] = await drawn(app, pilot)
+        app.open_task("build")
+        found[f"task-{size[0]}x{size[1]}"] = await drawn(app, pilot)
     return found
 
 

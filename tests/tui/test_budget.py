@@ -156,6 +156,7 @@ async def test_where_all_is_done_no_time_is_told(tmp_path: Path) -> None:
         await writer.open("t")
         for task in ("a", "b"):
             await writer.submit(task, spec=PLAN.replace('"a"', f'"{task}"'))
+            await writer.plan(task, "one")
             await writer.settle(await writer.reserve(task, nanos=9), task, tokens=(1000, 0, 0), nanos=1_000_000)
         await writer.accept("a", "done")
         async with looking(log, tmp_path, size=(140, 40)) as (app, pilot):

@@ -16,9 +16,11 @@ from events.types.call import BudgetMarked, BudgetSet, CallReserved, CallSettled
 from events.types.task import TaskCancelled, TaskHalted, TaskSubmitted
 from events.views.money import ScopeState
 from tests.tui.recordings import DAY, START, Clock, Writer
+from tui.gauges import budget_rows
+from tui.header import header_row
 from tui.live import SCOPED, Cap, Live, Ring, todays
 from tui.reader import Reader
-from tui.rows import budget_rows, event_row, fitted, header_row, task_row
+from tui.rows import event_row, fitted, task_row
 from tui.words import count, usd
 
 NOW = START + 60_000_000
@@ -90,9 +92,9 @@ def drawn(live: Live) -> list[object]:
     """Everything that the panes say."""
     rows = [live.ring[index] for index in range(len(live.ring))]
     return [
-        header_row(live, "running", NOW, ""),
+        header_row(live, "running", NOW, "", 140),
         [task_row(task, 140, NOW) for task in live.rows],
-        budget_rows(live, NOW),
+        budget_rows(live, NOW, 60),
         [event_row(entry, UTC) for entry in rows],
     ]
 
@@ -132,11 +134,11 @@ async def test_each_number_is_the_sum_of_its_events(seed: int) -> None:
         if entry.session == 1:
             tokens += counted
             per_task[entry.task] += nanos
-    budget = ["".join(text for text, _ in row) for row in budget_rows(live, NOW)]
-    header = "".join(text for text, _ in header_row(live, "running", NOW, ""))
+    budget = ["".join(text for text, _ in row) for row in budget_rows(live, NOW, 60)]
+    header = "".join(text for text, _ in header_row(live, "running", NOW, "", 140))
     assert f"today {usd(spent)}" in header
-    assert f" money  {usd(spent)}" in budget
-    assert f" tokens {count(tokens)}" in budget
+    assert any(line.startswith(f"today {usd(spent)} · ") for line in budget)
+    assert any(line.startswith("s1 ") and f" · {count(tokens)} tok " in line for line in budget)
     for task in live.rows:
         assert f" {usd(per_task[task.name])}" in task_row(task, 140, NOW)[-1][0]
 
@@ -171,8 +173,8 @@ def test_a_cap_that_is_near_or_passed_says_so_without_colour() -> None:
     said: list[str] = []
     for more in (0, 100, 200):
         state.reserved.add(more, 0)
-        said.append(next(text for row in budget_rows(live, NOW) for text, _ in row if "%" in text).strip())
-    assert said == ["70%", "80% !", "100% !!"]
+        said.append(next(text for row in budget_rows(live, NOW, 60) for text, _ in row if "%" in text).strip())
+    assert said == ["70%", "80%!", "100%!!"]
 
 
 def test_a_cap_that_a_person_recorded_stands_in_place_of_the_one_that_was_looked_up() -> None:
@@ -182,7 +184,7 @@ def test_a_cap_that_a_person_recorded_stands_in_place_of_the_one_that_was_looked
     live.apply([msgspec.structs.replace(_entry(1), event=BudgetSet(scope="s1", tokens=2000, by="ada@host"))])
     assert live.cap("s1") == Cap(tokens=2000, nanos=7) and live.versions.budget == before + 1
     live.money.scope("s1").spent.add(1000, 0)
-    assert any("50%" in text for row in budget_rows(live, NOW) for text, _ in row)
+    assert any("50%" in text for row in budget_rows(live, NOW, 60) for text, _ in row)
 
 
 def test_the_budgets_of_many_tasks_are_bounded_and_say_so() -> None:
@@ -192,7 +194,7 @@ def test_the_budgets_of_many_tasks_are_bounded_and_say_so() -> None:
         live.money.scope(f"s1/t{number}")
     live.money.scope("s1")
     assert len(live.scopes(NOW)) == SCOPED + 1
-    assert "all: `swarm cost --by task`" in budget_rows(live, NOW)[-1][0][0]
+    assert "all: `swarm cost --by task`" in budget_rows(live, NOW, 60)[-1][0][0]
 
 
 async def test_a_reader_says_how_far_behind_it_is_until_it_is_at_the_end() -> None:
@@ -217,13 +219,13 @@ async def test_a_reader_says_how_far_behind_it_is_until_it_is_at_the_end() -> No
         assert set(said) == {""}, "while caps are looked up nothing is behind"
 
 
-@pytest.mark.parametrize("width", [0, 1, 20, 59, 60, 83, 84, 140])
+@pytest.mark.parametrize("width", [0, 1, 20, 45, 46, 59, 60, 75, 76, 140])
 async def test_every_row_fits_any_width(width: int) -> None:
     async with open_log("memory:", clock=Clock()) as log:
         entries = await a_random_history(log, Random(3))
     live = Live(1)
     live.apply(entries)
-    for row in (task_row(live.rows[0], width, NOW), event_row(live.ring[0], UTC), budget_rows(live, NOW)[0]):
+    for row in (task_row(live.rows[0], width, NOW), event_row(live.ring[0], UTC), budget_rows(live, NOW, 60)[0]):
         assert len("".join(text for text, _ in fitted(row, width))) == width
 
 

@@ -225,7 +225,7 @@ async def test_all_events_up_to_the_cursor_can_be_scrolled_to(tmp_path: Path) ->
         await a_session(writer)
         for number in range(500):
             await writer.add(TaskCancelled(reason=f"number {number}"), task="tell")
-        async with replaying(writer.log, size=(100, 30)) as shown:
+        async with replaying(writer.log, size=(140, 30)) as shown:
             await shown.press("end")
             assert "number 499" in shown.text
             shown.app.query_one("#events", Pane).scroll_to(y=0, animate=False)

@@ -12,7 +12,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 
-from tui.costs import BYS, METRICS, TIERS, CostAsked, CostLookup, CostSheet, DayBar, Form, PeriodName
+from tui.costs import (
+    BYS,
+    METRICS,
+    PERIODS,
+    TIERS,
+    CostAsked,
+    CostLookup,
+    CostSheet,
+    DayBar,
+    Form,
+    PeriodName,
+)
 from tui.feed import Sight
 from tui.live import Live
 from tui.rows import Row
@@ -21,7 +32,7 @@ from tui.views.naming import NameFile
 from tui.views.sheet import SheetView
 from tui.widgets.bars import FILLS, mix_row
 from tui.widgets.pane import Pane
-from tui.words import Tone
+from tui.words import Tone, cut
 
 T = TypeVar("T")
 
@@ -70,6 +81,20 @@ class CostView(SheetView):
 
     def asked(self) -> Hashable:
         return self._choice
+
+    def told(self, words: str) -> str:
+        choice = self._choice
+        for word in words.lower().split():
+            if word in PERIODS:
+                choice = msgspec.structs.replace(choice, period=word)
+            elif word in BYS:
+                choice = msgspec.structs.replace(choice, by=word)
+            elif word in METRICS:
+                choice = msgspec.structs.replace(choice, metric=word)
+            else:
+                return f"{cut(word, 40)} is nothing that costs are shown by; there is {', '.join((*PERIODS, *BYS, *METRICS))}"
+        self._choice = choice
+        return ""
 
     def paint(self, now: int) -> None:
         super().paint(now)

@@ -10,7 +10,7 @@ from shlex import quote
 import anyio
 
 from swarm.cli.checkup.finding import Finding
-from swarm.cli.detach import runs_folder
+from swarm.paths import runs_folder
 
 
 def look_at_folders(log: str, data: Path) -> Iterator[Finding]:

@@ -11,8 +11,8 @@ import anyio
 from anyio import to_thread
 
 from swarm.cli.checkup.finding import Finding
-from swarm.cli.detach import runs_folder
 from swarm.cli.output import counted
+from swarm.paths import runs_folder
 
 _PATIENCE_S = 10
 _GLOB = re.compile(r"([\\*?\[\] ])")

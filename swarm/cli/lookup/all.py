@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from events.log import EventLog
 from swarm.cli.lookup.budget import BudgetLookup
 from swarm.cli.lookup.cost import LogCosts
-from swarm.cli.recorded import NO_ORIGINS
+from swarm.cli.lookup.day_end import day_end_of
+from swarm.cli.lookup.events import events_of
+from swarm.cli.lookup.means import means_of
+from swarm.cli.lookup.task import TaskLookup
+from swarm.cli.recorded import NO_ORIGINS, zone_of
 from swarm.settings.layers import Origin
 from swarm.settings.load import Loaded, Settings
 from swarm.settings.tomlfile import KeyPath
@@ -22,4 +26,8 @@ def lookups_of(
     return Lookups(
         budgets=BudgetLookup(log, loaded, is_past=is_past).sheet,
         costs=LogCosts(log, loaded, is_past=is_past),
+        task=TaskLookup(log),
+        events=events_of(log),
+        means=means_of(log),
+        day_end=day_end_of(settings.log, zone_of(settings)),
     )
