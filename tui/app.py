@@ -20,6 +20,7 @@ from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
 
 from events.log import Clock, EventLog, session_name, system_clock
+from events.presence import Present, always
 from events.views.approvals import Asked
 from events.views.questions import Question
 from events.views.sessions import SessionState
@@ -332,13 +333,13 @@ class WatchApp(SessionApp):
         cap_of: CapOf,
         lookups: Lookups = NO_LOOKUPS,
         control: Control | None = None,
-        present: Callable[[], bool] = lambda: True,
+        present: Present = always,
         clock: Clock = system_clock,
         zone: tzinfo | None = None,
         look: Look = DEFAULT,
         fps: float | None = None,
     ) -> None:
-        """Session 0 is the first that opens. `present` says whether the log is still where it was opened."""
+        """Session 0 is the first that opens. `present` sees whether the log is still where it was opened."""
         self.reader = Reader(log, Live(session), cap_of=cap_of, present=present)
         self._is_new_here = True  # until a key is pressed
         self._hint = Static(Content(_HINT), id="hint", markup=False)

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import anyio
 
 from events.log import EventLog, session_name, system_clock
+from events.presence import presence_of
 from events.views.base import fold
 from events.views.sessions import SessionsView
 from swarm.cli.failure import tell_met
 from swarm.cli.look import add_look, look_of, picture_look
 from swarm.cli.names import SESSION_HELP, find_session
+from swarm.cli.on_screen import shown
 from swarm.cli.recorded import LogTrouble, loaded_of, log_errors, recorded, zone_of
 from swarm.errors import UsageError
 from swarm.units import shortened
@@ -123,23 +125,18 @@ def _number(at: str, record: Record, zone: tzinfo | None, trouble: str) -> int:
 
 async def _play(log: EventLog, session: int, loaded: Loaded, args: argparse.Namespace) -> int:
     """Show the screen until somebody leaves; where that is to watch the session live, show that then."""
+    from swarm.cli.watch import left, watch_app
+
     _require_terminal(session)
     look = look_of(args, loaded.settings.view)
     record, trouble = await _record_of(log, session)
     app = replay_app(log, record, loaded, look=look, trouble=trouble)
-    await app.run_async()
-    met, said = app.sight.failures.met, app.trouble
+    code, met, said = await shown(app), app.sight.failures.met, app.trouble
     if app.goes_live:
-        from swarm.cli.watch import watch_app
-
         live = watch_app(log, session, loaded, look=look, named=args.log)
-        await live.run_async()
-        met, said = {**met, **live.sight.failures.met}, live.trouble
+        code, met, said = await shown(live), {**met, **live.sight.failures.met}, live.trouble
     tell_met(met.values(), debug=args.debug)
-    output: Output = args.output
-    if said:
-        output.problem(f"error: {said}")
-    return 1 if said else 0
+    return left(code, said, args.output)
 
 
 def replay_app(
@@ -159,7 +156,7 @@ def replay_app(
     async def go_live() -> str:
         return await why_not_live(log, record.session)
 
-    playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble)
+    playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble, present=presence_of(log.url))
     lookups = lookups_of(log, loaded, is_past=True)
     return ReplayApp(playback, go_live=go_live, lookups=lookups, zone=zone_of(loaded.settings), look=look or DEFAULT)
 

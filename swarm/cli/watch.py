@@ -11,21 +11,21 @@ import anyio
 import msgspec
 
 from events.log import Clock, EventLog, TextMissing, session_name, system_clock
+from events.presence import presence_of
 from events.views.sessions import SessionState
 from swarm.cli.failure import tell_met
 from swarm.cli.look import add_look, look_of, require_look
 from swarm.cli.names import SESSION_HELP, find_session, last_session
-from swarm.cli.recorded import loaded_of, presence_of, recorded, zone_of
+from swarm.cli.on_screen import shown
+from swarm.cli.recorded import loaded_of, recorded, zone_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
-from swarm.plan import Plan
-from swarm.session import recorded_plan
 from swarm.settings.load import Loaded
-from swarm.task import Task
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
     from swarm.cli.watch_words import Speaks
+    from swarm.plan import Plan
     from tui.app import WatchApp
     from tui.live import Cap, Live
     from tui.look import Look
@@ -46,15 +46,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("watch draws a screen and has no --json; use `swarm log -f --json` or `swarm show --json`")
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) or os.environ.get("TERM") == "dumb":
         raise UsageError("watch needs a terminal to draw on; use `swarm log -f`, `swarm ps` or `swarm show`")
-    trouble = anyio.run(_watch, args)
-    output: Output = args.output
-    if trouble:
-        output.problem(f"error: {trouble}")
-    return 1 if trouble else 0
+    return anyio.run(_watch, args)
 
 
-async def _watch(args: argparse.Namespace) -> str:
-    """Show the screen until somebody leaves; return the trouble that reading came to an end with."""
+async def _watch(args: argparse.Namespace) -> int:
+    """Show the screen until somebody leaves."""
     loaded = loaded_of(args)
     settings = loaded.settings
     look = look_of(args, settings.view)
@@ -63,9 +59,16 @@ async def _watch(args: argparse.Namespace) -> str:
         empty = not args.session and not await last_session(log)
         session = 0 if empty else await find_session(log, args.session)
         app = watch_app(log, session, loaded, look=look, named=args.log, speaks=speaks)
-        await app.run_async()
+        code = await shown(app)
         tell_met(app.sight.failures.met.values(), debug=args.debug)
-        return app.trouble
+    return left(code, app.trouble, args.output)
+
+
+def left(code: int, trouble: str, output: Output) -> int:
+    """Tell the trouble that reading came to an end with, and return the exit code of a screen that was left."""
+    if trouble:
+        output.problem(f"error: {trouble}")
+    return code or (1 if trouble else 0)
 
 
 def watch_app(
@@ -128,13 +131,18 @@ def cap_reader(log: EventLog) -> CapOf:
 
 
 async def _plan(log: EventLog, live: Live) -> Plan | None:
+    from swarm.plan import PlanUnreadable, read_plan  # once there is something on the screen
+
+    if (state := live.state) is None:
+        return None
     try:
-        return await recorded_plan(log, live.state) if live.state else None
-    except (TextMissing, msgspec.MsgspecError):
+        return read_plan(await log.text(state.settings, at=state.settings_at), session=session_name(state.number))
+    except (TextMissing, PlanUnreadable):
         return None  # shown without its caps: nothing else depends on them here
 
 
 async def _task_cap(log: EventLog, live: Live, name: str) -> Cap | None:
+    from swarm.task import Task
     from tui.live import Cap
 
     task = live.tasks.of(live.session).get(name)
