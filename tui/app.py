@@ -39,7 +39,9 @@ from tui.speaking import SpeakingApp
 from tui.views.budget import BudgetView
 from tui.views.cost import CostView
 from tui.views.detail import TaskView
+from tui.views.log import LogView
 from tui.views.schedules import SchedulesView
+from tui.views.skills import SkillsView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
@@ -118,8 +120,12 @@ class SessionApp(SpeakingApp):
             views.append(BudgetView(self.sight, lookups.budgets))
         if lookups.costs is not None:
             views.append(CostView(self.sight, lookups.costs))
+        if lookups.skills is not None:
+            views.append(SkillsView(self.sight, lookups.skills))
         if lookups.schedules is not None:
             views.append(SchedulesView(self.sight, lookups.schedules))
+        if lookups.log is not None:
+            views.append(LogView(self.sight, lookups.log))
         return views
 
     def compose(self) -> ComposeResult:

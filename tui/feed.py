@@ -14,7 +14,9 @@ from tui.costs import CostLookup
 from tui.detail import DetailOf
 from tui.failures import Failures
 from tui.live import Live
+from tui.logged import LogLookup
 from tui.sheet import Sheet
+from tui.skilled import SkillsLookup
 
 
 class Feed(Protocol):
@@ -28,6 +30,11 @@ class Feed(Protocol):
     @property
     def trouble(self) -> str:
         """Why nothing more is read; empty where all is."""
+        ...
+
+    @property
+    def until(self) -> int:
+        """The position up to which the log may be looked at."""
         ...
 
     async def run(self) -> None:
@@ -111,6 +118,8 @@ class Lookups(msgspec.Struct, frozen=True, kw_only=True):
     budgets: BudgetsOf | None = None
     costs: CostLookup | None = None
     schedules: SchedulesOf | None = None
+    skills: SkillsLookup | None = None
+    log: LogLookup | None = None
     task: DetailOf | None = None
     events: EventsOf | None = None
     means: MeansOf | None = None

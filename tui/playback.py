@@ -102,6 +102,11 @@ class Playback:
         """Fold what the cursor stands at now."""
         self._wanted.set()
 
+    @property
+    def until(self) -> int:
+        """Where the scrubber stands, as far as that is folded."""
+        return self.live.position
+
     def count(self) -> int:
         return self.shown + 1
 

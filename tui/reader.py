@@ -58,6 +58,11 @@ class Reader:
         late = now - self.live.at
         return f"behind {span(late)}" if self.live.at and late > _LATE_US else ""
 
+    @property
+    def until(self) -> int:
+        """The end of the log as far as it is known."""
+        return max(self._end, self.live.position)
+
     def count(self) -> int:
         return len(self.live.ring)
 

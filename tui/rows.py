@@ -93,6 +93,18 @@ def event_row(entry: Entry, zone: tzinfo | None) -> Row:
     ]
 
 
+def log_row(entry: Entry, zone: tzinfo | None, width: int, *, sessions: bool) -> Row:
+    """An event among those of a long time: with its day where there is room, and its session where there are several."""
+    moment = datetime.fromtimestamp(entry.at // 1_000_000, zone)
+    when = f"{moment:%Y-%m-%d %H:%M:%S}" if width >= _WIDE else f"{moment:%H:%M:%S}"
+    return [
+        (f"{entry.position:>7} {when} ", "faint"),
+        (f"{entry.kind:<17} ", _tone_of(entry)),
+        (_cell(id_of(entry) if sessions else _short_id(entry), 18 if sessions else 14), ""),
+        (essence(entry), "faint"),
+    ]
+
+
 def _tone_of(entry: Entry) -> Tone:
     if isinstance(entry.event, ToolFinished):
         return "warn" if entry.event.refused else ""

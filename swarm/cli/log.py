@@ -7,7 +7,6 @@ import sys
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from datetime import tzinfo
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,39 +16,20 @@ from events.bus import PAGE_ENTRIES, POLL_S, read_all
 from events.log import Entry, EventLog, LogError, LogLocked, LogLost, system_clock
 from events.onward import read_on
 from events.presence import Present, presence_of, reason
-from events.types.any import KINDS, encode_body
+from events.types.any import encode_body
+from events.types.base import Unknown
 from swarm.cli.moments import position_after
 from swarm.cli.names import Name, find
 from swarm.cli.recorded import LogGone, local_time, recorded, settings_of, utc_text, zone_of
 from swarm.cli.streams import is_gone, write_result
 from swarm.errors import UsageError
 from swarm.insight.story import text_or_none
+from tui.wanted import Wanted, kinds_of, unknown_kinds
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
 
 FOLLOWED = 10  # past events with which -f begins where nothing else is said
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events are asked for. No kinds are all kinds."""
-
-    name: Name | None = None
-    kinds: tuple[str, ...] = ()
-
-    @property
-    def session(self) -> int | None:
-        return self.name.session if self.name else None
-
-    def fits(self, entry: Entry) -> bool:
-        name = self.name
-        if name is not None and (
-            entry.session != name.session
-            or (name.task and entry.task != name.task)
-            or (name.step and entry.step != name.step)
-        ):
-            return False
-        return not self.kinds or any(entry.kind == kind or entry.kind.startswith(kind + ".") for kind in self.kinds)
 
 
 _ACTIONS = """\
@@ -120,7 +100,7 @@ async def _print(args: argparse.Namespace) -> None:
         present = presence_of(settings.log)
         meant = args.session or args.action
         name = await find(log, meant) if meant else None
-        wanted = Wanted(name=name, kinds=_kinds(args.kind, args.output))
+        wanted = _wanted(name, args.kind, args.output)
         printer = _Printer(log, args.output, zone=zone_of(settings), texts=args.texts)
         head = (await log.head()).position
         after = 0 if args.since is None else await position_after(log, args.since, now=system_clock())
@@ -205,7 +185,7 @@ class _Printer:
                 digest: await text_or_none(self._log, ref, at=entry.position) for digest, (_, ref) in found.items()
             }
             if self.output.json:
-                self.output.document("swarm.log/1", _document(entry, texts if self._texts else None))
+                self.output.document("swarm.log/1", event_document(entry, texts if self._texts else None))
                 continue
             moment = local_time(entry.at, self._zone).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
             line = f"{entry.position:>7} {moment} {entry.kind:<17} {id_of(entry):<16} {essence(entry)}"
@@ -222,7 +202,8 @@ class _Printer:
             self.output.line(f"        │ {line}")
 
 
-def _document(entry: Entry, texts: dict[str, str | None] | None) -> dict[str, Any]:
+def event_document(entry: Entry, texts: dict[str, str | None] | None) -> dict[str, Any]:
+    """An event as a program gets it, with the texts that it refers to by their digests, where they are wanted."""
     document: dict[str, Any] = {
         "position": entry.position,
         "id": str(uuid.UUID(bytes=entry.id)),
@@ -235,16 +216,22 @@ def _document(entry: Entry, texts: dict[str, str | None] | None) -> dict[str, An
         "attempt": entry.attempt,
         "cause": entry.cause,
         "kind": entry.kind,
-        "body": msgspec.json.decode(encode_body(entry.event)),
+        "body": _body_document(entry),
     }
     return document if texts is None else {**document, "texts": texts}
 
 
-def _kinds(given: Sequence[str], output: Output) -> tuple[str, ...]:
-    kinds = [kind.strip().rstrip("*").rstrip(".") for word in given for kind in word.split(",")]
-    subjects = {kind.partition(".")[0] for kind in KINDS}
-    for kind in kinds:
-        if kind and kind not in KINDS and kind not in subjects:  # a newer program's kinds can stand in the log
-            near = get_close_matches(kind, [*KINDS, *sorted(subjects)], n=1)
-            output.note(f"--kind {kind}: no such kind is known" + (f"; did you mean {near[0]}?" if near else ""))
-    return tuple(kind for kind in kinds if kind)
+def _body_document(entry: Entry) -> Any:
+    try:
+        return msgspec.json.decode(encode_body(entry.event))
+    except (msgspec.DecodeError, UnicodeError):  # of a kind that is not known here: it may be anything
+        return entry.event.raw.decode("utf-8", "replace") if isinstance(entry.event, Unknown) else None
+
+
+def _wanted(name: Name | None, given: Sequence[str], output: Output) -> Wanted:
+    kinds = kinds_of(given)
+    for said in unknown_kinds(kinds):
+        output.note(f"--kind {said}")
+    if name is None:
+        return Wanted(kinds=kinds)
+    return Wanted(session=name.session, task=name.task, step=name.step, kinds=kinds)

@@ -9,6 +9,8 @@ from events.log import EventLog
 from swarm.errors import UsageError
 from swarm.units import parse_seconds
 
+_POSITION = re.compile(r"[0-9]{1,18}")
+
 
 def moment_of(text: str, option: str, *, now: int, zone: tzinfo | None, ends: bool = False) -> int:
     """Microseconds since 1970 of `2h`, `2026-11-20` or `2026-11-20T14:30`; where it `ends` something, a day to its last.
@@ -33,11 +35,17 @@ def moment_of(text: str, option: str, *, now: int, zone: tzinfo | None, ends: bo
 
 async def position_after(log: EventLog, since: str, *, now: int) -> int:
     """The position behind which `since` begins: a while ago, or a position. Raises UsageError."""
-    if re.fullmatch(r"[0-9]{1,18}", since):
+    require_since(since)
+    if _POSITION.fullmatch(since):
         return max(0, int(since) - 1)
-    if (moment := _ago(since, now)) is None:
+    moment = _ago(since, now)
+    return await last_before(log, moment) if moment is not None else 0
+
+
+def require_since(since: str) -> None:
+    """Raises UsageError where it is neither a while nor a position."""
+    if not _POSITION.fullmatch(since) and _ago(since, 0) is None:
         raise UsageError(f"--since {since!r}: write a time such as 2h, 30m or 1d, or a position such as 4711")
-    return await last_before(log, moment)
 
 
 def _ago(text: str, now: int) -> int | None:

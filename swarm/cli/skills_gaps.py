@@ -83,7 +83,7 @@ def _tell(found: Gaps, output: Output, *, any_task: bool) -> None:
     if not found.gaps:
         whose = "tasks" if any_task else "tasks with tools"
         output.line(f"no gap is seen: no {whose} of a kind went without a skill, and no fault came twice")
-    for said in _left_out(found):
+    for said in left_out(found):
         output.note(said)
     if found.gaps:
         output.note(
@@ -91,7 +91,7 @@ def _tell(found: Gaps, output: Output, *, any_task: bool) -> None:
         )
 
 
-def _left_out(found: Gaps) -> list[str]:
+def left_out(found: Gaps) -> list[str]:
     said = [f"{counted(found.lone, 'task')} without a skill like no other"] if found.lone else []
     said += [f"{counted(found.fitted, 'task')} that had no skill, and that one fits by now"] if found.fitted else []
     return said + ([f"{counted(found.unread, 'task')} whose texts are no longer kept"] if found.unread else [])

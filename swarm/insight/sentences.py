@@ -418,3 +418,17 @@ def chain(entry: Entry, entries: Sequence[Entry], needs_of: dict[str, tuple[str,
         if current is not None:
             found.append(current)
     return found
+
+
+def led_to(
+    entry: Entry, entries: Sequence[Entry], needs_of: dict[str, tuple[str, ...]], *, most: int = 500
+) -> list[Entry]:
+    """What an entry led to directly, the first first, among the `most` entries of its session that follow it."""
+    index = next((i for i, each in enumerate(entries) if each.position == entry.position), len(entries))
+    since = entries[index : index + 1 + most]
+    found: list[Entry] = []
+    for number, each in enumerate(since[1:], 1):
+        cause = led_by(each, since[:number], needs_of.get(each.task, ()))
+        if cause is not None and cause.position == entry.position:
+            found.append(each)
+    return found

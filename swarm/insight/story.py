@@ -52,18 +52,20 @@ class Story(msgspec.Struct, kw_only=True):
         ]
 
 
-async def read_story(log: EventLog, session: int) -> Story:
-    """Read a session and what it was forked from; what its parent paid is no call of its own."""
+async def read_story(log: EventLog, session: int, *, until: int | None = None) -> Story:
+    """Read a session, up to a position, and what it was forked from; what its parent paid is no call of its own."""
     sessions, tasks, attempts = SessionsView(), TasksView(), AttemptsView()
     before = await inherited(log, session)
     for entry in without_money(before):
         tasks.apply(entry)
         attempts.apply(entry)
-    own = [entry async for entries in read_all(log, session=session) for entry in entries]
-    for entry in own:
-        sessions.apply(entry)
-        tasks.apply(entry)
-        attempts.apply(entry)
+    own: list[Entry] = []
+    async for entries in read_all(log, session=session, until=until):
+        own += entries
+        for entry in entries:
+            sessions.apply(entry)
+            tasks.apply(entry)
+            attempts.apply(entry)
     story = [*own[:1], *before, *own[1:]]
     return Story(
         number=session,

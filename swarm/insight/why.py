@@ -19,7 +19,7 @@ from swarm.insight.costs import why_call, why_cost
 from swarm.insight.reason import Reason, minute
 from swarm.insight.refusals import failed_calls, other_model, refusal_of, users, why_halted
 from swarm.insight.rows import read_prices
-from swarm.insight.sentences import chain, said
+from swarm.insight.sentences import chain, led_to, said
 from swarm.insight.story import CallEnd, Story, read_story, text_or_none
 from swarm.insight.tasks import Texts, why_audit, why_session, why_task, why_verdict
 from swarm.insight.tools import why_ended, why_use
@@ -58,29 +58,42 @@ async def explain_cost(log: EventLog, session: int, *, task: str = "") -> Reason
     return why_cost(story, await read_prices(log, story), task=task)
 
 
+class Around(msgspec.Struct, frozen=True, kw_only=True):
+    """An event among the others: why it is there, and what it led to."""
+
+    reason: Reason
+    cause: Entry | None = None  # what led to it
+    led_to: tuple[Entry, ...] = ()
+
+
 async def explain_event(log: EventLog, position: int) -> Reason:
     """Explain one event, with what led to it. Raises NoSuchEvent."""
+    return (await explain_around(log, position)).reason
+
+
+async def explain_around(log: EventLog, position: int, *, until: int | None = None) -> Around:
+    """The same with what it led to, from what stands in the log up to a position. Raises NoSuchEvent."""
     found = await log.read(after=position - 1, limit=1) if position > 0 else []
     if not found or found[0].position != position:
         raise NoSuchEvent(position, head=(await log.head()).position)
     entry = found[0]
-    story = await read_story(log, entry.session) if entry.session else None
+    story = await read_story(log, entry.session, until=until) if entry.session else None
     if story is None or story.session is None:
-        return Reason(said=said(entry), event=position, facts=_place(entry))
+        return Around(reason=Reason(said=said(entry), event=position, facts=_place(entry)))
     reason = await _of_event(log, entry, story)
     needs = {name: task.needs for name, task in story.tasks.items()}
-    before = tuple(
-        Reason(said=f"{_where(each)}{said(each)}", event=each.position, tone="faint")
-        for each in chain(entry, story.entries, needs)
-    )
-    led = (Reason(said="what led to it, from the latest to the first", because=before),) if before else ()
-    return Reason(
+    before = chain(entry, story.entries, needs)
+    told = tuple(Reason(said=f"{_where(each)}{said(each)}", event=each.position, tone="faint") for each in before)
+    led = (Reason(said="what led to it, from the latest to the first", because=told),) if told else ()
+    whole = Reason(
         said=f"{_where(entry)}{reason.said}",
         tone=reason.tone,
         event=position,
         facts={**_place(entry), **reason.facts},
         because=(*reason.because, *led),
     )
+    after = led_to(entry, story.entries, needs)
+    return Around(reason=whole, cause=before[0] if before else None, led_to=tuple(after))
 
 
 async def _of_event(log: EventLog, entry: Entry, story: Story) -> Reason:

@@ -228,9 +228,8 @@ async def test_files_are_written_where_they_are_named_and_over_no_other(
         written = (tmp_path / name).read_text("utf-8")
         assert written.splitlines()[0].startswith("model,calls,") and "sonnet,3," in written
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
-        assert [told.message for told in app._notifications] == [
-            f"written: {tmp_path / name} ({len((tmp_path / name).read_bytes())} bytes)"
-        ]  # pyright: ignore[reportPrivateUsage]
+        told = [each.message for each in app._notifications]  # pyright: ignore[reportPrivateUsage]
+        assert told == [f"written: {tmp_path / name} ({len((tmp_path / name).read_bytes())} bytes)"]
         (tmp_path / name).write_text("mine")
         await pilot.press("e", "enter")
         await until("is there already")

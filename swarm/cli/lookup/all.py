@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from events.log import EventLog
 from swarm.cli.lookup.budget import BudgetLookup
 from swarm.cli.lookup.cost import LogCosts
 from swarm.cli.lookup.day_end import day_end_of
 from swarm.cli.lookup.events import events_of
+from swarm.cli.lookup.log import LogReading
 from swarm.cli.lookup.means import means_of
 from swarm.cli.lookup.schedules import ScheduleLookup
+from swarm.cli.lookup.skills import SkillsReading
 from swarm.cli.lookup.task import TaskLookup
 from swarm.cli.recorded import zone_of
 from swarm.settings.load import Loaded
@@ -21,7 +25,9 @@ def lookups_of(log: EventLog, loaded: Loaded, *, is_past: bool = False) -> Looku
     return Lookups(
         budgets=BudgetLookup(log, loaded, is_past=is_past).sheet,
         costs=LogCosts(log, loaded, is_past=is_past),
+        skills=SkillsReading(log, Path.cwd()),
         schedules=ScheduleLookup(log, zone_of(settings)),
+        log=LogReading(log, zone_of(settings)),
         task=TaskLookup(log),
         events=events_of(log),
         means=means_of(log),
