@@ -233,6 +233,20 @@ class LogUnusable(LogError):
         super().__init__(f"the log {url} cannot be used: {reason}; {remedy}")
 
 
+class LogLocked(LogUnusable):
+    """Another program keeps the log from being read. That passes: who follows the log asks again."""
+
+    def __init__(self, *, url: str) -> None:
+        super().__init__(url=url, reason="another program holds it locked", remedy="end that program and try again")
+
+
+class LogLost(LogError):
+    """The file at the path is no longer the log that was opened."""
+
+    def __init__(self, *, url: str, what: str, remedy: str) -> None:
+        super().__init__(f"the log {url} {what} while it was read; {remedy}")
+
+
 class AppendRefused(LogError):
     """An append holds what no log can store. Nothing was written."""
 

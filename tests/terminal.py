@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -36,6 +37,24 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._parent, keys.encode())
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Make it another size, and say so, as a window that is drawn at its corner does."""
+        _resize(self._parent, columns, rows)
+        self.process.send_signal(signal.SIGWINCH)
+
+    def take(self) -> None:
+        """Read what is there to be read, at least something; what was shown before is forgotten."""
+        self.shown = os.read(self._parent, 1 << 20)
+
+    @property
+    def modes(self) -> list[object]:
+        """How the terminal treats what is typed: what a program on it has to leave as it was."""
+        return termios.tcgetattr(self._parent)[:6]
+
+    def close(self) -> None:
+        """Go away, as a window does that is closed."""
+        os.dup2(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC), self._parent, inheritable=False)
+
     def end(self) -> int:
         """Read to the end, so that the program is not held up, and return its exit code."""
         try:
@@ -57,8 +76,10 @@ def terminal(
 ) -> Generator[Terminal]:
     """Run a command with all three streams on a terminal; it is ended with the block."""
     parent, child = pty.openpty()
-    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    _resize(child, columns, 24)
     environment = {**(os.environ if env is None else env), "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+    for size in ("COLUMNS", "LINES"):  # those of whoever runs the tests: the terminal itself says how large it is
+        environment.pop(size, None)
     command = [sys.executable, "-P", "-m", "swarm.cli.main", *words]
     with subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environment, cwd=cwd) as process:
         os.close(child)
@@ -67,3 +88,7 @@ def terminal(
         finally:
             process.kill()
             os.close(parent)
+
+
+def _resize(terminal: int, columns: int, rows: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

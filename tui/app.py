@@ -20,12 +20,14 @@ from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
 
 from events.log import Clock, EventLog, session_name, system_clock
+from events.presence import Present, always
 from events.views.approvals import Asked
 from events.views.questions import Question
 from events.views.sessions import SessionState
 from tui.ask import AskLine
 from tui.control import Control
 from tui.feed import NO_LOOKUPS, Feed, Lookups, Sight
+from tui.footer import footer_row, keys_in
 from tui.header import header_row
 from tui.jump import NotUnderstood, completed, read_jump
 from tui.keys import KeysScreen, keys_of
@@ -38,6 +40,7 @@ from tui.views.budget import BudgetView
 from tui.views.cost import CostView
 from tui.views.detail import TaskView
 from tui.views.log import LogView
+from tui.views.schedules import SchedulesView
 from tui.views.skills import SkillsView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
@@ -64,7 +67,7 @@ class SessionApp(SpeakingApp):
         Binding("underscore", "zoom(0)", "give each pane its part again"),
         Binding("a", "answer", "answer what waits for you"),
     ]
-    FOOTER: ClassVar[str] = "? keys  q leave"
+    FOOTER: ClassVar[str] = ""  # beside those of the view, and what every screen has
 
     def __init__(
         self,
@@ -119,6 +122,8 @@ class SessionApp(SpeakingApp):
             views.append(CostView(self.sight, lookups.costs))
         if lookups.skills is not None:
             views.append(SkillsView(self.sight, lookups.skills))
+        if lookups.schedules is not None:
+            views.append(SchedulesView(self.sight, lookups.schedules))
         if lookups.log is not None:
             views.append(LogView(self.sight, lookups.log))
         return views
@@ -136,8 +141,19 @@ class SessionApp(SpeakingApp):
 
     def on_mount(self) -> None:
         self.view.first_focus().focus()
-        self.run_worker(self.sight.feed.run(), name="feed")
+        self.run_worker(self._follow(), name="feed")
         self.set_interval(1 / self._fps, self.paint)
+
+    async def _follow(self) -> None:
+        try:
+            await self.sight.feed.run()
+        except Exception as error:
+            self.sight.failures.tell("feed", error)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing more is read, or not all of what is seen; empty where all is."""
+        return self.sight.feed.trouble or self.sight.failures.told
 
     def paint(self) -> None:
         """Draw what has moved on of what is seen. Whether the owner lives is looked at once a second."""
@@ -150,8 +166,8 @@ class SessionApp(SpeakingApp):
             self.view.paint(now)
         self._footer.paint((self._shown.current, self.view.FOOTER, self.barred))
         self._leave_what_is_answered()
-        if feed.trouble and not self._trouble.has_class("-shown"):
-            self._trouble.update(Content(f"✘ {feed.trouble}"))
+        if self.trouble and not self._trouble.has_class("-shown"):
+            self._trouble.update(Content(f"✘ {self.trouble}"))
             self._trouble.add_class("-shown")
 
     def action_view(self, number: int) -> None:
@@ -302,11 +318,9 @@ class SessionApp(SpeakingApp):
         return (*held, ("read-only", "warn")) if self.is_read_only else held
 
     def _footer_row(self, index: int, width: int) -> Row:
-        row: Row = [(" ", "")]
-        for number, view in enumerate(self.views, 1):
-            row.append((f"{number} {view.WORD}  ", "busy" if view is self.view else "faint"))
-        more = "  ".join(each for each in (self.view.FOOTER, "" if self.barred else "a answer", self.FOOTER) if each)
-        return [*row, (more, "faint")]
+        words = [view.WORD for view in self.views]
+        keys = keys_in(self.view.FOOTER, "" if self.barred else "a answer", self.FOOTER)
+        return footer_row(width, words, self.view.WORD, keys)
 
 
 class WatchApp(SessionApp):
@@ -325,13 +339,13 @@ class WatchApp(SessionApp):
         cap_of: CapOf,
         lookups: Lookups = NO_LOOKUPS,
         control: Control | None = None,
-        present: Callable[[], bool] = lambda: True,
+        present: Present = always,
         clock: Clock = system_clock,
         zone: tzinfo | None = None,
         look: Look = DEFAULT,
         fps: float | None = None,
     ) -> None:
-        """Session 0 is the first that opens. `present` says whether the log is still where it was opened."""
+        """Session 0 is the first that opens. `present` sees whether the log is still where it was opened."""
         self.reader = Reader(log, Live(session), cap_of=cap_of, present=present)
         self._is_new_here = True  # until a key is pressed
         self._hint = Static(Content(_HINT), id="hint", markup=False)

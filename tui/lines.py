@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, cast
 
 import msgspec
@@ -61,11 +62,17 @@ def short(ref: TextRef) -> str:
     return ref.digest[:SHORT_DIGEST]
 
 
+@cache
+def _defaults(kind: type[AnyEvent]) -> dict[str, Any]:
+    """The default of each field. Once for each kind: to have them, msgspec evaluates what is written of every field."""
+    return {field.name: field.default for field in msgspec.structs.fields(kind)}
+
+
 def _fields(event: AnyEvent | Unknown) -> Iterator[tuple[str, str]]:
     if isinstance(event, Unknown):
         yield "body", cut(event.raw.decode("utf-8", "replace"), _LONGEST)
         return
-    defaults = {field.name: field.default for field in msgspec.structs.fields(event)}
+    defaults = _defaults(type(event))
     for name in event.__struct_fields__:
         value = getattr(event, name)
         if name in _LEFT_OUT or value == defaults[name]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
-from events.log import Entry, EventLog, LogError
+from events.log import Entry, EventLog, LogError, LogLocked, LogLost
+from events.presence import Present, always, reason
 from tui.live import Cap, Live, Versions
 from tui.past import Past
+from tui.patient import WAITS, PatientLog
 from tui.playing import Playing
 from tui.reader import CapOf
 from tui.record import Record
@@ -55,13 +57,21 @@ class Playback:
     """Keeps `live` at the cursor of `playing`, once it is told that the cursor stays (`settle`)."""
 
     def __init__(
-        self, log: EventLog, record: Record, *, cap_of: CapOf, trouble: str = "", timeline: Timeline | None = None
+        self,
+        log: EventLog,
+        record: Record,
+        *,
+        cap_of: CapOf,
+        trouble: str = "",
+        timeline: Timeline | None = None,
+        present: Present = always,
     ) -> None:
-        """`trouble` is why the record ends before the log does."""
+        """`trouble` is why the record ends before the log does. `present` sees whether the log is still where it was opened."""
+        self._log, self._present = PatientLog(log), present
         self.live: Live = Past(record.session)
         self.playing = Playing(record)
-        self.rows = Rows(log, record)
-        self.timeline = timeline or Timeline(log, record)
+        self.rows = Rows(self._log, record)
+        self.timeline = timeline or Timeline(self._log, record)
         self.shown = -1  # the number of the last event that is folded into `live`; -1 = nothing is yet
         self._record, self._cap_of, self._trouble = record, cap_of, trouble
         self._caps: dict[tuple[int, str], Cap | None] = {}  # by where the settings stand
@@ -79,6 +89,8 @@ class Playback:
         return self.shown == self.playing.cursor and not self._wanted.is_set()
 
     def behind(self, now: int) -> str:
+        if self._log.waits:
+            return WAITS
         if not len(self._record):
             return ""
         built, wanted = self.timeline.built, self._record.positions[self.playing.cursor]
@@ -115,6 +127,7 @@ class Playback:
     async def _build(self) -> None:
         await self.timeline.build()
         if self.timeline.trouble:  # the record has become shorter
+            await self._require_present()
             self.playing.go(self.playing.cursor)
             self.settle()
 
@@ -125,7 +138,14 @@ class Playback:
                 self._wanted.clear()
                 await self._show(self.playing.cursor)
         except LogError as error:
-            self._trouble = str(error)
+            self._trouble = await reason(error, self._present)
+
+    async def _require_present(self) -> None:
+        """That the file is another one says more than what was found in it."""
+        try:
+            await self._present()
+        except LogLost as lost:
+            self._trouble = str(lost)
 
     async def _show(self, index: int) -> None:
         if index != self.shown and len(self._record):
@@ -136,6 +156,7 @@ class Playback:
                 self.rows.get(each)
             self.rows.get(index)
             await self.rows.read_missing()
+            await self._present()  # else it may be another log's
             self.live, self.shown = past, index
         await self.rows.read_missing()
         self._folds += 1
@@ -146,5 +167,8 @@ class Playback:
         settings = past.state.settings_at if past.state is not None else 0
         for scope, _ in past.scopes(past.at):
             if (settings, scope) not in self._caps:
-                self._caps[settings, scope] = await self._cap_of(scope, past)
+                try:
+                    self._caps[settings, scope] = await self._cap_of(scope, past)
+                except LogLocked:
+                    continue  # looked up with the next state
             past.set_cap(scope, self._caps[settings, scope])

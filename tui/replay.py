@@ -86,7 +86,7 @@ class ReplayApp(SessionApp):
         Binding("b", "bookmark", "set a bookmark, or take it away"),
         Binding("L", "live", "watch it live, where it still runs"),
     ]
-    FOOTER = "space play  [ ] step  g go to  ? keys  q leave"
+    FOOTER = "space play  [ ] step  g go to"
 
     def __init__(
         self,

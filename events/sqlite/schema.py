@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from events.log import Entry, LogCorrupt, LogError, LogForeign, LogNewer, LogUnusable
+from events.log import Entry, LogCorrupt, LogError, LogForeign, LogLocked, LogNewer, LogUnusable
 from events.rows import Row, entry_of
 from events.sqlite import sqlviews
 from events.sqlite.bounds import is_archive
@@ -288,10 +288,8 @@ def translate(error: sqlite3.Error | UnicodeDecodeError | MemoryError, url: str)
                 reason=f"it cannot be opened ({error})",
                 remedy="see the permissions of the file and its folder, or name another file with `--log`",
             )
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return LogUnusable(
-                url=url, reason="another program holds it locked", remedy="end that program and try again"
-            )
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:  # the last: tried for ten seconds
+            return LogLocked(url=url)
         case _:
             return LogUnusable(url=url, reason=str(error), remedy="try again, or name another file with `--log`")
 

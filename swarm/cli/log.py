@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import select
 import sys
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
 
-from events.bus import POLL_S, read_all
-from events.log import Entry, EventLog, system_clock
+from events.bus import PAGE_ENTRIES, POLL_S, read_all
+from events.log import Entry, EventLog, LogError, LogLocked, LogLost, system_clock
+from events.onward import read_on
+from events.presence import Present, presence_of, reason
 from events.types.any import encode_body
 from events.types.base import Unknown
 from swarm.cli.moments import position_after
 from swarm.cli.names import Name, find
-from swarm.cli.recorded import LogGone, local_time, presence_of, recorded, settings_of, utc_text, zone_of
-from swarm.cli.streams import write_result
+from swarm.cli.recorded import LogGone, local_time, recorded, settings_of, utc_text, zone_of
+from swarm.cli.streams import is_gone, write_result
 from swarm.errors import UsageError
 from swarm.insight.story import text_or_none
 from tui.wanted import Wanted, kinds_of, unknown_kinds
@@ -128,29 +129,42 @@ async def newest_entries(log: EventLog, wanted: Wanted, many: int, *, after: int
     return []
 
 
-async def _follow(log: EventLog, wanted: Wanted, printer: _Printer, *, after: int, present: Callable[[], bool]) -> None:
-    async for entries in _coming(log, after, present):
-        await printer.write([entry for entry in entries if wanted.fits(entry)])
+async def _follow(log: EventLog, wanted: Wanted, printer: _Printer, *, after: int, present: Present) -> None:
+    """Raises LogGone where the file is no longer the log that was opened."""
+    try:
+        async for entries in _coming(log, after, present, printer.output):
+            await printer.write([entry for entry in entries if wanted.fits(entry)])
+    except LogError as error:
+        if (said := await reason(error, present)) != str(error) or isinstance(error, LogLost):
+            raise LogGone(said) from error
+        raise
 
 
-async def _coming(log: EventLog, after: int, present: Callable[[], bool]) -> AsyncGenerator[list[Entry]]:
-    """Yield what comes until nobody reads our output. Raises LogGone where the file is no longer there."""
+async def _coming(log: EventLog, after: int, present: Present, output: Output) -> AsyncGenerator[list[Entry]]:
+    """Yield what comes until nobody reads our output. Where the log is locked it is waited for, and told once."""
+    newest: Entry | None = None
+    told = False
     while not _reader_is_gone():
-        if entries := await log.read(after=after):
-            after = entries[-1].position
-            yield entries
-        elif not present():
-            raise LogGone(url=log.url)
-        else:
-            await log.wait(after, timeout=POLL_S)
+        try:
+            entries = await read_on(log, after=after, newest=newest, limit=PAGE_ENTRIES)
+            if entries:
+                newest, after, told = entries[-1], entries[-1].position, False
+                yield entries
+            elif entries is None:
+                newest = None  # what is left behind what was archived
+            else:
+                await present()
+                await log.wait(after, timeout=POLL_S)
+        except LogLocked as locked:
+            if not told:
+                output.note(f"waiting: {locked}")
+            told = True
 
 
 def _reader_is_gone() -> bool:
     """Whether stdout is a pipe that was closed at its other end: with nothing to write, no write would tell."""
     try:
-        poll = select.poll()
-        poll.register(sys.stdout.fileno(), 0)
-        return bool(poll.poll(0))  # with an empty mask only errors and a hang-up are reported
+        return is_gone(sys.stdout.fileno())
     except (OSError, ValueError):
         return False  # not a file of the system: nothing can be known
 
@@ -159,7 +173,8 @@ class _Printer:
     """Writes entries as lines for people or as JSON Lines."""
 
     def __init__(self, log: EventLog, output: Output, *, zone: tzinfo | None, texts: bool) -> None:
-        self._log, self._output, self._zone, self._texts = log, output, zone, texts
+        self.output = output
+        self._log, self._zone, self._texts = log, zone, texts
 
     async def write(self, entries: Sequence[Entry]) -> None:
         from tui.lines import essence, id_of, short, texts_of
@@ -169,12 +184,12 @@ class _Printer:
             texts = {
                 digest: await text_or_none(self._log, ref, at=entry.position) for digest, (_, ref) in found.items()
             }
-            if self._output.json:
-                self._output.document("swarm.log/1", event_document(entry, texts if self._texts else None))
+            if self.output.json:
+                self.output.document("swarm.log/1", event_document(entry, texts if self._texts else None))
                 continue
             moment = local_time(entry.at, self._zone).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
             line = f"{entry.position:>7} {moment} {entry.kind:<17} {id_of(entry):<16} {essence(entry)}"
-            self._output.line(line.rstrip())
+            self.output.line(line.rstrip())
             for digest, (field, ref) in found.items():
                 self._write_text(f"{field} {short(ref)}", texts[digest])
         write_result("", flush=True)
@@ -182,9 +197,9 @@ class _Printer:
     def _write_text(self, title: str, text: str | None) -> None:
         from tui.words import visible_lines
 
-        self._output.line(f"        {title}{':' if text is not None else ' is no longer kept'}", "dim")
+        self.output.line(f"        {title}{':' if text is not None else ' is no longer kept'}", "dim")
         for line in visible_lines(text or "").splitlines() if text else ():
-            self._output.line(f"        │ {line}")
+            self.output.line(f"        │ {line}")
 
 
 def event_document(entry: Entry, texts: dict[str, str | None] | None) -> dict[str, Any]:

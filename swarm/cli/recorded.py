@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -16,12 +16,7 @@ from swarm.units import shortened
 from swarm.zones import zone_named
 
 if TYPE_CHECKING:
-    from swarm.settings.layers import Origin
     from swarm.settings.load import Loaded, Settings
-    from swarm.settings.tomlfile import KeyPath
-
-NO_ORIGINS: Mapping[KeyPath, Origin] = {}
-"""Of settings of which nobody says where they are from."""
 
 
 class NothingRecorded(UsageError):
@@ -37,10 +32,7 @@ class LogTrouble(UsageError):
 
 
 class LogGone(SwarmError):
-    """The file that was being followed is no longer there."""
-
-    def __init__(self, *, url: str) -> None:
-        super().__init__(f"the log {url} was moved or deleted while it was being read; name it with `--log`")
+    """The file that was being followed is no longer the log that was opened; the sentence is the log's own."""
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -84,21 +76,6 @@ def log_errors() -> Generator[None]:
         yield
     except LogError as error:
         raise LogTrouble(str(error)) from error
-
-
-def presence_of(url: str) -> Callable[[], bool]:
-    """Return what says whether the file that stands at the path now is still there: an open one outlives its name."""
-    path = Path(url).expanduser()
-
-    def which() -> tuple[int, int] | None:
-        try:
-            found = path.stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
-    first = which()
-    return lambda: first is not None and which() == first
 
 
 def zone_of(settings: Settings) -> tzinfo | None:

@@ -6,7 +6,6 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,19 +13,20 @@ from typing import TYPE_CHECKING
 import anyio
 
 from events.log import EventLog, session_name, system_clock
+from events.presence import presence_of
 from events.views.base import fold
 from events.views.sessions import SessionsView
+from swarm.cli.failure import tell_met
 from swarm.cli.look import add_look, look_of, picture_look
 from swarm.cli.names import SESSION_HELP, find_session
-from swarm.cli.recorded import NO_ORIGINS, LogTrouble, loaded_of, log_errors, recorded, zone_of
+from swarm.cli.on_screen import shown
+from swarm.cli.recorded import LogTrouble, loaded_of, log_errors, recorded, zone_of
 from swarm.errors import UsageError
 from swarm.units import shortened
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
-    from swarm.settings.layers import Origin
     from swarm.settings.load import Loaded, Settings
-    from swarm.settings.tomlfile import KeyPath
     from tui.look import Look
     from tui.record import Record
     from tui.replay import ReplayApp
@@ -125,30 +125,25 @@ def _number(at: str, record: Record, zone: tzinfo | None, trouble: str) -> int:
 
 async def _play(log: EventLog, session: int, loaded: Loaded, args: argparse.Namespace) -> int:
     """Show the screen until somebody leaves; where that is to watch the session live, show that then."""
+    from swarm.cli.watch import left, watch_app
+
     _require_terminal(session)
     look = look_of(args, loaded.settings.view)
     record, trouble = await _record_of(log, session)
-    app = replay_app(log, record, loaded.settings, origins=loaded.origins, look=look, trouble=trouble)
-    await app.run_async()
-    said = app.playback.trouble
+    app = replay_app(log, record, loaded, look=look, trouble=trouble)
+    code, met, said = await shown(app), app.sight.failures.met, app.trouble
     if app.goes_live:
-        from swarm.cli.watch import watch_app
-
-        live = watch_app(log, session, loaded.settings, origins=loaded.origins, look=look, named=args.log)
-        await live.run_async()
-        said = live.reader.trouble
-    output: Output = args.output
-    if said:
-        output.problem(f"error: {said}")
-    return 1 if said else 0
+        live = watch_app(log, session, loaded, look=look, named=args.log)
+        code, met, said = await shown(live), {**met, **live.sight.failures.met}, live.trouble
+    tell_met(met.values(), debug=args.debug)
+    return left(code, said, args.output)
 
 
 def replay_app(
     log: EventLog,
     record: Record,
-    settings: Settings,
+    loaded: Loaded,
     *,
-    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
     look: Look | None = None,
     trouble: str = "",
 ) -> ReplayApp:
@@ -161,9 +156,9 @@ def replay_app(
     async def go_live() -> str:
         return await why_not_live(log, record.session)
 
-    playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble)
-    lookups = lookups_of(log, settings, origins=origins, is_past=True)
-    return ReplayApp(playback, go_live=go_live, lookups=lookups, zone=zone_of(settings), look=look or DEFAULT)
+    playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble, present=presence_of(log.url))
+    lookups = lookups_of(log, loaded, is_past=True)
+    return ReplayApp(playback, go_live=go_live, lookups=lookups, zone=zone_of(loaded.settings), look=look or DEFAULT)
 
 
 async def why_not_live(log: EventLog, session: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -57,3 +58,10 @@ def _silence(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def is_gone(stream: int) -> bool:
+    """Whether the other end of a terminal, or of a pipe that is written to, was closed."""
+    poll = select.poll()
+    poll.register(stream, 0)
+    return bool(poll.poll(0))  # with an empty mask only errors and a hang-up are reported

@@ -5,29 +5,27 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
 
 from events.log import Clock, EventLog, TextMissing, session_name, system_clock
+from events.presence import presence_of
 from events.views.sessions import SessionState
+from swarm.cli.failure import tell_met
 from swarm.cli.look import add_look, look_of, require_look
 from swarm.cli.names import SESSION_HELP, find_session, last_session
-from swarm.cli.recorded import NO_ORIGINS, loaded_of, presence_of, recorded, zone_of
+from swarm.cli.on_screen import shown
+from swarm.cli.recorded import loaded_of, recorded, zone_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
-from swarm.plan import Plan
-from swarm.session import recorded_plan
-from swarm.settings.load import Loaded, Settings
-from swarm.task import Task
+from swarm.settings.load import Loaded
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
     from swarm.cli.watch_words import Speaks
-    from swarm.settings.layers import Origin
-    from swarm.settings.tomlfile import KeyPath
+    from swarm.plan import Plan
     from tui.app import WatchApp
     from tui.live import Cap, Live
     from tui.look import Look
@@ -48,15 +46,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("watch draws a screen and has no --json; use `swarm log -f --json` or `swarm show --json`")
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) or os.environ.get("TERM") == "dumb":
         raise UsageError("watch needs a terminal to draw on; use `swarm log -f`, `swarm ps` or `swarm show`")
-    trouble = anyio.run(_watch, args)
-    output: Output = args.output
-    if trouble:
-        output.problem(f"error: {trouble}")
-    return 1 if trouble else 0
+    return anyio.run(_watch, args)
 
 
-async def _watch(args: argparse.Namespace) -> str:
-    """Show the screen until somebody leaves; return the trouble that reading came to an end with."""
+async def _watch(args: argparse.Namespace) -> int:
+    """Show the screen until somebody leaves."""
     loaded = loaded_of(args)
     settings = loaded.settings
     look = look_of(args, settings.view)
@@ -64,17 +58,24 @@ async def _watch(args: argparse.Namespace) -> str:
     async with recorded(settings.log) as log:
         empty = not args.session and not await last_session(log)
         session = 0 if empty else await find_session(log, args.session)
-        app = watch_app(log, session, settings, origins=loaded.origins, look=look, named=args.log, speaks=speaks)
-        await app.run_async()
-        return app.reader.trouble
+        app = watch_app(log, session, loaded, look=look, named=args.log, speaks=speaks)
+        code = await shown(app)
+        tell_met(app.sight.failures.met.values(), debug=args.debug)
+    return left(code, app.trouble, args.output)
+
+
+def left(code: int, trouble: str, output: Output) -> int:
+    """Tell the trouble that reading came to an end with, and return the exit code of a screen that was left."""
+    if trouble:
+        output.problem(f"error: {trouble}")
+    return code or (1 if trouble else 0)
 
 
 def watch_app(
     log: EventLog,
     session: int,
-    settings: Settings,
+    loaded: Loaded,
     *,
-    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
     look: Look | None = None,
     fps: float | None = None,
     named: str | None = None,
@@ -85,14 +86,15 @@ def watch_app(
     """Put the screen together with what it has to be told. Session 0 is the first that opens. `look` is that of `look_of`;
     `fps` is another rate than it has.
 
-    `origins` tell where each of the settings is from, as it is shown beside a cap. `named` is the log that the command line
-    names: what the screen tells to type means that one, too. `speaks` says to whose sessions words are given. `kind` is a
-    screen that does more than the usual one.
+    `named` is the log that the command line names: what the screen tells to type means that one, too. `speaks` says to whose
+    sessions words are given. `kind` is a screen that does more than the usual one.
     """
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch_words import LogControl
     from tui.app import WatchApp
     from tui.look import DEFAULT
+
+    settings = loaded.settings
 
     def state(session: SessionState) -> str:
         return state_of(session, now=clock())
@@ -102,8 +104,8 @@ def watch_app(
         session=session,
         state_of=state,
         cap_of=cap_reader(log),
-        lookups=lookups_of(log, settings, origins=origins),
-        control=LogControl(log, Loaded(settings, dict(origins)), named=named, speaks=speaks),
+        lookups=lookups_of(log, loaded),
+        control=LogControl(log, loaded, named=named, speaks=speaks),
         present=presence_of(log.url),
         clock=clock,
         zone=zone_of(settings),
@@ -129,13 +131,18 @@ def cap_reader(log: EventLog) -> CapOf:
 
 
 async def _plan(log: EventLog, live: Live) -> Plan | None:
+    from swarm.plan import PlanUnreadable, read_plan  # once there is something on the screen
+
+    if (state := live.state) is None:
+        return None
     try:
-        return await recorded_plan(log, live.state) if live.state else None
-    except (TextMissing, msgspec.MsgspecError):
+        return read_plan(await log.text(state.settings, at=state.settings_at), session=session_name(state.number))
+    except (TextMissing, PlanUnreadable):
         return None  # shown without its caps: nothing else depends on them here
 
 
 async def _task_cap(log: EventLog, live: Live, name: str) -> Cap | None:
+    from swarm.task import Task
     from tui.live import Cap
 
     task = live.tasks.of(live.session).get(name)

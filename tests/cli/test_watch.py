@@ -88,3 +88,14 @@ async def test_the_caps_that_are_shown_are_those_of_the_recorded_plan_and_of_the
         assert await cap_of("s1/ship", live) == Cap(tokens=4000)
         assert await cap_of("s1/build", live) is None
         assert await cap_of("s1/nothing", live) is None
+
+
+async def test_a_plan_that_this_program_cannot_read_is_shown_without_its_caps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.tui.recordings.SETTINGS", '{"roster": "of another form"}')
+    async with recording(tmp_path / "log.db") as writer:
+        await writer.open("of a newer program")
+        live = Live(1)
+        live.apply(await writer.log.read())
+        assert await cap_reader(writer.log)("s1", live) is None

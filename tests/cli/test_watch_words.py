@@ -19,7 +19,7 @@ from events.types.call import BudgetSet, CallReserved
 from events.types.control import WorkPaused, WorkUnpaused
 from swarm.cli.watch import watch_app
 from swarm.cli.watch_words import Speaks, why_not_written
-from swarm.settings.load import Settings, load_settings
+from swarm.settings.load import Loaded, Settings, load_settings
 from tests.engine.test_steering import held
 from tests.events.test_opening import unprivileged_folder
 from tests.ledger_agents import entries_of
@@ -55,7 +55,7 @@ async def watching(
     settings: Settings, *, speaks: Speaks = "at home"
 ) -> AsyncGenerator[tuple[WatchApp, Pilot[None], EventLog]]:
     async with open_log(settings.log, read_only=True) as log:
-        app = watch_app(log, 1, settings, fps=50, speaks=speaks)
+        app = watch_app(log, 1, Loaded(settings, {}), fps=50, speaks=speaks)
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await drawn(app, pilot)
             yield app, pilot, log

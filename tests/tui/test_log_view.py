@@ -20,7 +20,7 @@ from swarm.cli.lookup.log import LogReading
 from swarm.cli.main import main
 from swarm.cli.replay import replay_app
 from tests.tui.recordings import EVIL, Writer, a_session, damage, record, recording
-from tests.tui.screens import drawn, looking, settings_for, text_of
+from tests.tui.screens import drawn, loaded_for, looking, text_of
 from tests.tui.test_app import cap_of, state_of
 from tui.app import SessionApp, WatchApp
 from tui.feed import Lookups
@@ -195,7 +195,7 @@ async def test_a_replay_shows_the_log_as_of_the_place_of_its_scrubber(tmp_path: 
     await record(tmp_path / "log.db")
     async with open_log(tmp_path / "log.db", read_only=True) as log:
         found, _ = await read_record(log, 1)
-        app = replay_app(log, found, settings_for(tmp_path))
+        app = replay_app(log, found, loaded_for(tmp_path))
         async with app.run_test(size=(140, 40)) as pilot:
             await pilot.press(str(len(app.views)))
             view = app.view

@@ -22,7 +22,7 @@ from swarm.insight.difference import Count, Difference
 from swarm.insight.skills import Ledger
 from tests.skill_folders import write_skill
 from tests.tui.recordings import EVIL, at_home
-from tests.tui.screens import drawn, looking, settings_for, text_of
+from tests.tui.screens import drawn, loaded_for, looking, text_of
 from tui.app import WatchApp
 from tui.record import read_record
 from tui.sheet import Sheet, Text
@@ -196,7 +196,7 @@ async def test_a_replay_shows_what_skills_had_come_to_by_then(home: Path) -> Non
     async with open_log(home / "log.db") as log:
         await a_random_past(log, Random(2))
         found, _ = await read_record(log, 1)
-        app = replay_app(log, found, settings_for(home))
+        app = replay_app(log, found, loaded_for(home))
         async with app.run_test(size=(60, 20)) as pilot:
             number = next(at for at, view in enumerate(app.views, 1) if isinstance(view, SkillsView))
             await pilot.press(str(number))

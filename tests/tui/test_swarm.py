@@ -18,7 +18,7 @@ from swarm.cli.lookup.day_end import day_end_of
 from swarm.cli.watch import watch_app
 from swarm.insight.arms import ArmsView, known_arms
 from tests.tui.recordings import DAY, START, Clock, Writer, a_session, record, recording
-from tests.tui.screens import NOW, drawn, looking, settings_for, text_of
+from tests.tui.screens import NOW, drawn, loaded_for, looking, text_of
 from tui.header import header_row
 from tui.live import Live, Ring, todays
 from tui.spent import PARTS, today_of
@@ -132,7 +132,7 @@ async def test_events_that_are_no_longer_held_are_read_again_when_somebody_scrol
         await a_session(writer)
         for number in range(1000):
             await writer.add(TaskCancelled(reason=f"word {number}"), task="tell")
-        app = watch_app(writer.log, 1, settings_for(tmp_path), fps=50, clock=lambda: NOW)
+        app = watch_app(writer.log, 1, loaded_for(tmp_path), fps=50, clock=lambda: NOW)
         app.live.ring = Ring(100)
         async with app.run_test(size=(140, 30)) as pilot:
             await drawn(app, pilot)

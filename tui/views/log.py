@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.worker import Worker
 
-from events.log import Entry, LogError
+from events.log import Entry
 from tui.ask import AskLine
 from tui.document import Document, prose
 from tui.feed import Sight
@@ -202,8 +202,8 @@ class LogView(View):
                 if is_first or found != self._explained:
                     self._why.put(found.document, mark="" if is_first else None)
                 self._explained = found
-        except LogError as trouble:
-            self._why.put(Document((prose(f"✘ {trouble}", tone="bad"),)), mark="")
+        except Exception as error:  # whatever it is: the screen lives on
+            self._why.put(Document((prose(self.failed(error), tone="bad"),)), mark="")
             self._explained = Explained(document=Document())
         self._explained_at = until
         took = time.monotonic() - begun

@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.worker import Worker
 
-from events.log import LogError
 from tui.document import Document, prose
 from tui.feed import Sight
 from tui.live import Live
@@ -90,6 +89,6 @@ class SkillsView(SheetView):
     async def _preview(self, key: str) -> None:
         try:
             document = await self._skills.preview(key)
-        except LogError as trouble:
-            document = Document((prose(f"✘ {trouble}", tone="bad"),))
+        except Exception as error:  # whatever it is: the screen lives on
+            document = Document((prose(self.failed(error), tone="bad"),))
         self._text.put(document, mark="")

@@ -42,6 +42,10 @@ class View(Vertical):
         """Whether all that is looked up for it is of where the log stands."""
         return True
 
+    def failed(self, error: Exception) -> str:
+        """What to show in the place of what could not be looked up."""
+        return self.sight.failures.said(self.WORD, error)
+
     def told(self, words: str) -> str:
         """Take what was typed behind its name in the jump line; return the sentence why that means nothing here, else ""."""
         return f"the view {self.WORD} takes no words" if words else ""

@@ -54,6 +54,7 @@ class Pane(ScrollView):
         self._shown: object = None
         self._on_screen: dict[int, Row] = {}  # by line of the screen
         self._title: object = None
+        self._base = Style()  # of all rows; Textual asks every parent for it, so once a frame is enough
         self._gone = 0
         self._moving = False
 
@@ -102,13 +103,17 @@ class Pane(ScrollView):
         self.follow = self.follows
         self._move(self.max_scroll_y)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         row = self._on_screen[y] = self._row_at(y, width)
         theme: str = self.app.theme  # pyright: ignore[reportUnknownMemberType]  # Textual leaves open of which app
         styles = tones_of(theme)
         segments = [Segment(text, styles[tone]) for text, tone in _joined(row)]
-        return Strip(segments, width).apply_style(self.rich_style + self._style_of(self._index_at(y)))
+        return Strip(segments, width).apply_style(self._base + self._style_of(self._index_at(y)))
 
     def _index_at(self, y: int) -> int:
         """The row that stands in a line of the screen; -1 is the line that stays at the top."""

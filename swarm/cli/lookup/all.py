@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from events.log import EventLog
@@ -12,24 +11,22 @@ from swarm.cli.lookup.day_end import day_end_of
 from swarm.cli.lookup.events import events_of
 from swarm.cli.lookup.log import LogReading
 from swarm.cli.lookup.means import means_of
+from swarm.cli.lookup.schedules import ScheduleLookup
 from swarm.cli.lookup.skills import SkillsReading
 from swarm.cli.lookup.task import TaskLookup
-from swarm.cli.recorded import NO_ORIGINS, zone_of
-from swarm.settings.layers import Origin
-from swarm.settings.load import Loaded, Settings
-from swarm.settings.tomlfile import KeyPath
+from swarm.cli.recorded import zone_of
+from swarm.settings.load import Loaded
 from tui.feed import Lookups
 
 
-def lookups_of(
-    log: EventLog, settings: Settings, *, origins: Mapping[KeyPath, Origin] = NO_ORIGINS, is_past: bool = False
-) -> Lookups:
-    """`origins` tell where settings are from, `is_past` that it is for a replay, in which every owner still lived."""
-    loaded = Loaded(settings, dict(origins))
+def lookups_of(log: EventLog, loaded: Loaded, *, is_past: bool = False) -> Lookups:
+    """`is_past` says that it is for a replay, in which every owner still lived."""
+    settings = loaded.settings
     return Lookups(
         budgets=BudgetLookup(log, loaded, is_past=is_past).sheet,
         costs=LogCosts(log, loaded, is_past=is_past),
         skills=SkillsReading(log, Path.cwd()),
+        schedules=ScheduleLookup(log, zone_of(settings)),
         log=LogReading(log, zone_of(settings)),
         task=TaskLookup(log),
         events=events_of(log),
