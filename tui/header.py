@@ -59,11 +59,13 @@ def _parts(live: Live, state: str, now: int, behind: str, hint: str, marks: Sequ
         Part(0, [_state(live, state)]),
         *(Part(0, [mark]) for mark in marks),
         Part(0, [(session_name(live.session), "")]),
-        Part(2, [(f"{counts.total()} tasks{tasks}", "")]),
-        Part(1, _today(live, now)),
+        Part(3, [(f"{counts.total()} tasks{tasks}", "")]),
+        Part(2, _today(live, now)),
         Part(5, [(f"free {100 * live.census.tiers['free'] // accepted}%", "")] if accepted else []),
         Part(0, [(f"{ASKS.glyph} {asks} {'waits' if asks == 1 else 'wait'} for you", ASKS.tone)] if asks else []),
-        Part(4, [(f": {hint}", ASKS.tone)] if asks and hint else [], gap=0),
+        Part(
+            1, [(f": {hint}", ASKS.tone)] if asks and hint else [], gap=0
+        ),  # nothing goes on before somebody does that
         Part(7, [(f"{_rate(rate)} ev/s", "faint")] if rate else []),
         Part(0, [(behind, "warn")] if behind else []),
     ]
