@@ -62,15 +62,17 @@ def positions(shown: str) -> list[int]:
 
 
 class Counting:
-    """A log that counts how many entries were read of it."""
+    """A log that counts how many entries were read of it, and `breaks` where that is wanted."""
 
     def __init__(self, log: EventLog) -> None:
-        self._log, self.read_so_far = log, 0
+        self._log, self.read_so_far, self.breaks = log, 0, False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
 
     async def read(self, **asked: Any) -> list[Entry]:
+        if self.breaks:
+            raise ZeroDivisionError
         found = await self._log.read(**asked)
         self.read_so_far += len(found)
         return found
@@ -228,3 +230,17 @@ async def test_a_replay_shows_the_log_as_of_the_place_of_its_scrubber(tmp_path: 
             await at(10)
             assert view.opened == 9 and "in flight" not in why.document.text()  # it was settled meanwhile
             assert await at(5) == list(range(1, 7)) and view.opened == 0  # the event did not exist yet
+
+
+async def test_what_nobody_foresaw_in_reading_is_told_and_the_screen_lives_on(tmp_path: Path) -> None:
+    await record(tmp_path / "log.db")
+    async with open_log(tmp_path / "log.db") as log, counting(log) as (counted, app, pilot):
+        counted.breaks = True
+        await pilot.press("2")
+        while "ZeroDivisionError" not in text_of(app):
+            assert app.is_running
+            await pilot.pause()
+            app.paint()
+        counted.breaks = False
+        await pilot.press("o")
+        assert positions(await drawn(app, pilot)) == list(range(1, 27))

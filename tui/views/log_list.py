@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from events.log import Entry, LogError
+from events.log import Entry
 from tui.feed import Sight
 from tui.logged import LogLookup, Sought
 from tui.rows import Row, log_row
@@ -153,8 +153,8 @@ class LogList(Choice):
                     self._changes += 1
                     self._draw()
                 await asyncio.sleep(0)  # the screen is drawn between two pages
-        except LogError as error:
-            self.trouble = str(error)
+        except Exception as error:
+            self.trouble = self._sight.failures.said("Log", error)
             self._draw()
         finally:
             self._reading = False
