@@ -16,7 +16,7 @@ from events.types.any import AnyEvent
 from events.types.session import SessionClaimed, SessionClosed, SessionRenewed
 from events.types.upkeep import LogArchived
 from events.views.base import fold
-from events.views.sessions import SessionState, SessionsView
+from events.views.sessions import Claim, SessionState, SessionsView
 from swarm.alive import boot_id, exists, host_name, owner_of
 from swarm.cycle import Placed
 from swarm.errors import OwnerLost, SessionBusy
@@ -166,12 +166,8 @@ async def _appended(log: EventLog, events: Sequence[NewEvent], expect: Mapping[s
 
 def _claimed(epoch: int, now: int) -> SessionClaimed:
     pid, host = os.getpid(), host_name()
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container without a user name for its uid
-        user = str(os.getuid())
     return SessionClaimed(
-        owner=f"{user}@{host}, process {pid}",
+        owner=f"{account()}, process {pid}",
         host=host,
         boot=boot_id(),
         pid=pid,
@@ -179,3 +175,17 @@ def _claimed(epoch: int, now: int) -> SessionClaimed:
         epoch=epoch,
         valid_until=now + VALID_S * 1_000_000,
     )
+
+
+def account() -> str:
+    """As whom we own sessions: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container without a user name for its uid
+        user = str(os.getuid())
+    return f"{user}@{host_name()}"
+
+
+def owned_by(claim: Claim) -> str:
+    """As whom somebody owns a session: user@host."""
+    return claim.owner.partition(", ")[0]

@@ -18,8 +18,9 @@ from tui.ascii import AsciiOnly
 from tui.keys import actions_of, keys_of
 from tui.look import THEMES, Look, next_theme
 from tui.mouse import set_mouse
+from tui.newfile import Forms, at_once, free_name
 from tui.picture import self_contained
-from tui.saving import Forms, SaveScreen, free_name
+from tui.saving import SaveScreen
 from tui.views.view import View
 
 # the views are offered by their names, and to move by a line somebody presses the key
@@ -100,12 +101,12 @@ class AnyViewApp(App[None]):
         view, pane = self.view, self.view.pane
         picture = self_contained(self.export_screenshot(title="swarm"))  # now, before the question is in it
         forms: Forms = {
-            ".txt": ("the rows of this pane", lambda: "\n".join(pane.lines()) + "\n"),
-            ".svg": ("a picture of the screen", lambda: picture),
+            ".txt": ("the rows of this pane", at_once(lambda: "\n".join(pane.lines()) + "\n")),
+            ".svg": ("a picture of the screen", at_once(lambda: picture)),
         }
         if (document := view.document()) is not None:
             text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-            forms = {**forms, ".json": ("this view, for programs", lambda: text)}
+            forms = {**forms, ".json": ("this view, for programs", at_once(lambda: text))}
         name = free_name(Path(), f"swarm-{self.shown_name}-{pane.id}")
         self.push_screen(SaveScreen(name, forms), self._saved)
 

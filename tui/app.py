@@ -24,20 +24,22 @@ from events.presence import Present, always
 from events.views.approvals import Asked
 from events.views.questions import Question
 from events.views.sessions import SessionState
-from tui.anyview import AnyViewApp
 from tui.ask import AskLine
 from tui.control import Control
 from tui.feed import NO_LOOKUPS, Feed, Lookups, Sight
+from tui.footer import footer_row, keys_in
 from tui.header import header_row
 from tui.jump import NotUnderstood, completed, read_jump
 from tui.keys import KeysScreen, keys_of
 from tui.live import Live
 from tui.look import DEFAULT, Look
 from tui.reader import CapOf, Reader
-from tui.rows import Row
+from tui.rows import Piece, Row
+from tui.speaking import SpeakingApp
 from tui.views.budget import BudgetView
 from tui.views.cost import CostView
 from tui.views.detail import TaskView
+from tui.views.schedules import SchedulesView
 from tui.views.swarm import SwarmView
 from tui.views.view import View
 from tui.waiting import Left, WaitingScreen, beside, screen_of
@@ -46,7 +48,7 @@ from tui.widgets.pane import Choice, Pane
 _HINT = "tab goes from pane to pane, ? tells the keys, : goes anywhere, q leaves and the run goes on; any key takes this line away"
 
 
-class SessionApp(AnyViewApp):
+class SessionApp(SpeakingApp):
     """Shows what its feed folds. What it is a view of, and with which keys, its classes say."""
 
     CSS_PATH = "swarm.tcss"
@@ -63,7 +65,7 @@ class SessionApp(AnyViewApp):
         Binding("underscore", "zoom(0)", "give each pane its part again"),
         Binding("a", "answer", "answer what waits for you"),
     ]
-    FOOTER: ClassVar[str] = "a answer  ? keys  q leave"
+    FOOTER: ClassVar[str] = ""  # beside those of the view, and what every screen has
 
     def __init__(
         self,
@@ -116,6 +118,8 @@ class SessionApp(AnyViewApp):
             views.append(BudgetView(self.sight, lookups.budgets))
         if lookups.costs is not None:
             views.append(CostView(self.sight, lookups.costs))
+        if lookups.schedules is not None:
+            views.append(SchedulesView(self.sight, lookups.schedules))
         return views
 
     def compose(self) -> ComposeResult:
@@ -131,31 +135,54 @@ class SessionApp(AnyViewApp):
 
     def on_mount(self) -> None:
         self.view.first_focus().focus()
-        self.run_worker(self.sight.feed.run(), name="feed")
+        self.run_worker(self._follow(), name="feed")
         self.set_interval(1 / self._fps, self.paint)
+
+    async def _follow(self) -> None:
+        try:
+            await self.sight.feed.run()
+        except Exception as error:
+            self.sight.failures.tell("feed", error)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing more is read, or not all of what is seen; empty where all is."""
+        return self.sight.feed.trouble or self.sight.failures.told
 
     def paint(self) -> None:
         """Draw what has moved on of what is seen. Whether the owner lives is looked at once a second."""
         now, versions, feed = self.sight.clock(), self.live.versions, self.sight.feed
         self._look(now // 1_000_000)
         behind = feed.behind(now)
-        self._header.paint((versions.header, self._state, behind, self.live.rate(now), self.is_held))
+        marks = self._marks()
+        self._header.paint((versions.header, self._state, behind, self.live.rate(now), marks))
         if not self.is_held:
             self.view.paint(now)
-        self._footer.paint((self._shown.current, self.view.FOOTER))
+        self._footer.paint((self._shown.current, self.view.FOOTER, self.barred))
         self._leave_what_is_answered()
-        if feed.trouble and not self._trouble.has_class("-shown"):
-            self._trouble.update(Content(f"✘ {feed.trouble}"))
+        if self.trouble and not self._trouble.has_class("-shown"):
+            self._trouble.update(Content(f"✘ {self.trouble}"))
             self._trouble.add_class("-shown")
 
     def action_view(self, number: int) -> None:
         self.show(self.views[number - 1])
+
+    @property
+    def barred(self) -> str:
+        """Why no word can be given here; empty where one can."""
+        control = self.sight.control
+        return "no word can be given here" if control is None else control.barred(self.live)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Digits lead to the views that are there, and to no others."""
         if action == "view":
             return int(str(parameters[0])) <= len(self.views)
         return super().check_action(action, parameters)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it is a view that could say something elsewhere."""
+        return False
 
     @property
     def shown_name(self) -> str:
@@ -233,8 +260,8 @@ class SessionApp(AnyViewApp):
         self.push_screen(asks.line)
 
     def action_answer(self) -> None:
-        if self.sight.control is None:
-            self.notify("no word can be given here", markup=False)
+        if self.barred:
+            self.notify(self.barred, markup=False)
         elif waiting := self.live.waiting:
             self._ask(waiting, 0)
         else:
@@ -275,16 +302,19 @@ class SessionApp(AnyViewApp):
 
     def _header_row(self, index: int, width: int) -> Row:
         now = self.sight.clock()
-        hint = "press a" if self.sight.control is not None else ""
+        hint = "" if self.barred else "press a"
         behind = self.sight.feed.behind(now)
-        return header_row(self.live, self._state, now, behind, width, hint=hint, is_held=self.is_held)
+        return header_row(self.live, self._state, now, behind, width, hint=hint, marks=self._marks())
+
+    def _marks(self) -> tuple[Piece, ...]:
+        """What holds of the screen itself."""
+        held: tuple[Piece, ...] = (("‖ held", "warn"),) if self.is_held else ()
+        return (*held, ("read-only", "warn")) if self.is_read_only else held
 
     def _footer_row(self, index: int, width: int) -> Row:
-        row: Row = [(" ", "")]
-        for number, view in enumerate(self.views, 1):
-            row.append((f"{number} {view.WORD}  ", "busy" if view is self.view else "faint"))
-        more = f"{self.view.FOOTER}  {self.FOOTER}" if self.view.FOOTER else self.FOOTER
-        return [*row, (more, "faint")]
+        words = [view.WORD for view in self.views]
+        keys = keys_in(self.view.FOOTER, "" if self.barred else "a answer", self.FOOTER)
+        return footer_row(width, words, self.view.WORD, keys)
 
 
 class WatchApp(SessionApp):
@@ -313,6 +343,7 @@ class WatchApp(SessionApp):
         self.reader = Reader(log, Live(session), cap_of=cap_of, present=present)
         self._is_new_here = True  # until a key is pressed
         self._hint = Static(Content(_HINT), id="hint", markup=False)
+        self._barred_by = ""  # what was told of it
         super().__init__(
             self.reader,
             state_of=state_of,
@@ -323,6 +354,10 @@ class WatchApp(SessionApp):
             look=look,
             fps=fps,
         )
+
+    @property
+    def is_read_only(self) -> bool:
+        return bool(self.barred)
 
     def below(self) -> ComposeResult:
         yield self._hint
@@ -337,6 +372,11 @@ class WatchApp(SessionApp):
         super().paint()
         is_first = self._is_new_here and len(self.live.sessions.sessions) == 1
         self._hint.set_class(is_first, "-shown")
+        self.look_at_word()
+        if self.sight.control is not None and self.barred != self._barred_by:
+            self._barred_by = self.barred
+            if self.barred:
+                self.notify(f"read-only: {self.barred}", markup=False)
 
     def action_hold(self) -> None:
         self.is_held = not self.is_held

@@ -54,10 +54,6 @@ class CostSheet(Sheet, frozen=True, kw_only=True):
     facts: tuple[Fact, ...] = ()
 
 
-class NotSaved(Exception):
-    """A file was not written; the message is for people, and says why."""
-
-
 class CostLookup(Protocol):
     """What is handed to the view."""
 
@@ -72,6 +68,6 @@ class CostLookup(Protocol):
         """The name that a file is given where nobody names another."""
         ...
 
-    async def save(self, live: Live, now: int, asked: CostAsked, form: Form, path: str) -> str:
-        """Write a file that is not there yet; return the sentence that says where it is. Raises NotSaved."""
+    async def text(self, live: Live, now: int, asked: CostAsked, form: Form) -> str:
+        """What such a file holds. Raises NotSaved."""
         ...

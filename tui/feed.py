@@ -12,6 +12,7 @@ from events.log import Clock, Entry
 from tui.control import Control
 from tui.costs import CostLookup
 from tui.detail import DetailOf
+from tui.failures import Failures
 from tui.live import Live
 from tui.sheet import Sheet
 
@@ -100,11 +101,16 @@ BudgetsOf = Callable[[Live, int, BudgetAsked], Awaitable[Sheet]]
 """As `SheetOf`. The keys of its lines are scopes, such as "nanos s4/build": a unit and a name."""
 
 
+SchedulesOf = Callable[[Live, int, str], Awaitable[Sheet]]
+"""As `SheetOf`, of the schedule of a name: its next times and its history; of all with "". The keys of its lines are names."""
+
+
 class Lookups(msgspec.Struct, frozen=True, kw_only=True):
     """What views show that the screen does not fold itself. None: it cannot be looked up, and has no view."""
 
     budgets: BudgetsOf | None = None
     costs: CostLookup | None = None
+    schedules: SchedulesOf | None = None
     task: DetailOf | None = None
     events: EventsOf | None = None
     means: MeansOf | None = None
@@ -122,6 +128,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     zone: tzinfo | None  # of the times shown; None is the machine's
     control: Control | None  # None: nothing can be said
+    failures: Failures = msgspec.field(default_factory=Failures)  # what went wrong in reading
 
     @property
     def live(self) -> Live:

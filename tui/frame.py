@@ -36,8 +36,10 @@ async def frame(
     drawn: list[str] = []
 
     async def draw(pilot: Pilot[Any]) -> None:
-        while not (playback.is_settled or playback.trouble):
+        while not (playback.is_settled or app.trouble):
             await pilot.pause()
+        for error in app.sight.failures.met.values():
+            raise error
         app.paint()
         await pilot.press(*keys)
         app.paint()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -30,12 +31,13 @@ class Part(NamedTuple):
 
 
 def header_row(
-    live: Live, state: str, now: int, behind: str, width: int, *, hint: str = "", is_held: bool = False
+    live: Live, state: str, now: int, behind: str, width: int, *, hint: str = "", marks: Sequence[Piece] = ()
 ) -> Row:
-    """The session, its state, its tasks, what today has cost, and what waits for a person; `hint` says how it is answered."""
+    """The session, its state, its tasks, what today has cost, and what waits for a person; `hint` says how it is answered,
+    `marks` what holds of the screen itself."""
     if live.state is None:
         return [("swarm  ", ""), (behind or "no session yet; start one with `swarm run`", "faint")]
-    parts = _parts(live, state, now, behind, hint, is_held)
+    parts = _parts(live, state, now, behind, hint, marks)
     while _size(parts) > width and (last := max(part.rank for part in parts)):
         parts = [part for part in parts if part.rank != last]
     row: Row = []
@@ -47,7 +49,7 @@ def header_row(
     return row
 
 
-def _parts(live: Live, state: str, now: int, behind: str, hint: str, is_held: bool) -> list[Part]:
+def _parts(live: Live, state: str, now: int, behind: str, hint: str, marks: Sequence[Piece]) -> list[Part]:
     """In the order in which they stand."""
     counts, asks, rate = live.counts(), live.asks.total(), live.rate(now)
     tasks = "".join(f" {glyph}{counts[glyph]}" for glyph in "✔✘‖⊘●↻○" if counts[glyph])
@@ -55,7 +57,7 @@ def _parts(live: Live, state: str, now: int, behind: str, hint: str, is_held: bo
     parts = [
         Part(6, [("swarm", "")]),
         Part(0, [_state(live, state)]),
-        Part(0, [("‖ held", "warn")] if is_held else []),
+        *(Part(0, [mark]) for mark in marks),
         Part(0, [(session_name(live.session), "")]),
         Part(2, [(f"{counts.total()} tasks{tasks}", "")]),
         Part(1, _today(live, now)),

@@ -149,6 +149,8 @@ def shares(spans: Sequence[Span], begin: int, end: int, width: int) -> list[int]
             continue
         touched[min(width - 1, first * width // whole)] = True
         first, behind = max(first * width, reached), behind * width
+        if first >= behind:  # all of it was covered before
+            continue
         for part in range(first // whole, min(width, -(-behind // whole))):
             covered[part] += min(behind, (part + 1) * whole) - max(first, part * whole)
         reached = max(reached, behind)

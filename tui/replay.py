@@ -86,7 +86,7 @@ class ReplayApp(SessionApp):
         Binding("b", "bookmark", "set a bookmark, or take it away"),
         Binding("L", "live", "watch it live, where it still runs"),
     ]
-    FOOTER = "space play  [ ] step  g go to  ? keys  q leave"
+    FOOTER = "space play  [ ] step  g go to"
 
     def __init__(
         self,
@@ -165,8 +165,9 @@ class ReplayApp(SessionApp):
 
         self.push_screen(GoTo(find), lambda index: self._go(index) if index is not None else None)
 
-    def action_answer(self) -> None:
-        self.notify("a replay changes nothing; L watches the session live where it still runs", markup=False)
+    @property
+    def barred(self) -> str:
+        return "a replay changes nothing; L watches the session live where it still runs"
 
     async def action_live(self) -> None:
         trouble = await self._go_live() if self._go_live is not None else "there is nothing to go live on"

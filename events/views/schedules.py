@@ -176,8 +176,7 @@ async def schedules(log: EventLog) -> Start[SchedulesView]:
     """All schedules as they stand now; see `fold_kept`. What stands before the first that was ever set is not read."""
     if await log.archived() is not None or await log.snapshot(SCHEDULES_KEPT.name, SCHEDULES_KEPT.form) is not None:
         return await fold_kept(log, SCHEDULES_KEPT)
-    first = await log.read(topic=SCHEDULES, limit=1)
-    begun = position = first[0].position - 1 if first else (await log.head()).position
+    begun = position = await before_first(log)
     view = SchedulesView()
     async for entries in read_all(log, after=begun):
         for entry in entries:
@@ -187,6 +186,13 @@ async def schedules(log: EventLog) -> Start[SchedulesView]:
     if position - begun >= EVERY:
         await log.keep(snapshot_of(start))
     return start
+
+
+async def before_first(log: EventLog) -> int:
+    """The position behind which the first schedule was set, or the end of the log: no schedule is spoken of up to there."""
+    end = (await log.head()).position  # first: one that is set meanwhile stands behind it
+    first = await log.read(topic=SCHEDULES, limit=1)
+    return first[0].position - 1 if first else end
 
 
 def _set(before: ScheduleState | None, event: ScheduleSet, entry: Entry) -> ScheduleState:

@@ -132,18 +132,19 @@ async def _tasks(log: EventLog, name: Name) -> Mapping[str, TaskState]:
 
 def say_what_is_left(asked: Asked, output: Output) -> None:
     session = session_name(asked.name.session)
-    if asked.state is not None:
-        _say_where_changes_are(asked.state, output)
+    for line in where_changes_are(asked.state, output.log) if asked.state is not None else ():
+        output.note(line)
     if asked.is_left:
         output.note(f"what is left to do is done with: {to_type('resume', session, log=output.log)}")
 
 
-def _say_where_changes_are(task: TaskState, output: Output) -> None:
-    """What tools changed stays where it is when a person judges: it is said where that is not what the verdict suggests."""
+def where_changes_are(task: TaskState, log: str | None) -> list[str]:
+    """What tools changed stays where it is when a person judges: what is said of it where that is not what the verdict suggests."""
     name = f"{session_name(task.session)}/{task.name}"
     if task.applied and task.status != "accepted":
-        undo = to_type("undo", name, log=output.log)
-        output.note(f"what its tools changed is in your files; `{undo}` takes it back")
-    elif not task.applied and task.status == "accepted" and (files := own_changes(task)):
-        apply, them = to_type("apply", name, log=output.log), "it" if len(files) == 1 else "them"
-        output.note(f"{counted(len(files), 'file')} changed, not in your files; `{apply}` takes {them} over")
+        undo = to_type("undo", name, log=log)
+        return [f"what its tools changed is in your files; `{undo}` takes it back"]
+    if not task.applied and task.status == "accepted" and (files := own_changes(task)):
+        apply, them = to_type("apply", name, log=log), "it" if len(files) == 1 else "them"
+        return [f"{counted(len(files), 'file')} changed, not in your files; `{apply}` takes {them} over"]
+    return []

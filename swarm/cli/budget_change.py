@@ -18,7 +18,7 @@ from swarm.cli.budget_scope import Here, Scope, budgets_of, find_scope, here, wh
 from swarm.cli.recorded import NothingRecorded, decimal_usd, log_errors, require_log
 from swarm.engine.requests import person
 from swarm.errors import UsageError, amount
-from swarm.insight.budgets import Budgets
+from swarm.insight.budgets import Budgets, Held
 from swarm.money.caps import Cap
 from swarm.money.recording import record_caps
 from swarm.redact import Secrets
@@ -85,6 +85,22 @@ async def take_down(log: EventLog, scope: str, given: str, *, where: Here, reaso
     """Raise the cap of a scope as `swarm budget raise` does, and return the sentence that tells it. Raises UsageError."""
     (change,) = await _recorded_in(log, where, scope, partial(_raised, given), reason)
     return change.said
+
+
+async def foreseen(log: EventLog, scope: str, given: str, *, where: Here) -> tuple[Change, Held]:
+    """What `take_down` would change, and the cap that holds with what is used of it. Nothing is changed. Raises UsageError."""
+    counted = await where_counted(log, where)
+    found = await find_scope(log, scope, counted.shared)
+    budgets = await budgets_of(log, counted, session=found.session)
+    change = raised(budgets, found.name, given)
+    return change, next(held for held in budgets.held((found.name,)) if held.unit == change.unit)
+
+
+async def held_in(log: EventLog, scope: str, *, where: Here) -> Sequence[Held]:
+    """The caps of a scope that hold, with what is used of them. Raises UsageError."""
+    counted = await where_counted(log, where)
+    found = await find_scope(log, scope, counted.shared)
+    return (await budgets_of(log, counted, session=found.session)).held((found.name,))
 
 
 def raised(budgets: Budgets, scope: str, text: str) -> Change:

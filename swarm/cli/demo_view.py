@@ -18,7 +18,7 @@ from swarm.cli.output import Output
 from swarm.cli.progress import Progress, progress_of
 from swarm.cli.recorded import recorded
 from swarm.cli.watched import Outcome, number_of, outcome_of, shown
-from swarm.settings.load import Settings, load_settings
+from swarm.settings.load import Loaded, load_settings
 from tui.app import WatchApp
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ async def play(launched: Launched, folder: Path, url: str, output: Output) -> Ou
     return outcome
 
 
-def _built_in(folder: Path) -> Settings:
+def _built_in(folder: Path) -> Loaded:
     """Settings that nobody has changed: the demo goes by none of the user's."""
-    return load_settings(folder, environ={"HOME": str(folder)}).settings
+    return load_settings(folder, environ={"HOME": str(folder)})
 
 
 async def _to_the_end(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 from swarm.cli.hints import in_folder, on_log
@@ -48,6 +48,14 @@ def tell(error: Exception, *, debug: bool, as_json: bool, log: str | None = None
         output.document("swarm.error/1", {"error": "\n".join(said), "kind": type(error).__name__, "exit_code": code})
         write_result("", flush=True)
     return code
+
+
+def tell_met(errors: Iterable[Exception], *, debug: bool) -> None:
+    """With --debug write the tracebacks of what a screen, now left, had said in a sentence."""
+    if debug:
+        secrets = Secrets.from_environ(os.environ)
+        for error in errors:
+            write_aside(secrets.redact("".join(traceback.format_exception(error))))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -16,12 +16,7 @@ from swarm.units import shortened
 from swarm.zones import zone_named
 
 if TYPE_CHECKING:
-    from swarm.settings.layers import Origin
     from swarm.settings.load import Loaded, Settings
-    from swarm.settings.tomlfile import KeyPath
-
-NO_ORIGINS: Mapping[KeyPath, Origin] = {}
-"""Of settings of which nobody says where they are from."""
 
 
 class NothingRecorded(UsageError):

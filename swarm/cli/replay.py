@@ -6,7 +6,6 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,15 +19,13 @@ from events.views.sessions import SessionsView
 from swarm.cli.look import add_look, look_of, picture_look
 from swarm.cli.names import SESSION_HELP, find_session
 from swarm.cli.on_screen import shown
-from swarm.cli.recorded import NO_ORIGINS, LogTrouble, loaded_of, log_errors, recorded, zone_of
+from swarm.cli.recorded import LogTrouble, loaded_of, log_errors, recorded, zone_of
 from swarm.errors import UsageError
 from swarm.units import shortened
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
-    from swarm.settings.layers import Origin
     from swarm.settings.load import Loaded, Settings
-    from swarm.settings.tomlfile import KeyPath
     from tui.look import Look
     from tui.record import Record
     from tui.replay import ReplayApp
@@ -132,20 +129,19 @@ async def _play(log: EventLog, session: int, loaded: Loaded, args: argparse.Name
     _require_terminal(session)
     look = look_of(args, loaded.settings.view)
     record, trouble = await _record_of(log, session)
-    app = replay_app(log, record, loaded.settings, origins=loaded.origins, look=look, trouble=trouble)
-    code, said = await shown(app), app.playback.trouble
+    app = replay_app(log, record, loaded, look=look, trouble=trouble)
+    code, met, said = await shown(app), app.sight.failures.met, app.trouble
     if app.goes_live:
-        live = watch_app(log, session, loaded.settings, origins=loaded.origins, look=look, named=args.log)
-        code, said = await shown(live), live.reader.trouble
-    return left(code, said, args.output)
+        live = watch_app(log, session, loaded, look=look, named=args.log)
+        code, met, said = await shown(live), {**met, **live.sight.failures.met}, live.trouble
+    return left(code, said, met.values(), args)
 
 
 def replay_app(
     log: EventLog,
     record: Record,
-    settings: Settings,
+    loaded: Loaded,
     *,
-    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
     look: Look | None = None,
     trouble: str = "",
 ) -> ReplayApp:
@@ -159,8 +155,8 @@ def replay_app(
         return await why_not_live(log, record.session)
 
     playback = Playback(log, record, cap_of=cap_reader(log), trouble=trouble, present=presence_of(log.url))
-    lookups = lookups_of(log, settings, origins=origins, is_past=True)
-    return ReplayApp(playback, go_live=go_live, lookups=lookups, zone=zone_of(settings), look=look or DEFAULT)
+    lookups = lookups_of(log, loaded, is_past=True)
+    return ReplayApp(playback, go_live=go_live, lookups=lookups, zone=zone_of(loaded.settings), look=look or DEFAULT)
 
 
 async def why_not_live(log: EventLog, session: int) -> str:

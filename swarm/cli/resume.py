@@ -98,7 +98,7 @@ async def _resume(args: argparse.Namespace) -> int:
             if not args.watch:
                 return await _go_on(args, log, state, loaded)
             launched = await _launched(args, log, state, loaded)
-    return launched if isinstance(launched, int) else await watched(launched, args, loaded.settings)
+    return launched if isinstance(launched, int) else await watched(launched, args, loaded)
 
 
 async def _go_on(args: argparse.Namespace, log: EventLog, state: SessionState, loaded: Loaded) -> int:

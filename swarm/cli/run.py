@@ -231,7 +231,7 @@ async def _detached(args: argparse.Namespace, given: Given) -> int:
     if isinstance(launched, int):
         return launched
     if args.watch:
-        return await watched(launched, args, prepared.loaded.settings)
+        return await watched(launched, args, prepared.loaded)
     tell_launch(launched, args, output)
     return 0
 

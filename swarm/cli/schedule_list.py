@@ -86,6 +86,21 @@ def next_of(state: ScheduleState, now: int, count: int) -> list[int]:
     return [] if state.paused_at else next_times(state.rule, max(now, state.decided), count)
 
 
+def is_good(firing: Firing) -> bool:
+    """Whether it did what it was there for, or had nothing to do."""
+    return firing.status in ("done", "idle")
+
+
+async def history_of(
+    log: EventLog, name: str, count: int, *, before: Sequence[Entry] = (), after: int = 0, until: int | None = None
+) -> list[Entry]:
+    """The last `count` entries on what became of a schedule, the oldest first; `before` are those up to `after`."""
+    found = list(before)
+    async for entries in read_all(log, after=after, until=until, topic=firing_topic(name)):
+        found = [*found, *entries][-count:]
+    return found
+
+
 def due_said(slots: Sequence[int], rule: Rule) -> list[str]:
     """Slots on the clock of their schedule: Mon 2026-11-23 06:30 CET; with seconds where they are no whole minute."""
     zone = ZoneInfo(rule.zone)
@@ -114,7 +129,7 @@ def _row(state: ScheduleState, now: int) -> list[Cell]:
     slots, last = next_of(state, now, 1), state.last
     ended = (last.status, _STYLES.get(last.status, "")) if last else ""
     week = [each for each in state.recent if now - each.ended_at < WEEK_US]
-    good = sum(each.status in ("done", "idle") for each in week)
+    good = sum(map(is_good, week))
     standing = standing_of(state, now)
     return [
         state.name,
@@ -195,9 +210,7 @@ def _next(state: ScheduleState, count: int, output: Output) -> int:
 
 
 async def _history(log: EventLog, state: ScheduleState, count: int, output: Output) -> int:
-    found: list[Entry] = []
-    async for entries in read_all(log, topic=firing_topic(state.name)):
-        found = [*found, *entries][-count:]
+    found = await history_of(log, state.name, count)
     if output.json:
         rows = [
             {"position": each.position, "at": utc_text(each.at), "kind": each.kind, "said": said(each)}

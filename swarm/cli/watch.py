@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,20 +14,19 @@ import msgspec
 from events.log import Clock, EventLog, TextMissing, session_name, system_clock
 from events.presence import presence_of
 from events.views.sessions import SessionState
+from swarm.cli.failure import tell_met
 from swarm.cli.look import add_look, look_of, require_look
 from swarm.cli.names import SESSION_HELP, find_session, last_session
 from swarm.cli.on_screen import shown
-from swarm.cli.recorded import NO_ORIGINS, loaded_of, recorded, zone_of
-from swarm.cli.secrets import secrets_of
+from swarm.cli.recorded import loaded_of, recorded, zone_of
 from swarm.cli.sessions import state_of
 from swarm.errors import UsageError
-from swarm.settings.load import Settings
+from swarm.settings.load import Loaded
 
 if TYPE_CHECKING:
     from swarm.cli.output import Output
+    from swarm.cli.watch_words import Speaks
     from swarm.plan import Plan
-    from swarm.settings.layers import Origin
-    from swarm.settings.tomlfile import KeyPath
     from tui.app import WatchApp
     from tui.live import Cap, Live
     from tui.look import Look
@@ -37,6 +36,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", nargs="?", metavar="SESSION", help=SESSION_HELP)
     add_look(parser)
+    speaks = parser.add_mutually_exclusive_group()
+    speaks.add_argument("--read-only", action="store_true", help="say nothing to the run, whatever is pressed")
+    speaks.add_argument("--control", action="store_true", help="speak to a run of another user or machine, too")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,16 +55,19 @@ async def _watch(args: argparse.Namespace) -> int:
     loaded = loaded_of(args)
     settings = loaded.settings
     look = look_of(args, settings.view)
+    speaks: Speaks = "never" if args.read_only else "anywhere" if args.control else "at home"
     async with recorded(settings.log) as log:
         empty = not args.session and not await last_session(log)
         session = 0 if empty else await find_session(log, args.session)
-        app = watch_app(log, session, settings, origins=loaded.origins, look=look, named=args.log)
+        app = watch_app(log, session, loaded, look=look, named=args.log, speaks=speaks)
         code = await shown(app)
-    return left(code, app.reader.trouble, args.output)
+    return left(code, app.trouble, app.sight.failures.met.values(), args)
 
 
-def left(code: int, trouble: str, output: Output) -> int:
-    """Tell the trouble that reading came to an end with, and return the exit code of a screen that was left."""
+def left(code: int, trouble: str, met: Iterable[Exception], args: argparse.Namespace) -> int:
+    """Tell what a screen met, and what reading came to an end with; return the exit code of one that was left."""
+    tell_met(met, debug=args.debug)
+    output: Output = args.output
     if trouble:
         output.problem(f"error: {trouble}")
     return code or (1 if trouble else 0)
@@ -71,25 +76,27 @@ def left(code: int, trouble: str, output: Output) -> int:
 def watch_app(
     log: EventLog,
     session: int,
-    settings: Settings,
+    loaded: Loaded,
     *,
-    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
     look: Look | None = None,
     fps: float | None = None,
     named: str | None = None,
+    speaks: Speaks = "at home",
     clock: Clock = system_clock,
     kind: type[WatchApp] | None = None,
 ) -> WatchApp:
     """Put the screen together with what it has to be told. Session 0 is the first that opens. `look` is that of `look_of`;
     `fps` is another rate than it has.
 
-    `origins` tell where each of the settings is from, as it is shown beside a cap. `named` is the log that the command line
-    names: what the screen tells to type means that one, too. `kind` is a screen that does more than the usual one.
+    `named` is the log that the command line names: what the screen tells to type means that one, too. `speaks` says to whose
+    sessions words are given. `kind` is a screen that does more than the usual one.
     """
     from swarm.cli.lookup.all import lookups_of
     from swarm.cli.watch_words import LogControl
     from tui.app import WatchApp
     from tui.look import DEFAULT
+
+    settings = loaded.settings
 
     def state(session: SessionState) -> str:
         return state_of(session, now=clock())
@@ -99,8 +106,8 @@ def watch_app(
         session=session,
         state_of=state,
         cap_of=cap_reader(log),
-        lookups=lookups_of(log, settings, origins=origins),
-        control=LogControl(log, secrets_of(settings).redact, named=named),
+        lookups=lookups_of(log, loaded),
+        control=LogControl(log, loaded, named=named, speaks=speaks),
         present=presence_of(log.url),
         clock=clock,
         zone=zone_of(settings),

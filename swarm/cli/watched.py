@@ -9,7 +9,6 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,9 +20,10 @@ from events.log import EventLog
 from events.views.base import fold
 from events.views.sessions import SessionState, SessionsView
 from swarm.cli.estimated import estimate_of
+from swarm.cli.failure import tell_met
 from swarm.cli.hints import to_type
 from swarm.cli.output import Output
-from swarm.cli.recorded import NO_ORIGINS, loaded_of, recorded
+from swarm.cli.recorded import recorded
 from swarm.cli.report_file import report_path
 from swarm.cli.running import tell, way_on
 from swarm.errors import UsageError
@@ -31,9 +31,7 @@ from swarm.results import Result, read_result
 
 if TYPE_CHECKING:
     from swarm.cli.detach import Launched
-    from swarm.settings.layers import Origin
-    from swarm.settings.load import Settings
-    from swarm.settings.tomlfile import KeyPath
+    from swarm.settings.load import Loaded, Settings
     from tui.app import WatchApp
 
 _LAST_S = 10.0  # how long a run may take to end once its session is closed: it writes its report then
@@ -58,7 +56,7 @@ def require_screen(instead: str = "") -> None:
         raise UsageError(f"--watch needs a terminal to draw on; leave it out{instead}")
 
 
-async def watched(launched: Launched, args: argparse.Namespace, settings: Settings) -> int:
+async def watched(launched: Launched, args: argparse.Namespace, loaded: Loaded) -> int:
     """Show the view of a run until somebody leaves it; return the exit code.
 
     Where the run has ended by then, its result is told as `swarm run` tells it and the code is its own; else it goes on, and
@@ -67,26 +65,26 @@ async def watched(launched: Launched, args: argparse.Namespace, settings: Settin
     from swarm.cli.detach import tell_launch
 
     output: Output = args.output
-    async with recorded(settings.log) as log:
-        app = await shown(log, launched, settings, origins=loaded_of(args).origins, named=args.log)
-        if app.reader.trouble:
-            output.problem(f"error: {app.reader.trouble}")
+    async with recorded(loaded.settings.log) as log:
+        app = await shown(log, launched, loaded, named=args.log)
+        tell_met(app.sight.failures.met.values(), debug=args.debug)
+        if app.trouble:
+            output.problem(f"error: {app.trouble}")
         elif (outcome := await outcome_of(log, launched)) is not None:
             if outcome.result is None:
                 tell_broken_off(launched, outcome.code, args.log, output)
             else:
-                await _tell(log, outcome.result, outcome.code, args, settings)
+                await _tell(log, outcome.result, outcome.code, args, loaded.settings)
             return outcome.code
     tell_launch(launched, args, output, does="goes on")
-    return 1 if app.reader.trouble else 0
+    return 1 if app.trouble else 0
 
 
 async def shown(
     log: EventLog,
     launched: Launched,
-    settings: Settings,
+    loaded: Loaded,
     *,
-    origins: Mapping[KeyPath, Origin] = NO_ORIGINS,
     named: str | None,
     kind: type[WatchApp] | None = None,
 ) -> WatchApp:
@@ -94,8 +92,8 @@ async def shown(
     from swarm.cli.look import look_of
     from swarm.cli.watch import watch_app
 
-    look = look_of(None, settings.view)
-    app = watch_app(log, number_of(launched), settings, origins=origins, look=look, named=named, kind=kind)
+    look = look_of(None, loaded.settings.view)
+    app = watch_app(log, number_of(launched), loaded, look=look, named=named, kind=kind)
     await app.run_async()
     return app
 

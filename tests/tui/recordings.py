@@ -81,11 +81,19 @@ class Writer:
         ]
         return (await self.log.append(new, texts=pack.texts)).positions[0]
 
-    async def open(self, title: str, *, type: str = "direct", pid: int = 0) -> None:
-        """A session that is owned by a process; by default by this one."""
+    async def open(
+        self, title: str, *, type: str = "direct", pid: int = 0, schedule: str = "", firing: int = 0
+    ) -> None:
+        """A session that is owned by a process; by default by this one. `firing` is that of a schedule whose run it is."""
         pack, pid = Pack(Known()), pid or os.getpid()
         opened = SessionOpened(
-            type=type, title=title, directory="/srv/project", version="0", settings=pack.put(SETTINGS)
+            type=type,
+            title=title,
+            directory="/srv/project",
+            version="0",
+            settings=pack.put(SETTINGS),
+            schedule=schedule,
+            firing=firing,
         )
         await self.pack(pack, opened, topic="sessions")
         claim = SessionClaimed(

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from events.log import EventLog, open_log
 from swarm.cli.watch import watch_app
-from swarm.settings.load import Settings, load_settings
+from swarm.settings.load import Loaded, Settings, load_settings
 from tests.tui.recordings import START, record
 from tui.app import SessionApp, WatchApp
 
@@ -25,8 +25,15 @@ NOW = START + 60_000_000
 
 def settings_for(folder: Path) -> Settings:
     """The settings of somebody who set none, at home in a folder."""
-    settings = load_settings(folder, environ={"HOME": str(folder), "SWARM_TIME_ZONE": "UTC"}).settings
-    return msgspec.structs.replace(settings, log=str(folder / "log.db"))
+    return loaded_for(folder).settings
+
+
+def loaded_for(folder: Path) -> Loaded:
+    """The same with where each is from."""
+    loaded = load_settings(folder, environ={"HOME": str(folder), "SWARM_TIME_ZONE": "UTC"})
+    return msgspec.structs.replace(
+        loaded, settings=msgspec.structs.replace(loaded.settings, log=str(folder / "log.db"))
+    )
 
 
 @asynccontextmanager
@@ -34,17 +41,20 @@ async def looking(
     log: EventLog, folder: Path, *, size: tuple[int, int], session: int = 1
 ) -> AsyncGenerator[tuple[WatchApp, Pilot[None]]]:
     """The live view as `swarm watch` puts it together, at the end of a log, with a clock that stands still."""
-    app = watch_app(log, session, settings_for(folder), fps=50, clock=lambda: NOW)
+    app = watch_app(log, session, loaded_for(folder), fps=50, clock=lambda: NOW)
     async with app.run_test(size=size) as pilot:
         await drawn(app, pilot)
         yield app, pilot
 
 
 async def drawn(app: WatchApp, pilot: Pilot[None]) -> str:
-    """Wait until the view that is seen shows all of where the log stands; return its text."""
-    while not (app.reader.trouble or (app.reader.caught_up and (app.view.is_settled or app.is_held))):
+    """Wait until the view that is seen shows all of where the log stands; return its text. What could not be read is raised."""
+    while not (app.trouble or (app.reader.caught_up and (app.view.is_settled or app.is_held))):
+        assert app.is_running, "somebody left it, or it failed"
         await pilot.pause()
         app.paint()
+    for error in app.sight.failures.met.values():
+        raise error
     app.paint()
     shown = ""
     while shown != (shown := text_of(app)):  # a scrollbar comes a refresh after the rows that need it

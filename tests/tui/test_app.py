@@ -89,7 +89,7 @@ async def test_the_screen_draws_at_every_size(log: EventLog, size: tuple[int, in
 
 
 async def test_nothing_of_a_model_is_acted_upon(log: EventLog) -> None:
-    async with watching(log) as (app, _):
+    async with watching(log, size=(200, 40)) as (app, _):
         shown = screen(app)
         assert "[bold]red[/]" in shown and "␛]0;pwned␇" in shown
         assert not set(shown) & set("\x1b\x07\u202e")

@@ -23,7 +23,7 @@ from swarm.errors import amount, dollars
 from swarm.insight.budgets import Budgets, Held, read_budgets, shared_scopes
 from swarm.settings.load import Loaded, Settings
 from tests.tui.recordings import DAY, START, Clock, Writer, record, recording
-from tests.tui.screens import NOW, drawn, looking, settings_for, text_of
+from tests.tui.screens import NOW, drawn, loaded_for, looking, settings_for, text_of
 from tests.tui.test_live import a_random_history
 from tui.record import read_record
 from tui.sheet import Gauge, Line, Sheet, Text
@@ -256,7 +256,7 @@ async def test_a_replay_shows_the_budgets_of_its_place(tmp_path: Path, seed: int
     async with open_log(tmp_path / "log.db", clock=Clock()) as log:
         entries = await a_random_history(log, random, caps=True)
         record, trouble = await read_record(log, 1)
-        app = replay_app(log, record, settings_for(tmp_path), trouble=trouble)
+        app = replay_app(log, record, loaded_for(tmp_path), trouble=trouble)
         async with app.run_test(size=(200, 60)) as pilot:
             await pilot.press("2")
             view = app.view

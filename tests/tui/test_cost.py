@@ -27,15 +27,15 @@ from swarm.cli.replay import replay_app
 from swarm.errors import dollars
 from swarm.settings.load import Loaded
 from tests.tui.recordings import Clock, Writer, at_home, record
-from tests.tui.screens import NOW, drawn, looking, settings_for, text_of
+from tests.tui.screens import NOW, drawn, loaded_for, looking, settings_for, text_of
 from tests.tui.test_budget import cells
 from tests.tui.test_live import a_random_history
 from tui.costs import BYS, CostAsked, CostSheet
 from tui.live import Live
 from tui.record import read_record
 from tui.rows import fitted
+from tui.saving import SaveScreen
 from tui.views.cost import CostView
-from tui.views.naming import NameFile
 
 DAYS = tuple(f"day:2026-11-{day:02}@UTC" for day in (12, 13, 16, 19, 21))
 
@@ -215,20 +215,22 @@ async def test_files_are_written_where_they_are_named_and_over_no_other(
                 await pilot.pause()
 
         async def left() -> None:
-            while isinstance(app.screen, NameFile):
+            while isinstance(app.screen, SaveScreen):
                 await pilot.pause()
 
         await pilot.press("3")
         await drawn(app, pilot)
         await pilot.press("e")
         await pilot.pause()
-        assert isinstance(app.screen, NameFile) and app.screen.query_one(Input).value == name
+        assert isinstance(app.screen, SaveScreen) and app.screen.query_one(Input).value == name
         await pilot.press("enter")
         await left()
         written = (tmp_path / name).read_text("utf-8")
         assert written.splitlines()[0].startswith("model,calls,") and "sonnet,3," in written
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
-        assert [told.message for told in app._notifications] == [f"written to {tmp_path / name}"]  # pyright: ignore[reportPrivateUsage]
+        assert [told.message for told in app._notifications] == [
+            f"written: {tmp_path / name} ({len((tmp_path / name).read_bytes())} bytes)"
+        ]  # pyright: ignore[reportPrivateUsage]
         (tmp_path / name).write_text("mine")
         await pilot.press("e", "enter")
         await until("is there already")
@@ -258,7 +260,7 @@ async def test_in_a_replay_today_is_the_day_of_the_place_and_no_page_is_written(
             at = await writer.reserve("a", model="sonnet", nanos=9, day=f"day:{day}@UTC")
             await writer.settle(at, "a", nanos=(number + 1) * 100_000_000)
         record_, trouble = await read_record(log, 1)
-        app = replay_app(log, record_, settings_for(tmp_path), trouble=trouble)
+        app = replay_app(log, record_, loaded_for(tmp_path), trouble=trouble)
         async with app.run_test(size=(140, 40)) as pilot:
             await pilot.press("3", "d")
             view = app.view
@@ -274,7 +276,7 @@ async def test_in_a_replay_today_is_the_day_of_the_place_and_no_page_is_written(
                 assert cells(view.sheet, view.sheet.lines[-1])["cost"] == said
             await pilot.press("h")
             await pilot.pause()
-            assert not isinstance(app.screen, NameFile)
+            assert not isinstance(app.screen, SaveScreen)
 
 
 async def test_rows_of_the_view_fit_any_width(tmp_path: Path) -> None:

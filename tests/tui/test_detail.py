@@ -31,7 +31,7 @@ from tests.provider import Answer
 from tests.running import Cast, model, run, serving
 from tests.test_session_tools import use
 from tests.tui.recordings import EVIL, Writer, recording
-from tests.tui.screens import drawn, looking, settings_for, text_of
+from tests.tui.screens import drawn, loaded_for, looking, text_of
 from tui.app import SessionApp
 from tui.detail import TABS, Wanted
 from tui.record import read_record
@@ -254,7 +254,7 @@ async def test_in_a_replay_a_task_is_as_it_was_then(recorded: Path) -> None:
             "second": [entry.position for entry in entries if isinstance(entry.event, ChoiceMade)][-1],
             "end": entries[-1].position,
         }
-        app = replay_app(log, record, settings_for(recorded), trouble=trouble)
+        app = replay_app(log, record, loaded_for(recorded), trouble=trouble)
         async with app.run_test(size=(140, 40)) as pilot:
             screen = Looking(log, app, pilot)
 

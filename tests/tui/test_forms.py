@@ -24,10 +24,11 @@ from tests.tui.test_waiting import Heard, asking, wondering
 from tui.app import WatchApp
 from tui.ascii import in_ascii
 from tui.look import THEMES, Look, tones_of
+from tui.newfile import NotSaved, at_once, free_name, save
 from tui.playback import Playback
 from tui.record import read_record
 from tui.replay import ReplayApp
-from tui.saving import NotSaved, free_name, save
+from tui.saving import SaveScreen
 from tui.widgets.pane import Pane
 
 SIZES = ((60, 20), (80, 24), (140, 40))
@@ -208,6 +209,8 @@ async def test_ctrl_s_saves_the_pane_and_the_screen_and_writes_over_nothing(
             if name:
                 app.screen.query_one("#file", Input).value = name
             await pilot.press("enter")
+            while isinstance(app.screen, SaveScreen) and not app.screen.query_one("#unsaid").has_class("-shown"):
+                await pilot.pause()
             await pilot.pause()
 
         await save_as()
@@ -222,22 +225,31 @@ async def test_ctrl_s_saves_the_pane_and_the_screen_and_writes_over_nothing(
         assert "<svg" in picture and "Tasks" in picture and "font-face" not in picture and "Save" not in picture
         written.write_text("mine")
         await save_as(written.name)
-        assert "is there already" in text_of(app) and written.read_text() == "mine"
+        while "is there already" not in text_of(app):
+            await pilot.pause()
+        assert written.read_text() == "mine"
         await pilot.press("escape")
         assert len(app.screen_stack) == 1
 
 
-def test_what_cannot_be_saved_says_why(tmp_path: Path) -> None:
-    forms = {".txt": ("text", lambda: "a\n"), ".json": ("document", lambda: json.dumps({}))}
+async def test_what_cannot_be_saved_says_why(tmp_path: Path) -> None:
+    forms = {".txt": ("text", at_once(lambda: "a\n")), ".json": ("document", at_once(lambda: json.dumps({})))}
     with pytest.raises(NotSaved, match=r"ends in \.txt or \.json"):
-        save(str(tmp_path / "a.svg"), forms)
+        await save(str(tmp_path / "a.svg"), forms)
     with pytest.raises(NotSaved, match="no such file or directory"):
-        save(str(tmp_path / "none" / "a.txt"), forms)
+        await save(str(tmp_path / "none" / "a.txt"), forms)
     (tmp_path / "link.txt").symlink_to(tmp_path / "else.txt")
     with pytest.raises(NotSaved, match="is there already"):
-        save(str(tmp_path / "link.txt"), forms)
+        await save(str(tmp_path / "link.txt"), forms)
     assert not (tmp_path / "else.txt").exists()
-    assert free_name(tmp_path, "link") == "link-2.txt" and save(str(tmp_path / "a.txt"), forms).endswith("(2 bytes)")
+    assert free_name(tmp_path, "link") == "link-2.txt" and (await save(str(tmp_path / "a.txt"), forms)).endswith(
+        "(2 bytes)"
+    )
+    torn = {".txt": ("text", at_once(lambda: "\ud800"))}
+    for name, why in (("b.txt", "surrogates"), ("~nobody-of-this-name/b.txt", "home")):
+        with pytest.raises(NotSaved, match=why):
+            await save(str(tmp_path / name) if name[0] != "~" else name, torn)
+    assert not (tmp_path / "b.txt").exists()
 
 
 async def test_the_palette_offers_what_can_be_done_here_and_does_it(log: EventLog) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -20,6 +20,7 @@ times = st.integers(-20, 220)
 spans = st.lists(st.tuples(times, st.integers(0, 80)).map(lambda each: Span(each[0], each[0] + each[1])), max_size=8)
 
 
+@example([Span(0, 2), Span(1, 1), Span(1, 3)], 1, 3)
 @given(spans, st.integers(1, 60), st.integers(1, 200))
 def test_a_column_is_as_high_as_the_share_of_its_time_that_was_worked_in(
     worked: list[Span], width: int, end: int

@@ -13,9 +13,24 @@ import pytest
 from events.log import Entry, EventLog, open_log
 from events.types.base import TextRef
 from events.types.call import BudgetMarked, BudgetSet, CallReserved, CallSettled, CallUnknown
+from events.types.schedule import (
+    SCHEDULES,
+    FiringDue,
+    FiringFinished,
+    FiringMissed,
+    FiringOrphaned,
+    FiringStarted,
+    Process,
+    Rule,
+    SchedulePaused,
+    ScheduleRemoved,
+    ScheduleResumed,
+    ScheduleSet,
+    firing_topic,
+)
 from events.types.task import TaskCancelled, TaskHalted, TaskSubmitted
 from events.views.money import ScopeState
-from tests.tui.recordings import DAY, START, Clock, Writer
+from tests.tui.recordings import DAY, EVIL, START, Clock, Writer
 from tui.gauges import budget_rows
 from tui.header import header_row
 from tui.live import SCOPED, Cap, Live, Ring, todays
@@ -27,9 +42,10 @@ NOW = START + 60_000_000
 
 
 async def a_random_history(
-    log: EventLog, random: Random, *, days: Sequence[str] = (DAY,), caps: bool = False
+    log: EventLog, random: Random, *, days: Sequence[str] = (DAY,), caps: bool = False, schedules: bool = False
 ) -> list[Entry]:
-    """Two sessions that make calls of every outcome in any order; with `caps` these are set, told and hit meanwhile."""
+    """Two sessions that make calls of every outcome in any order; with `caps` these are set, told and hit meanwhile, with
+    `schedules` more sessions are run by some."""
     writers = [Writer(log, 1), Writer(log, 2)]
     for writer in writers:
         await writer.open(f"session {writer.session}")
@@ -62,6 +78,8 @@ async def a_random_history(
             held.append((writer, task, position))
         if caps:
             await _something_of_caps(writer, task, random)
+        if schedules:
+            await _something_of_schedules(log, random)
     if random.random() < 0.5:
         await writers[0].add(TaskCancelled(reason="enough"), task="b")
     return await log.read(limit=10_000)
@@ -86,6 +104,56 @@ async def _something_of_caps(writer: Writer, task: str, random: Random) -> None:
             await writer.add(TaskHalted(reason="no room", scope=scope, unit=unit, needed=9), task=task)
         case _:
             pass
+
+
+async def _something_of_schedules(log: EventLog, random: Random) -> None:
+    """One is set, paused or removed, or a run of one begins that ends in some way, or does not."""
+    name = random.choice(("nightly", "often"))
+    scribe, by = Writer(log, 0), "ada@host"
+    said = [entry.event for entry in await log.read(topic=SCHEDULES, limit=10_000)]
+    last = next((event for event in reversed(said) if getattr(event, "schedule", "") == name), None)
+    match random.randrange(12) if last is not None and not isinstance(last, ScheduleRemoved) else 0:
+        case 0 | 1 | 2:
+            rule = Rule(cron="30 6 * * *", zone="Europe/Berlin") if name == "nightly" else Rule(every_s=1200, anchor=7)
+            set_ = ScheduleSet(schedule=name, directory="/srv", path="a.yaml", rule=rule, since=START, by=by)
+            await scribe.add(set_, topic=SCHEDULES)
+        case 3:
+            word = random.choice(
+                (
+                    SchedulePaused(schedule=name, by=by, reason=EVIL),
+                    ScheduleResumed(schedule=name, by=by, since=START),
+                    ScheduleRemoved(schedule=name, by=by),
+                )
+            )
+            await scribe.add(word, topic=SCHEDULES)
+        case 4:
+            missed = FiringMissed(schedule=name, first_due=START, last_due=START + 9, slots=2, reason="late")
+            await scribe.add(missed, topic=firing_topic(name))
+        case _:
+            await _a_run(log, name, random)
+
+
+async def _a_run(log: EventLog, name: str, random: Random) -> None:
+    held = await log.read(limit=10_000)
+    number = max(entry.session for entry in held) + 1
+    scribe, topic = Writer(log, 0), firing_topic(name)
+    me = Process("host", "boot", 1, 1)
+    firing = await scribe.add(FiringDue(schedule=name, due=START, starter=me), topic=topic)
+    await scribe.add(FiringStarted(schedule=name, firing=firing, process=me), topic=topic)
+    session = 0
+    if random.random() < 0.8:
+        writer, session = Writer(log, number), number
+        await writer.open(f"run of {name}", type="cron", schedule=name, firing=firing)
+        at = await writer.reserve("a", nanos=random.randrange(10**9))
+        if random.random() < 0.3:
+            await writer.add(CallUnknown(reservation=at, reason="cut"), task="a")
+        elif random.random() < 0.9:
+            await writer.settle(at, "a", nanos=random.randrange(10**9))
+    if (way := random.random()) < 0.75:
+        code = random.choice((0, 0, 1, 3))
+        await scribe.add(FiringFinished(schedule=name, firing=firing, exit_code=code, run=session), topic=topic)
+    elif way < 0.9:
+        await scribe.add(FiringOrphaned(schedule=name, firing=firing, run=session), topic=topic)
 
 
 def drawn(live: Live) -> list[object]:

@@ -18,7 +18,7 @@ from swarm.cli.lookup.day_end import day_end_of
 from swarm.cli.watch import watch_app
 from swarm.insight.arms import ArmsView, known_arms
 from tests.tui.recordings import DAY, START, Clock, Writer, a_session, record, recording
-from tests.tui.screens import NOW, drawn, looking, settings_for, text_of
+from tests.tui.screens import NOW, drawn, loaded_for, looking, text_of
 from tui.header import header_row
 from tui.live import Live, Ring, todays
 from tui.spent import PARTS, today_of
@@ -132,7 +132,7 @@ async def test_events_that_are_no_longer_held_are_read_again_when_somebody_scrol
         await a_session(writer)
         for number in range(1000):
             await writer.add(TaskCancelled(reason=f"word {number}"), task="tell")
-        app = watch_app(writer.log, 1, settings_for(tmp_path), fps=50, clock=lambda: NOW)
+        app = watch_app(writer.log, 1, loaded_for(tmp_path), fps=50, clock=lambda: NOW)
         app.live.ring = Ring(100)
         async with app.run_test(size=(140, 30)) as pilot:
             await drawn(app, pilot)
@@ -190,7 +190,9 @@ async def test_the_header_keeps_what_matters_most_at_any_width(tmp_path: Path, w
         entries = await writer.log.read()
     live = Live(1)
     live.apply(entries)
-    row = header_row(live, "running", live.at + 1_000_000, "behind 3s", width, hint="press a", is_held=True)
+    row = header_row(
+        live, "running", live.at + 1_000_000, "behind 3s", width, hint="press a", marks=[("‖ held", "warn")]
+    )
     text = "".join(piece for piece, _ in row)
     assert text.index("● live") < text.index("‖ held") < text.index("s1") < text.index("behind 3s")
     assert len(text.partition("  Mend")[0]) <= max(width, 40)

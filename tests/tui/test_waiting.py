@@ -18,7 +18,8 @@ from events.views.questions import Question
 from tests.tui.recordings import Writer
 from tests.tui.test_app import cap_of, caught_up, screen, state_of
 from tui.app import WatchApp
-from tui.control import NotSaid, Remember
+from tui.control import Foretold, NotSaid, Remember, Word
+from tui.live import Live
 from tui.waiting import WaitingScreen
 
 ARGUMENTS = '{\n "command": "rm -rf build [bold]\x1b[2J[/]"\n}'
@@ -29,9 +30,20 @@ class Heard:
 
     def __init__(self) -> None:
         self.said: list[tuple[str, str, str]] = []
-        self.trouble = ""
+        self.trouble: NotSaid | None = None
+        self.bar = ""
+        self.foretold: dict[str, Foretold] = {}
         self.go_on = anyio.Event()
         self.go_on.set()
+
+    def barred(self, live: Live) -> str:
+        return self.bar
+
+    async def foretell(self, word: Word, live: Live) -> Foretold:
+        return self.foretold[word.verb]
+
+    async def say(self, word: Word, *, confirmed: bool = False) -> str:
+        return await self._say(word.name, word.verb, word.more + ("!" if confirmed else ""))
 
     async def arguments(self, asked: Asked) -> Sequence[str]:
         return ARGUMENTS.splitlines()
@@ -50,8 +62,8 @@ class Heard:
 
     async def _say(self, name: str, word: str, more: str) -> str:
         await self.go_on.wait()
-        if self.trouble:
-            raise NotSaid(self.trouble)
+        if self.trouble is not None:
+            raise self.trouble
         self.said.append((name, word, more))
         return f"{name}: {word} is taken down"
 
@@ -193,13 +205,13 @@ async def test_what_was_answered_elsewhere_is_left_by_itself(log: EventLog) -> N
 async def test_a_word_that_cannot_be_taken_down_stays_on_the_screen_with_its_reason(log: EventLog) -> None:
     await asking(log)
     control = Heard()
-    control.trouble = "the log cannot be written [to]"
+    control.trouble = NotSaid("the log cannot be written [to]")
     async with watching(log, control) as (app, pilot):
         await pilot.press("a")
         await until(pilot, app, "y once")
         await pilot.press("y")
         await until(pilot, app, "✘ the log cannot be written [to]")
-        control.trouble = ""
+        control.trouble = None
         await pilot.press("n")
         await until(pilot, app, "y once", gone=True)
         assert control.said == [("s1/build", "refuse", "")]

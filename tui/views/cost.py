@@ -27,8 +27,8 @@ from tui.costs import (
 from tui.feed import Sight
 from tui.live import Live
 from tui.rows import Row
+from tui.saving import SaveScreen
 from tui.sheet import Sheet
-from tui.views.naming import NameFile
 from tui.views.sheet import SheetView
 from tui.widgets.bars import FILLS, mix_row
 from tui.widgets.pane import Pane
@@ -123,15 +123,17 @@ class CostView(SheetView):
     def action_save(self, form: Form) -> None:
         live, now, choice = self.sight.live, self.sight.clock(), self._choice
 
-        async def save(name: str) -> str:
-            return await self._costs.save(live, now, choice, form, name)
+        async def text() -> str:
+            return await self._costs.text(live, now, choice, form)
 
         def left(said: str | None) -> None:
-            if said is not None:
-                self.notify(said, markup=False)
+            if said:
+                self.notify(f"written: {said}", markup=False)
 
         title = "Write the table" if form == "csv" else "Write a page for a browser"
-        asks = NameFile(title, self._costs.file_name(now, choice, form), save)
+        what = "the table, for programs" if form == "csv" else "the report, for a browser"
+        name = self._costs.file_name(now, choice, form)
+        asks = SaveScreen(name, {f".{form}": (what, text)}, title=title)
         self.app.push_screen(asks, left)  # pyright: ignore[reportUnknownMemberType]  # Textual leaves its type open
 
     @property

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from events.log import LogError
 from tui.detail import TABS, AttemptKey, Detail, DetailOf, Wanted, crumb_row, head_rows, key_of, tab_row
 from tui.document import Document, Made, Rows, prose
 from tui.feed import Sight
@@ -50,6 +49,7 @@ class TaskView(View):
         self._shown: tuple[Wanted, int] | None = None  # of what the detail is
         self._drawn: tuple[Wanted, Detail | None] | None = None  # of what the text is
         self._rests_until = 0.0
+        self._trouble = ""  # why the last look failed
         self._head: list[Row] = []
         self._crumb = Pane(id="crumb", count=lambda: 1, row=self._crumb_row, focus=False)
         self._about = Pane(id="about", count=lambda: len(self._head), row=lambda at, _: self._head[at], focus=False)
@@ -64,6 +64,10 @@ class TaskView(View):
 
     def first_focus(self) -> Pane:
         return self._text
+
+    @property
+    def chosen_task(self) -> str:
+        return self._named
 
     def open(self, task: str, opened_from: str) -> None:
         """Look at the newest attempt of a task."""
@@ -123,8 +127,10 @@ class TaskView(View):
         asked, position = wanted
         try:
             found = await self._look_up(self.sight.live, now, asked)
-        except LogError as trouble:
-            self._text.put(Document((prose(f"✘ {trouble}", tone="bad"),)), mark="")
+            self._trouble = ""
+        except Exception as error:
+            self._trouble = f"✘ {self.failed(error)}"
+            self._text.put(Document((prose(self._trouble, tone="bad"),)), mark="")
             found = self.detail
         ended = time.monotonic()
         self._rests_until = ended + max(_REST_S, 4 * (ended - begun))
@@ -152,6 +158,8 @@ class TaskView(View):
         self._drawn = shown[0], detail
 
     def _document(self, detail: Detail | None, shown: Wanted) -> Document:
+        if detail is None and self._trouble:
+            return Document((prose(self._trouble, tone="bad"),))
         if detail is None:
             return Document((prose(f"{shown.task} is not submitted yet here; what becomes of it stands here then"),))
         if shown.tab != "events":

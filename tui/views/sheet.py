@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable
+from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.content import Content
 
-from events.log import LogError
 from tui.feed import SheetOf, Sight
 from tui.rows import Row
 from tui.sheet import Sheet, as_document, head_row, line_row, widths
@@ -77,8 +77,9 @@ class SheetView(View):
         begun = time.monotonic()
         try:
             self.sheet = await self._look_up(self.sight.live, now)
-        except LogError as trouble:
-            self.sheet = Sheet(title=self.WORD, notes=([(f"✘ {trouble}", "bad")],))
+        except Exception as error:
+            said = wrap(f"✘ {self.failed(error)}", max(20, self._pane.scrollable_content_region.width))
+            self.sheet = Sheet(title=self.WORD, notes=tuple([(line, "bad")] for line in said))
         ended = time.monotonic()
         self._rests_until = ended + max(_REST_S, 4 * (ended - begun))
         self._shown = wanted

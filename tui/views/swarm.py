@@ -74,6 +74,10 @@ class SwarmView(View):
     def is_settled(self) -> bool:
         return self._beside.is_settled
 
+    @property
+    def chosen_task(self) -> str:
+        return self._tasks.chosen
+
     def first_focus(self) -> Pane:
         return self._events
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from contextlib import suppress
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -125,8 +124,12 @@ class Beside(Vertical):
 
     async def _look(self, name: str, what: Hashable, look: Awaitable[None]) -> None:
         begun = time.monotonic()
-        with suppress(LogError):  # what follows the log tells of it
+        try:
             await look
+        except LogError:
+            pass  # what follows the log tells of it
+        except Exception as error:
+            self._sight.failures.tell(name, error)
         ended = time.monotonic()
         self._rests[name] = ended + max(_REST_S, 9 * (ended - begun))
         self._shown[name] = what

@@ -78,7 +78,7 @@ class EventsPane(Pane):
         if self._sieve is not None:
             self._sieve.advance()
         if self._numbered.is_missing and self._sight.lookups.events is not None:
-            self.run_worker(self._numbered.read_missing(), name="older", group="older")
+            self.run_worker(self._read_older(), name="older", group="older")
         count = self._numbered.count()
         if self.follow:
             self._paused_at = None
@@ -118,6 +118,12 @@ class EventsPane(Pane):
         if entry is not None:
             return event_row(entry, self._sight.zone)
         return [(f"✘ {self._numbered.trouble}", "bad") if self._numbered.trouble else ("…", "faint")]
+
+    async def _read_older(self) -> None:
+        try:
+            await self._numbered.read_missing()
+        except Exception as error:
+            self._sight.failures.tell("events", error)
 
     def _style_of(self, index: int) -> Style:
         return _FOUND if self._found >= 0 and self._number(index) == self._found else Style()

@@ -42,6 +42,10 @@ class View(Vertical):
         """Whether all that is looked up for it is of where the log stands."""
         return True
 
+    def failed(self, error: Exception) -> str:
+        """What to show in the place of what could not be looked up."""
+        return self.sight.failures.said(self.WORD, error)
+
     def told(self, words: str) -> str:
         """Take what was typed behind its name in the jump line; return the sentence why that means nothing here, else ""."""
         return f"the view {self.WORD} takes no words" if words else ""
@@ -57,6 +61,16 @@ class View(Vertical):
         for each in self.walk_children(Widget):
             seen = pane is None or each is pane or each in pane.ancestors or pane in each.ancestors
             each.set_class(not seen, "-away")
+
+    @property
+    def chosen_task(self) -> str:
+        """The task that is chosen or opened here, of which a person's word is then; "" where none is."""
+        return ""
+
+    @property
+    def chosen_scope(self) -> str:
+        """The same of a scope, whose cap can be raised."""
+        return ""
 
     def first_focus(self) -> Pane:
         """The pane that gets the keys when the view is opened for the first time."""

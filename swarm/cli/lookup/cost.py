@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -43,8 +42,9 @@ from swarm.insight.spent import (
 )
 from swarm.messages import Price
 from swarm.settings.load import Loaded
-from tui.costs import CostAsked, CostSheet, Form, NotSaved
+from tui.costs import CostAsked, CostSheet, Form
 from tui.live import Live
+from tui.newfile import NotSaved
 
 
 class Costs(msgspec.Struct):
@@ -81,18 +81,15 @@ class LogCosts:
         by = f"-by-{asked.by}" if form == "csv" else ""
         return f"swarm-cost-{period.label}{by}.{form}"
 
-    async def save(self, live: Live, now: int, asked: CostAsked, form: Form, path: str) -> str:
-        position, target = live.position, _new_path(path)
+    async def text(self, live: Live, now: int, asked: CostAsked, form: Form) -> str:
+        position = live.position
         try:
             if form == "html":
-                text = await self._page(now, asked)
-            else:
-                async with self._one_look:
-                    text = csv_text(*plain_rows((await self._found(position, now, asked)).report))
+                return await self._page(now, asked)
+            async with self._one_look:
+                return csv_text(*plain_rows((await self._found(position, now, asked)).report))
         except (LogError, SwarmError) as error:
             raise NotSaved(str(error)) from error
-        _write_new(target, text)
-        return f"written to {target}"
 
     def _period(self, now: int, asked: CostAsked) -> Period:
         period = period_of(asked.period, local_time(now, self._zone).date())
@@ -151,25 +148,3 @@ async def _begin_costs(log: EventLog) -> tuple[Costs, int]:
 
 async def _begin_skills(log: EventLog) -> tuple[SkillCostView, int]:
     return await begin(log, SkillCostView())
-
-
-def _new_path(name: str) -> Path:
-    """Raises NotSaved where something stands there: nothing is overwritten."""
-    path = Path(name).expanduser().absolute()
-    if os.path.lexists(path):
-        raise NotSaved(f"{path} is there already; name another file")
-    return path
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Whole or not at all, and readable by its user alone. Raises NotSaved."""
-    try:
-        path.touch(mode=0o600, exist_ok=False)
-        try:
-            path.write_text(text, "utf-8", newline="")
-        except BaseException:
-            path.unlink()
-            raise
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise NotSaved(f"{path} cannot be written: {why.lower()}; name another file") from error
