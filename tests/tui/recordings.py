@@ -82,9 +82,9 @@ class Writer:
         return (await self.log.append(new, texts=pack.texts)).positions[0]
 
     async def open(
-        self, title: str, *, type: str = "direct", pid: int = 0, host: str = "", schedule: str = "", firing: int = 0
+        self, title: str, *, type: str = "direct", pid: int = 0, schedule: str = "", firing: int = 0
     ) -> None:
-        """A session that is owned by a process; by default by this one, on this machine. `firing` is that of a schedule whose
+        """A session that is owned by a process; by default by this one. `firing` is that of a schedule whose
         run it is."""
         pack, pid = Pack(Known()), pid or os.getpid()
         opened = SessionOpened(
@@ -99,7 +99,7 @@ class Writer:
         await self.pack(pack, opened, topic="sessions")
         claim = SessionClaimed(
             owner=f"ann@host, pid {pid}",
-            host=host or socket.gethostname(),
+            host=socket.gethostname(),
             boot=boot_id(),
             pid=pid,
             started=started(pid),
@@ -221,9 +221,9 @@ class Writer:
         await self.pack(pack, TaskAccepted(result=pack.put(text)), task=task)
 
 
-async def a_session(writer: Writer, *, pid: int = 0, host: str = "") -> None:
+async def a_session(writer: Writer) -> None:
     """Four tasks: accepted at the second attempt, failed, at work, and waiting for the one at work."""
-    await writer.open(f"Mend the parser {EVIL}", pid=pid, host=host)
+    await writer.open(f"Mend the parser {EVIL}")
     await writer.submit("build", title=f"Build it {EVIL}")
     await writer.submit("docs")
     await writer.submit("ship", spec='{"id":"ship","prompt":"p","budget":{"tokens":4000}}')
@@ -257,9 +257,9 @@ async def recording(path: Path) -> AsyncGenerator[Writer]:
 
 
 async def record(path: Path) -> None:
-    """The log of `a_session`, which its owner has let go: always the same but for the ids of its events."""
+    """The log of `a_session`, which its owner has let go."""
     async with recording(path) as writer:
-        await a_session(writer, pid=4711, host="host")
+        await a_session(writer)
         await writer.close(finished=False)
 
 

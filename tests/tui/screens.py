@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from tui.app import SessionApp, WatchApp
 FILES = Path(__file__).parents[1] / "data" / "screens"
 SIZES = ((80, 24), (140, 40))
 NOW = START + 60_000_000
+_OWNER = re.compile(r"(session\.claimed +\S+)(.*)(?=.$)", re.MULTILINE)
 
 
 def settings_for(folder: Path) -> Settings:
@@ -68,13 +70,18 @@ def text_of(app: SessionApp) -> str:
     return "\n".join(strip.text.rstrip() for strip in strips)
 
 
+def _nobody(claim: re.Match[str]) -> str:
+    """The claim of a session without what tells of this process and machine, as wide as it was."""
+    return claim[1] + " " * len(claim[2])
+
+
 async def screens(folder: Path, size: tuple[int, int]) -> dict[str, str]:
     """Each view of the log of `a_session`, by its name and the size."""
     found: dict[str, str] = {}
     async with open_log(folder / "log.db", read_only=True) as log, looking(log, folder, size=size) as (app, pilot):
         for number, view in enumerate(app.views, 1):
             await pilot.press(str(number))
-            found[f"{view.id}-{size[0]}x{size[1]}"] = await drawn(app, pilot)
+            found[f"{view.id}-{size[0]}x{size[1]}"] = _OWNER.sub(_nobody, await drawn(app, pilot))
         app.open_task("build")
         found[f"task-{size[0]}x{size[1]}"] = await drawn(app, pilot)
     return found
