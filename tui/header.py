@@ -42,7 +42,8 @@ def header_row(
         parts = [part for part in parts if part.rank != last]
     row: Row = []
     for part in parts:
-        row.append((" " * part.gap if row else "", ""))
+        if row and part.gap:
+            row.append((" " * part.gap, ""))
         row += part.row
     if width - _size(parts) >= _GAP + _TITLE:
         row.append((f"{' ' * _GAP}{visible(live.state.title)}", "faint"))
@@ -69,7 +70,7 @@ def _parts(live: Live, state: str, now: int, behind: str, hint: str, marks: Sequ
         Part(7, [(f"{_rate(rate)} ev/s", "faint")] if rate else []),
         Part(0, [(behind, "warn")] if behind else []),
     ]
-    return [part for part in parts if part.row]
+    return [part for part in parts if any(text for text, _ in part.row)]
 
 
 def _state(live: Live, state: str) -> Piece:

@@ -134,7 +134,7 @@ class _Sweep:
         return self._np.clip((drawn - judge.accepts_wrong) / span, SURE, 1 - SURE)
 
     def _next(self, state: _State, chance: Numbers) -> tuple[_State, Numbers]:
-        """The state after one more draft was rejected, and the chance that one was accepted that is right."""
+        """As `planner._next`, of many draws at once."""
         all_fail, best_fails = state.all_fail * (1 - chance), self._np.minimum(state.best_fails, 1 - chance)
         fail = (1 - self._rho) * all_fail + self._rho * best_fails
         still_wrong = state.wrong * fail / state.fail

@@ -16,7 +16,6 @@ from events.log import EventLog, session_name, system_clock
 from events.presence import presence_of
 from events.views.base import fold
 from events.views.sessions import SessionsView
-from swarm.cli.failure import tell_met
 from swarm.cli.look import add_look, look_of, picture_look
 from swarm.cli.names import SESSION_HELP, find_session
 from swarm.cli.on_screen import shown
@@ -135,8 +134,7 @@ async def _play(log: EventLog, session: int, loaded: Loaded, args: argparse.Name
     if app.goes_live:
         live = watch_app(log, session, loaded, look=look, named=args.log)
         code, met, said = await shown(live), {**met, **live.sight.failures.met}, live.trouble
-    tell_met(met.values(), debug=args.debug)
-    return left(code, said, args.output)
+    return left(code, said, met.values(), args)
 
 
 def replay_app(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import anyio
@@ -60,12 +61,13 @@ async def _watch(args: argparse.Namespace) -> int:
         session = 0 if empty else await find_session(log, args.session)
         app = watch_app(log, session, loaded, look=look, named=args.log, speaks=speaks)
         code = await shown(app)
-        tell_met(app.sight.failures.met.values(), debug=args.debug)
-    return left(code, app.trouble, args.output)
+    return left(code, app.trouble, app.sight.failures.met.values(), args)
 
 
-def left(code: int, trouble: str, output: Output) -> int:
-    """Tell the trouble that reading came to an end with, and return the exit code of a screen that was left."""
+def left(code: int, trouble: str, met: Iterable[Exception], args: argparse.Namespace) -> int:
+    """Tell what a screen met, and what reading came to an end with; return the exit code of one that was left."""
+    tell_met(met, debug=args.debug)
+    output: Output = args.output
     if trouble:
         output.problem(f"error: {trouble}")
     return code or (1 if trouble else 0)

@@ -90,11 +90,12 @@ async def shown(
 ) -> WatchApp:
     """Draw the view until it is left; return it."""
     from swarm.cli.look import look_of
+    from swarm.cli.on_screen import shown
     from swarm.cli.watch import watch_app
 
     look = look_of(None, loaded.settings.view)
     app = watch_app(log, number_of(launched), loaded, look=look, named=named, kind=kind)
-    await app.run_async()
+    await shown(app)
     return app
 
 

@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
+
+from events.bus import next_entries
+from events.log import open_log
 from tests.provider import Answer
 from tests.team import play
 
@@ -60,3 +64,16 @@ class Held:
 
     def release(self) -> None:
         self._released.set()
+
+
+def until_recorded(home: Path, kind: str, *, times: int = 1) -> None:
+    """Wait until events of this kind stand in the log of a home so often."""
+
+    async def wait() -> None:
+        async with open_log(home / ".local/share/swarm/log.db", read_only=True) as log:
+            position, found = 0, 0
+            while found < times:
+                for entry in await next_entries(log, position):
+                    position, found = entry.position, found + (entry.kind == kind)
+
+    anyio.run(wait)

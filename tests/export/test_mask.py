@@ -82,7 +82,7 @@ def test_no_word_of_an_event_is_told_that_is_not_of_this_program(kind: str, mask
     event = filler.struct(KINDS[kind])
     told = msgspec.json.encode(masked(event, mask, Nowhere())).decode()
     assert MARK not in told
-    before = msgspec.json.encode(event).decode()
+    before = re.sub(rf'"zone":"{MARK}\w*"', '"zone":"UTC"', msgspec.json.encode(event).decode())  # all live in one
     assert before.count(MARK) == len(re.findall(r"\bx[a-z2-7]{12}\b", told)), (
         "each word of others has a token of its own"
     )
