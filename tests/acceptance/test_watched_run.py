@@ -15,7 +15,7 @@ import pytest
 
 from events.log import open_log
 from events.verify import verify_log
-from tests.acceptance.processes import Held, running
+from tests.acceptance.processes import Held, environment, running
 from tests.provider import provider_thread
 from tests.terminal import ROOT, Terminal, terminal
 from tests.tui.recordings import record, recorded_log
@@ -31,7 +31,7 @@ RESIZES = 50
 def test_whatever_ends_a_viewer_the_run_goes_on_and_the_terminal_is_as_it_was(tmp_path: Path) -> None:
     held = Held()
     (tmp_path / "task.yaml").write_text(TASK)
-    env = {**os.environ, "HOME": str(tmp_path)}
+    env = environment(tmp_path)
     with (
         provider_thread(held) as provider,
         running("run", "task.yaml", "--endpoint", provider.url, "--model", "m", home=tmp_path) as process,

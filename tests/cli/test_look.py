@@ -92,7 +92,6 @@ def test_on_a_terminal_without_signs_every_byte_is_ascii(
     with terminal("watch", "--log", log, *words, env={**os.environ, "PYTHONIOENCODING": encoding}) as screen:
         screen.wait_for("v accepted")
         screen.press("M")
-        screen.wait_for("mouse off")
         screen.wait_for("\x1b[?1003l")
         screen.press("q")
         assert screen.end() == 0
