@@ -10,6 +10,7 @@ A page is read from top to bottom. What a reader does not see stands in comments
     <!-- order varies: WHY -->       it has its lines in another order
     <!-- not run: WHY -->            the block that follows is not run
     <!-- not run `BEGINNING`: WHY -->   lines of it that begin so are not
+    <!-- on a terminal `BEGINNING` -->   lines of it that begin so, or all, draw a screen; it is left with q once it is drawn
     <!-- ends 3 `BEGINNING` -->      lines of it that begin so end with this exit code instead of 0
     <!-- not output: WHY -->         the `text` block that follows is not what the block before it prints
 
@@ -35,7 +36,7 @@ EXECUTED = [
 
 _PART = re.compile(r"^<!-- (?P<mark>.*?) -->$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(
-    r"(?P<kind>setup|session|file|prints|(?:numbers|order) var(?:y|ies)|not run|ends|not output) ?(?P<code>\d+)? ?(?:`(?P<lines>[^`]+)`)?:? ?(?P<said>.*)",
+    r"(?P<kind>setup|session|file|prints|(?:numbers|order) var(?:y|ies)|not run|on a terminal|ends|not output) ?(?P<code>\d+)? ?(?:`(?P<lines>[^`]+)`)?:? ?(?P<said>.*)",
     re.DOTALL,
 )
 _SHELL = re.compile(r"[$|>;`*]|<(?! )")
@@ -50,6 +51,7 @@ class Line(msgspec.Struct, frozen=True):
     ends: int = 0
     shown: str = ""
     varies: frozenset[str] = frozenset()  # of what is printed: its numbers, its order
+    draws: bool = False  # a screen, on a terminal
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -148,7 +150,8 @@ def _lines(text: str, at: int, marks: Sequence[_Mark], shown: str) -> Iterator[P
             yield Left(line, number, why)
         else:
             is_last = number == run[-1]
-            yield Line(line, number, at, _ends(line, marks), shown if is_last else "")
+            draws = any(mark.kind == "on a terminal" and line.startswith(mark.lines) for mark in marks)
+            yield Line(line, number, at, _ends(line, marks), shown if is_last else "", draws=draws)
 
 
 def _why_not(line: str, marks: Sequence[_Mark]) -> str:

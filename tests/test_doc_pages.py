@@ -31,8 +31,9 @@ from tests.doc_pages import (
 )
 from tests.provider import Answer, Provider, provider_thread
 from tests.team import play, role_of, swarm
+from tests.terminal import terminal
 
-MOST_LEFT = 45
+MOST_LEFT = 39
 """So many lines of the pages are not run, each with its reason. Whoever adds one says why."""
 
 SETTINGS = """
@@ -117,13 +118,19 @@ class Reader:
             code, said = self._in_a_shell(line.text)
             self.printed += said
         for command in commands or ():
-            code, said = run_here(command[1:])
+            code, said = self._on_a_terminal(command[1:]) if line.draws else run_here(command[1:])
             self.printed += said
             if code:
                 break
         assert code == line.ends, f"{self.page}:{line.at}: {line.text}\n{self.printed}"
         lacks = missing(line.shown, self.printed, line.varies)
         assert not lacks, f"{self.page}: {lacks!r} is not in\n{self.printed}"
+
+    def _on_a_terminal(self, words: list[str]) -> tuple[int, str]:
+        with terminal(*words, cwd=self.folder, env=self.environ) as screen:
+            screen.wait_for("q leave")
+            screen.press("q")
+            return screen.end(), screen.text
 
     def _in_a_shell(self, text: str) -> tuple[int, str]:
         fetched = re.search(r"\b(pip|pipx|uv|curl|wget|apt(-get)?|git clone)\b", text)

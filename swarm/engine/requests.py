@@ -78,7 +78,7 @@ def concerned(request: Entry, tasks: Mapping[str, TaskState]) -> list[str]:
             _step(request, tasks)
             return [request.task]
     except RequestRefused:
-        pass
+        return []  # nothing is ended for it; `answer_to` says why it is refused
     return []
 
 

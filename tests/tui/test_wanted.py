@@ -103,11 +103,8 @@ async def _walks(random: Random) -> None:
             task=random.choice(("", "b")),
             kinds=random.choice(((), ("task",), ("task.cancelled", "step.planned"))),
         )
-        window, floor = (
-            Window(random.randint(0, until), most=random.choice((50, 4_000))),
-            random.choice((0, 0, until // 3)),
-        )
-        window = Window(max(floor, window.high), most=300)
+        floor = random.choice((0, 0, until // 3))
+        window = Window(max(floor, random.randint(0, until)), most=random.choice((50, 300, 4_000)))
         for _ in range(40):
             low, high = window.low, window.high
             if random.random() < 0.5 and low > floor:
